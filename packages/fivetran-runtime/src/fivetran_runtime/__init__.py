@@ -1,0 +1,40 @@
+"""What a connector needs to be a Fivetran function: tables as generators, the rest is done here.
+
+Everything below is public and documented; what is not listed may change in any release.
+"""
+
+from fivetran_runtime.auth import Basic, Bearer, ClientCredentials, HeaderKey, QueryKey, RefreshToken
+from fivetran_runtime.client import Client
+from fivetran_runtime.config import Config, Secret
+from fivetran_runtime.connector import Connector
+from fivetran_runtime.errors import ConfigurationError, ConnectorError, DefectError, TransientError
+from fivetran_runtime.pages import Keyset, NextLink, Offset, PageNumber, Token
+from fivetran_runtime.records import At, Delete, Row
+from fivetran_runtime.tables import Table
+
+__all__ = [
+    "At",
+    "Basic",
+    "Bearer",
+    "Client",
+    "ClientCredentials",
+    "Config",
+    "ConfigurationError",
+    "Connector",
+    "ConnectorError",
+    "DefectError",
+    "Delete",
+    "HeaderKey",
+    "Keyset",
+    "NextLink",
+    "Offset",
+    "PageNumber",
+    "QueryKey",
+    "RefreshToken",
+    "Row",
+    "Secret",
+    "Table",
+    "Token",
+    "TransientError",
+]
+__version__ = "0.1.0"

@@ -1,0 +1,71 @@
+"""The rows and deletes of one answer, at most one operation per key: the last.
+
+Fivetran gives no order between `insert` and `delete` of one answer (docs/protocol.md, "Rows"), so a key may be
+in one of them only, and only once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+Key = bytes
+"""A key's values as JSON text: 1 and "1" are different keys, as they are for the source."""
+
+
+class Operation(NamedTuple):
+    """An encoded row, or the encoded key columns of a row to delete."""
+
+    is_delete: bool
+    encoded: bytes
+
+
+class Batch:
+    """Encoded operations by table and key, and their size."""
+
+    def __init__(self) -> None:
+        self._tables: dict[str, dict[Key, Operation]] = {}
+        self.bytes = 0
+        """Size of the operations in the answer, separators included."""
+
+    def __bool__(self) -> bool:
+        return self.bytes > 0
+
+    def put(self, table: str, key: Key, operation: Operation) -> None:
+        """Add an operation; it takes the place of an earlier one for the same key."""
+        operations = self._tables.setdefault(table, {})
+        before = operations.get(key)
+        if before is not None:
+            self.bytes -= len(before.encoded) + 1
+        operations[key] = operation
+        self.bytes += len(operation.encoded) + 1
+
+    def take(self, unit: Batch) -> None:
+        """Add all operations of a unit that has become whole."""
+        for table, operations in unit._tables.items():
+            for key, operation in operations.items():
+                self.put(table, key, operation)
+
+    def keys(self, table: str) -> tuple[set[Key], set[Key]]:
+        """The keys of a table's rows, and of its deletes."""
+        operations = self._tables.get(table, {})
+        deleted = {key for key, operation in operations.items() if operation.is_delete}
+        return set(operations) - deleted, deleted
+
+    def counts(self, *, deletes: bool) -> dict[str, int]:
+        """Rows, or deletes, per table; tables without any are left out."""
+        counts = {
+            table: sum(operation.is_delete is deletes for operation in operations.values())
+            for table, operations in self._tables.items()
+        }
+        return {table: count for table, count in counts.items() if count}
+
+    def json(self, *, deletes: bool) -> Iterable[bytes]:
+        """The `insert` or `delete` object as pieces of JSON text."""
+        yield b"{"
+        for place, table in enumerate(self.counts(deletes=deletes)):
+            yield (b"," if place else b"") + b'"' + table.encode() + b'":['
+            chosen = (o.encoded for o in self._tables[table].values() if o.is_delete is deletes)
+            yield b",".join(chosen)
+            yield b"]"
+        yield b"}"

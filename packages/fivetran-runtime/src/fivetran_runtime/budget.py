@@ -1,0 +1,150 @@
+"""What one invocation may use: bytes of answer, seconds, memory; and when it has to stop.
+
+Nothing tells a function its limits while it runs, so the deployment does, in three environment variables:
+FIVETRAN_GENERATION (1 or 2), FIVETRAN_TIMEOUT_S, FIVETRAN_MEMORY_MB. Without them Google's defaults hold:
+generation 1, 60 seconds, 256 MB (docs/protocol.md, "Limits"). FIVETRAN_ANSWER_BYTES lowers the answer's size further,
+for whatever stands between the function and Fivetran, and for tests.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fivetran_runtime.clock import clock
+from fivetran_runtime.errors import ConfigurationError
+
+MB = 1_000_000
+ANSWER_BYTES = {1: 10 * MB, 2: 32 * MB}
+"""The largest answer per generation; https://cloud.google.com/functions/quotas says MB, read here as 10^6."""
+
+_ENVELOPE = 0.1  # of the answer is kept free of rows, for the state and the schema
+STATE_BYTES = 900_000
+"""The largest state: what `_ENVELOPE` leaves in the smallest answer, less the schema."""
+
+_USABLE_TIME = 0.9  # the rest is for encoding and sending the answer, and for a slow start
+_USABLE_MEMORY = 0.75  # a unit may need as much again before the next look
+_OWN_MEMORY = 0.1  # less than this an answer does not hold, and cutting would not give it back
+
+
+class OutOfBudget(BaseException):
+    """The invocation has to end now; raised through the connector's code, which must not catch it.
+
+    Not an `Exception` for that reason: `except Exception` in a table would turn a cut into lost rows.
+    """
+
+    def __init__(self, cut: str, why: str) -> None:
+        super().__init__(why)
+        self.cut = cut
+        self.why = why
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """The platform's limits for one invocation.
+
+    Attributes:
+        answer_bytes: largest answer the platform lets through.
+        seconds: the function's time-out.
+        memory_bytes: the memory the function was given.
+    """
+
+    answer_bytes: int = ANSWER_BYTES[1]
+    seconds: float = 60
+    memory_bytes: int = 256 * 2**20
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Limits:
+        """The limits the deployment gave; Google's defaults where it gave none.
+
+        Raises:
+            ConfigurationError: a variable that is not a number, or a generation that is not 1 or 2.
+        """
+        generation = _positive(environment, "FIVETRAN_GENERATION", 1)
+        if generation not in ANSWER_BYTES:
+            message = f"The environment variable FIVETRAN_GENERATION is {generation}; it can be 1 or 2."
+            raise ConfigurationError(message)
+        answer_bytes = _positive(environment, "FIVETRAN_ANSWER_BYTES", ANSWER_BYTES[generation])
+        return cls(
+            answer_bytes=min(answer_bytes, ANSWER_BYTES[generation]),
+            seconds=_positive(environment, "FIVETRAN_TIMEOUT_S", 60),
+            memory_bytes=_positive(environment, "FIVETRAN_MEMORY_MB", 256) * 2**20,
+        )
+
+
+def _positive(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name, str(default))
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        message = f"The environment variable {name} is {text!r}; it must be a whole number above 0."
+        raise ConfigurationError(message)
+    return int(text)
+
+
+class Budget:
+    """How much of the limits is left, from the moment the request arrived."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.row_bytes = int(limits.answer_bytes * (1 - _ENVELOPE))
+        self._usable_seconds = limits.seconds * _USABLE_TIME
+        self._start = clock().monotonic()
+        self._memory_before = memory_in_use()
+
+    def elapsed(self) -> float:
+        """Seconds since the request arrived."""
+        return clock().monotonic() - self._start
+
+    def remaining(self) -> float:
+        """Seconds that may still be spent; 0 when none."""
+        return max(0.0, self._usable_seconds - self.elapsed())
+
+    def require(self, seconds: float, why: str) -> None:
+        """Make sure that this many seconds are left before spending them.
+
+        Raises:
+            OutOfBudget: they are not.
+        """
+        remaining = self.remaining()
+        if remaining <= 0:
+            raise OutOfBudget("time", f"{self.elapsed():.0f} of {self.limits.seconds:g} seconds are used")
+        if seconds >= remaining:
+            raise OutOfBudget("wait", f"{why} would take {seconds:.0f} s and {remaining:.0f} s are left")
+
+    def wait(self, seconds: float, why: str) -> None:
+        """Sleep, if there is time for it.
+
+        Raises:
+            OutOfBudget: there is not; nothing was slept.
+        """
+        self.require(seconds, why)
+        clock().sleep(seconds)
+
+    def cut_before(self, *, used_bytes: int, unit_bytes: int, unit_seconds: float) -> str | None:
+        """Whether to stop at this `At`: would another unit like the largest and slowest so far still fit?
+
+        Returns:
+            "bytes", "time" or "memory", or None to go on.
+        """
+        if used_bytes + unit_bytes > self.row_bytes:
+            return "bytes"
+        if unit_seconds * 2 >= self.remaining():
+            return "time"
+        return "memory" if self._memory_is_short() else None
+
+    def _memory_is_short(self) -> bool:
+        in_use, limit = memory_in_use(), self.limits.memory_bytes
+        return in_use > limit * _USABLE_MEMORY and in_use - self._memory_before > limit * _OWN_MEMORY
+
+
+_STATM = Path("/proc/self/statm")
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+
+
+def memory_in_use() -> int:
+    """Resident bytes of this process; 0 where the system does not say (the functions run on Linux, which does)."""
+    try:
+        return int(_STATM.read_bytes().split()[1]) * _PAGE_BYTES
+    except OSError:
+        return 0

@@ -1,0 +1,198 @@
+"""A connector's configuration: what the person who sets up the connection types as "secrets" in Fivetran.
+
+Fivetran's form sends every value as text, so text is read as a number, a truth value or (from JSON) a list where
+the type says so. All mistakes are told in one message, by key, without any value.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from fivetran_runtime.errors import ConfigurationError
+
+_WHERE = "Change it in Fivetran under the connection's Setup tab."
+
+
+class Secret:
+    """A text that is never shown: printing, formatting or encoding it gives `***` or an error.
+
+    `reveal()` gives the text, for the one place that sends it.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The secret itself."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __str__(self) -> str:
+        return "***"
+
+    def __format__(self, spec: str) -> str:
+        return "***"
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """The typed secrets of a connector; subclass it with one annotated attribute per key.
+
+    Types: str, int, float, bool, Secret, datetime, date, lists and dicts of those, and `| None`. An attribute
+    with a default is optional. `Annotated[str, msgspec.Meta(description=..., examples=[...])]` documents one.
+    `__post_init__` may raise ValueError with a sentence about values that do not go together.
+    """
+
+
+AnyConfig = TypeVar("AnyConfig", bound=Config)
+
+
+def read(kind: type[AnyConfig], secrets: object) -> AnyConfig:
+    """The secrets of a request as a connector's typed configuration.
+
+    Raises:
+        ConfigurationError: naming every missing, mistyped and unknown key at once.
+    """
+    if secrets is None:
+        secrets = {}
+    if not isinstance(secrets, Mapping):
+        raise ConfigurationError("The secrets are not a JSON object of keys and values.", hint=_WHERE)
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    values, problems = _convert(fields, secrets)
+    problems += [f"{key} is not a key this connector knows" for key in sorted(set(secrets) - set(fields))]
+    if problems:
+        known = f"Keys: {', '.join(sorted(fields))}."
+        raise ConfigurationError(f"Secrets: {'; '.join(problems)}. {known}", hint=_WHERE)
+    try:
+        return kind(**values)
+    except (ValueError, TypeError) as error:
+        raise ConfigurationError(f"Secrets: {error}", hint=_WHERE) from None
+
+
+def _convert(fields: Mapping[str, Any], secrets: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for key, field in fields.items():
+        if key not in secrets:
+            if field.required:
+                problems.append(f"{key} is missing")
+            continue
+        try:
+            values[field.name] = _value(secrets[key], field.type)
+        except (msgspec.ValidationError, ValueError) as error:
+            problems.append(f"{key} {_reason(error, secrets[key], field.type)}")
+    return values, problems
+
+
+def _value(value: object, kind: Any) -> Any:
+    if isinstance(value, str) and _holds(kind, (list, dict, tuple, set, frozenset)):
+        value = _parse_json(value)
+    return msgspec.convert(value, kind, strict=False, dec_hook=_secret_from_text)
+
+
+def _parse_json(text: str) -> object:
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        raise ValueError('must be JSON, for instance ["first", "second"]') from None
+
+
+def _secret_from_text(kind: type, value: object) -> object:
+    if kind is Secret and isinstance(value, str) and value:
+        return Secret(value)
+    raise ValueError("must be a text that is not empty")
+
+
+def _reason(error: Exception, value: object, kind: Any) -> str:
+    if not isinstance(error, msgspec.ValidationError):
+        return str(error)
+    if value is None:
+        return "is null: leave the key out or give it a value"
+    # msgspec names types and places ("Expected `int`, got `str` - at `$[0]`"), never a value.
+    return f"is not as it should be: {error}" if isinstance(value, list | dict) else f"must be {_name(kind)}"
+
+
+def _holds(kind: Any, wanted: tuple[type, ...]) -> bool:
+    return any((typing.get_origin(part) or part) in wanted for part in _parts(kind))
+
+
+def _parts(kind: Any) -> Iterator[Any]:
+    origin = typing.get_origin(kind)
+    if origin is typing.Annotated:
+        yield from _parts(typing.get_args(kind)[0])
+    elif origin in (typing.Union, types.UnionType):
+        for part in typing.get_args(kind):
+            yield from _parts(part)
+    else:
+        yield kind
+
+
+_NAMES = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "text",
+    "Secret": "text",
+    "datetime": "an instant like 2026-01-31T12:00:00Z",
+    "date": "a day like 2026-01-31",
+    "list": 'a list like ["first", "second"]',
+    "dict": 'an object like {"name": "value"}',
+}
+
+
+def _name(kind: Any) -> str:
+    names = [getattr(typing.get_origin(part) or part, "__name__", str(part)) for part in _parts(kind)]
+    return " or ".join(_NAMES.get(name, name) for name in names if name != "NoneType")
+
+
+def secret_texts(config: object) -> Iterator[str]:
+    """Every secret text inside a configuration, or every text of untyped secrets."""
+    if isinstance(config, Secret):
+        yield config.reveal()
+    elif isinstance(config, msgspec.Struct):
+        for name in config.__struct_fields__:
+            yield from secret_texts(getattr(config, name))
+    elif isinstance(config, Mapping):
+        for value in config.values():
+            yield from secret_texts(value)
+    elif isinstance(config, list | tuple | set | frozenset):
+        for value in config:
+            yield from secret_texts(value)
+
+
+def texts_to_hide(kind: type[Config], secrets: object) -> Iterator[str]:
+    """The texts of raw secrets that must be hidden even if they turn out not to fit the configuration."""
+    if isinstance(secrets, Mapping):
+        shown = {
+            field.encode_name for field in msgspec.structs.fields(kind) if "Secret" not in str(field.type)
+        }
+        yield from all_texts({key: value for key, value in secrets.items() if key not in shown})
+
+
+def all_texts(secrets: object) -> Iterator[str]:
+    """Every text in secrets of which no type says what is secret: each may be."""
+    if isinstance(secrets, str):
+        yield secrets
+    elif isinstance(secrets, Mapping):
+        for value in secrets.values():
+            yield from all_texts(value)
+    elif isinstance(secrets, list):
+        for value in secrets:
+            yield from all_texts(value)

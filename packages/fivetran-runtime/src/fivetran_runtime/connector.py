@@ -1,0 +1,139 @@
+"""A connector: its configuration, its tables, its check, and the function that Google calls.
+
+`app.handler` is a plain function because functions-framework refuses bound methods and callable objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from fivetran_runtime import cursors, handler
+from fivetran_runtime.config import Config
+from fivetran_runtime.errors import DeclarationError
+from fivetran_runtime.tables import Read, Table
+
+if TYPE_CHECKING:
+    from fivetran_runtime.handler import Answer, Request
+
+AnyRead = TypeVar("AnyRead", bound=Read)
+Check = Callable[[Any], object]
+Discover = Callable[[Any], Iterable[Table]]
+
+
+class Connector:
+    """One source system, as tables.
+
+    Args:
+        name: the connector's name; it is written into the state, so it must not change.
+        version: the release, for logs.
+        config: the typed secrets; without it the tables get the raw secrets of the request.
+        client: makes from the configuration what every table gets as its first argument; by default the
+            configuration itself. Called once per invocation; must not send requests.
+        replaces_state: the state keys of a hand-written predecessor; a state made of them is dropped and every
+            table read from the start, with a line in the log.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        version: str = "0",
+        config: type[Config] | None = None,
+        client: Callable[[Any], Any] | None = None,
+        replaces_state: Iterable[str] = (),
+    ) -> None:
+        self.name = name
+        self.version = version
+        self.config = config
+        self.client = client or (lambda config: config)
+        self.replaces_state = frozenset(replaces_state)
+        self._tables: list[Table] = []
+        self._discover: Discover | None = None
+        self._check: Check | None = None
+
+    def table(
+        self,
+        *,
+        key: str | Sequence[str],
+        name: str | None = None,
+        cursor: str | None = None,
+        lookback: cursors.Lookback | None = None,
+        floor: Any = None,
+        children: Mapping[str, str | Sequence[str]] | None = None,
+        on_missing: Literal["keep", "delete"] = "keep",
+    ) -> Callable[[AnyRead], AnyRead]:
+        """Declare the decorated generator function as a table, named like it; see `Table` for the arguments.
+
+        Raises:
+            DeclarationError: the declaration does not fit the function, or the name is taken.
+        """
+
+        def declare(read: AnyRead) -> AnyRead:
+            table = Table(
+                name or read.__name__,
+                read,
+                key=key,
+                cursor=cursor,
+                lookback=lookback,
+                floor=floor,
+                children=children,
+                on_missing=on_missing,
+            )
+            refuse_shared_names([*self._tables, table])
+            self._tables.append(table)
+            return read
+
+        return declare
+
+    def tables(self, discover: Discover) -> Discover:
+        """Declare the decorated function as the source of tables known only at run time.
+
+        It gets the client and gives `Table`s; it is called once per invocation, so it should be cheap, and must
+        give the same tables while a sync runs.
+        """
+        self._discover = discover
+        return discover
+
+    def check(self, function: Check) -> Check:
+        """Declare the decorated function as the setup test.
+
+        It gets the client, asks the source something cheap that needs the credentials, and raises when the answer
+        is not right. It reads no rows.
+        """
+        self._check = function
+        return function
+
+    def tables_of(self, client: Any) -> list[Table]:
+        """All tables, the discovered ones included.
+
+        Raises:
+            DeclarationError: two tables or children share a name.
+        """
+        tables = [*self._tables, *(self._discover(client) if self._discover else ())]
+        refuse_shared_names(tables)
+        return tables
+
+    def run_check(self, client: Any) -> None:
+        """Run the setup test, if one is declared."""
+        if self._check is not None:
+            self._check(client)
+
+    @property
+    def handler(self) -> Callable[[Request], Answer]:
+        """The function for functions-framework: `main = app.handler`."""
+
+        def main(request: Request) -> Answer:
+            return handler.answer(self, request)
+
+        return main
+
+
+def refuse_shared_names(tables: Iterable[Table]) -> None:
+    """Raise DeclarationError when two tables or children have one name."""
+    seen: set[str] = set()
+    for table in tables:
+        for name in table.keys:
+            if name in seen:
+                raise DeclarationError(f"Two tables are called {name}.", hint="Give one of them name=...")
+            seen.add(name)

@@ -1,0 +1,85 @@
+"""Cursors: how far a table has been read, as a number, a day or an instant.
+
+Values are parsed and compared as values, never as text: "10" comes after "9", and 01:00+02:00 before 00:30Z.
+The state holds one canonical text per value: integers as JSON integers, days as 2026-01-31, instants in UTC as
+2026-01-31T12:00:00Z.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+Value = int | date | datetime
+Lookback = int | timedelta
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of cursor.
+
+    Attributes:
+        name: what an error calls it.
+        parse: a source's value as a cursor; raises ValueError with the reason.
+        dump: a cursor as the state holds it.
+        lookback: the type `lookback=` must have.
+    """
+
+    name: str
+    parse: Callable[[object], Any]
+    dump: Callable[[Any], int | str]
+    lookback: type
+
+
+def _parse_integer(value: object) -> int:
+    try:
+        return int(value) if type(value) is int else int(value, 10)  # type: ignore[call-overload]
+    except (TypeError, ValueError):
+        raise ValueError("is not an integer") from None
+
+
+def _parse_day(value: object) -> date:
+    if type(value) is date:
+        return value
+    try:
+        return date.fromisoformat(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise ValueError("is not a day like 2026-01-31") from None
+
+
+def _parse_instant(value: object) -> datetime:
+    moment = value if isinstance(value, datetime) else _instant_from_text(value)
+    if moment.tzinfo is None:
+        raise ValueError("has no offset: say which zone the source means")
+    return moment.astimezone(UTC)
+
+
+def _instant_from_text(value: object) -> datetime:
+    try:
+        return datetime.fromisoformat(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise ValueError("is not an instant like 2026-01-31T12:00:00Z") from None
+
+
+def _dump_instant(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+INTEGER = Kind("an integer", _parse_integer, int, int)
+DAY = Kind("a day", _parse_day, date.isoformat, timedelta)
+INSTANT = Kind("an instant", _parse_instant, _dump_instant, timedelta)
+
+KINDS: dict[type, Kind] = {int: INTEGER, date: DAY, datetime: INSTANT}
+"""The kind that the annotation of `since` names."""
+
+
+def minus(mark: Any, lookback: Lookback | None) -> Any:
+    """The mark moved back by the lookback, not before the first representable value."""
+    if lookback is None:
+        return mark
+    try:
+        return mark - lookback
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC) if isinstance(mark, datetime) else date.min

@@ -1,0 +1,101 @@
+"""Strict JSON: a row is encoded once, exactly, or refused with the table, key and column at fault.
+
+msgspec alone would turn NaN into null, bytes into base64, a naive datetime into text without an offset and an
+integer key into text; each of those would land in the warehouse as something the source never said.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from fivetran_runtime.errors import DefectError
+
+INT64 = range(-(2**63), 2**63)
+"""Integers that BigQuery's INT64 and Fivetran's LONG hold (docs/protocol.md, "Types")."""
+
+_PLAIN = frozenset({str, bool, type(None)})
+_encode = msgspec.json.Encoder().encode
+
+
+def encode(value: object) -> bytes:
+    """JSON of a value known to be plain: an envelope, a state, a log line."""
+    return _encode(value)
+
+
+def encode_row(row: Mapping[str, Any], where: Callable[[], str]) -> bytes:
+    """A row as JSON text.
+
+    Args:
+        row: column name to value: str, int, float, bool, None, date, aware datetime, Decimal, UUID, or lists
+            and dicts of those.
+        where: the table and key for an error's text; only called when there is an error.
+
+    Raises:
+        DefectError: a value has no exact JSON form; names table, key and column.
+    """
+    for column, value in row.items():
+        if type(column) is not str:
+            raise _refused(where, repr(column), "a column name that is not text")
+        if type(value) not in _PLAIN:
+            _check(value, column, where)
+    try:
+        return _encode(row)
+    except UnicodeEncodeError:
+        raise _refused(where, _unencodable(row), "text that is not valid Unicode") from None
+    except TypeError:
+        raise _refused(where, _unencodable(row), "a value that has no JSON form") from None
+
+
+def _check(value: Any, column: str, where: Callable[[], str]) -> None:
+    if type(value) in _PLAIN:
+        return
+    if isinstance(value, dict | list | tuple):
+        _check_nested(value, column, where)
+    elif problem := _problem(value):
+        raise _refused(where, column, problem)
+
+
+def _check_nested(value: Any, column: str, where: Callable[[], str]) -> None:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if type(name) is not str:
+                raise _refused(where, f"{column}.{name!r}", "a name that is not text")
+            _check(inner, f"{column}.{name}", where)
+    else:
+        for place, inner in enumerate(value):
+            _check(inner, f"{column}[{place}]", where)
+
+
+def _problem(value: Any) -> str | None:
+    match value:
+        case int() if value not in INT64:
+            return "an integer beyond 64 bit: send it as text"
+        case float() if not math.isfinite(value):
+            return f"the number {value}, which JSON does not have: send None or leave the column out"
+        case Decimal() if not value.is_finite():
+            return f"the number {value}, which JSON does not have: send None or leave the column out"
+        case datetime() if value.tzinfo is None:
+            return "a datetime without an offset: give it the zone the source means, timezone.utc for one"
+        case int() | float() | str() | Decimal() | datetime() | date() | UUID():
+            return None
+    return f"a {type(value).__name__}, which has no JSON form: convert it to text, a number, a list or a dict"
+
+
+def _refused(where: Callable[[], str], column: str, what: str) -> DefectError:
+    return DefectError(f"{where()}, column {column}: {what}.")
+
+
+def _unencodable(row: Mapping[str, Any]) -> str:
+    for column, value in row.items():
+        try:
+            _encode({column: value})
+        except (UnicodeEncodeError, TypeError):
+            return column
+    return "?"

@@ -1,0 +1,42 @@
+"""Turning whatever leaves a connector's code into an error that says where it happened and who acts."""
+
+from __future__ import annotations
+
+import sysconfig
+import traceback
+from pathlib import Path
+
+from fivetran_runtime.budget import OutOfBudget
+from fivetran_runtime.errors import ConnectorError, DefectError, TransientError
+
+_NOT_THE_AUTHORS = (
+    Path(__file__).parent,
+    *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib")),
+)
+
+
+def as_connector_error(error: BaseException, *, table: str | None = None) -> ConnectorError:
+    """The error as one of the runtime's, naming the table and the connector's line it came from."""
+    if isinstance(error, ConnectorError):
+        return _naming(table, error)
+    if isinstance(error, OutOfBudget):
+        return TransientError(f"The invocation ended before it could answer: {error.why}.")
+    where = f" ({line})" if (line := _authors_line(error)) else ""
+    defect = DefectError(f"{type(error).__name__}: {error}{where}")
+    defect.__cause__ = error
+    return _naming(table, defect)
+
+
+def _naming(table: str | None, error: ConnectorError) -> ConnectorError:
+    if table is not None and table not in error.message:
+        error.message = f"Table {table}: {error.message}"
+    return error
+
+
+def _authors_line(error: BaseException) -> str | None:
+    """The innermost line of the traceback that is the author's, as folder/file:line."""
+    for frame, number in reversed(list(traceback.walk_tb(error.__traceback__))):
+        path = Path(frame.f_code.co_filename)
+        if path.suffix == ".py" and not any(folder in path.parents for folder in _NOT_THE_AUTHORS):
+            return f"{path.parent.name}/{path.name}:{number}"
+    return None

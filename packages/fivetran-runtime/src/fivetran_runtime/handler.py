@@ -1,0 +1,212 @@
+"""From Fivetran's POST to the answer: the only place that knows the envelope.
+
+Nothing that goes wrong leaves as a crash page: Fivetran shows `errorMessage` to people, and a failed answer carries
+no state and no rows, so the state Fivetran holds stays as it is (docs/protocol.md, "Errors").
+"""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from fivetran_runtime import logs
+from fivetran_runtime.batch import Batch
+from fivetran_runtime.budget import Budget, Limits, OutOfBudget
+from fivetran_runtime.config import all_texts, read, secret_texts, texts_to_hide
+from fivetran_runtime.encoding import encode
+from fivetran_runtime.errors import ConfigurationError, ConnectorError, DefectError
+from fivetran_runtime.failures import as_connector_error
+from fivetran_runtime.invocation import Invocation, run_as
+from fivetran_runtime.state import load
+from fivetran_runtime.sync import Progress, read_tables
+
+if TYPE_CHECKING:
+    from fivetran_runtime.connector import Connector
+    from fivetran_runtime.tables import Table
+
+Answer = tuple[bytes, int, dict[str, str]]
+"""Body, status and headers, as Flask takes them."""
+
+REPORT_HEADER = "X-Connector-Invocation"
+"""The header in which the invocation's log line travels too; Fivetran ignores it, the emulator shows it."""
+
+
+class Request(Protocol):
+    """What of Flask's request is used."""
+
+    headers: Any
+    method: str
+
+    def get_data(self) -> bytes:
+        """The body."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Envelope:
+    """What Fivetran sends; everything is optional except that it is an object."""
+
+    state: object
+    secrets: object
+    sync_id: str | None
+    setup_test: bool
+
+
+class BadRequestError(Exception):
+    """The request is not Fivetran's: its text says what was expected."""
+
+
+def answer(connector: Connector, request: Request) -> Answer:
+    """Serve one request; never raises."""
+    logs.install()
+    try:
+        envelope = _parse(request)
+    except BadRequestError as error:
+        return _json(encode({"errorMessage": str(error), "errorType": "request"}), 400, {})
+    try:
+        invocation = Invocation(Budget(Limits.from_environment()))
+    except ConfigurationError as error:
+        return _json(encode({"errorMessage": str(error), "errorType": error.kind}), 500, {})
+    invocation.sync_id = envelope.sync_id
+    invocation.trace = request.headers.get("X-Cloud-Trace-Context", "").split("/")[0] or None
+    with run_as(invocation):
+        return _serve(connector, envelope, invocation)
+
+
+def _parse(request: Request) -> Envelope:
+    if request.method != "POST":
+        raise BadRequestError(
+            "This is a Fivetran function connector: POST a JSON object with agent, state and secrets."
+        )
+    try:
+        body = msgspec.json.decode(request.get_data())
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise BadRequestError(
+            "The request's body is not JSON; Fivetran POSTs {agent, state, secrets}."
+        ) from None
+    if not isinstance(body, dict):
+        raise BadRequestError(
+            "The request's body is not a JSON object; Fivetran POSTs {agent, state, secrets}."
+        )
+    sync_id = body.get("sync_id")
+    return Envelope(
+        state=body.get("state"),
+        secrets=body.get("secrets"),
+        sync_id=sync_id if isinstance(sync_id, str) and sync_id else None,
+        setup_test=body.get("setup_test") is True,
+    )
+
+
+def _serve(connector: Connector, envelope: Envelope, invocation: Invocation) -> Answer:
+    report = {"connector": connector.name, "version": connector.version}
+    try:
+        config = _configure(connector, envelope, invocation)
+        client = connector.client(config)
+        if envelope.setup_test:
+            body, outcome = _setup_test(connector, client, envelope)
+        else:
+            body, outcome = _sync(connector, client, config, envelope, invocation)
+    except (Exception, SystemExit, OutOfBudget) as error:  # noqa: BLE001 - a crash page would tell nobody anything
+        return _failure(as_connector_error(error), invocation, report)
+    report |= outcome | {"bytes": len(body), **_efforts(invocation)}
+    logs.emit("INFO", _sentence(outcome), **report)
+    return _json(body, 200, report)
+
+
+def _configure(connector: Connector, envelope: Envelope, invocation: Invocation) -> Any:
+    if connector.config is None:
+        invocation.redactor.add(*all_texts(envelope.secrets))
+        return envelope.secrets if isinstance(envelope.secrets, Mapping) else {}
+    invocation.redactor.add(*texts_to_hide(connector.config, envelope.secrets))
+    config = read(connector.config, envelope.secrets)
+    invocation.redactor.add(*secret_texts(config))
+    return config
+
+
+def _setup_test(connector: Connector, client: Any, envelope: Envelope) -> tuple[bytes, dict[str, Any]]:
+    connector.run_check(client)
+    return encode({"state": envelope.state or {}, "hasMore": False}), {"setup_test": "passed"}
+
+
+def _sync(
+    connector: Connector, client: Any, config: Any, envelope: Envelope, invocation: Invocation
+) -> tuple[bytes, dict[str, Any]]:
+    state, note = load(envelope.state, connector=connector.name, replaces=connector.replaces_state)
+    if note:
+        logs.emit("WARNING", note, connector=connector.name)
+    tables = connector.tables_of(client)
+    progress = read_tables(tables, client, config=config, state=state, invocation=invocation)
+    for name, error in progress.failures.items():
+        logs.emit("ERROR", str(error), connector=connector.name, table=name, kind=error.kind)
+    return _body(tables, state.dump(), progress), {
+        "cut": progress.cut or ("failed" if progress.failures else None),
+        "rows": progress.batch.counts(deletes=False),
+        "deletes": progress.batch.counts(deletes=True),
+    }
+
+
+def _body(tables: list[Table], state: dict[str, Any], progress: Progress) -> bytes:
+    """The answer's JSON, put together from rows that are encoded already."""
+    schema = {name: {"primary_key": list(key)} for table in tables for name, key in table.keys.items()}
+    batch: Batch = progress.batch
+    return b"".join(
+        (
+            b'{"state":',
+            encode(state),
+            b',"insert":',
+            *batch.json(deletes=False),
+            b',"delete":',
+            *batch.json(deletes=True),
+            b',"schema":',
+            encode(schema),
+            b',"hasMore":',
+            b"true" if progress.has_more else b"false",
+            b"}",
+        )
+    )
+
+
+def _failure(error: ConnectorError, invocation: Invocation, report: dict[str, Any]) -> Answer:
+    clean = invocation.redactor.clean
+    trace = [clean(line) for line in _trace(error)]
+    body: dict[str, Any] = {"errorMessage": clean(str(error)), "errorType": error.kind, "stackTrace": trace}
+    if invocation.sync_id:
+        body["sync_id"] = invocation.sync_id
+    report |= {"cut": "failed", **_efforts(invocation)}
+    logs.emit(
+        "ERROR", str(error), kind=error.kind, **({"stack_trace": "".join(trace)} if trace else {}), **report
+    )
+    return _json(encode(body), 500, report)
+
+
+def _trace(error: ConnectorError) -> list[str]:
+    """The traceback, for whoever mends the connector; the other errors are nobody's code."""
+    return traceback.format_exception(error.__cause__ or error) if isinstance(error, DefectError) else []
+
+
+def _efforts(invocation: Invocation) -> dict[str, Any]:
+    return {
+        "seconds": round(invocation.budget.elapsed(), 3),
+        "requests": invocation.requests,
+        "retries": invocation.retries,
+        "waited_seconds": round(invocation.waited_seconds, 3),
+    }
+
+
+def _sentence(outcome: Mapping[str, Any]) -> str:
+    if "setup_test" in outcome:
+        return "The setup test passed."
+    rows, deletes = sum(outcome["rows"].values()), sum(outcome["deletes"].values())
+    ending = f"cut by {outcome['cut']}" if outcome["cut"] else "complete"
+    return f"{rows} rows, {deletes} deletes, {ending}."
+
+
+def _json(body: bytes, status: int, report: Mapping[str, Any]) -> Answer:
+    headers = {"Content-Type": "application/json"}
+    if report:
+        headers[REPORT_HEADER] = json.dumps(report, separators=(",", ":"))  # ASCII, as headers have to be
+    return body, status, headers

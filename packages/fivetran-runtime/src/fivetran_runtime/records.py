@@ -1,0 +1,57 @@
+"""What a table yields besides plain rows: where it may be resumed, rows of child tables, and deletes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class At:
+    """Everything yielded before this is whole; resume me with these arguments.
+
+    The names are those of the table function's keyword parameters. Parameters left out take their defaults
+    when the table is resumed, so `At(project=7)` means "project 7, from its first page".
+    """
+
+    __slots__ = ("position",)
+
+    def __init__(self, **position: Any) -> None:
+        self.position = position
+
+    def __repr__(self) -> str:
+        return f"At({', '.join(f'{name}={value!r}' for name, value in self.position.items())})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, At) and self.position == other.position
+
+    __hash__ = None  # type: ignore[assignment]  # a position may hold lists
+
+
+class Row:
+    """A row of a child table declared with `children=`; rows of the table itself are plain dicts."""
+
+    __slots__ = ("columns", "table")
+
+    def __init__(self, table: str, columns: Mapping[str, Any], /) -> None:
+        self.table = table
+        self.columns = columns
+
+    def __repr__(self) -> str:
+        return f"Row({self.table!r}, {dict(self.columns)!r})"
+
+
+class Delete:
+    """The row with this key is gone at the source: `Delete(id=7)`, or `Delete("comments", ticket_id=1, id=2)`.
+
+    Every key column of the table must be named, and nothing else.
+    """
+
+    __slots__ = ("key", "table")
+
+    def __init__(self, table: str | None = None, /, **key: Any) -> None:
+        self.table = table
+        self.key = key
+
+    def __repr__(self) -> str:
+        table = [repr(self.table)] if self.table else []
+        return f"Delete({', '.join([*table, *(f'{name}={value!r}' for name, value in self.key.items())])})"

@@ -1,0 +1,81 @@
+"""Fivetran as far as the runtime's own tests need it: the call loop, and tables in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import flask
+
+Rows = dict[str, dict[str, dict[str, Any]]]
+_HOST = flask.Flask("host")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer of a function."""
+
+    status: int
+    body: dict[str, Any]
+    headers: dict[str, str]
+
+
+def call(main: Callable[..., Any], body: object, **request: Any) -> Reply:
+    """POST a body to a function as functions-framework would."""
+    with _HOST.test_request_context(method="POST", json=body, **request):
+        content, status, headers = main(flask.request)
+    return Reply(status, json.loads(content), headers)
+
+
+@dataclass
+class Fivetran:
+    """A connection: its state, its tables (name to key text to row), and what was called."""
+
+    main: Callable[..., Any]
+    secrets: dict[str, Any] = field(default_factory=dict)
+    state: dict[str, Any] = field(default_factory=dict)
+    tables: Rows = field(default_factory=dict)
+    replies: list[Reply] = field(default_factory=list)
+    syncs: int = 0
+
+    def call(self) -> Reply:
+        """One call within the current sync; an accepted answer is applied."""
+        body = {
+            "agent": "test",
+            "state": self.state,
+            "secrets": self.secrets,
+            "sync_id": f"sync-{self.syncs}",
+        }
+        reply = call(self.main, body)
+        self.replies.append(reply)
+        if reply.status == 200:
+            self._apply(reply.body)
+        return reply
+
+    def sync(self, most_calls: int = 500) -> list[Reply]:
+        """Call until there is no more, or a call fails."""
+        self.syncs += 1
+        start = len(self.replies)
+        for _ in range(most_calls):
+            reply = self.call()
+            if reply.status != 200 or not reply.body["hasMore"]:
+                return self.replies[start:]
+        raise AssertionError(f"the sync did not end within {most_calls} calls")
+
+    def _apply(self, body: dict[str, Any]) -> None:
+        assert set(body) == {"state", "insert", "delete", "schema", "hasMore"}
+        for table, rows in body["delete"].items():
+            for row in rows:
+                self.tables.setdefault(table, {}).pop(self._key(body, table, row), None)
+        for table, rows in body["insert"].items():
+            keys = [self._key(body, table, row) for row in rows]
+            assert len(set(keys)) == len(keys), f"{table}: a key twice in one answer"
+            assert not {*keys} & {self._key(body, table, row) for row in body["delete"].get(table, [])}
+            self.tables.setdefault(table, {}).update(zip(keys, rows, strict=True))
+        self.state = body["state"]
+
+    @staticmethod
+    def _key(body: dict[str, Any], table: str, row: dict[str, Any]) -> str:
+        return json.dumps([row[column] for column in body["schema"][table]["primary_key"]])
