@@ -42,9 +42,11 @@ class Batch:
 
     def take(self, unit: Batch) -> None:
         """Add all operations of a unit that has become whole."""
+        self.bytes += unit.bytes
         for table, operations in unit._tables.items():
-            for key, operation in operations.items():
-                self.put(table, key, operation)
+            mine = self._tables.setdefault(table, {})
+            self.bytes -= sum(len(mine[key].encoded) + 1 for key in mine.keys() & operations.keys())
+            mine |= operations
 
     def keys(self, table: str) -> tuple[set[Key], set[Key]]:
         """The keys of a table's rows, and of its deletes."""

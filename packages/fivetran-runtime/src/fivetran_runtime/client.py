@@ -112,7 +112,11 @@ class Client:
         """POST JSON or a form, and give the JSON that comes back.
 
         Args:
+            path: as for `get`.
+            json: the body, as JSON.
+            form: the body, as a form.
             repeat: whether asking twice does no harm. Only then is a failed request sent again.
+            query: as for `get`.
 
         Raises:
             As `get`.

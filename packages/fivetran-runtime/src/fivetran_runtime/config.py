@@ -126,7 +126,11 @@ def _reason(error: Exception, value: object, kind: Any) -> str:
     if value is None:
         return "is null: leave the key out or give it a value"
     # msgspec names types and places ("Expected `int`, got `str` - at `$[0]`"), never a value.
-    return f"is not as it should be: {error}" if isinstance(value, list | dict) else f"must be {_name(kind)}"
+    return (
+        f"is not as it should be: {error}"
+        if isinstance(value, list | dict)
+        else f"must be {described_type(kind)}"
+    )
 
 
 def _holds(kind: Any, wanted: tuple[type, ...]) -> bool:
@@ -157,7 +161,8 @@ _NAMES = {
 }
 
 
-def _name(kind: Any) -> str:
+def described_type(kind: Any) -> str:
+    """What a key's type is called for people, e.g. "a whole number"."""
     names = [getattr(typing.get_origin(part) or part, "__name__", str(part)) for part in _parts(kind)]
     return " or ".join(_NAMES.get(name, name) for name in names if name != "NoneType")
 

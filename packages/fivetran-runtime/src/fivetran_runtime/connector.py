@@ -104,6 +104,11 @@ class Connector:
         self._check = function
         return function
 
+    @property
+    def declared_tables(self) -> tuple[Table, ...]:
+        """The tables that are known without asking the source, in the order of their declaration."""
+        return tuple(self._tables)
+
     def tables_of(self, client: Any) -> list[Table]:
         """All tables, the discovered ones included.
 

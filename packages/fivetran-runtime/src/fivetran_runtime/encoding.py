@@ -6,10 +6,10 @@ integer key into text; each of those would land in the warehouse as something th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from fivetran_runtime.errors import DefectError
 INT64 = range(-(2**63), 2**63)
 """Integers that BigQuery's INT64 and Fivetran's LONG hold (docs/protocol.md, "Types")."""
 
-_PLAIN = frozenset({str, bool, type(None)})
+_PLAIN = frozenset({str, bool, type(None)})  # nothing can be wrong with them
 _encode = msgspec.json.Encoder().encode
 
 
@@ -43,7 +43,7 @@ def encode_row(row: Mapping[str, Any], where: Callable[[], str]) -> bytes:
     for column, value in row.items():
         if type(column) is not str:
             raise _refused(where, repr(column), "a column name that is not text")
-        if type(value) not in _PLAIN:
+        if not _is_plain(value):
             _check(value, column, where)
     try:
         return _encode(row)
@@ -53,9 +53,15 @@ def encode_row(row: Mapping[str, Any], where: Callable[[], str]) -> bytes:
         raise _refused(where, _unencodable(row), "a value that has no JSON form") from None
 
 
+def _is_plain(value: Any) -> bool:
+    """Whether a value needs no closer look; most are, so this is all that most cost."""
+    kind = type(value)
+    if kind is int:
+        return bool(INT64.start <= value < INT64.stop)
+    return kind in _PLAIN or (kind is float and isfinite(value))
+
+
 def _check(value: Any, column: str, where: Callable[[], str]) -> None:
-    if type(value) in _PLAIN:
-        return
     if isinstance(value, dict | list | tuple):
         _check_nested(value, column, where)
     elif problem := _problem(value):
@@ -67,17 +73,19 @@ def _check_nested(value: Any, column: str, where: Callable[[], str]) -> None:
         for name, inner in value.items():
             if type(name) is not str:
                 raise _refused(where, f"{column}.{name!r}", "a name that is not text")
-            _check(inner, f"{column}.{name}", where)
+            if not _is_plain(inner):
+                _check(inner, f"{column}.{name}", where)
     else:
         for place, inner in enumerate(value):
-            _check(inner, f"{column}[{place}]", where)
+            if not _is_plain(inner):
+                _check(inner, f"{column}[{place}]", where)
 
 
 def _problem(value: Any) -> str | None:
     match value:
         case int() if value not in INT64:
             return "an integer beyond 64 bit: send it as text"
-        case float() if not math.isfinite(value):
+        case float() if not isfinite(value):
             return f"the number {value}, which JSON does not have: send None or leave the column out"
         case Decimal() if not value.is_finite():
             return f"the number {value}, which JSON does not have: send None or leave the column out"

@@ -1,0 +1,123 @@
+"""A connector's secrets and tables as text for its README, made from the code so that it cannot drift.
+
+python -m fivetran_runtime.describe connector_acme      # the section between the README's two markers
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, get_args, get_origin
+
+import msgspec
+
+from fivetran_runtime.config import Config, described_type
+from fivetran_runtime.connector import Connector
+from fivetran_runtime.tables import Table
+
+START = "<!-- generated from the code by `nox -s update`: do not edit up to the end mark -->"
+END = "<!-- end of the generated part -->"
+
+
+def example(kind: type[Config]) -> dict[str, Any]:
+    """Filled secrets: each key's first `msgspec.Meta` example, else its default, else a text that says what belongs.
+
+    Keys whose default is None or empty, and that have no example, are left out.
+    """
+    filled = {field.encode_name: _example(field) for field in msgspec.structs.fields(kind)}
+    return {key: value for key, value in filled.items() if value not in (None, [], {}, "")}
+
+
+def _example(field: msgspec.structs.FieldInfo) -> Any:
+    for meta in _metas(field.type):
+        if meta.examples:
+            return meta.examples[0]
+    if field.required:
+        return f"<{field.encode_name}>"
+    return _default(field)
+
+
+def _metas(kind: Any) -> Iterator[msgspec.Meta]:
+    if get_origin(kind) is Annotated:
+        yield from (part for part in get_args(kind)[1:] if isinstance(part, msgspec.Meta))
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    if field.default_factory is not msgspec.NODEFAULT:
+        return msgspec.to_builtins(field.default_factory())
+    return msgspec.to_builtins(field.default)
+
+
+def readme_section(app: Connector) -> str:
+    """Secrets and tables in Markdown, markers included."""
+    parts = [START, *_secrets(app.config), *_tables(app.declared_tables), END]
+    return "\n".join(parts) + "\n"
+
+
+def _secrets(kind: type[Config] | None) -> Iterable[str]:
+    if kind is None:
+        return
+    yield "## Secrets\n"
+    yield f"```json\n{json.dumps(example(kind), indent=2, ensure_ascii=False)}\n```\n"
+    yield "| key | type | | meaning |"
+    yield "|---|---|---|---|"
+    for field in msgspec.structs.fields(kind):
+        meaning = " ".join(meta.description for meta in _metas(field.type) if meta.description)
+        yield f"| `{field.encode_name}` | {described_type(field.type)} | {_need(field)} | {meaning} |"
+    yield ""
+
+
+def _need(field: msgspec.structs.FieldInfo) -> str:
+    if field.required:
+        return "required"
+    default = _default(field)
+    return (
+        "optional"
+        if default in (None, [], {}, "")
+        else f"default `{json.dumps(default, ensure_ascii=False)}`"
+    )
+
+
+def _tables(tables: Iterable[Table]) -> Iterable[str]:
+    listed = list(tables)
+    if not listed:
+        return
+    yield "## Tables\n"
+    yield "| table | key | read |"
+    yield "|---|---|---|"
+    for table in listed:
+        yield f"| `{table.name}` | {_code(table.key)} | {_reading(table)} |"
+        for child, key in table.children.items():
+            yield f"| `{child}` | {_code(key)} | with `{table.name}` |"
+    yield ""
+
+
+def _code(columns: Iterable[str]) -> str:
+    return ", ".join(f"`{column}`" for column in columns)
+
+
+def _reading(table: Table) -> str:
+    if table.cursor:
+        lookback = f", {table.lookback} again" if table.lookback else ""
+        return f"rows changed since the last sync, by `{table.cursor}`{lookback}"
+    deletes = "; rows missing twice are deleted" if table.on_missing == "delete" else ""
+    return f"whole, in every sync{deletes}"
+
+
+def main() -> None:
+    """Print the section of the connector whose module is named on the command line."""
+    parser = argparse.ArgumentParser(prog="python -m fivetran_runtime.describe", description=__doc__)
+    parser.add_argument("module", help="the connector's import name, e.g. connector_acme")
+    module = importlib.import_module(parser.parse_args().module)
+    app = next((value for value in vars(module).values() if isinstance(value, Connector)), None)
+    if app is None:
+        parser.exit(
+            1, f"{module.__name__} has no Connector; a plain function describes itself in its README.\n"
+        )
+    print(readme_section(app), end="")
+
+
+if __name__ == "__main__":
+    main()

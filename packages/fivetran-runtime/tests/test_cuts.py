@@ -1,0 +1,265 @@
+"""Where an invocation ends: by bytes, by time, by a wait, by rows that can never fit, by emptiness."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fivetran import Fivetran
+from virtual_clock import VirtualClock
+
+from fivetran_runtime import At, Connector, Delete, Row
+from fivetran_runtime.clock import use_clock
+from fivetran_runtime.invocation import running
+
+
+@pytest.fixture
+def clock() -> Iterator[VirtualClock]:
+    """Virtual time for one test."""
+    with use_clock(VirtualClock()) as replacement:
+        assert isinstance(replacement, VirtualClock)
+        yield replacement
+
+
+@pytest.fixture(autouse=True)
+def small_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers of 10,000 bytes, of which 9,000 are for rows; a time-out of 100 s, of which 90 are usable."""
+    monkeypatch.setenv("FIVETRAN_ANSWER_BYTES", "10000")
+    monkeypatch.setenv("FIVETRAN_TIMEOUT_S", "100")
+
+
+def connection(read: Any, **declared: Any) -> Fivetran:
+    app = Connector("cut")
+    app.table(key="id", **declared)(read)
+    return Fivetran(app.handler)
+
+
+def report(reply: Any) -> Any:
+    return reply.headers["X-Connector-Invocation"]
+
+
+def test_an_answer_is_cut_at_the_last_at_that_fits() -> None:
+    """Units of 2,000 bytes: four fit into 9,000, the fifth waits for the next call."""
+
+    def things(_: Any, n: int = 0) -> Iterator[Any]:
+        for number in range(n, 10):
+            yield {"id": number, "text": "x" * 1_970}
+            yield At(n=number + 1)
+
+    replies = connection(things).sync()
+    assert [len(reply.body["insert"]["things"]) for reply in replies] == [4, 4, 2]
+    assert '"cut":"bytes"' in report(replies[0])
+
+
+def test_rows_that_come_without_an_at_are_kept_back_and_told_of() -> None:
+    """A unit that overflows an answer with other rows in it waits; one that can never fit is an error."""
+
+    def things(_: Any, n: int = 0) -> Iterator[Any]:
+        if n == 0:
+            yield {"id": -1}
+            yield At(n=1)
+        yield from ({"id": number, "text": "x" * 1_970} for number in range(10))
+
+    first, last = connection(things).sync()
+    assert first.body["insert"] == {"things": [{"id": -1}]}
+    assert last.status == 500
+    assert "Table things: 0.0 MB came without an At between them" in last.body["errorMessage"]
+    assert "Yield At(...) more often" in last.body["errorMessage"]
+
+
+def test_a_row_that_can_never_fit_names_table_and_key() -> None:
+    """No budget helps; a person has to leave a column out."""
+
+    def things(_: Any) -> Iterator[Any]:
+        yield {"id": 7, "text": "x" * 9_500}
+
+    (reply,) = connection(things).sync()
+    assert reply.status == 500
+    assert "Table things, key id=7: the row takes" in reply.body["errorMessage"]
+
+
+def test_multibyte_text_is_counted_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four bytes each: what is sent stays under the limit."""
+
+    def things(_: Any, n: int = 0) -> Iterator[Any]:
+        for number in range(n, 40):
+            yield {"id": number, "text": "𝄞" * 200}
+            yield At(n=number + 1)
+
+    fivetran = connection(things)
+    sizes = [int(report(reply).split('"bytes":')[1].split(",")[0]) for reply in fivetran.sync()]
+    assert len(sizes) > 3
+    assert max(sizes) <= 10_000
+    assert len(fivetran.tables["things"]) == 40
+
+
+def test_time_cuts_before_another_unit_like_the_slowest_could_be_lost(clock: VirtualClock) -> None:
+    """Units of 20 s within 90: after three, 30 s are left, which is less than twice 20."""
+
+    def things(_: Any, n: int = 0) -> Iterator[Any]:
+        for number in range(n, 5):
+            clock.sleep(20)
+            yield {"id": number}
+            yield At(n=number + 1)
+
+    first, second = connection(things).sync()
+    assert (len(first.body["insert"]["things"]), len(second.body["insert"]["things"])) == (3, 2)
+    assert '"cut":"time"' in report(first)
+
+
+def test_a_wait_longer_than_the_time_left_cuts_at_the_last_at(clock: VirtualClock) -> None:
+    """Nothing is slept; the next call, with all its time, waits."""
+
+    def things(_: Any, n: int = 0) -> Iterator[Any]:
+        for number in range(n, 3):
+            if number == 1:
+                running().wait(80, "the source's Retry-After")
+            yield {"id": number}
+            yield At(n=number + 1)
+            if number == 0:
+                clock.sleep(15)
+
+    fivetran = connection(things)
+    first, second, third = fivetran.sync()
+    assert first.body["insert"] == {"things": [{"id": 0}]}
+    assert '"cut":"wait"' in report(first)
+    assert clock.slept == [15, 80]
+    assert [*second.body["insert"]["things"], *third.body["insert"]["things"]] == [{"id": 1}, {"id": 2}]
+
+
+def test_a_wait_that_no_call_has_time_for_is_a_transient_error_with_the_state_untouched(
+    clock: VirtualClock,
+) -> None:
+    """The next sync starts from the same place; the text says what would have taken too long."""
+
+    def things(_: Any) -> Iterator[Any]:
+        running().wait(3_600, "the source's Retry-After")
+        yield {"id": 1}
+
+    fivetran = connection(things)
+    (reply,) = fivetran.sync()
+    assert (reply.status, reply.body["errorType"]) == (500, "transient")
+    assert "the source's Retry-After would take 3600 s and 90 s are left" in reply.body["errorMessage"]
+    assert (fivetran.state, clock.slept) == ({}, [])
+
+
+def test_stretches_without_rows_are_looped_over_within_a_call(clock: VirtualClock) -> None:
+    """Two thousand empty windows cost no answer of their own."""
+
+    def windows(_: Any, day: int = 0) -> Iterator[Any]:
+        for number in range(day, 2_000):
+            if number == 1_999:
+                yield {"id": number}
+            yield At(day=number + 1)
+
+    (reply,) = connection(windows).sync()
+    assert reply.body["insert"] == {"windows": [{"id": 1_999}]}
+
+
+def test_three_empty_answers_in_a_row_are_given_and_the_fourth_is_an_error(clock: VirtualClock) -> None:
+    """Fivetran would end the sync after ten; the text says that time is what lacks."""
+
+    def windows(_: Any, day: int = 0) -> Iterator[Any]:
+        for number in range(day, 2_000):
+            clock.sleep(30)
+            yield At(day=number + 1)
+
+    fivetran = connection(windows)
+    replies = fivetran.sync()
+    assert [reply.status for reply in replies] == [200, 200, 200, 500]
+    assert '"cut":"time"' in report(replies[0])
+    assert "3 answers in a row brought no rows" in replies[-1].body["errorMessage"]
+    assert fivetran.state["tables"]["windows"]["at"] == {"day": 3}
+
+
+def test_the_last_operation_on_a_key_wins() -> None:
+    """One answer holds a key once, as row or as delete."""
+
+    def things(_: Any) -> Iterator[Any]:
+        yield {"id": 1, "text": "old"}
+        yield {"id": 2, "text": "kept"}
+        yield Delete(id=2)
+        yield {"id": 1, "text": "new"}
+        yield Delete(id=3)
+        yield At()
+        yield {"id": 3, "text": "recreated"}
+
+    (reply,) = connection(things).sync()
+    assert reply.body["insert"] == {"things": [{"id": 1, "text": "new"}, {"id": 3, "text": "recreated"}]}
+    assert reply.body["delete"] == {"things": [{"id": 2}]}
+
+
+def test_children_travel_with_their_parents_unit() -> None:
+    """Rows and deletes of declared children; their keys are in the schema of every answer."""
+
+    def orders(_: Any) -> Iterator[Any]:
+        yield {"id": 1}
+        yield Row("lines", {"order_id": 1, "line": 1})
+        yield Delete("lines", order_id=1, line=2)
+
+    (reply,) = connection(orders, children={"lines": ["order_id", "line"]}).sync()
+    assert reply.body["insert"] == {"orders": [{"id": 1}], "lines": [{"order_id": 1, "line": 1}]}
+    assert reply.body["delete"] == {"lines": [{"order_id": 1, "line": 2}]}
+    assert reply.body["schema"] == {
+        "orders": {"primary_key": ["id"]},
+        "lines": {"primary_key": ["order_id", "line"]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        ([{"id": 1}], "Table things yielded a list: yield from it"),
+        ("row", "Table things yielded a str"),
+        ({"name": "x"}, "Table things: a row has nothing in its key column id. Its columns are: name."),
+        ({"id": None}, "a row has nothing in its key column id"),
+        ({"id": [1]}, "a row has a list in its key column id"),
+        ({"id": 1, "_fivetran_x": 1}, "Table things, key id=1: the column name '_fivetran_x' cannot be used"),
+        (Row("others", {"id": 1}), "Table things yielded a row of others, which is not among its children."),
+        (Delete(id=1, name="x"), "Table things: a Delete names name, which are not of the key."),
+        (At(page=2), "Table things yielded At(page=2); its parameters are: n."),
+    ],
+)
+def test_what_cannot_be_sent_is_an_error_that_says_where(item: Any, message: str) -> None:
+    """Table, key and column are named, and no value of another column is."""
+
+    def things(_: Any, n: int = 0) -> Iterator[Any]:
+        yield item
+
+    (reply,) = connection(things).sync()
+    assert (reply.status, reply.body["errorType"]) == (500, "bug")
+    assert message in reply.body["errorMessage"]
+
+
+def test_an_exit_in_a_table_fails_that_table_only() -> None:
+    """`SystemExit` would take the server down, and with it the other tables' work."""
+    app = Connector("exits")
+
+    @app.table(key="id")
+    def leaving(_: Any) -> Iterator[Any]:
+        raise SystemExit("bye")
+        yield
+
+    @app.table(key="id")
+    def staying(_: Any) -> Iterator[Any]:
+        yield {"id": 1}
+
+    first, last = Fivetran(app.handler).sync()
+    assert first.body["insert"] == {"staying": [{"id": 1}]}
+    assert last.body["errorMessage"].startswith("Table leaving: SystemExit: bye (tests/test_cuts.py:")
+
+
+def test_every_failed_table_is_told_of_and_the_one_a_person_can_mend_names_the_sync() -> None:
+    """All messages at once; a bug outranks a source that is not well."""
+    app = Connector("failing")
+    for name, error in {"first": TimeoutError("slow"), "second": KeyError("data")}.items():
+
+        def read(_: Any, error: Exception = error) -> Iterator[Any]:
+            raise error
+            yield
+
+        app.table(key="id", name=name)(read)
+    (reply,) = Fivetran(app.handler).sync()
+    assert reply.body["errorMessage"].startswith("2 tables failed. [first] Table first: TimeoutError: slow (")
+    assert "[second] Table second: KeyError: 'data' (" in reply.body["errorMessage"]
