@@ -150,7 +150,7 @@ class Client:
 
         def ask(target: str, more: Mapping[str, Any]) -> Page:
             reply = self.request("GET", target, query={**query, **more})
-            return Page(shown(reply.url), reply.json, reply.headers)
+            return Page(shown(reply.url), reply.json, reply.headers, frozenset(self._auth.query()))
 
         for item in read_pages(ask, path, style, rows=rows, at=at or {}):
             yield item if row is None or isinstance(item, At) else row(item)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
-from urllib.parse import urljoin
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 from fivetran_runtime.errors import DefectError
 from fivetran_runtime.records import At
@@ -19,11 +19,12 @@ from fivetran_runtime.records import At
 
 @dataclass(frozen=True)
 class Page:
-    """One page: its address for messages, its decoded body, its headers."""
+    """One page: its address for messages, its decoded body, its headers, and which query parameters hold a key."""
 
     url: str
     body: Any
     headers: Mapping[str, str]
+    keys: frozenset[str] = frozenset()
 
 
 class Style(Protocol):
@@ -184,7 +185,7 @@ class NextLink:
         link = find(page, self.next, default=None) if self.next else _linked(page)
         if not link:
             return None
-        link = urljoin(page.url, link)
+        link = _without(page.keys, urljoin(page.url, link))
         if link == self.link:
             raise _unmoving(page, "link")
         return replace(self, link=link)
@@ -284,6 +285,17 @@ _LINK = re.compile(r'<([^>]*)>[^,]*;\s*rel="?([^",;]*)"?')
 def _linked(page: Page) -> str | None:
     links = {relation: link for link, relation in _LINK.findall(page.headers.get("Link", ""))}
     return links.get("next")
+
+
+def _without(keys: frozenset[str], url: str) -> str:
+    """A link without the client's own key: it goes into the state, and the client adds the key anyway."""
+    parts = urlsplit(url)
+    if not keys & {name for name, _ in parse_qsl(parts.query)}:
+        return url
+    query = [
+        (name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name not in keys
+    ]
+    return urlunsplit(parts._replace(query=urlencode(query)))
 
 
 def _unmoving(page: Page, what: str) -> DefectError:

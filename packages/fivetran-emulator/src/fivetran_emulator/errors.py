@@ -1,0 +1,48 @@
+"""What can go wrong in a sync, told to a person.
+
+A newcomer would expect the exit status in the command: it is here, with the error it belongs to, so that no caller can
+mix them up. Every error carries all the problems found, not the first one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+__all__ = ["EmulatorError", "FunctionError", "UsageError", "WarehouseError"]
+
+
+class EmulatorError(Exception):
+    """A foreseeable failure.
+
+    `problems` are one sentence each and never empty; `hint` says what to do next and may be empty.
+    """
+
+    exit_status: ClassVar[int]
+
+    def __init__(self, *problems: str, hint: str = "", details: Sequence[str] = ()) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+        self.hint = hint
+        self.details = tuple(details)
+
+
+class FunctionError(EmulatorError):
+    """The function could not be reached, failed, or answered what Fivetran would not load. The state stays as it was.
+
+    `details` are lines the function itself gave, such as its stack trace.
+    """
+
+    exit_status = 1
+
+
+class UsageError(EmulatorError):
+    """The command line or a file named on it is wrong; nothing was done."""
+
+    exit_status = 2
+
+
+class WarehouseError(EmulatorError):
+    """The warehouse file cannot be opened, read or written; what was committed before stays."""
+
+    exit_status = 3

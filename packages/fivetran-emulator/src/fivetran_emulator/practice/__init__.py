@@ -1,0 +1,49 @@
+"""A source system on your own machine: plain rows, served the way the real API would serve them.
+
+A connector's ``practice.py`` is written with the names below. They mirror the runtime's (``Offset`` there reads
+pages, ``Offset`` here serves them) but share no code with it: a practice source that borrowed the connector's idea
+of the API could only ever agree with it.
+"""
+
+from __future__ import annotations
+
+from werkzeug.wrappers import Request
+
+from fivetran_emulator.practice.access import Basic, Bearer, HeaderKey, QueryKey
+from fivetran_emulator.practice.errors import PracticeError, Refusal
+from fivetran_emulator.practice.pages import (
+    Keyset,
+    Listed,
+    NextLink,
+    Offset,
+    Page,
+    PageNumber,
+    PageStyle,
+    Token,
+    whole,
+)
+from fivetran_emulator.practice.rows import Rows
+from fivetran_emulator.practice.serving import serving
+from fivetran_emulator.practice.source import Source
+
+__all__ = [
+    "Basic",
+    "Bearer",
+    "HeaderKey",
+    "Keyset",
+    "Listed",
+    "NextLink",
+    "Offset",
+    "Page",
+    "PageNumber",
+    "PageStyle",
+    "PracticeError",
+    "QueryKey",
+    "Refusal",
+    "Request",
+    "Rows",
+    "Source",
+    "Token",
+    "serving",
+    "whole",
+]

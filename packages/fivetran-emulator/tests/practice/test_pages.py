@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from werkzeug.test import Client
+
+from fivetran_emulator.practice import Keyset, NextLink, Offset, PageNumber, PageStyle, Source, Token
+
+ROWS = [{"id": number, "name": f"row {number}"} for number in range(23)]
+
+Ask = Callable[..., Any]
+Read = Callable[[Ask, int], Iterator[dict[str, Any]]]
+
+
+def by_offset(ask: Ask, limit: int) -> Iterator[dict[str, Any]]:
+    offset = 0
+    while rows := ask(offset=offset, limit=limit).json["data"]:
+        yield from rows
+        offset += len(rows)
+
+
+def by_number(ask: Ask, limit: int) -> Iterator[dict[str, Any]]:
+    page, more = 1, True
+    while more:
+        body = ask(page=page, per_page=limit).json
+        yield from body["data"]
+        page, more = page + 1, body["has_next"]
+
+
+def by_token(ask: Ask, limit: int) -> Iterator[dict[str, Any]]:
+    body = ask(limit=limit).json
+    yield from body["data"]
+    while token := body["meta"]["next"]:
+        body = ask(limit=limit, bookmark=token).json
+        yield from body["data"]
+
+
+def by_link_in_the_body(ask: Ask, limit: int) -> Iterator[dict[str, Any]]:
+    body = ask(limit=limit).json
+    yield from body["data"]
+    while link := body["links"]["next"]:
+        body = ask(link).json
+        yield from body["data"]
+
+
+def by_link_in_the_header(ask: Ask, limit: int) -> Iterator[dict[str, Any]]:
+    answer = ask(limit=limit)
+    yield from answer.json["data"]
+    while link := answer.headers.get("Link", ""):
+        answer = ask(link.partition("<")[2].partition(">")[0])
+        yield from answer.json["data"]
+
+
+def by_key(ask: Ask, limit: int) -> Iterator[dict[str, Any]]:
+    after = -1
+    while rows := ask(after_id=after, limit=limit).json["data"]:
+        yield from rows
+        after = rows[-1]["id"]
+
+
+STYLES: list[tuple[PageStyle, Read]] = [
+    (Offset(), by_offset),
+    (PageNumber(), by_number),
+    (Token(next="meta.next"), by_token),
+    (NextLink(next="links.next"), by_link_in_the_body),
+    (NextLink(next=None), by_link_in_the_header),
+    (Keyset(), by_key),
+]
+
+
+def asking(source: Source) -> Ask:
+    client = Client(source)
+    return lambda path="/rows", **query: client.get(path, query_string=query or None)
+
+
+@pytest.mark.parametrize(("style", "read"), STYLES, ids=[read.__name__ for _, read in STYLES])
+@given(limit=st.integers(1, 30), cap=st.none() | st.integers(1, 30))
+def test_a_client_that_follows_a_style_gets_every_row_once_in_order(
+    style: PageStyle, read: Read, limit: int, cap: int | None
+) -> None:
+    """Whatever page size is asked for, and whatever the source caps it to."""
+    source = Source()
+    source.cap = cap
+    source.listing("/rows", ROWS, pages=style)
+    assert list(read(asking(source), limit)) == ROWS
+
+
+@pytest.mark.parametrize("style", [style for style, _ in STYLES if not isinstance(style, Token | NextLink)])
+def test_the_cap_shortens_a_page_without_a_word(style: PageStyle) -> None:
+    """A page never has more rows than the cap, whatever was asked for."""
+    source = Source()
+    source.cap = 5
+    source.listing("/rows", ROWS, pages=style)
+    assert len(asking(source)(limit=20, per_page=20).json["data"]) == 5
+
+
+@pytest.mark.parametrize("query", [{"offset": "x"}, {"offset": -1}, {"limit": 0}, {"limit": "ten"}])
+def test_a_nonsensical_position_is_refused_by_name(query: dict[str, object]) -> None:
+    """400, and the message names the parameter."""
+    source = Source()
+    source.listing("/rows", ROWS, pages=Offset())
+    answer = asking(source)(**query)
+    assert answer.status_code == 400
+    assert next(iter(query)) in answer.json["error"]
+
+
+def test_a_token_whose_row_is_gone_has_expired() -> None:
+    """400, as an API answers a bookmark it no longer knows."""
+    source = Source()
+    rows = source.listing("/rows", ROWS, pages=Token())
+    ask = asking(source)
+    token = ask(limit=3).json["next"]
+    rows.remove(2)
+    assert ask(bookmark=token).status_code == 400
+    assert ask(bookmark="no token at all").status_code == 400
+
+
+def test_a_keyset_of_text_keys_is_sorted_as_text() -> None:
+    """The listing's own order does not matter to a keyset."""
+    source = Source()
+    source.listing("/rows", [{"id": name} for name in "cabd"], pages=Keyset())
+    assert [row["id"] for row in asking(source)(after_id="a").json["data"]] == ["b", "c", "d"]

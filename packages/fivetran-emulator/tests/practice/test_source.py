@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+from werkzeug.test import Client, TestResponse
+from werkzeug.wrappers import Request
+
+from fivetran_emulator.practice import (
+    Basic,
+    Bearer,
+    HeaderKey,
+    Offset,
+    PracticeError,
+    QueryKey,
+    Refusal,
+    Source,
+)
+from fivetran_emulator.practice.access import Access
+
+ROWS = [
+    {"id": 1, "team": "red", "updated_at": "2026-01-01T10:00:00Z"},
+    {"id": 2, "team": "blue", "updated_at": "2026-01-02T01:00:00+02:00"},
+    {"id": 3, "team": "red", "updated_at": "2026-01-02T00:00:00Z"},
+]
+
+
+def get(source: Source, path: str, **arguments: Any) -> TestResponse:
+    return Client(source).get(path, **arguments)
+
+
+def error(answer: TestResponse) -> Any:
+    assert isinstance(answer.json, dict)
+    return answer.json["error"]
+
+
+def ids(answer: TestResponse) -> list[int]:
+    body: Any = answer.json
+    return [row["id"] for row in (body["data"] if isinstance(body, dict) else body)]
+
+
+RIGHT: list[tuple[Access, dict[str, Any]]] = [
+    (Bearer("t"), {"headers": {"Authorization": "Bearer t"}}),
+    (
+        Basic("ann", "pa:ss"),
+        {"headers": {"Authorization": "Basic " + base64.b64encode(b"ann:pa:ss").decode()}},
+    ),
+    (HeaderKey("X-Key", "k"), {"headers": {"X-Key": "k"}}),
+    (QueryKey("key", "k"), {"query_string": {"key": "k"}}),
+]
+WRONG: list[tuple[Access, dict[str, Any]]] = [
+    (Bearer("t"), {"headers": {"Authorization": "Bearer other"}}),
+    (Bearer("t"), {"headers": {"Authorization": "t"}}),
+    (Basic("ann", "pass"), {"headers": {"Authorization": "Basic nonsense"}}),
+    (HeaderKey("X-Key", "k"), {"headers": {"Authorization": "Bearer k"}}),
+    (QueryKey("key", "k"), {"headers": {"key": "k"}}),
+]
+
+
+@pytest.mark.parametrize(("access", "request_"), RIGHT)
+def test_the_right_credentials_open_the_source(access: Access, request_: dict[str, Any]) -> None:
+    """200 with the credentials, 401 without any."""
+    source = Source(access=access)
+    source.listing("/rows", ROWS, pages=Offset())
+    assert get(source, "/rows", **request_).status_code == 200
+    assert get(source, "/rows").status_code == 401
+
+
+@pytest.mark.parametrize(("access", "request_"), WRONG)
+def test_wrong_credentials_do_not(access: Access, request_: dict[str, Any]) -> None:
+    """401 in JSON, and the answer does not tell the right ones."""
+    source = Source(access=access)
+    source.listing("/rows", ROWS, pages=Offset())
+    answer = get(source, "/rows", **request_)
+    assert answer.status_code == 401
+    assert error(answer)
+
+
+def test_a_credential_does_not_show_in_the_repr() -> None:
+    """A failing test prints its source; the credential is not among it."""
+    assert "hush" not in repr(
+        [Bearer("hush"), Basic("ann", "hush"), HeaderKey("X", "hush"), QueryKey("k", "hush")]
+    )
+
+
+def test_a_path_nobody_knows_is_a_json_404() -> None:
+    """With the path in it; another method than GET is 405."""
+    source = Source()
+    source.listing("/rows", ROWS, pages=Offset())
+    assert "/nope" in error(get(source, "/nope"))
+    assert get(source, "/nope").status_code == 404
+    assert Client(source).post("/rows").status_code == 405
+
+
+def test_since_compares_instants_and_includes_the_bound() -> None:
+    """01:00+02:00 on the second is 23:00Z on the first."""
+    source = Source()
+    source.listing("/rows", ROWS, pages=Offset(), cursor="updated_at", since="after")
+    assert ids(get(source, "/rows", query_string={"after": "2026-01-01T23:00:00Z"})) == [2, 3]
+    assert ids(get(source, "/rows", query_string={"after": "2026-01-02T00:00:00Z"})) == [3]
+    assert get(source, "/rows", query_string={"after": "lately"}).status_code == 400
+
+
+def test_since_compares_numbers_as_numbers() -> None:
+    """9 comes before 10."""
+    source = Source()
+    rows = [{"id": number, "version": number} for number in (9, 10, 11)]
+    source.listing("/rows", rows, pages=Offset(), cursor="version", since="after")
+    assert ids(get(source, "/rows", query_string={"after": "10"})) == [10, 11]
+
+
+def test_a_parameter_in_the_path_keeps_the_rows_of_that_value() -> None:
+    """`/teams/<team>/rows` lists one team's rows."""
+    source = Source()
+    source.listing("/teams/<team>/rows", ROWS, pages=Offset(), within=None)
+    assert ids(get(source, "/teams/red/rows")) == [1, 3]
+
+
+def test_order_sorts_numbers_as_numbers() -> None:
+    """By the named columns, one after the other."""
+    source = Source()
+    rows = [{"id": number, "rank": rank} for number, rank in ((1, 10), (2, 9), (3, 9))]
+    source.listing("/rows", rows, pages=Offset(), order=("rank", "id"))
+    assert ids(get(source, "/rows")) == [2, 3, 1]
+
+
+def test_rows_may_move_while_they_are_served() -> None:
+    """What a test puts and removes shows in the next answer, and the author's own list stays as it was."""
+    mine = [dict(row) for row in ROWS]
+    source = Source()
+    source.listing("/rows", mine, pages=Offset())
+    source.tables["rows"].remove(2)
+    source.tables["rows"].put({"id": 4})
+    assert ids(get(source, "/rows")) == [1, 3, 4]
+    assert mine == ROWS
+
+
+def test_a_route_answers_in_a_shape_of_its_own() -> None:
+    """Any JSON value, with characters beyond ASCII as they are, or a refusal with a body of its own."""
+    source = Source()
+
+    @source.route("/things/<int:number>")
+    def thing(_request: Request, number: int) -> object:
+        if number == 0:
+            raise Refusal(418, body={"code": 7}, headers={"Retry-After": "1"})
+        return {"thing": "ñandú"}
+
+    assert "ñandú" in get(source, "/things/1").text
+    refused = get(source, "/things/0")
+    assert (refused.status_code, refused.json, refused.headers["Retry-After"]) == (418, {"code": 7}, "1")
+
+
+def test_a_route_that_fails_is_a_500_and_its_traceback_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """The connector sees a server error; whoever wrote the route sees where it went wrong."""
+    source = Source()
+    source.route("/broken")(lambda _request: 1 / 0)
+    assert get(source, "/broken").status_code == 500
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_refusals_take_the_shape_that_the_source_gives_them() -> None:
+    """`error` makes the body of every refusal that has none of its own."""
+    source = Source(error=lambda status, _message: {"errors": [{"code": status}]})
+    assert get(source, "/nope").json == {"errors": [{"code": 404}]}
+
+
+@pytest.mark.parametrize(
+    ("rows", "complaint"),
+    [([{"id": 1}, {"id": 1}], "two rows"), ([{"name": "x"}], "no id"), ([{"id": None}], "no id")],
+)
+def test_rows_that_no_api_could_hold_are_refused(rows: list[dict[str, object]], complaint: str) -> None:
+    """A key twice or not at all is a mistake in practice.py, told when it is loaded."""
+    with pytest.raises(PracticeError, match=complaint):
+        Source().listing("/rows", rows, pages=Offset())
+
+
+def test_one_path_and_one_table_are_given_once() -> None:
+    """A second listing of either would silently hide the first."""
+    source = Source()
+    source.listing("/rows", ROWS, pages=Offset())
+    with pytest.raises(PracticeError, match="two tables called rows"):
+        source.listing("/other/rows", ROWS, pages=Offset())
+    with pytest.raises(PracticeError, match="answers /rows twice"):
+        source.listing("/rows", source.tables["rows"], pages=Offset())

@@ -1,0 +1,105 @@
+"""A function that answers by a script on a real local port, and the command run against it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from fivetran_emulator.cli import main
+
+Json = dict[str, object]
+
+
+def answer(**members: object) -> Json:
+    """An answer with a state; `hasMore` is left out unless given."""
+    return {"state": {}, **members}
+
+
+@dataclass
+class ScriptedFunction:
+    """Answers each call with the next of `answers`, the last one for ever; keeps what it was sent.
+
+    An answer is a dict, the bytes of a body, or a function of the request that gives either. `status` and `headers` are
+    those of every answer.
+    """
+
+    url: str = ""
+    answers: list[Json | bytes | Callable[[Json], Json | bytes]] = field(default_factory=list)
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
+    requests: list[Json] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    request_headers: list[dict[str, str]] = field(default_factory=list)
+
+    def body(self, sent: bytes) -> bytes:
+        self.bodies.append(sent)
+        self.requests.append(json.loads(sent))
+        chosen = self.answers[min(len(self.requests), len(self.answers)) - 1]
+        chosen = chosen(self.requests[-1]) if callable(chosen) else chosen
+        return chosen if isinstance(chosen, bytes) else json.dumps(chosen).encode()
+
+
+def handler(function: ScriptedFunction) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            function.request_headers.append(dict(self.headers))
+            body = function.body(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(function.status)
+            for name, value in function.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Keep the tests' output clean."""
+
+    return Handler
+
+
+@dataclass
+class Outcome:
+    """How the command ended, and what it said."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Json:
+        return json.loads(self.out)
+
+
+@dataclass
+class Emulator:
+    """The command against one function and one warehouse file."""
+
+    function: ScriptedFunction
+    path: Path
+    capture: pytest.CaptureFixture[str]
+
+    def sync(self, *arguments: str) -> Outcome:
+        status = main(["sync", "--url", self.function.url, "--warehouse", str(self.path), *arguments])
+        said = self.capture.readouterr()
+        return Outcome(status, said.out, said.err)
+
+    def answering(self, *answers: Json | bytes, arguments: tuple[str, ...] = ()) -> Outcome:
+        """Sync once against a function with these answers."""
+        self.function.requests.clear()
+        self.function.answers = list(answers)
+        return self.sync("--json", *arguments)
+
+    def rows(self, sql: str) -> list[tuple[object, ...]]:
+        with duckdb.connect(self.path, read_only=True) as warehouse:
+            return warehouse.execute(sql).fetchall()
+
+    def counts(self, outcome: Outcome, table: str) -> tuple[int, int, int, int, int]:
+        """inserted, updated, unchanged, deleted, rows now."""
+        names = ("inserted", "updated", "unchanged", "deleted", "rows_now")
+        return tuple(outcome.document["tables"][table][name] for name in names)  # type: ignore[index,return-value]

@@ -1,0 +1,170 @@
+"""Answers Fivetran would not load, and those it loads while ignoring half of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from scripted import Emulator
+
+
+def failed(emulator: Emulator, body: bytes | dict) -> str:
+    """The problems of a sync that must fail, and must leave nothing behind."""
+    outcome = emulator.answering(body)
+    assert outcome.status == 1
+    assert outcome.document["outcome"] == "failed"
+    assert outcome.document["state"] == {}
+    assert emulator.rows("SELECT * FROM fivetran_emulator.connections") == []
+    return "\n".join(outcome.document["error"]["problems"])
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (b"", "the answer is not valid JSON"),
+        (b"<html>sorry</html>", "it begins with '<html>sorry</html>'"),
+        (b'{"state": {}, "insert": {"t": [{"a": NaN}]}}', "the answer is not valid JSON"),
+        (b'{"state": {}, "insert": {"t": [{"a": 1},]}}', "the answer is not valid JSON"),
+        (b'{"state": {}, "x": "\xff"}', "the answer is not UTF-8 text"),
+        (b'[{"state": {}}]', "the answer is JSON but not an object"),
+        (b'"{\\"state\\": {}}"', "the answer is JSON but not an object"),
+        (b'{"insert": {}}', "`state` is missing"),
+        (b'{"state": null}', "`state` is null, not an object"),
+        (b'{"state": "abc"}', '`state` is "abc", not an object'),
+        (b'{"state": {}, "hasMore": "false"}', '`hasMore` is "false", not true or false'),
+        (b'{"state": {}, "hasMore": 1}', "`hasMore` is 1, not true or false"),
+        (b'{"state": {}, "insert": []}', "`insert` is wrong: Expected object, got array"),
+        (b'{"state": {}, "insert": {"t": {"a": 1}}}', "`insert.t` is wrong: Expected array, got object"),
+        (
+            b'{"state": {}, "insert": {"t": [{"a": 1}, 2]}}',
+            "`insert.t` is wrong: Expected object, got int at [1]",
+        ),
+        (b'{"state": {}, "delete": {"t": ["x"]}}', "`delete.t` is wrong: Expected object, got str at [0]"),
+        (b'{"state": {}, "schema": {"t": {"primary_key": "id"}}}', "`schema` is wrong"),
+        (b'{"state": {}, "softDelete": {"t": true}}', "`softDelete` is wrong"),
+        (b'{"state": {}, "insert": {"t": [{"a": 1e999}]}}', "`insert.t` is wrong: Number out of range"),
+    ],
+)
+def test_an_answer_that_is_wrong_fails_and_says_where(emulator: Emulator, body: bytes, problem: str):
+    """Each is one sentence that names the member, the row and what was found."""
+    assert problem in failed(emulator, body)
+
+
+def test_every_mistake_of_an_answer_is_told_at_once(emulator: Emulator):
+    """Nobody has to run a sync five times to find five mistakes."""
+    problems = failed(emulator, {"state": 1, "hasMore": "no", "insert": {"t": [1]}, "schema": 3, "delete": 7})
+    assert [line.split("`")[1] for line in problems.splitlines()] == [
+        "state",
+        "hasMore",
+        "insert.t",
+        "delete",
+        "schema",
+    ]
+
+
+def test_an_error_member_fails_although_the_status_is_200(emulator: Emulator):
+    """Message, type and stack trace are shown."""
+    emulator.function.answers = [
+        {"errorMessage": "no such account", "errorType": "ConfigurationError", "stackTrace": ["at x"]}
+    ]
+    outcome = emulator.sync()
+    assert outcome.status == 1
+    assert "error: the function reports ConfigurationError: no such account" in outcome.err
+    assert "    at x" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (
+            500,
+            b'{"errorMessage": "boom", "errorType": "TransientError"}',
+            "the function reports TransientError: boom (HTTP 500",
+        ),
+        (
+            500,
+            b"<html><head><title>500 Internal Server Error</title></head>",
+            "HTTP 500 Internal Server Error: 500 Internal",
+        ),
+        (500, b"", "the function's own log has the traceback"),
+        (
+            403,
+            b"<html><body>Forbidden <b>here</b></body></html>",
+            "Fivetran's service account needs the Invoker role",
+        ),
+        (302, b"", "the function answered HTTP 302"),
+        (204, b"", "the function answered HTTP 204"),
+    ],
+)
+def test_any_status_but_200_is_a_failed_call(emulator: Emulator, status: int, body: bytes, said: str):
+    """What the function or the platform said is shown in one line, never as HTML."""
+    emulator.function.status, emulator.function.answers = status, [body]
+    outcome = emulator.sync()
+    assert outcome.status == 1
+    assert said in outcome.err
+    assert "<b>" not in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_an_answer_above_the_platforms_size_fails(emulator: Emulator):
+    """10 MB on the first generation, 32 MB on the second, counted in bytes of the whole body."""
+    rows = [{"id": n, "text": "é" * 50_000} for n in range(101)]
+    body = json.dumps({"state": {}, "insert": {"t": rows}}, ensure_ascii=False).encode()
+    assert 10_000_000 < len(body) < 10_200_000
+    assert "the answer is larger than the 10 MB" in failed(emulator, body)
+    assert emulator.answering(body, arguments=("--generation", "2")).status == 0
+
+
+def test_a_request_above_the_platforms_size_fails(emulator: Emulator):
+    """The state travels in every request and counts there too."""
+    body = json.dumps({"state": {"seen": "x" * 9_999_900}, "hasMore": True, "insert": {}}).encode()
+    outcome = emulator.answering(body)
+    assert outcome.status == 1
+    assert outcome.document["error"]["problems"] == [
+        "the request is larger than the 10 MB the platform lets through"
+    ]
+
+
+def test_nobody_listening_is_told_in_one_line(emulator: Emulator):
+    """No traceback, no library's message."""
+    emulator.function.url = "http://127.0.0.1:9"
+    outcome = emulator.sync()
+    assert outcome.status == 1
+    assert outcome.err.splitlines()[0] == "error: nothing listens at http://127.0.0.1:9"
+
+
+@pytest.mark.parametrize(
+    ("members", "code"),
+    [
+        ({"hasmore": True}, "has-more-misspelt"),
+        ({"soft_delete": ["t"]}, "unknown-member"),
+        ({"debug": 1}, "unknown-member"),
+        ({"softDelete": True}, "soft-delete-true"),
+    ],
+)
+def test_what_fivetran_ignores_is_warned_about(emulator: Emulator, members: dict, code: str):
+    """The sync goes on, and the author is told."""
+    outcome = emulator.answering({"state": {}, **members})
+    assert outcome.status == 0
+    assert [w["code"] for w in outcome.document["warnings"]] == [code]
+
+
+def test_a_content_type_that_is_not_json_is_warned_about(emulator: Emulator):
+    """The body is still read."""
+    emulator.function.headers = {"Content-Type": "text/html; charset=utf-8"}
+    outcome = emulator.answering({"state": {}})
+    assert outcome.status == 0
+    assert [w["code"] for w in outcome.document["warnings"]] == ["content-type"]
+
+
+def test_secrets_in_an_error_are_hidden(emulator: Emulator, tmp_path: Path):
+    """Whatever the function says, the terminal, the document and the file do not repeat a secret."""
+    (tmp_path / "secrets.json").write_text('{"auth": {"token": "hush-hush-1"}}')
+    body = {"errorMessage": "cannot use hush-hush-1", "stackTrace": ["token=hush-hush-1"]}
+    emulator.function.status = 500
+    outcome = emulator.answering(body, arguments=("--secrets", str(tmp_path / "secrets.json")))
+    assert outcome.status == 1
+    assert "cannot use ***" in outcome.out
+    assert "hush-hush" not in outcome.out + outcome.err
+    assert b"hush-hush" not in emulator.path.read_bytes()

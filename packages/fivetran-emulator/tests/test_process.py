@@ -1,0 +1,212 @@
+"""The command as a process: killed, interrupted, locked out, without its extra."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pytest
+from scripted import Emulator
+
+PAGES = 12
+ROWS = 500
+SCHEMA = {"users": {"primary_key": ["id"]}}
+
+
+def page(request: dict) -> dict:
+    """Page `n` of a source: keyed rows, keyless rows, a delete; `n` comes from the state."""
+    n = request["state"].get("n", 0)
+    return {
+        "state": {"n": n + 1},
+        "insert": {
+            "users": [{"id": n * ROWS + row, "page": n} for row in range(ROWS)],
+            "events": [{"page": n, "row": row} for row in range(ROWS)],
+        },
+        "delete": {"users": [{"id": (n - 1) * ROWS}]},
+        "schema": SCHEMA,
+        "hasMore": n + 1 < PAGES,
+    }
+
+
+def command(emulator: Emulator, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "fivetran_emulator", "sync", "--url", emulator.function.url,
+            "--warehouse", str(emulator.path), *arguments]  # fmt: skip
+
+
+@contextmanager
+def started(emulator: Emulator, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command(emulator, *arguments), stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def assert_complete(emulator: Emulator) -> None:
+    """Every page is there exactly once, and the state is that of the last."""
+    users = emulator.rows("SELECT count(*), count(DISTINCT id) FROM users")
+    assert users == [(PAGES * ROWS - (PAGES - 1),) * 2]
+    assert emulator.rows("SELECT count(*), count(DISTINCT (page, row)) FROM events") == [(PAGES * ROWS,) * 2]
+    assert emulator.rows("SELECT state FROM fivetran_emulator.connections") == [(f'{{"n": {PAGES}}}',)]
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.004, 0.008, 0.015, 0.03])
+def test_a_kill_at_any_moment_loses_nothing_and_doubles_nothing(emulator: Emulator, delay: float):
+    """Killed again and again, a little after an answer went out, the syncs together load what one would have."""
+    asked = threading.Event()
+
+    def counted(request: dict) -> dict:
+        if len(emulator.function.requests) % 4 == 0:
+            asked.set()
+        return page(request)
+
+    emulator.function.answers = [counted]
+    for _ in range(2):
+        asked.clear()
+        with started(emulator) as process:
+            assert asked.wait(30)
+            time.sleep(delay)
+            process.send_signal(signal.SIGKILL)
+    resumed = emulator.sync()
+    assert resumed.status == 0
+    assert "resuming: " in resumed.out
+    assert "was killed after" in resumed.out
+    assert_complete(emulator)
+
+
+def test_ctrl_c_keeps_what_was_accepted_and_says_how_to_go_on(emulator: Emulator):
+    """Status 130, one line, no traceback; the next sync does the rest."""
+    hanging = threading.Event()
+    let_go = threading.Event()
+
+    def hang(request: dict) -> dict:
+        if len(emulator.function.requests) == 4:
+            hanging.set()
+            let_go.wait(30)
+        return page(request)
+
+    emulator.function.answers = [hang]
+    with started(emulator) as process:
+        assert hanging.wait(30)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    let_go.set()
+    assert process.returncode == 130
+    assert errors.splitlines() == [
+        "interrupted: 3 accepted answers with 3,000 rows and their state are kept; run the same command to go on from there"
+    ]
+    resumed = emulator.sync()
+    assert "interrupted after accepting 3" in resumed.out
+    assert_complete(emulator)
+
+
+def test_a_warehouse_in_use_is_told_with_the_process_that_has_it(emulator: Emulator):
+    """Status 3, and the function is not called."""
+    holder = (
+        "import duckdb, sys; w = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+    )
+    arguments = [sys.executable, "-c", holder, str(emulator.path)]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        outcome = emulator.sync()
+        process.kill()
+    assert outcome.status == 3
+    assert f"is in use by process {process.pid}" in outcome.err
+    assert emulator.function.requests == []
+
+
+@pytest.mark.parametrize("make", ["text", "folder"])
+def test_a_file_that_is_no_warehouse_is_status_3(emulator: Emulator, make: str):
+    """And it is left as it was."""
+    if make == "text":
+        emulator.path.write_text("precious " * 1000)
+    else:
+        emulator.path.mkdir()
+    outcome = emulator.sync()
+    assert outcome.status == 3
+    assert outcome.err.startswith("error: ")
+    assert emulator.path.is_dir() or emulator.path.read_text() == "precious " * 1000
+
+
+def test_a_table_changed_by_hand_is_told_without_a_traceback(emulator: Emulator):
+    """What the file has is not what was loaded: status 3, and a way out."""
+    emulator.answering({"state": {}, "insert": {"t": [{"a": 1}]}})
+    with duckdb.connect(emulator.path) as warehouse:
+        warehouse.execute("DROP TABLE t")
+    outcome = emulator.answering({"state": {"n": 2}, "insert": {"t": [{"a": 1}]}})
+    assert outcome.status == 3
+    assert "start afresh with another --schema or file" in outcome.document["error"]["hint"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--url", "ftp://x"], "is no http address"),
+        (["--schema", "Acme-1"], "is no name for a schema"),
+        (["--schema", "fivetran_emulator"], "is taken"),
+        (["--schema", "warehouse"], "has the name of the file"),
+        (["--secrets", "/nowhere/s.json"], "cannot be read"),
+    ],
+)
+def test_a_wrong_command_line_is_status_2_and_does_nothing(
+    emulator: Emulator, arguments: list[str], said: str
+):
+    """Told in a line, before any file is made or any call is sent."""
+    outcome = emulator.sync(*arguments)
+    assert outcome.status == 2
+    assert said in outcome.err
+    assert not emulator.path.exists()
+
+
+def test_without_the_extra_the_command_says_what_to_install(tmp_path: Path):
+    """The package itself works without DuckDB and rich; the command needs them and says so."""
+    hide = (
+        "import sys; sys.modules['duckdb'] = None; from fivetran_emulator.cli import main; sys.exit(main())"
+    )
+    arguments = [sys.executable, "-c", hide, "sync", "--url", "http://127.0.0.1:1"]
+    done = subprocess.run(arguments, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 2
+    assert "install `fivetran-emulator[cli]`" in done.stderr
+
+
+def test_the_package_imports_neither_duckdb_nor_rich():
+    """A connector's tests stand on the light parts."""
+    check = "import sys, fivetran_emulator, fivetran_emulator.cli; sys.exit({'duckdb', 'rich'} & set(sys.modules) != set())"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+def test_a_function_that_never_ends_is_given_up(emulator: Emulator):
+    """The platform's time-out holds for the whole answer, also for one that comes drop by drop."""
+    import requests
+
+    from fivetran_emulator.errors import FunctionError
+    from fivetran_emulator.function import Function, Limits, Request
+
+    ticks = iter(range(0, 10_000, 100))
+    emulator.function.answers = [{"state": {}}]
+    with requests.Session() as session:
+        function = Function(
+            emulator.function.url,
+            session=session,
+            limits=Limits(1_000, 60),
+            elapsed=lambda: float(next(ticks)),
+        )
+        with pytest.raises(FunctionError, match="did not finish within 60 s"):
+            function.call(Request(agent="a", state="{}", secrets="{}", sync_id="s"))
+
+
+def test_the_environment_chooses_the_generation(emulator: Emulator, monkeypatch: pytest.MonkeyPatch):
+    """FIVETRAN_GENERATION, which tells a function its limits, tells the emulator too."""
+    monkeypatch.setitem(os.environ, "FIVETRAN_GENERATION", "2")
+    big = {"state": {}, "insert": {"t": [{"a": "x" * 10_000_001}]}}
+    assert emulator.answering(big).status == 0
