@@ -218,7 +218,7 @@ def test_children_travel_with_their_parents_unit() -> None:
         ({"id": 1, "_fivetran_x": 1}, "Table things, key id=1: the column name '_fivetran_x' cannot be used"),
         (Row("others", {"id": 1}), "Table things yielded a row of others, which is not among its children."),
         (Delete(id=1, name="x"), "Table things: a Delete names name, which are not of the key."),
-        (At(page=2), "Table things yielded At(page=2); its parameters are: n."),
+        (At(page=2), "Table things yielded At(page=2); its parameters are: n, not page."),
     ],
 )
 def test_what_cannot_be_sent_is_an_error_that_says_where(item: Any, message: str) -> None:
@@ -261,5 +261,5 @@ def test_every_failed_table_is_told_of_and_the_one_a_person_can_mend_names_the_s
 
         app.table(key="id", name=name)(read)
     (reply,) = Fivetran(app.handler).sync()
-    assert reply.body["errorMessage"].startswith("2 tables failed. [first] Table first: TimeoutError: slow (")
-    assert "[second] Table second: KeyError: 'data' (" in reply.body["errorMessage"]
+    assert reply.body["errorMessage"].startswith("2 tables failed. Table first: TimeoutError: slow (")
+    assert "Table second: KeyError: 'data' (" in reply.body["errorMessage"]

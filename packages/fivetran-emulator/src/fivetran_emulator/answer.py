@@ -16,6 +16,7 @@ import msgspec
 
 from fivetran_emulator.errors import FunctionError
 from fivetran_emulator.findings import Finding
+from fivetran_emulator.rules import Rules
 
 __all__ = ["Answer", "Row", "read_answer", "read_failure"]
 
@@ -53,6 +54,7 @@ class _Reading:
     """The members of a body, and what was found wrong or odd in them so far."""
 
     members: dict[str, msgspec.Raw]
+    rules: Rules
     problems: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
@@ -68,13 +70,13 @@ class _Reading:
             return default
 
 
-def read_answer(body: bytes) -> Answer:
-    """Read the body of an answer with status 200.
+def read_answer(body: bytes, rules: Rules | None = None) -> Answer:
+    """Read the body of an answer with status 200, by the default rules unless others are given.
 
     Raises FunctionError, with every problem found, when it is not an answer Fivetran would load.
     """
-    reading = _Reading(_root(body))
-    _refuse_errors(reading.members)
+    reading = _Reading(_root(body), rules or Rules())
+    _refuse_errors(reading)
     answer = Answer(
         state=_state(reading),
         has_more=_has_more(reading),
@@ -125,11 +127,16 @@ def _root(body: bytes) -> dict[str, msgspec.Raw]:
     raise FunctionError(problem, hint=hint)
 
 
-def _refuse_errors(members: Mapping[str, msgspec.Raw]) -> None:
-    """A 200 with an error member is a failure too."""
-    failure = read_failure(msgspec.json.encode({k: v for k, v in members.items() if k in _ERROR_MEMBERS}))
-    if failure is not None:
+def _refuse_errors(reading: _Reading) -> None:
+    """A 200 with an error member is a failure too, unless the rules only want to hear of it."""
+    told = {name: raw for name, raw in reading.members.items() if name in _ERROR_MEMBERS}
+    failure = read_failure(msgspec.json.encode(told))
+    if failure is None:
+        return
+    if reading.rules.error_members == "fail":
         raise failure
+    text = f"{failure.problems[0]}, and yet it answers with status 200"
+    reading.findings.append(Finding("error-member", text, "Answer a failure with status 500 and no state."))
 
 
 def _state(reading: _Reading) -> str:
@@ -146,8 +153,12 @@ def _state(reading: _Reading) -> str:
 def _has_more(reading: _Reading) -> bool:
     raw = bytes(reading.members.get("hasMore", b"false"))
     if raw not in (b"true", b"false"):
-        reading.problems.append(f"`hasMore` is {raw[:40].decode(errors='replace')}, not true or false")
-    return raw == b"true"
+        text = f"`hasMore` is {raw[:40].decode(errors='replace')}, not true or false"
+        if reading.rules.has_more == "strict":
+            reading.problems.append(text)
+        else:
+            reading.findings.append(Finding("has-more-type", text, "Send a boolean, not text or a number."))
+    return raw.strip(b'"').lower() == b"true"
 
 
 def _rows(reading: _Reading, name: str) -> dict[str, list[Row]]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import msgspec
 import requests
@@ -19,7 +20,7 @@ from fivetran_emulator import __version__
 from fivetran_emulator.answer import read_failure
 from fivetran_emulator.errors import FunctionError
 
-__all__ = ["GENERATIONS", "Function", "Limits", "Reply", "Request"]
+__all__ = ["GENERATIONS", "Function", "Limits", "Reply", "Request", "Sender", "refuse_status"]
 
 _PIECE = 256 * 1024
 _CONNECT_SECONDS = 10
@@ -39,41 +40,76 @@ GENERATIONS: Mapping[int, Limits] = {1: Limits(10_000_000, 540), 2: Limits(32_00
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is sent; `state` and `secrets` are JSON text and are spliced in unchanged."""
+    """What is sent; `state` and `secrets` are JSON text and are spliced in unchanged. `further` are other root members."""
 
     agent: str
     state: str
     secrets: str
     sync_id: str
+    further: Mapping[str, object] = field(default_factory=dict)
 
     def encode(self) -> bytes:
         """The body of the POST."""
         raw = {"state": msgspec.Raw(self.state.encode()), "secrets": msgspec.Raw(self.secrets.encode())}
-        return msgspec.json.encode({"agent": self.agent, **raw, "sync_id": self.sync_id})
+        return msgspec.json.encode({"agent": self.agent, **raw, "sync_id": self.sync_id, **self.further})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """The body of an answer with status 200, its headers, and the seconds the call took."""
+    """An answer with whatever status, and the seconds the call took."""
 
+    status: int = 200
+    reason: str = ""
     body: bytes
     headers: Mapping[str, str]
     seconds: float
 
 
+class Sender(Protocol):
+    """What can be called as a function is: over HTTP, from a recording, or with faults."""
+
+    @property
+    def url(self) -> str:
+        """Where the function listens, to be shown."""
+
+    def send(self, request: Request) -> Reply:
+        """The answer to `request`. Raises FunctionError when there is none."""
+
+
 class Function:
-    """The function behind `url`. `elapsed` is a clock in seconds that never goes back."""
+    """The function behind `url`. `elapsed` is a clock in seconds that never goes back.
+
+    `headers` are sent too, in place of ours where the names are the same.
+    """
 
     def __init__(
-        self, url: str, *, session: requests.Session, limits: Limits, elapsed: Callable[[], float]
+        self,
+        url: str,
+        *,
+        session: requests.Session,
+        limits: Limits,
+        elapsed: Callable[[], float],
+        headers: Mapping[str, str] | None = None,
     ) -> None:
-        self.url = url
+        self._url = url
         self._session = session
         self._limits = limits
         self._elapsed = elapsed
+        self._headers = headers or {}
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return self._url
 
     def call(self, request: Request) -> Reply:
         """POST `request` once; there is no retry. Raises FunctionError for all but status 200 within the limits."""
+        reply = self.send(request)
+        refuse_status(reply)
+        return reply
+
+    def send(self, request: Request) -> Reply:
+        """POST `request` once and take any status. Raises FunctionError when there is no answer within the limits."""
         body = request.encode()
         self._refuse_size(len(body), "request")
         began = self._elapsed()
@@ -82,23 +118,34 @@ class Function:
                 received = self._read(response, until=began + self._limits.seconds)
         except requests.RequestException as error:
             raise self._unreachable(error) from error
-        if response.status_code != 200:
-            raise _refused(response, received)
-        return Reply(body=received, headers=response.headers, seconds=self._elapsed() - began)
+        return Reply(
+            status=response.status_code,
+            reason=response.reason or "",
+            body=received,
+            headers=response.headers,
+            seconds=self._elapsed() - began,
+        )
 
     def _post(self, body: bytes) -> requests.Response:
         headers = {
             "Content-Type": "application/json",
             "User-Agent": f"Fivetran Google Cloud Functions Connector (fivetran-emulator/{__version__})",
+            **self._headers,
         }
-        timeout = (_CONNECT_SECONDS, self._limits.seconds)
         return self._session.post(
-            self.url, data=body, headers=headers, timeout=timeout, stream=True, allow_redirects=False
+            self._url,
+            data=body,
+            headers=headers,
+            auth=_as_it_is,
+            timeout=(_CONNECT_SECONDS, self._limits.seconds),
+            stream=True,
+            allow_redirects=False,
         )
 
     def _read(self, response: requests.Response, *, until: float) -> bytes:
         received = bytearray()
-        for piece in response.iter_content(_PIECE):
+        # Not iter_content: it waits for a whole piece, however slowly it comes.
+        while piece := response.raw.read1(_PIECE, decode_content=True):
             received += piece
             self._refuse_size(len(received), "answer")
             if self._elapsed() > until:
@@ -147,6 +194,11 @@ class Function:
         return FunctionError(problem, hint=hint)
 
 
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """No authorisation but the headers given: requests would else put that of a .netrc file in their place."""
+    return request
+
+
 _HINTS = {
     401: "The function wants a caller it knows; Fivetran's service account needs the Invoker role.",
     403: "The function wants a caller it knows; Fivetran's service account needs the Invoker role.",
@@ -157,13 +209,16 @@ _HINTS = {
 _LOG_HINT = "An exception nobody caught looks like this; the function's own log has the traceback."
 
 
-def _refused(response: requests.Response, body: bytes) -> FunctionError:
-    status = f"HTTP {response.status_code} {response.reason or ''}".strip()
-    told = read_failure(body)
+def refuse_status(reply: Reply) -> None:
+    """Raises FunctionError, with what the function tells of its failure, unless the status is 200."""
+    if reply.status == 200:
+        return
+    status = f"HTTP {reply.status} {reply.reason}".strip()
+    told = read_failure(reply.body)
     if told is not None:
-        return FunctionError(f"{told.problems[0]} ({status})", details=told.details)
-    hint = _HINTS.get(response.status_code, _LOG_HINT if response.status_code >= 500 else "")
-    return FunctionError(f"the function answered {status}{_gist(body)}", hint=hint)
+        raise FunctionError(f"{told.problems[0]} ({status})", details=told.details)
+    hint = _HINTS.get(reply.status, _LOG_HINT if reply.status >= 500 else "")
+    raise FunctionError(f"the function answered {status}{_gist(reply.body)}", hint=hint)
 
 
 def _gist(body: bytes) -> str:

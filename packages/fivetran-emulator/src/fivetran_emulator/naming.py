@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
-__all__ = ["SYSTEM_PREFIX", "collisions", "column_name", "table_name"]
+__all__ = ["NAMINGS", "SYSTEM_PREFIX", "Naming", "collisions", "column_name", "table_name"]
 
 SYSTEM_PREFIX = "_fivetran_"
 """Columns that start so are Fivetran's own."""
@@ -35,6 +36,18 @@ def table_name(source: str) -> str:
     Empty when nothing is left, as of `"_"`.
     """
     return column_name(source).lstrip("_")
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How the names of a function's tables and columns become the warehouse's."""
+
+    table: Callable[[str], str]
+    column: Callable[[str], str]
+
+
+NAMINGS = {"fivetran": Naming(table_name, column_name), "source": Naming(str, str)}
+"""`FIVETRAN_NAMING` and `SOURCE_NAMING`, by the words of the switch `--naming`."""
 
 
 def collisions(sources: Iterable[str], rule: Callable[[str], str]) -> list[tuple[str, list[str]]]:

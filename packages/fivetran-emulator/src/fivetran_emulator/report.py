@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from fivetran_emulator.findings import Findings
 from fivetran_emulator.invocation import Invocation
+from fivetran_emulator.ledger import LoadedTable
 from fivetran_emulator.merge import Counts
 
 __all__ = ["Accepted", "SyncReport"]
@@ -21,6 +22,7 @@ class Accepted:
     """One accepted answer.
 
     `size` is that of the body in bytes, `seconds` the function's time, `load_seconds` that of reading and loading it.
+    `tables` says by table what became of the rows.
     """
 
     number: int
@@ -31,6 +33,7 @@ class Accepted:
     seconds: float
     load_seconds: float
     told: Invocation
+    tables: Mapping[str, Counts] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
@@ -38,7 +41,8 @@ class SyncReport:
     """A sync as far as it got.
 
     `outcome` is running, complete, failed, interrupted or paused (six hours are over). `state_before` and `state` are
-    JSON text. `rows_now` is the number of rows in every table of the connection, known at the end.
+    JSON text. `tables_before` and `tables` are all the connection has, by name; `shapes` are those made or changed in shape,
+    each with the number of the invocation that did it. `rows_now` is the number of rows in each table, known at the end.
     """
 
     url: str
@@ -52,5 +56,8 @@ class SyncReport:
     seconds: float = 0.0
     accepted: list[Accepted] = field(default_factory=list)
     counts: dict[str, Counts] = field(default_factory=dict)
+    tables_before: Mapping[str, LoadedTable] = field(default_factory=dict)
+    tables: Mapping[str, LoadedTable] = field(default_factory=dict)
+    shapes: list[tuple[int, LoadedTable]] = field(default_factory=list)
     rows_now: Mapping[str, int] = field(default_factory=dict)
     findings: Findings = field(default_factory=Findings)

@@ -75,6 +75,7 @@ class Sync:
         self.report = SyncReport(
             url=function.url, warehouse=path, schema=schema, sync_id=sync_id, state_before=state, state=state
         )
+        self.report.tables_before, self.report.tables = dict(self._tables), self._tables
 
     def run(self) -> SyncReport:
         """Sync until `hasMore` is false or six hours are over.
@@ -153,7 +154,7 @@ class Sync:
             for table in loaded.changed:
                 self._ledger.keep_table(table)
             self._ledger.accept(answer.state, self._batch + 1)
-            accepted = _accepted(number, answer, reply, self._clock.elapsed() - began)
+            accepted = _accepted(number, answer, reply, loaded, self._clock.elapsed() - began)
             self._record(accepted, at, answer.state)
         self._tables |= {table.name: table for table in loaded.changed}
         self._batch += 1
@@ -175,6 +176,7 @@ class Sync:
         report = self.report
         for name, counts in loaded.counts.items():
             report.counts[name] = report.counts.get(name, Counts()) + counts
+        report.shapes += [(len(report.accepted) + 1, table) for table in loaded.changed]
         report.findings.add(*answer.findings, *loaded.findings, *_content_type(reply))
         if answer.has_more and answer.is_empty and answer.state == report.state:
             text = "an answer with `hasMore: true` had no rows and the state of the one before: the next will be the same"
@@ -196,7 +198,7 @@ class Sync:
         return int(found[0]) if found else 0
 
 
-def _accepted(number: int, answer: Answer, reply: Reply, load_seconds: float) -> Accepted:
+def _accepted(number: int, answer: Answer, reply: Reply, loaded: Loaded, load_seconds: float) -> Accepted:
     return Accepted(
         number=number,
         has_more=answer.has_more,
@@ -206,6 +208,7 @@ def _accepted(number: int, answer: Answer, reply: Reply, load_seconds: float) ->
         seconds=reply.seconds,
         load_seconds=load_seconds,
         told=told_by(reply.headers),
+        tables=loaded.counts,
     )
 
 

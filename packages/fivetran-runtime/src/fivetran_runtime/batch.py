@@ -48,6 +48,15 @@ class Batch:
             self.bytes -= sum(len(mine[key].encoded) + 1 for key in mine.keys() & operations.keys())
             mine |= operations
 
+    def only_deletes(self) -> Batch:
+        """A batch with these deletes and without the rows."""
+        deletes = Batch()
+        for table, operations in self._tables.items():
+            for key, operation in operations.items():
+                if operation.is_delete:
+                    deletes.put(table, key, operation)
+        return deletes
+
     def keys(self, table: str) -> tuple[set[Key], set[Key]]:
         """The keys of a table's rows, and of its deletes."""
         operations = self._tables.get(table, {})

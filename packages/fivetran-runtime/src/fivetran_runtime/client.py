@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import msgspec
 import requests
+import urllib3
 
 from fivetran_runtime.auth import Anonymous, Auth
 from fivetran_runtime.budget import MB
@@ -21,7 +22,7 @@ from fivetran_runtime.clock import clock
 from fivetran_runtime.config import Secret
 from fivetran_runtime.errors import ConfigurationError, DefectError, TransientError
 from fivetran_runtime.invocation import running
-from fivetran_runtime.pages import Page, Style, read_pages
+from fivetran_runtime.pages import Page, Style, read_pages, without
 from fivetran_runtime.records import At
 from fivetran_runtime.retrying import Delay, FailedRequest, backoff, retry_after
 
@@ -31,6 +32,7 @@ TRIES = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
 _EXCERPT = 300
+_MOST_SAID = 100_000
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,8 @@ class Client:
         hosts: tuple[str, ...] = (),
         most_bytes: int = 64 * MB,
     ) -> None:
-        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-            message = f"The address {shown(url)!r} is not one of a web server."
+        if not _is_web_address(url):
+            message = f"The address {url.partition('?')[0].rpartition('@')[2]!r} is not one of a web server."
             raise ConfigurationError(message, hint="It starts with https:// and a host name.")
         self.url = url
         self._auth = auth or Anonymous()
@@ -168,18 +170,18 @@ class Client:
         """Send a request until it is answered; see `get` and `post`."""
         url = self._address(path)
         repeat = method in ("GET", "HEAD") if repeat is None else repeat
-        renewed = False
-        for tries in range(1, TRIES + 1):
+        renewed, tries = False, 0
+        while True:
             try:
                 reply = self._send(method, url, query or {}, json, form)
             except FailedRequest as failed:
+                tries += 1
                 self._before_retry(failed, tries, repeat=repeat, what=f"{method} {shown(url)}")
                 continue
             if reply.status == 401 and not renewed and self._auth.renew():
                 renewed = True
                 continue
             return self._accepted(method, reply)
-        raise AssertionError("the loop ends with an answer or an error")  # pragma: no cover
 
     def _address(self, path: str) -> str:
         if urlsplit(path).scheme:
@@ -207,7 +209,9 @@ class Client:
     def _send(
         self, method: str, url: str, query: Mapping[str, Any], json: Any, form: Mapping[str, str] | None
     ) -> Reply:
-        parameters = list(_parameters(query))
+        # A source's link carries the query of the page before; asking for `state=open&state=open` is another question.
+        carried = {name for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)}
+        parameters = [(name, value) for name, value in _parameters(query) if name not in carried]
         for _ in range(_MOST_REDIRECTS + 1):
             response, body = self._exchange(method, url, parameters, json, form)
             if response.status_code not in _REDIRECTS or "Location" not in response.headers:
@@ -230,10 +234,12 @@ class Client:
         invocation = running()
         invocation.wait(self._delay.seconds(), "keeping to the rate limit")
         invocation.budget.require(0, "asking the source")
-        headers, own = dict(self._headers), self._is_own(url)
-        if own:
+        headers, credentials = dict(self._headers), self._auth.query()
+        # A source's link or redirect may repeat them, whichever host it leads to.
+        url = without(frozenset(credentials), url)
+        if self._is_own(url):
             headers |= self._auth.headers()
-            parameters = [*parameters, *self._auth.query().items()]
+            parameters = [*parameters, *credentials.items()]
         invocation.requests += 1
         try:
             with self._session.request(
@@ -248,7 +254,10 @@ class Client:
                 allow_redirects=False,
             ) as response:
                 body = self._body(response)
-        except requests.RequestException as error:
+        except ValueError:  # requests refused to build it; the error's text may hold the credential
+            message = f"{shown(url)}: the request cannot be sent; a header or the address is not valid HTTP."
+            raise ConfigurationError(message, hint="Is there a line break in a pasted key?") from None
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # The error's own text holds the whole address, query and key included.
             raise FailedRequest(_what_broke(error)) from None
         if response.status_code in RETRIED:
@@ -262,7 +271,8 @@ class Client:
 
     def _body(self, response: requests.Response) -> bytes:
         pieces, size = [], 0
-        for piece in response.iter_content(1 << 17):
+        # read1 gives what has come; read, and requests' iter_content, would wait for whole pieces past every budget.
+        while piece := response.raw.read1(1 << 17, decode_content=True):
             size += len(piece)
             if size > self._most_bytes:
                 message = f"{shown(response.url)} answered more than {self._most_bytes / MB:g} MB."
@@ -295,7 +305,8 @@ def _reply(url: str, response: requests.Response, body: bytes) -> Reply:
 
 def _undecodable(url: str, response: requests.Response, body: bytes) -> str:
     """What to make of a body that is not JSON: an error's text will do, a success without data will not."""
-    text = body[:_EXCERPT].decode("utf-8", "replace")
+    # Cleaned before it is cut: half a secret is no longer found.
+    text = running().redactor.clean(body[:_MOST_SAID].decode("utf-8", "replace"))[:_EXCERPT]
     if not response.ok:
         return text
     kind = response.headers.get("Content-Type", "no content type").split(";")[0]
@@ -307,18 +318,18 @@ def _undecodable(url: str, response: requests.Response, body: bytes) -> str:
 
 def _excerpt(value: Any) -> str:
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return " ".join(text.split())[:_EXCERPT]
+    return running().redactor.clean(" ".join(text.split()))[:_EXCERPT]
 
 
-def _what_broke(error: requests.RequestException) -> str:
+def _what_broke(error: Exception) -> str:
     match error:
         case requests.ConnectTimeout():
             return "no connection in time"
-        case requests.Timeout():
+        case requests.Timeout() | urllib3.exceptions.ReadTimeoutError():
             return "no answer in time"
         case requests.exceptions.SSLError():
             return "the TLS certificate was refused"
-        case requests.exceptions.ChunkedEncodingError() | requests.exceptions.ContentDecodingError():
+        case urllib3.exceptions.ProtocolError() | urllib3.exceptions.DecodeError():
             return "the answer broke off"
         case requests.ConnectionError() if "NameResolution" in repr(error):
             return "the host name is unknown"
@@ -345,6 +356,14 @@ def _parameter(value: Any) -> str:
         case date():
             return value.isoformat()
     return str(value)
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, brackets that do not close
+        return False
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, dataclass_transform
 
 import msgspec
 
@@ -52,7 +52,15 @@ class Secret:
         return hash(self._text)
 
 
-class Config(msgspec.Struct, frozen=True, kw_only=True):
+class _KeywordOnly(msgspec.StructMeta):
+    """Makes every subclass keyword-only, so that keys may be listed in any order; msgspec does not inherit that."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> Any:
+        return super().__new__(cls, name, bases, namespace, **{"kw_only": True, **options})
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(msgspec.field,))
+class Config(msgspec.Struct, metaclass=_KeywordOnly):
     """The typed secrets of a connector; subclass it with one annotated attribute per key.
 
     Types: str, int, float, bool, Secret, datetime, date, lists and dicts of those, and `| None`. An attribute
@@ -153,7 +161,7 @@ _NAMES = {
     "float": "a number",
     "bool": "true or false",
     "str": "text",
-    "Secret": "text",
+    "Secret": "a text that is not empty",
     "datetime": "an instant like 2026-01-31T12:00:00Z",
     "date": "a day like 2026-01-31",
     "list": 'a list like ["first", "second"]',

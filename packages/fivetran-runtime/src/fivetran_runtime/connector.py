@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fivetran_runtime import cursors, handler
 from fivetran_runtime.config import Config
 from fivetran_runtime.errors import DeclarationError
-from fivetran_runtime.tables import Read, Table
+from fivetran_runtime.tables import OnMissing, Read, Table
 
 if TYPE_CHECKING:
     from fivetran_runtime.handler import Answer, Request
@@ -61,7 +61,8 @@ class Connector:
         lookback: cursors.Lookback | None = None,
         floor: Any = None,
         children: Mapping[str, str | Sequence[str]] | None = None,
-        on_missing: Literal["keep", "delete"] = "keep",
+        on_missing: OnMissing = "keep",
+        listing: Read | None = None,
     ) -> Callable[[AnyRead], AnyRead]:
         """Declare the decorated generator function as a table, named like it; see `Table` for the arguments.
 
@@ -79,6 +80,7 @@ class Connector:
                 floor=floor,
                 children=children,
                 on_missing=on_missing,
+                listing=listing,
             )
             refuse_shared_names([*self._tables, table])
             self._tables.append(table)

@@ -7,6 +7,7 @@ The state holds one canonical text per value: integers as JSON integers, days as
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -33,11 +34,13 @@ class Kind:
     lookback: type
 
 
+_INTEGER = re.compile(r"[+-]?[0-9]+")  # int() would read "1_000" and other scripts' digits too
+
+
 def _parse_integer(value: object) -> int:
-    try:
-        return int(value) if type(value) is int else int(value, 10)  # type: ignore[call-overload]
-    except (TypeError, ValueError):
-        raise ValueError("is not an integer") from None
+    if type(value) is int or (isinstance(value, str) and _INTEGER.fullmatch(value)):
+        return int(value)
+    raise ValueError("is not an integer")
 
 
 def _parse_day(value: object) -> date:
@@ -53,7 +56,10 @@ def _parse_instant(value: object) -> datetime:
     moment = value if isinstance(value, datetime) else _instant_from_text(value)
     if moment.tzinfo is None:
         raise ValueError("has no offset: say which zone the source means")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is before the year 1 or after the year 9999 in UTC") from None
 
 
 def _instant_from_text(value: object) -> datetime:

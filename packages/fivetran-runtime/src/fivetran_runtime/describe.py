@@ -99,10 +99,12 @@ def _code(columns: Iterable[str]) -> str:
 
 
 def _reading(table: Table) -> str:
+    deletes = {"keep": "", "delete": "; rows missing twice are deleted"}.get(
+        str(table.on_missing), "; rows missing twice are deleted if the secrets say so"
+    )
     if table.cursor:
         lookback = f", {table.lookback} again" if table.lookback else ""
-        return f"rows changed since the last sync, by `{table.cursor}`{lookback}"
-    deletes = "; rows missing twice are deleted" if table.on_missing == "delete" else ""
+        return f"rows changed since the last sync, by `{table.cursor}`{lookback}{deletes}"
     return f"whole, in every sync{deletes}"
 
 

@@ -83,7 +83,8 @@ def _check_nested(value: Any, column: str, where: Callable[[], str]) -> None:
 
 def _problem(value: Any) -> str | None:
     match value:
-        case int() if value not in INT64:
+        # Compared, not `in INT64`: a range looks for a subclass of int one number at a time.
+        case int() if not INT64.start <= value < INT64.stop:
             return "an integer beyond 64 bit: send it as text"
         case float() if not isfinite(value):
             return f"the number {value}, which JSON does not have: send None or leave the column out"

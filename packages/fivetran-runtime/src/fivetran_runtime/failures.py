@@ -11,7 +11,7 @@ from fivetran_runtime.errors import ConnectorError, DefectError, TransientError
 
 _NOT_THE_AUTHORS = (
     Path(__file__).parent,
-    *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib")),
+    *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")),
 )
 
 
@@ -28,7 +28,7 @@ def as_connector_error(error: BaseException, *, table: str | None = None) -> Con
 
 
 def _naming(table: str | None, error: ConnectorError) -> ConnectorError:
-    if table is not None and table not in error.message:
+    if table is not None and not error.message.startswith(f"Table {table}"):
         error.message = f"Table {table}: {error.message}"
     return error
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 from fivetran_runtime.encoding import encode
 from fivetran_runtime.invocation import running
+from fivetran_runtime.redaction import Redactor
 
 
 def emit(severity: str, message: str, **fields: Any) -> None:
@@ -32,9 +34,22 @@ def emit(severity: str, message: str, **fields: Any) -> None:
         **fields,
         **_joins(invocation.sync_id, invocation.trace),
     }
+    # Cleaned before it is encoded: in JSON text a secret like 1234 would take numbers apart.
+    text = encode(_printable(line, invocation.redactor)).decode()
     with suppress(OSError):  # a log that cannot be written must not fail a sync
-        sys.stdout.write(invocation.redactor.clean(encode(line).decode()) + "\n")
+        sys.stdout.write(text + "\n")
         sys.stdout.flush()
+
+
+def _printable(value: Any, redactor: Redactor) -> Any:
+    """The value with every text in it free of secrets, and such that it can be encoded."""
+    if isinstance(value, str):
+        return redactor.clean(value).encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {_printable(name, redactor): _printable(inner, redactor) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_printable(inner, redactor) for inner in value]
+    return value
 
 
 def _joins(sync_id: str | None, trace: str | None) -> dict[str, str]:
@@ -52,7 +67,14 @@ class _JsonLines(logging.Handler):
         fields = {"logger": record.name}
         if record.exc_info:
             fields["exception"] = logging.Formatter().formatException(record.exc_info)
-        emit(record.levelname, record.getMessage(), **fields)
+        emit(record.levelname, _message(record), **fields)
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001 - a log call's wrong arguments must not fail a sync
+        return f"{record.msg} (its arguments do not fit; {record.pathname}:{record.lineno})"
 
 
 def install() -> None:

@@ -45,6 +45,21 @@ class Missing:
         self._found |= rows
         self._found -= deleted
 
+    def learn(self, unit: Batch) -> None:
+        """These rows were sent without the listing having met them yet."""
+        rows, deleted = unit.keys(self._table.name)
+        self._known = (self._known | rows) - deleted
+        self._missed -= rows | deleted
+
+    def remember(self) -> None:
+        """At the end of an invocation that has learned: write down what is known.
+
+        Raises:
+            DefectError: there are more keys than the state may hold.
+        """
+        self._state.keys, self._state.missed = _pack(self._known), _pack(self._missed)
+        self._require_room()
+
     def gone(self) -> list[Key]:
         """At the end of a complete pass: the keys to delete."""
         return sorted(self._missed - self._found)

@@ -75,12 +75,13 @@ class Offset(_OnPath):
         return {self.param: self.offset, **size}
 
     def following(self, page: Page, rows: list[Any]) -> Style | None:
-        if len(rows) <= self.overlap or not rows:
+        if not rows:
             return None
         end = self.offset + len(rows)
         if self.total is not None and end >= find(page, self.total):
             return None
-        return replace(self, offset=end - self.overlap)
+        # A page no longer than the overlap is the end, or the source caps its pages there: only the next one tells.
+        return replace(self, offset=end - self.overlap if len(rows) > self.overlap else end)
 
     def position(self) -> Mapping[str, Any]:
         return {self.at: self.offset}
@@ -185,7 +186,7 @@ class NextLink:
         link = find(page, self.next, default=None) if self.next else _linked(page)
         if not link:
             return None
-        link = _without(page.keys, urljoin(page.url, link))
+        link = without(page.keys, urljoin(page.url, link))
         if link == self.link:
             raise _unmoving(page, "link")
         return replace(self, link=link)
@@ -196,12 +197,13 @@ class NextLink:
 
 @dataclass(frozen=True)
 class Keyset(_OnPath):
-    """Rows after a key: `?after_id=4711`, sorted by it. Ends at an empty page; nothing moves under it.
+    """Rows after a key: `?after_id=4711`, sorted by it; nothing moves under it. Ends at an empty page.
 
     Args:
         after: the position, the table function's parameter; None for the first page.
         column: the column of the listed rows that holds the key.
         param: name of the query parameter that takes it.
+        more: where in the body it says whether more rows follow; false, null, empty or missing on the last page.
         size, size_param: as for `Offset`.
         at: name of the table function's parameter.
     """
@@ -209,6 +211,7 @@ class Keyset(_OnPath):
     after: Any = None
     column: str = "id"
     param: str = "after"
+    more: str | None = None
     size: int | None = 100
     size_param: str = "limit"
     at: str = "after"
@@ -218,7 +221,7 @@ class Keyset(_OnPath):
         return {self.param: self.after, **size}
 
     def following(self, page: Page, rows: list[Any]) -> Style | None:
-        if not rows:
+        if not rows or (self.more is not None and not find(page, self.more, default=False)):
             return None
         after = rows[-1].get(self.column) if isinstance(rows[-1], dict) else None
         if after is None:
@@ -279,15 +282,19 @@ def find(page: Page, place: str, default: Any = _REQUIRED) -> Any:
     return value
 
 
-_LINK = re.compile(r'<([^>]*)>[^,]*;\s*rel="?([^",;]*)"?')
+_PARAMETER = r'\s*;\s*([\w*-]+)\s*(?:=\s*(?:"([^"]*)"|([^\s",;]*)))?'
+_LINK = re.compile(rf"<([^>]*)>((?:{_PARAMETER})*)")
 
 
 def _linked(page: Page) -> str | None:
-    links = {relation: link for link, relation in _LINK.findall(page.headers.get("Link", ""))}
-    return links.get("next")
+    for link, parameters, *_ in _LINK.findall(page.headers.get("Link", "")):
+        for name, quoted, bare in re.findall(_PARAMETER, parameters):
+            if name.lower() == "rel" and "next" in (quoted or bare).lower().split():
+                return str(link)
+    return None
 
 
-def _without(keys: frozenset[str], url: str) -> str:
+def without(keys: frozenset[str], url: str) -> str:
     """A link without the client's own key: it goes into the state, and the client adds the key anyway."""
     parts = urlsplit(url)
     if not keys & {name for name, _ in parse_qsl(parts.query)}:

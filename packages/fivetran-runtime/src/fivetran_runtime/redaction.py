@@ -39,6 +39,7 @@ def _forms(secret: str) -> Iterator[str]:
         return
     yield from {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}
     yield json.dumps(secret)[1:-1]
+    yield json.dumps(secret, ensure_ascii=False)[1:-1]
     yield repr(secret)[1:-1]
     yield from _base64_forms(secret.encode("utf-8", "surrogatepass"))
 

@@ -38,7 +38,7 @@ def retry_after(header: str | None, now: datetime) -> float | None:
     """Seconds that a `Retry-After` header asks for, given as a number or as a date (RFC 9110, 10.2.3)."""
     if header is None:
         return None
-    if header.strip().isdigit():
+    if header.isascii() and header.strip().isdigit():
         return float(header)
     try:
         moment = parsedate_to_datetime(header)

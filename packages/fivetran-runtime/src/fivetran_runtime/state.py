@@ -33,6 +33,8 @@ class TableState(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True)
     since: int | str | None = None
     at: dict[str, Any] | None = None
     seen: int | str | None = None
+    restarts: int = 0
+    """How often the open pass had to begin again because the source no longer knew where it had stopped."""
     keys: str | None = None
     """With `on_missing="delete"`: the keys that the last complete pass found, packed."""
     missed: str | None = None
@@ -43,6 +45,7 @@ class TableState(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True)
     def close_pass(self) -> None:
         """Forget the open pass."""
         self.since = self.at = self.seen = self.found = None
+        self.restarts = 0
 
 
 class SyncState(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):

@@ -6,7 +6,7 @@ before it ends; a table that fails is set aside, with what it has committed, unt
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,8 @@ from fivetran_runtime.budget import OutOfBudget
 from fivetran_runtime.errors import SEVEREST_FIRST, ConnectorError, DefectError, TransientError
 from fivetran_runtime.failures import as_connector_error
 from fivetran_runtime.invocation import Invocation
-from fivetran_runtime.passes import Pass
+from fivetran_runtime.missing import Missing
+from fivetran_runtime.passes import Listing, Pass
 from fivetran_runtime.state import State, SyncState
 from fivetran_runtime.tables import Table
 
@@ -56,8 +57,9 @@ def read_tables(
     before = state.dump()
     sync = state.begin(invocation.sync_id)
     progress = Progress()
-    for table in _in_order(tables, sync):
-        if _read_table(table, client, config=config, state=state, invocation=invocation, progress=progress):
+    for reading in _in_order(_readings(tables, config), sync):
+        _read(reading, client, config=config, state=state, invocation=invocation, progress=progress)
+        if progress.cut:
             break
     _settle(progress, sync)
     if not progress.has_more:
@@ -70,40 +72,75 @@ def read_tables(
     return progress
 
 
-def _in_order(tables: Iterable[Table], sync: SyncState) -> list[Table]:
-    """The unfinished tables as declared, those that failed earlier in this sync last."""
-    unfinished = [table for table in tables if table.name not in sync.done]
-    return sorted(unfinished, key=lambda table: table.name in sync.failed)
+@dataclass(frozen=True)
+class Reading:
+    """Something to read to its end once in a sync: a table, or the listing of its keys.
+
+    Attributes:
+        name: what it is called in the state: the table's name, with ".keys" for a listing.
+        learns_for: the listing that must know which rows this table sent.
+    """
+
+    name: str
+    table: Table
+    deletes_missing: bool
+    learns_for: Reading | None = None
 
 
-def _read_table(
-    table: Table, client: Any, *, config: Any, state: State, invocation: Invocation, progress: Progress
-) -> bool:
-    """Read one table on; true when the budget has ended."""
-    part = state.table(table.name)
+def _readings(tables: Iterable[Table], config: Any) -> Iterator[Reading]:
+    """All there is to read; a listing before its table, so that what the table brings after it stays."""
+    for table in tables:
+        deletes = table.deletes_missing(config)
+        listing = table.listing_table() if deletes else None
+        if listing is None:
+            yield Reading(table.name, table, deletes)
+        else:
+            keys = Reading(f"{table.name}.keys", listing, deletes_missing=True)
+            yield keys
+            yield Reading(table.name, table, deletes_missing=False, learns_for=keys)
+
+
+def _in_order(readings: Iterable[Reading], sync: SyncState) -> list[Reading]:
+    """What is unfinished, as declared; what failed earlier in this sync comes last."""
+    unfinished = [reading for reading in readings if reading.name not in sync.done]
+    return sorted(unfinished, key=lambda reading: reading.name in sync.failed)
+
+
+def _read(
+    reading: Reading, client: Any, *, config: Any, state: State, invocation: Invocation, progress: Progress
+) -> None:
+    """Read on until its end or the budget's."""
+    part = state.table(reading.name)
     before = msgspec.to_builtins(part)
     try:
-        floor = table.floor(config) if callable(table.floor) else table.floor
-        reading = Pass(table, part, batch=progress.batch, budget=invocation.budget, floor=floor)
-        progress.cut = reading.run(client)
+        progress.cut = _pass(reading, state, config, progress.batch, invocation).run(client)
     except OutOfBudget as stop:
         progress.cut = stop.cut
         progress.moved |= msgspec.to_builtins(part) != before
         if not progress.batch and not progress.moved:
-            raise _no_progress(table, stop, invocation) from None
+            raise _no_progress(reading.table, stop, invocation) from None
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, the other tables go on
-        progress.failures[table.name] = as_connector_error(error, table=table.name)
+        progress.failures[reading.name] = as_connector_error(error, table=reading.table.name)
     else:
         progress.moved = True
         if progress.cut is None:
-            _finish(table, state)
-    return progress.cut is not None
+            _finish(reading, state)
 
 
-def _finish(table: Table, state: State) -> None:
+def _pass(reading: Reading, state: State, config: Any, batch: Batch, invocation: Invocation) -> Pass:
+    table, part, budget = reading.table, state.table(reading.name), invocation.budget
+    if reading.deletes_missing:
+        return Listing(table, part, batch=batch, budget=budget)
+    floor = table.floor(config) if callable(table.floor) else table.floor
+    keys = reading.learns_for
+    missing = Missing(keys.table, state.table(keys.name)) if keys else None
+    return Pass(table, part, batch=batch, budget=budget, floor=floor, missing=missing)
+
+
+def _finish(reading: Reading, state: State) -> None:
     sync = state.begin(None)
-    sync.done = [*sync.done, table.name]
-    sync.failed = [name for name in sync.failed if name != table.name]
+    sync.done = [*sync.done, reading.name]
+    sync.failed = [name for name in sync.failed if name != reading.name]
 
 
 def _no_progress(table: Table, stop: OutOfBudget, invocation: Invocation) -> TransientError:
@@ -138,12 +175,14 @@ def _is_final(progress: Progress, sync: SyncState) -> bool:
 
 
 def _combined(failures: dict[str, ConnectorError]) -> ConnectorError:
-    """One error for all failed tables, of the kind that a person can act on first."""
+    """One error for all that failed, of the kind that a person can act on first; what is the same is said once."""
+    by_text: dict[str, ConnectorError] = {}
+    for name, error in failures.items():
+        by_text.setdefault(str(error).removeprefix(f"Table {name}: "), error)
+    if len(by_text) == 1:
+        return next(iter(by_text.values()))
     kinds = [kind for kind in SEVEREST_FIRST for error in failures.values() if isinstance(error, kind)]
-    if len(failures) == 1:
-        return next(iter(failures.values()))
-    told = " ".join(f"[{table}] {error}" for table, error in failures.items())
-    return kinds[0](f"{len(failures)} tables failed. {told}")
+    return kinds[0](f"{len(failures)} tables failed. {' '.join(map(str, by_text.values()))}")
 
 
 def _without_counter(state: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,9 @@ from fivetran_runtime.errors import DeclarationError
 Read = Callable[..., Iterable[Any]]
 """A table function: client, `since`, position -> dicts, Rows, Deletes and Ats."""
 
+OnMissing = Literal["keep", "delete"] | Callable[[Any], Literal["keep", "delete"]]
+"""What becomes of rows that complete passes no longer find."""
+
 _EMPTY = inspect.Parameter.empty
 
 
@@ -37,8 +40,10 @@ class Table:
         floor: where the first sync starts; a value of the cursor's kind, or a function of the configuration.
             Without it the first `since` is None.
         children: child tables that this function also yields, name to key.
-        on_missing: "delete" deletes rows that two complete passes in a row have not found. Only for tables
-            without a cursor, and for keys that together compress to less than 512 KB.
+        on_missing: "delete" deletes rows that two complete passes in a row have not found, as long as the keys
+            compress to less than 512 KB together; or a function of the configuration that gives "keep" or "delete".
+        listing: for on_missing="delete" with a cursor, whose passes are never complete: a table function that
+            yields at least the key columns of all rows there are. They are compared, not sent.
 
     Raises:
         DeclarationError: the declaration does not fit together; names the table and says how to mend it.
@@ -52,7 +57,10 @@ class Table:
     lookback: cursors.Lookback | None
     floor: Any
     children: Mapping[str, tuple[str, ...]]
-    on_missing: Literal["keep", "delete"]
+    on_missing: OnMissing
+    listing: Read | None
+    only_keys: bool
+    """Whether this is another table's listing: its rows are compared, not sent."""
     parameters: Mapping[str, Any] = field(repr=False)
     """The position's parameters: name to annotation, or `inspect.Parameter.empty`."""
 
@@ -66,7 +74,9 @@ class Table:
         lookback: cursors.Lookback | None = None,
         floor: Any = None,
         children: Mapping[str, str | Sequence[str]] | None = None,
-        on_missing: Literal["keep", "delete"] = "keep",
+        on_missing: OnMissing = "keep",
+        listing: Read | None = None,
+        only_keys: bool = False,
     ) -> None:
         signature = _Signature(name, read)
         values = {
@@ -79,6 +89,8 @@ class Table:
             "floor": floor,
             "children": {child: _columns(columns) for child, columns in (children or {}).items()},
             "on_missing": on_missing,
+            "listing": listing,
+            "only_keys": only_keys,
             "parameters": signature.position(),
         }
         for attribute, value in values.items():
@@ -90,6 +102,23 @@ class Table:
     def keys(self) -> dict[str, tuple[str, ...]]:
         """The key of the table itself and of each child."""
         return {self.name: self.key, **self.children}
+
+    def require_kind(self) -> cursors.Kind:
+        """The cursor's kind; only for tables that have one."""
+        if self.kind is None:
+            raise DeclarationError(f"Table {self.name} has no cursor.")
+        return self.kind
+
+    def deletes_missing(self, config: Any) -> bool:
+        """Whether rows that are no longer found are deleted under this configuration."""
+        chosen = self.on_missing(config) if callable(self.on_missing) else self.on_missing
+        return chosen == "delete"
+
+    def listing_table(self) -> Table | None:
+        """The listing of this table's keys, as a table that is read before it."""
+        if self.listing is None:
+            return None
+        return Table(self.name, self.listing, key=self.key, on_missing=self.on_missing, only_keys=True)
 
 
 def _columns(key: str | Sequence[str]) -> tuple[str, ...]:
@@ -110,10 +139,18 @@ def _problems(table: Table) -> Iterable[str]:
         yield "lookback= needs a cursor, and is a timedelta, or an int for an integer cursor"
     if table.floor is not None and not table.cursor:
         yield "floor= needs a cursor"
-    if table.on_missing not in ("keep", "delete"):
-        yield 'on_missing= is "keep" or "delete"'
-    if table.on_missing == "delete" and (table.cursor or table.children):
-        yield 'on_missing="delete" needs complete passes of one table: no cursor, no children'
+    yield from _deletion_problems(table)
+
+
+def _deletion_problems(table: Table) -> Iterable[str]:
+    if table.on_missing not in ("keep", "delete") and not callable(table.on_missing):
+        yield 'on_missing= is "keep", "delete" or a function of the configuration'
+    if table.listing is not None and (table.on_missing == "keep" or not table.cursor):
+        yield 'listing= is for a table with a cursor and on_missing="delete"'
+    if table.on_missing != "keep" and table.cursor and table.listing is None:
+        yield 'on_missing="delete" with a cursor needs listing=, since its passes bring only what changed'
+    if table.on_missing != "keep" and table.children:
+        yield 'on_missing="delete" says nothing about children: yield Delete(...) for them, or make them tables'
 
 
 class _Signature:

@@ -1,0 +1,159 @@
+"""Bugzilla: the products you name, with their components and bugs.
+
+Works with bugzilla.mozilla.org and any Bugzilla from 5.0. Two things that look natural fail there: a key in a header
+(5.0 ignores it and answers as for a stranger), and taking a short page for the last one (the server caps pages).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from fivetran_runtime import At, Client, Config, ConfigurationError, Connector, Offset, QueryKey, Secret
+from msgspec import Meta
+
+__version__ = "0.1.0"
+
+BUG = "id,summary,assigned_to,creation_time,status,last_change_time,creator,product,component"
+PRODUCT = "name,components.id,components.name"
+
+
+class BugzillaConfig(Config):
+    """What Fivetran sends as secrets."""
+
+    url: Annotated[
+        str,
+        Meta(description="The Bugzilla, with or without /rest.", examples=["https://bugzilla.mozilla.org"]),
+    ]
+    api_key: Annotated[Secret, Meta(description="An API key of an account that sees the products.")]
+    products: Annotated[
+        list[str],
+        Meta(description="Products to read, written as Bugzilla does.", examples=[["Firefox", "Toolkit"]]),
+    ]
+    bug_limit: Annotated[int, Meta(description="Bugs asked for at once.", ge=1)] = 500
+    max_date: Annotated[
+        str | None, Meta(description="How far back the first sync goes.", examples=["2020-01-31"])
+    ] = None
+    reconcile: Annotated[
+        bool,
+        Meta(
+            description="Delete bugs that were moved away or made private; lists all bug ids in every sync."
+        ),
+    ] = False
+
+    def __post_init__(self) -> None:
+        """Refuse what Bugzilla would take without a word, and answer with every bug it has."""
+        if not self.products:
+            raise ValueError("products is empty: name the products to read.")
+        self.first_change()
+
+    def first_change(self) -> datetime | None:
+        """How far back the first sync goes; None: to the first bug."""
+        try:
+            start = datetime.fromisoformat(self.max_date) if self.max_date else None
+        except ValueError:
+            raise ValueError("max_date must be a day like 2026-01-31.") from None
+        return start if start is None or start.tzinfo else start.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Tracker:
+    """A Bugzilla and the part of it that is read."""
+
+    api: Client
+    config: BugzillaConfig
+
+    def products(self) -> list[dict[str, Any]]:
+        """The configured products; Bugzilla itself leaves unknown and invisible ones out without a word."""
+        wanted = self.config.products
+        found: list[dict[str, Any]] = self.api.get("/product", names=wanted, include_fields=PRODUCT)[
+            "products"
+        ]
+        if missing := sorted(set(wanted) - {product["name"] for product in found}):
+            message = f"products: unknown, or not visible to this API key: {', '.join(missing)}."
+            raise ConfigurationError(message, hint="Write them as Bugzilla does, capitals included.")
+        return found
+
+    def bugs(self, changed_from: datetime | str | None, offset: int) -> list[dict[str, Any]]:
+        """A page of bugs changed in or after a second, in order of change; an empty one only past the end."""
+        order = "changeddate,bug_id"  # by any other spelling it is not sorted, and nothing says so
+        what = {"product": self.config.products, "last_change_time": changed_from, "include_fields": BUG}
+        page = self.api.get("/bug", order=order, limit=self.config.bug_limit, offset=offset, **what)
+        return [{column: bug[column] for column in BUG.split(",")} for bug in page["bugs"]]
+
+
+def connect(config: BugzillaConfig) -> Tracker:
+    """The Bugzilla at the address, given with or without /rest."""
+    url = config.url.rstrip("/").removesuffix("/rest") + "/rest"
+    return Tracker(Client(url, auth=QueryKey("Bugzilla_api_key", config.api_key)), config)
+
+
+app = Connector(
+    "bugzilla",
+    version=__version__,
+    config=BugzillaConfig,
+    client=connect,
+    replaces_state=("offset", "since_id"),
+)
+
+
+@app.table(key="name", on_missing="delete")
+def products(tracker: Tracker) -> Iterator[dict[str, Any]]:
+    """The configured products."""
+    yield from ({"name": product["name"]} for product in tracker.products())
+
+
+@app.table(key="id", on_missing="delete")
+def components(tracker: Tracker) -> Iterator[dict[str, Any]]:
+    """Their components; two products may each have a component of the same name."""
+    for product in tracker.products():
+        for component in product["components"]:
+            yield {"id": component["id"], "name": component["name"], "product": product["name"]}
+
+
+def bug_ids(tracker: Tracker, offset: int = 0) -> Iterator[Any]:
+    """The ids of all bugs there are; pages overlap, since a bug that goes pulls the others forward."""
+    style = Offset(offset, size=10_000, overlap=100)
+    what = {"product": tracker.config.products, "order": "bug_id", "include_fields": "id"}
+    yield from tracker.api.pages("/bug", style, rows="bugs", **what)
+
+
+# A bug that changes while we read moves to the end of the list, and all behind its old place move up by one: a plain
+# offset would skip one of them. So each page begins anew at the second that the last one reached. Only within a
+# second that fills a whole page (a mass change) do we count, and check that the bug we stopped at is where it was.
+@app.table(
+    key="id",
+    cursor="last_change_time",
+    lookback=timedelta(minutes=10),  # a slow transaction commits changes older than what we have seen
+    floor=BugzillaConfig.first_change,
+    on_missing=lambda config: "delete" if config.reconcile else "keep",
+    listing=bug_ids,
+)
+def bugs(
+    tracker: Tracker, since: datetime | None, second: str | None = None, taken: int = 0, last: int = 0
+) -> Iterator[dict[str, Any] | At]:
+    """Bugs changed since; the position is a second, how many of its bugs are taken, and the last one's id."""
+    while True:
+        page = tracker.bugs(second or since, max(taken - 1, 0))
+        if taken and (not page or page[0]["id"] != last):
+            taken = 0
+            continue
+        new = page[1:] if taken else page
+        new = new or tracker.bugs(second or since, taken)
+        if not new:
+            return
+        yield from new
+        last, reached = new[-1]["id"], new[-1]["last_change_time"]
+        second, taken = reached, taken + len(new) if reached == second else 0
+        yield At(second=second, taken=taken, last=last)
+
+
+@app.check
+def can_see_products(tracker: Tracker) -> None:
+    """Tells a wrong key, a wrong address and unknown products."""
+    tracker.products()
+
+
+main = app.handler

@@ -1,0 +1,206 @@
+"""Everything a person or CI does here is a session: `nox -s NAME -- ARGUMENTS`.
+
+    nox -s sync -- datasette     a whole sync on this machine: a real source, a real function, your warehouse
+    nox -s create -- acme        a new connector that works on its first day
+    nox                          lint, types, tests, check: what CI asks of a change
+
+NAME below is a connector, such as `datasette`; FUNCTION is a group of deploy.yaml. After a session, `-- --help` tells
+its options. The work is done in tools/, which has tests of its own; this file only says what is called how.
+"""
+
+import sys
+
+if sys.version_info < (3, 11):
+    sys.exit(
+        "This repository needs Python 3.11 or newer, and this nox runs on %d.%d: install Python 3.11, "
+        'then `python3.11 -m pip install "nox[uv]"` and `python3.11 -m nox`.' % sys.version_info[:2]
+    )
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT))  # nox loads this file without its folder on the path
+
+from tools import locks, machine, scaffolding, syncing, testing, virtual_environments
+from tools.arguments import Arguments
+from tools.errors import RepositoryError
+from tools.processes import foreground
+from tools.repository import Repository
+
+# Not newer than needed: an older Python has an older nox, which must get as far as the sentence above.
+nox.needs_version = ">=2024.4.15"
+# One session needs two environments and many share one, so tools/virtual_environments.py makes them.
+nox.options.default_venv_backend = "none"
+nox.options.error_on_missing_interpreters = True
+
+REPOSITORY = Repository(ROOT)
+try:
+    SUBJECTS = REPOSITORY.subjects
+except RepositoryError as error:
+    sys.exit(str(error))
+
+
+def told(function: Callable[..., None]) -> Callable[..., None]:
+    """A session whose RepositoryError is one message and not a traceback."""
+
+    @functools.wraps(function)
+    def run(session: nox.Session, *arguments: str, **parameters: str) -> None:
+        try:
+            function(session, *arguments, **parameters)
+        except RepositoryError as error:
+            session.error(str(error))
+
+    return run
+
+
+def run_tool(module: str, *arguments: str, failing: str) -> None:
+    """Run one of the tools that need more than the standard library, in their environment."""
+    python = str(virtual_environments.tools_environment(REPOSITORY).prepare().python)
+    testing.refuse(foreground([python, "-m", module, *arguments], cwd=ROOT), failing)
+
+
+@nox.session(default=False)
+@told
+def sync(session: nox.Session) -> None:
+    """NAME: sync it as Fivetran would, into warehouse.duckdb; --secrets FILE for the real source."""
+    arguments = Arguments("sync", "Further options go to the emulator: fivetran-emulator sync --help.")
+    arguments.add_argument("name", metavar="NAME", help="a connector")
+    arguments.add_argument("--secrets", type=Path, help="a JSON file with the real source's secrets")
+    options, further = arguments.read_known(session.posargs)
+    limits = syncing.limits_for(REPOSITORY, options.name)
+    code = syncing.sync(REPOSITORY, options.name, limits, secrets=options.secrets, options=further)
+    if code:
+        sys.exit(code)  # the emulator has said why; its exit status tells the kinds of failure apart
+
+
+@nox.session(default=False)
+@told
+def create(session: nox.Session) -> None:
+    """NAME: a new connector, connectors/NAME, that syncs and passes every check on its first day."""
+    arguments = Arguments("create")
+    arguments.add_argument("name", metavar="NAME", help="the source's name, such as acme-billing")
+    name = arguments.read(session.posargs).name
+    scaffolding.refuse(REPOSITORY, name)
+    run_tool("tools.template_rendering", name, failing=f"connectors/{name} isn't finished")
+
+
+@nox.session(default=False)
+@told
+def serve(session: nox.Session) -> None:
+    """NAME: its function on localhost, to be asked with curl; --practice for its practice source too."""
+    arguments = Arguments("serve")
+    arguments.add_argument("name", metavar="NAME", help="a connector")
+    arguments.add_argument(
+        "--practice", action="store_true", help="serve the practice source, and show its secrets"
+    )
+    options = arguments.read(session.posargs)
+    syncing.serve(
+        REPOSITORY, options.name, syncing.limits_for(REPOSITORY, options.name), practice=options.practice
+    )
+
+
+@nox.session
+@told
+def lint(session: nox.Session) -> None:
+    """Ruff over everything: rules and format; `-- --fix` mends what can be mended."""
+    arguments = Arguments("lint")
+    arguments.add_argument("--fix", action="store_true", help="mend and format instead of only telling")
+    fix = arguments.read(session.posargs).fix
+    run_tool("ruff", "check", "--quiet", *(["--fix"] if fix else []), failing="ruff check found something")
+    run_tool(
+        "ruff",
+        "format",
+        "--quiet",
+        *([] if fix else ["--diff"]),
+        failing="not formatted; run `nox -s lint -- --fix`",
+    )
+
+
+@nox.session
+@told
+def types(session: nox.Session) -> None:
+    """[NAME ...]: mypy --strict over the tools and each connector and package, in its own environment."""
+    testing.check_types(REPOSITORY, testing.chosen(REPOSITORY, session.posargs)[0])
+
+
+@nox.session
+@nox.parametrize("subject", SUBJECTS, ids=SUBJECTS)
+@told
+def tests(session: nox.Session, subject: str) -> None:
+    """[NAME ...] [pytest's options]: each connector, each package and the tools, in its own environment."""
+    wanted, options = testing.chosen(REPOSITORY, session.posargs)
+    if wanted and subject not in wanted:
+        session.skip("not asked for")
+    testing.run_tests(REPOSITORY, subject, options)
+
+
+@nox.session
+@told
+def check(session: nox.Session) -> None:
+    """[CHECK ...]: everything generated is current, everything declared valid; `-- --list` names the checks."""
+    run_tool("tools.checks", *session.posargs, failing="not everything is as it should be")
+
+
+@nox.session(default=False)
+@told
+def lock(session: nox.Session) -> None:
+    """[NAME ...]: pin and hash dependencies; --upgrade for newer ones, --check only tells."""
+    arguments = Arguments("lock")
+    arguments.add_argument(
+        "names", metavar="NAME", nargs="*", help="connectors, packages or `tools`; all if none"
+    )
+    arguments.add_argument("--upgrade", action="store_true", help="take newer versions than those pinned now")
+    arguments.add_argument("--check", action="store_true", help="write nothing; fail if a lock would change")
+    options = arguments.read(session.posargs)
+    tools = virtual_environments.tools_environment(REPOSITORY)
+    if all(file.is_file() for file in tools.locks):
+        tools.prepare()  # for its uv: locks don't depend on the one this machine has
+    locks.lock(REPOSITORY, options.names, upgrade=options.upgrade, check=options.check)
+
+
+@nox.session(default=False)
+@told
+def ci_config(session: nox.Session) -> None:
+    """Render .circleci/config.yml from the connectors and deploy.yaml; --check only tells."""
+    arguments = Arguments("ci_config")
+    arguments.add_argument("--check", action="store_true", help="write nothing; show the difference and fail")
+    check = ["--check"] if arguments.read(session.posargs).check else []
+    run_tool("tools.ci_config", *check, failing=".circleci/config.yml isn't current; run `nox -s ci_config`")
+
+
+@nox.session(default=False)
+@told
+def bundle(session: nox.Session) -> None:
+    """FUNCTION: exactly what Google receives, in build/FUNCTION."""
+    arguments = Arguments("bundle")
+    arguments.add_argument("function", metavar="FUNCTION", help="a group of deploy.yaml")
+    run_tool("tools.bundle", arguments.read(session.posargs).function, failing="there is no bundle")
+
+
+@nox.session(default=False)
+@told
+def deploy(session: nox.Session) -> None:
+    """FUNCTION: bundle it and have gcloud deploy it; --dry-run prints the command."""
+    arguments = Arguments("deploy")
+    arguments.add_argument("function", metavar="FUNCTION", help="a group of deploy.yaml")
+    arguments.add_argument(
+        "--dry-run", action="store_true", help="stage the bundle and print gcloud's command"
+    )
+    options = arguments.read(session.posargs)
+    dry = ["--dry-run"] if options.dry_run else []
+    run_tool("tools.deploy", options.function, *dry, failing=f"{options.function} isn't deployed")
+
+
+@nox.session(default=False)
+@told
+def bootstrap(session: nox.Session) -> None:
+    """The development environment, .venv, once; and what this machine lacks."""
+    Arguments("bootstrap").read(session.posargs)
+    for finding in machine.findings():
+        print(finding)
+    virtual_environments.development_environment(REPOSITORY).prepare()
+    print(machine.NEXT)

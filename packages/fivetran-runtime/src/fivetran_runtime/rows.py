@@ -1,0 +1,115 @@
+"""From what a table yields to the operations of an answer: keys, checks, JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from fivetran_runtime.batch import Key, Operation
+from fivetran_runtime.budget import MB
+from fivetran_runtime.encoding import encode_row
+from fivetran_runtime.errors import DefectError
+from fivetran_runtime.records import Delete, Row
+from fivetran_runtime.tables import Table
+
+Written = tuple[str, Key, Operation]
+"""The table's name, the row's key, and what is to be done."""
+
+
+class Writer:
+    """Checks and encodes what one table yields.
+
+    Args:
+        table: the table, with its children.
+        row_bytes: the largest row that fits into an answer.
+    """
+
+    def __init__(self, table: Table, row_bytes: int) -> None:
+        self._table = table
+        self._keys = table.keys
+        self._row_bytes = row_bytes
+        self._known_columns: set[tuple[str, tuple[str, ...]]] = set()
+
+    def write(self, item: object) -> Written:
+        """The operation for a dict, a `Row` or a `Delete`.
+
+        Raises:
+            DefectError: it cannot be sent; names table, key and column.
+        """
+        if isinstance(item, dict):
+            return self._insert(self._table.name, item)
+        if isinstance(item, Row):
+            return self._insert(item.table, item.columns)
+        if isinstance(item, Delete):
+            return self._delete(item)
+        what = "a list: yield from it" if isinstance(item, list) else f"a {type(item).__name__}"
+        message = f"Table {self._table.name} yielded {what}; it may yield dicts, Row, Delete and At."
+        raise DefectError(message)
+
+    def _insert(self, name: str, columns: Mapping[str, Any]) -> Written:
+        key = self.key(name, columns)
+        encoded = encode_row(columns, lambda: at_key(name, key))
+        self._check_columns(name, key, tuple(columns))
+        if len(encoded) > self._row_bytes:
+            message = f"{at_key(name, key)}: the row takes {len(encoded) / MB:.1f} MB"
+            limit = f"an answer holds {self._row_bytes / MB:.1f} MB of rows."
+            raise DefectError(f"{message}; {limit}", hint="Leave columns out or cut them.")
+        return name, key, Operation(False, encoded)
+
+    def _check_columns(self, name: str, key: Key, columns: tuple[str, ...]) -> None:
+        if (name, columns) in self._known_columns:
+            return
+        for column in columns:
+            if column.startswith("_fivetran_") or not column:
+                message = f"{at_key(name, key)}: the column name {column!r} cannot be used"
+                raise DefectError(f"{message}; _fivetran_ is Fivetran's own prefix.", hint="Rename it.")
+        self._known_columns.add((name, columns))
+
+    def _delete(self, item: Delete) -> Written:
+        name = item.table or self._table.name
+        key = self.key(name, item.key)
+        if extra := sorted(set(item.key) - set(self._keys[name])):
+            raise DefectError(f"Table {name}: a Delete names {', '.join(extra)}, which are not of the key.")
+        return name, key, Operation(True, key)
+
+    def key(self, name: str, columns: Mapping[str, Any]) -> Key:
+        """The key of a row: its key columns as JSON.
+
+        Raises:
+            DefectError: a key column is missing, null or not a single value, or the table is not declared.
+        """
+        if name not in self._keys:
+            message = f"Table {self._table.name} yielded a row of {name}, which is not among its children."
+            raise DefectError(message, hint=f"Declare it: children={{{name!r}: [...key columns...]}}.")
+        values = {column: columns.get(column) for column in self._keys[name]}
+        for column, value in values.items():
+            if value is None or isinstance(value, dict | list | tuple):
+                what = "nothing" if value is None else f"a {type(value).__name__}"
+                where = f"Table {name}: a row has {what} in its key column {column}."
+                raise DefectError(f"{where} {described(columns)}")
+        return encode_row(values, lambda: f"Table {name}, key {values!r}")
+
+
+def at_key(table: str, key: Key) -> str:
+    """The table and key of a row, for an error's text."""
+    values = msgspec.json.decode(key)
+    return f"Table {table}, key {', '.join(f'{name}={value!r}' for name, value in values.items())}"
+
+
+def described(columns: Mapping[str, Any]) -> str:
+    """Which columns a row has; their values are nobody's business."""
+    return f"Its columns are: {', '.join(map(str, columns)) or 'none'}."
+
+
+def parsed(table: Table, value: object, where: Callable[[], str]) -> Any:
+    """A value as the table's cursor.
+
+    Raises:
+        DefectError: it is not one; `where` says which row's.
+    """
+    try:
+        return table.require_kind().parse(value)
+    except ValueError as error:
+        raise DefectError(f"{where()}: {value!r} {error}.") from None

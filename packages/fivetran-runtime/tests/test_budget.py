@@ -1,0 +1,119 @@
+"""The budget: what the deployment says the limits are, and when an invocation has to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from virtual_clock import VirtualClock
+
+from fivetran_runtime.budget import ENVELOPE_BYTES, MB, Budget, Limits, OutOfBudget, memory_in_use
+from fivetran_runtime.clock import use_clock
+from fivetran_runtime.errors import ConfigurationError
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[VirtualClock]:
+    clock = VirtualClock()
+    with use_clock(clock):
+        yield clock
+
+
+def test_without_a_word_googles_defaults_hold() -> None:
+    """Generation 1, 60 seconds, 256 MB."""
+    assert Limits.from_environment({}) == Limits(
+        answer_bytes=10 * MB, seconds=60, memory_bytes=256 * 2**20
+    )
+
+
+def test_the_deployment_tells_the_limits() -> None:
+    """The three variables that deploy, rehearse and sync set."""
+    told = {"FIVETRAN_GENERATION": "2", "FIVETRAN_TIMEOUT_S": "3600", "FIVETRAN_MEMORY_MB": "512"}
+    assert Limits.from_environment(told) == Limits(
+        answer_bytes=32 * MB, seconds=3600, memory_bytes=512 * 2**20
+    )
+
+
+@pytest.mark.parametrize("name", ["FIVETRAN_GENERATION", "FIVETRAN_TIMEOUT_S", "FIVETRAN_MEMORY_MB"])
+@pytest.mark.parametrize("wrong", ["", "0", "-1", "60s", "1.5", " 60", "²", "sixty", "1_0"])
+def test_a_wrong_limit_is_an_error_that_names_the_variable(name: str, wrong: str) -> None:
+    """Guessing a limit means answers that Google throws away."""
+    with pytest.raises(ConfigurationError, match=name) as caught:
+        Limits.from_environment({name: wrong})
+    assert repr(wrong) in str(caught.value)
+
+
+def test_there_is_no_third_generation() -> None:
+    """The message says which there are."""
+    with pytest.raises(ConfigurationError, match="it can be 1 or 2"):
+        Limits.from_environment({"FIVETRAN_GENERATION": "3"})
+
+
+def test_a_tenth_of_the_time_is_kept_for_the_answer(clock: VirtualClock) -> None:
+    """Encoding and sending it takes time too."""
+    budget = Budget(Limits(seconds=100))
+    assert budget.remaining() == 90
+    clock.sleep(80)
+    assert budget.remaining() == pytest.approx(10)
+    clock.sleep(80)
+    assert budget.remaining() == 0
+    assert budget.elapsed() == 160
+
+
+def test_a_wait_that_fits_is_slept(clock: VirtualClock) -> None:
+    """All of it."""
+    Budget(Limits(seconds=100)).wait(89, "waiting")
+    assert clock.slept == [89]
+
+
+@pytest.mark.parametrize("seconds", [90, 91, 10**9])
+def test_a_wait_that_does_not_fit_is_not_begun(clock: VirtualClock, seconds: float) -> None:
+    """The invocation ends instead, and says what it would have waited for."""
+    with pytest.raises(OutOfBudget, match="the source's limit") as caught:
+        Budget(Limits(seconds=100)).wait(seconds, "the source's limit")
+    assert caught.value.cut == "wait"
+    assert clock.slept == []
+
+
+def test_with_no_time_left_nothing_is_begun(clock: VirtualClock) -> None:
+    """Not even what takes no time; the reason is time, not the wait."""
+    budget = Budget(Limits(seconds=100))
+    clock.sleep(90)
+    with pytest.raises(OutOfBudget, match="90 of 100 seconds") as caught:
+        budget.require(0, "asking")
+    assert caught.value.cut == "time"
+
+
+def test_an_authors_except_exception_does_not_swallow_the_end() -> None:
+    """Swallowing it would turn a cut into lost rows."""
+    assert not issubclass(OutOfBudget, Exception)
+
+
+@pytest.mark.parametrize(
+    ("used", "unit", "cut"), [(9 * MB, 0, None), (8 * MB, 1 * MB, None), (8 * MB, 1 * MB + 1, "bytes")]
+)
+def test_another_unit_must_fit_into_the_answer(used: int, unit: int, cut: str | None) -> None:
+    """One megabyte of ten is kept for state and schema; the rest may be filled to the byte."""
+    budget = Budget(Limits(seconds=float("inf"), memory_bytes=2**60))
+    assert budget.row_bytes == 10 * MB - ENVELOPE_BYTES
+    assert budget.cut_before(used_bytes=used, unit_bytes=unit, unit_seconds=0) == cut
+
+
+@pytest.mark.parametrize(("unit", "cut"), [(0, None), (9.9, None), (10, "time"), (60, "time")])
+def test_another_unit_must_fit_into_the_time_twice(
+    clock: VirtualClock, unit: float, cut: str | None
+) -> None:
+    """Twice: the next unit may be slower than the slowest so far."""
+    budget = Budget(Limits(seconds=100, memory_bytes=2**60))
+    clock.sleep(70)
+    assert budget.cut_before(used_bytes=0, unit_bytes=0, unit_seconds=unit) == cut
+
+
+def test_memory_is_kept_free_for_another_unit() -> None:
+    """At three quarters of what the function was given it stops."""
+    used = memory_in_use()
+    assert used > MB
+    tight = Budget(Limits(memory_bytes=int(used / 0.8)))
+    roomy = Budget(Limits(memory_bytes=int(used / 0.5)))
+    assert tight.cut_before(used_bytes=0, unit_bytes=0, unit_seconds=0) == "memory"
+    assert roomy.cut_before(used_bytes=0, unit_bytes=0, unit_seconds=0) is None

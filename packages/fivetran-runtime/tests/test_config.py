@@ -1,0 +1,198 @@
+"""The configuration: text from a form becomes typed values, and every mistake is told at once without any value."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+
+import msgspec
+import pytest
+
+from fivetran_runtime import Config, ConfigurationError, Secret
+from fivetran_runtime.config import read
+
+
+class Acme(Config):
+    token: Secret
+    url: str = "https://api.acme.example"
+    size: int = 100
+    factor: float = 1.0
+    archived: bool = False
+    products: list[str] = []
+    labels: dict[str, int] = {}
+    since: datetime | None = None
+    day: date | None = None
+    others: list[Secret] = []
+
+
+def told(secrets: object, kind: type[Config] = Acme) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        read(kind, secrets)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [
+        ("url", "https://other.example", "https://other.example"),
+        ("size", "250", 250),
+        ("factor", "2.5", 2.5),
+        ("archived", "true", True),
+        ("archived", "False", False),
+        ("products", '["a", "b"]', ["a", "b"]),
+        ("labels", '{"x": 1}', {"x": 1}),
+        ("since", "2026-01-31T12:00:00Z", datetime(2026, 1, 31, 12, tzinfo=UTC)),
+        ("day", "2026-01-31", date(2026, 1, 31)),
+    ],
+)
+def test_the_texts_of_a_form_become_typed_values(key: str, text: str, value: Any) -> None:
+    """Fivetran's form sends text only."""
+    assert getattr(read(Acme, {"token": "t0p-secret", key: text}), key) == value
+
+
+@pytest.mark.parametrize(("key", "value"), [("size", 250), ("archived", True), ("products", ["a"])])
+def test_values_that_are_typed_already_stay_as_they_are(key: str, value: Any) -> None:
+    """The API of Fivetran sends JSON of any type."""
+    assert getattr(read(Acme, {"token": "t0p-secret", key: value}), key) == value
+
+
+def test_what_is_left_out_takes_its_default() -> None:
+    """Only attributes without a default must be given."""
+    assert read(Acme, {"token": "t0p-secret"}) == Acme(token=Secret("t0p-secret"))
+
+
+def test_secrets_inside_lists_are_secrets_too() -> None:
+    """Several keys in one field, as JSON."""
+    assert read(Acme, {"token": "t", "others": '["one", "two"]'}).others == [Secret("one"), Secret("two")]
+
+
+def test_all_mistakes_are_told_in_one_message() -> None:
+    """Nobody wants to press Save & Test five times."""
+    message = told({"size": "many", "archived": "perhaps", "products": "a, b", "sise": "1"})
+    assert "token is missing" in message
+    assert "size must be a whole number" in message
+    assert "archived must be true or false" in message
+    assert 'products must be JSON, for instance ["first", "second"]' in message
+    assert "sise is not a key this connector knows" in message
+    assert "Setup tab" in message
+
+
+def test_the_known_keys_are_listed() -> None:
+    """A misspelt key is mended by looking at the right ones."""
+    assert "Keys: archived, day, factor, labels, others, products, since, size, token, url." in told({})
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong", "reason"),
+    [
+        ("token", "", "token must be a text that is not empty"),
+        ("token", 5, "token must be a text that is not empty"),
+        ("token", None, "token is null"),
+        ("size", "5.5", "size must be a whole number"),
+        ("size", 5.5, "size must be a whole number"),
+        ("size", True, "size must be a whole number"),
+        ("factor", "much", "factor must be a number"),
+        ("url", 5, "url must be text"),
+        ("products", 5, "products must be a list"),
+        ("products", '{"a": 1}', "products must be a list"),
+        ("labels", "[]", "labels must be an object"),
+        ("since", "yesterday", "since must be an instant like 2026-01-31T12:00:00Z"),
+        ("day", "31.1.2026", "day must be a day like 2026-01-31"),
+        ("products", [1], "products is not as it should be"),
+        ("others", ["fine", ""], "others is not as it should be"),
+    ],
+)
+def test_a_mistake_says_which_key_and_what_it_should_be(key: str, wrong: Any, reason: str) -> None:
+    """In the words of somebody who fills in a form."""
+    assert reason in told({"token": "t0p-secret", key: wrong})
+
+
+@pytest.mark.parametrize("key", list(Acme.__struct_fields__))
+@pytest.mark.parametrize(
+    "wrong", ["hunter2hunter2", ["hunter2hunter2", 7], {"a": "hunter2hunter2"}, [["hunter2hunter2"]]]
+)
+def test_no_value_appears_in_a_message(key: str, wrong: Any) -> None:
+    """A password pasted into the wrong field must not be shown, stored or mailed."""
+    try:
+        read(Acme, {"token": "t0p-secret", key: wrong, "misspelt": "hunter2hunter2"})
+    except ConfigurationError as error:
+        assert "hunter2" not in f"{error}{error!r}"  # noqa: PT017 - some of these values are right
+        assert "t0p-secret" not in str(error)  # noqa: PT017
+
+
+@pytest.mark.parametrize("secrets", [[], "token", 5, True])
+def test_secrets_that_are_no_object_are_refused(secrets: object) -> None:
+    """The whole field is wrong, not a key in it."""
+    assert "not a JSON object" in told(secrets)
+
+
+def test_no_secrets_at_all_name_what_is_missing() -> None:
+    """A connection without secrets sends null or nothing."""
+    assert "token is missing" in told(None)
+
+
+def test_a_connector_can_refuse_values_that_do_not_go_together() -> None:
+    """`__post_init__` speaks in the same voice."""
+
+    class Range(Config):
+        first: int
+        last: int
+
+        def __post_init__(self) -> None:
+            if self.first > self.last:
+                raise ValueError("first must not be after last")
+
+    assert "first must not be after last" in told({"first": "2", "last": "1"}, Range)
+
+
+def test_limits_of_a_value_are_held_for_text_too() -> None:
+    """`Meta(ge=1)` and the like hold after the text has become a number."""
+
+    class Sized(Config):
+        size: Annotated[int, msgspec.Meta(ge=1)] = 1
+
+    assert "size must be a whole number" in told({"size": "0"}, Sized)
+
+
+secret = Secret("hunter2")
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        str(secret),
+        repr(secret),
+        f"{secret}",
+        f"{secret:>20}",
+        f"{secret!r}",
+        "%s" % secret,  # noqa: UP031 - one of the ways
+        "{}".format(secret),  # noqa: UP030, UP032 - one of the ways
+        repr([secret]),
+        repr({"token": secret}),
+        repr(Acme(token=secret)),
+        str(Acme(token=secret)),
+    ],
+)
+def test_a_secret_is_never_shown(shown: str) -> None:
+    """Whatever way of making text of it somebody finds."""
+    assert "hunter2" not in shown
+    assert "***" in shown
+
+
+@pytest.mark.parametrize("encode", [json.dumps, msgspec.json.encode, msgspec.msgpack.encode])
+@pytest.mark.parametrize("value", [secret, {"token": secret}, [secret]])
+def test_a_secret_cannot_be_encoded(encode: Any, value: Any) -> None:
+    """Refused, and not silently sent as ***."""
+    with pytest.raises(TypeError) as caught:
+        encode(value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_secret_is_compared_by_its_text() -> None:
+    """And nothing else is equal to it, its own text included."""
+    assert secret == Secret("hunter2")
+    assert hash(secret) == hash(Secret("hunter2"))
+    assert secret != Secret("hunter3")
+    assert secret != "hunter2"
+    assert secret.reveal() == "hunter2"

@@ -1,0 +1,168 @@
+"""Strict JSON: exact, or refused with the table, key and column at fault."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict, defaultdict
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from enum import Enum, IntEnum, StrEnum
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fivetran_runtime.encoding import encode_row
+from fivetran_runtime.errors import DefectError
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+class Name(StrEnum):
+    RED = "red"
+
+
+class Number(IntEnum):
+    ONE = 1
+
+
+class Point(NamedTuple):
+    x: int
+    y: int
+
+
+class Text(str):
+    __slots__ = ()
+
+
+class Whole(int):
+    pass
+
+
+def where() -> str:
+    return "Table t, key id=1"
+
+
+def sent(value: Any) -> Any:
+    return json.loads(encode_row({"c": value}, where))["c"]
+
+
+def refused(row: Any) -> str:
+    with pytest.raises(DefectError) as caught:
+        encode_row(row, where)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (Decimal("1.10"), "1.10"),
+        (Decimal("0.1000000000000000055511151231257827"), "0.1000000000000000055511151231257827"),
+        (Decimal("1E+400"), "1E+400"),
+        (UUID(int=5), "00000000-0000-0000-0000-000000000005"),
+        (date(2026, 1, 31), "2026-01-31"),
+        (datetime(2026, 1, 31, 12, tzinfo=UTC), "2026-01-31T12:00:00Z"),
+        (datetime(2026, 1, 31, 12, tzinfo=timezone(timedelta(hours=2))), "2026-01-31T12:00:00+02:00"),
+        (datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC), "2026-01-31T12:00:00.123456Z"),
+        (2**63 - 1, 2**63 - 1),
+        (-(2**63), -(2**63)),
+        (True, True),
+        (None, None),
+        ("ü☃🙂\x00\n\"", "ü☃🙂\x00\n\""),
+        (5e-324, 5e-324),
+        (Name.RED, "red"),
+        (Number.ONE, 1),
+        (Point(1, 2), [1, 2]),
+        ({"a": [1, {"b": Decimal("1.0")}]}, {"a": [1, {"b": "1.0"}]}),
+        (OrderedDict(b=1, a=2), {"b": 1, "a": 2}),
+        (defaultdict(int, a=1), {"a": 1}),
+    ],
+)
+def test_a_value_arrives_exactly(value: Any, expected: Any) -> None:
+    """Nothing is rounded, and type and text are the field's usual ones."""
+    assert sent(value) == expected
+    assert type(sent(value)) is type(expected)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_float_comes_back_to_the_bit(value: float) -> None:
+    """The shortest text that reads as the same number."""
+    assert sent(value) == value
+
+
+BAD = [
+    (float("nan"), "nan"),
+    (float("inf"), "inf"),
+    (float("-inf"), "-inf"),
+    (Decimal("NaN"), "NaN"),
+    (Decimal("sNaN"), "sNaN"),
+    (Decimal("-Infinity"), "-Infinity"),
+    (b"bytes", "bytes"),
+    (bytearray(b"bytes"), "bytearray"),
+    (memoryview(b"bytes"), "memoryview"),
+    ({1, 2}, "set"),
+    (frozenset({1}), "frozenset"),
+    (time(12), "time"),
+    (timedelta(1), "timedelta"),
+    (1j, "complex"),
+    (object(), "object"),
+    (Colour.RED, "Colour"),
+    (datetime(2026, 1, 31), "without an offset"),  # noqa: DTZ001 - that is the point
+    (2**63, "64 bit"),
+    (-(2**63) - 1, "64 bit"),
+    (Whole(2**63), "64 bit"),
+    ("\ud800", "not valid Unicode"),
+    (Text("subclass"), "no JSON form"),
+    (Whole(1), "no JSON form"),
+    ({1: 2}, "not text"),
+    ({None: 2}, "not text"),
+    ({(1, 2): 2}, "not text"),
+]
+
+
+@pytest.mark.parametrize(("value", "reason"), BAD)
+def test_what_json_does_not_have_is_refused_by_column(value: Any, reason: str) -> None:
+    """Never null, base64 or an HTTP date in its place."""
+    message = refused({"fine": 1, "bad": value, "more": "x"})
+    assert reason in message
+    assert message.startswith("Table t, key id=1, column bad")
+
+
+@pytest.mark.parametrize(
+    "nested", [lambda value: [0, value], lambda value: {"x": value}, lambda value: (0, {"x": [value]})]
+)
+@pytest.mark.parametrize(("value", "reason"), BAD)
+def test_nested_values_are_looked_at_too(nested: Any, value: Any, reason: str) -> None:
+    """A NaN in a list in a dict is as wrong as one in a column."""
+    message = refused({"fine": 1, "bad": nested(value)})
+    assert reason in message
+    assert "column bad" in message
+
+
+def test_the_place_inside_a_column_is_named() -> None:
+    """Large documents are not searched by eye."""
+    assert "column doc.items[1].price:" in refused({"doc": {"items": [{}, {"price": float("nan")}]}})
+
+
+@pytest.mark.parametrize("name", [1, None, ("a",), Text("subclass"), 1.5, True])
+def test_a_column_name_must_be_text(name: Any) -> None:
+    """msgspec would write a number's text, and two columns might become one."""
+    assert "column name that is not text" in refused({name: 1})
+
+
+def test_a_column_name_must_be_valid_unicode() -> None:
+    """As values must."""
+    assert "Unicode" in refused({"\ud800": 1})
+
+
+def test_the_key_is_only_described_for_an_error() -> None:
+    """Describing a million good rows would cost more than sending them."""
+
+    def never() -> str:
+        raise AssertionError
+
+    assert encode_row({"a": 1}, never) == b'{"a":1}'

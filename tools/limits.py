@@ -1,0 +1,39 @@
+"""What Google grants one invocation, and how a function learns it: nothing at run time tells, so we do.
+
+Python versions and memory steps are Google's, per generation of Cloud Functions; docs/protocol.md has the sources.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LONGEST = {1: 540, 2: 3600}
+"""Seconds an HTTP function may run, by generation."""
+
+MEMORY_STEPS = (128, 256, 512, 1024, 2048, 4096, 8192)
+"""MB that the first generation comes in; the second takes any number up to MOST_MEMORY."""
+
+MOST_MEMORY = {1: 8192, 2: 32768}
+
+RUNTIMES = {1: ("python311", "python312"), 2: ("python311", "python312", "python313", "python314")}
+"""Oldest first; without a word the newest is deployed. Older than Python 3.11 the runtime package doesn't go."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Generation, seconds and MB of memory. The defaults are those of Google for a function that asks for nothing."""
+
+    generation: int = 1
+    timeout: int = 60
+    memory: int = 256
+
+    def variables(self) -> dict[str, str]:
+        """As environment variables, where the runtime reads them."""
+        return {
+            "FIVETRAN_GENERATION": str(self.generation),
+            "FIVETRAN_TIMEOUT_S": str(self.timeout),
+            "FIVETRAN_MEMORY_MB": str(self.memory),
+        }
+
+    def __str__(self) -> str:
+        return f"generation {self.generation}, {self.timeout} s, {self.memory} MB"

@@ -1,0 +1,45 @@
+"""{{ cookiecutter.title }}: its items, those changed since the last sync.
+
+Made from the template: replace the items with what the source really has, here and in practice.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from fivetran_runtime import Bearer, Client, Config, Connector, Secret, Token
+
+__version__ = "0.1.0"
+
+
+class Secrets(Config):
+    """What Fivetran sends as secrets."""
+
+    token: Secret
+    url: str = "https://api.{{ cookiecutter.name }}.example"
+
+
+def connect(secrets: Secrets) -> Client:
+    """The source's API, as the owner of the token."""
+    return Client(secrets.url, auth=Bearer(secrets.token))
+
+
+app = Connector("{{ cookiecutter.name }}", version=__version__, config=Secrets, client=connect)
+
+
+@app.table(key="id", cursor="updated_at")
+def items(source: Client, since: datetime | None, bookmark: str | None = None) -> Iterator[Any]:
+    """The items changed at or after `since`; all of them on the first sync, when it is None."""
+    pages = Token(bookmark, param="bookmark", next="next")
+    yield from source.pages("/items", pages, rows="data", updated_since=since)
+
+
+@app.check
+def can_list_items(source: Client) -> None:
+    """Fivetran's setup test: one item is enough to tell a wrong token."""
+    source.get("/items", limit=1)
+
+
+main = app.handler

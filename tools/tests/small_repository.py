@@ -1,0 +1,19 @@
+"""What the tests' small repositories are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+"""This very repository."""
+
+Write = Callable[[str, str], Path]
+"""Writes a file of a small repository: its path in it, its text."""
+
+
+def add_project(write: Write, folder: str, module: str, *, name: str, dependencies: str = "") -> None:
+    """Add a connector or package with the files that prove it."""
+    pyproject = f'[project]\nname = "{name}"\ndependencies = [{dependencies}]\n'
+    write(f"{folder}/pyproject.toml", pyproject + '[dependency-groups]\ntest = ["pytest>=8"]\n')
+    write(f"{folder}/src/{module}/__init__.py", '__version__ = "0.1.0"\n')
