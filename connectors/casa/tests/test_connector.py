@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from functions_framework import create_app
+
 from fivetran_emulator.practice import Source, serving
 from fivetran_emulator.practice.loading import load
-from functions_framework import create_app
 
 Post = Callable[..., Any]
 

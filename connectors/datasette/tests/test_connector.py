@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from connector_datasette import quoted
 from datasette.utils import tilde_decode  # type: ignore[import-untyped]
+from functions_framework import create_app
+
+from connector_datasette import quoted
 from fivetran_emulator.practice import serving
 from fivetran_emulator.practice.loading import load
-from functions_framework import create_app
 
 Post = Callable[..., Any]
 

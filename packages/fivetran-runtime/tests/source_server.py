@@ -115,6 +115,7 @@ class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else a kept-alive client waits 40 ms for each body
     source: Source
 
     def setup(self) -> None:

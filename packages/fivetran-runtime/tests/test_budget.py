@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from virtual_clock import VirtualClock
 
-from fivetran_runtime.budget import ENVELOPE_BYTES, MB, Budget, Limits, OutOfBudget, memory_in_use
+from fivetran_runtime.budget import MB, Budget, Limits, OutOfBudget, memory_in_use
 from fivetran_runtime.clock import use_clock
 from fivetran_runtime.errors import ConfigurationError
 
@@ -21,9 +21,7 @@ def clock() -> Iterator[VirtualClock]:
 
 def test_without_a_word_googles_defaults_hold() -> None:
     """Generation 1, 60 seconds, 256 MB."""
-    assert Limits.from_environment({}) == Limits(
-        answer_bytes=10 * MB, seconds=60, memory_bytes=256 * 2**20
-    )
+    assert Limits.from_environment({}) == Limits(answer_bytes=10 * MB, seconds=60, memory_bytes=256 * 2**20)
 
 
 def test_the_deployment_tells_the_limits() -> None:
@@ -93,16 +91,13 @@ def test_an_authors_except_exception_does_not_swallow_the_end() -> None:
     ("used", "unit", "cut"), [(9 * MB, 0, None), (8 * MB, 1 * MB, None), (8 * MB, 1 * MB + 1, "bytes")]
 )
 def test_another_unit_must_fit_into_the_answer(used: int, unit: int, cut: str | None) -> None:
-    """One megabyte of ten is kept for state and schema; the rest may be filled to the byte."""
+    """A tenth of the answer is kept for state and schema; the rest may be filled to the byte."""
     budget = Budget(Limits(seconds=float("inf"), memory_bytes=2**60))
-    assert budget.row_bytes == 10 * MB - ENVELOPE_BYTES
     assert budget.cut_before(used_bytes=used, unit_bytes=unit, unit_seconds=0) == cut
 
 
 @pytest.mark.parametrize(("unit", "cut"), [(0, None), (9.9, None), (10, "time"), (60, "time")])
-def test_another_unit_must_fit_into_the_time_twice(
-    clock: VirtualClock, unit: float, cut: str | None
-) -> None:
+def test_another_unit_must_fit_into_the_time_twice(clock: VirtualClock, unit: float, cut: str | None) -> None:
     """Twice: the next unit may be slower than the slowest so far."""
     budget = Budget(Limits(seconds=100, memory_bytes=2**60))
     clock.sleep(70)
@@ -110,10 +105,16 @@ def test_another_unit_must_fit_into_the_time_twice(
 
 
 def test_memory_is_kept_free_for_another_unit() -> None:
-    """At three quarters of what the function was given it stops."""
-    used = memory_in_use()
-    assert used > MB
-    tight = Budget(Limits(memory_bytes=int(used / 0.8)))
-    roomy = Budget(Limits(memory_bytes=int(used / 0.5)))
+    """An answer that fills three quarters of the function's memory is sent."""
+    limit = int((memory_in_use() + 40 * MB) / 0.8)
+    tight, roomy = Budget(Limits(memory_bytes=limit)), Budget(Limits(memory_bytes=limit * 2))
+    held = b"x" * (40 * MB)
     assert tight.cut_before(used_bytes=0, unit_bytes=0, unit_seconds=0) == "memory"
     assert roomy.cut_before(used_bytes=0, unit_bytes=0, unit_seconds=0) is None
+    assert held
+
+
+def test_memory_that_was_used_before_the_request_cuts_nothing() -> None:
+    """Sending an answer early gives none of it back; every invocation would bring one unit."""
+    budget = Budget(Limits(memory_bytes=memory_in_use()))
+    assert budget.cut_before(used_bytes=0, unit_bytes=0, unit_seconds=0) is None

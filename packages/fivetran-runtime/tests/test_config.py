@@ -167,7 +167,7 @@ secret = Secret("hunter2")
         f"{secret:>20}",
         f"{secret!r}",
         "%s" % secret,  # noqa: UP031 - one of the ways
-        "{}".format(secret),  # noqa: UP030, UP032 - one of the ways
+        "{}".format(secret),  # noqa: UP032 - one of the ways
         repr([secret]),
         repr({"token": secret}),
         repr(Acme(token=secret)),

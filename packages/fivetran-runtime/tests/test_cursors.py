@@ -112,13 +112,17 @@ def test_days_come_back_from_the_state(value: date) -> None:
 
 @given(
     st.datetimes(
-        min_value=datetime(2, 1, 1), max_value=datetime(9998, 1, 1), timezones=st.timezones()  # noqa: DTZ001
+        min_value=datetime(2, 1, 1),
+        max_value=datetime(9998, 1, 1),
+        timezones=st.timezones(),  # noqa: DTZ001
     )
 )
 def test_instants_come_back_from_the_state(value: datetime) -> None:
     """In any zone, to the microsecond, as UTC."""
     dumped = INSTANT.dump(INSTANT.parse(value))
-    assert INSTANT.parse(dumped) == value.astimezone(UTC)  # as in UTC: in a repeated hour nothing equals a local time
+    assert INSTANT.parse(dumped) == value.astimezone(
+        UTC
+    )  # as in UTC: in a repeated hour nothing equals a local time
     assert str(dumped).endswith("Z")
 
 

@@ -239,7 +239,6 @@ def test_an_exit_in_a_table_fails_that_table_only() -> None:
     @app.table(key="id")
     def leaving(_: Any) -> Iterator[Any]:
         raise SystemExit("bye")
-        yield
 
     @app.table(key="id")
     def staying(_: Any) -> Iterator[Any]:
@@ -257,7 +256,6 @@ def test_every_failed_table_is_told_of_and_the_one_a_person_can_mend_names_the_s
 
         def read(_: Any, error: Exception = error) -> Iterator[Any]:
             raise error
-            yield
 
         app.table(key="id", name=name)(read)
     (reply,) = Fivetran(app.handler).sync()

@@ -72,7 +72,7 @@ def refused(row: Any) -> str:
         (-(2**63), -(2**63)),
         (True, True),
         (None, None),
-        ("ü☃🙂\x00\n\"", "ü☃🙂\x00\n\""),
+        ('ü☃🙂\x00\n"', 'ü☃🙂\x00\n"'),
         (5e-324, 5e-324),
         (Name.RED, "red"),
         (Number.ONE, 1),
@@ -150,7 +150,7 @@ def test_the_place_inside_a_column_is_named() -> None:
 
 @pytest.mark.parametrize("name", [1, None, ("a",), Text("subclass"), 1.5, True])
 def test_a_column_name_must_be_text(name: Any) -> None:
-    """msgspec would write a number's text, and two columns might become one."""
+    """Msgspec would write a number's text, and two columns might become one."""
     assert "column name that is not text" in refused({name: 1})
 
 

@@ -194,10 +194,11 @@ def test_after_quiet_syncs_the_warehouse_equals_a_changed_source(source: Source,
 
 def change(source: Source, data: st.DataObject, clock: datetime) -> None:
     """Edit, add and remove rows; an edit or a new row carries the time of the change."""
-    if source.rows and data.draw(st.booleans()):
+    yes = st.booleans()
+    if source.rows and data.draw(yes):
         source.rows.pop(data.draw(st.integers(0, len(source.rows) - 1)))
     for row in source.rows:
-        if data.draw(st.booleans()):
+        if data.draw(yes):
             row |= {"updated_at": clock.isoformat(), "text": data.draw(st.text(max_size=4)), "gone": False}
     new = data.draw(st.integers(50, 60))
     if all(row["id"] != new for row in source.rows):
@@ -235,7 +236,6 @@ def test_a_table_that_fails_keeps_the_others_work() -> None:
     def broken(_: Any) -> Iterator[Any]:
         served.append("broken")
         raise TransientError("the source is not well")
-        yield
 
     @app.table(key="id")
     def fine(_: Any) -> Iterator[Any]:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from fivetran_runtime import At, Client, Config, ConfigurationError, Connector, Offset, QueryKey, Secret
 from msgspec import Meta
+
+from fivetran_runtime import At, Client, Config, ConfigurationError, Connector, Offset, QueryKey, Secret
 
 __version__ = "0.1.0"
 
@@ -116,8 +117,10 @@ def components(tracker: Tracker) -> Iterator[dict[str, Any]]:
 def bug_ids(tracker: Tracker, offset: int = 0) -> Iterator[Any]:
     """The ids of all bugs there are; pages overlap, since a bug that goes pulls the others forward."""
     style = Offset(offset, size=10_000, overlap=100)
-    what = {"product": tracker.config.products, "order": "bug_id", "include_fields": "id"}
-    yield from tracker.api.pages("/bug", style, rows="bugs", **what)
+    products = tracker.config.products
+    yield from tracker.api.pages(
+        "/bug", style, rows="bugs", product=products, order="bug_id", include_fields="id"
+    )
 
 
 # A bug that changes while we read moves to the end of the list, and all behind its old place move up by one: a plain

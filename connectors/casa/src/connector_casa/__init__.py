@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from fivetran_runtime import Bearer, Client, Config, Connector, Keyset, Offset, Secret
 from msgspec import Meta
+
+from fivetran_runtime import Bearer, Client, Config, Connector, Keyset, Offset, Secret
 
 __version__ = "0.1.0"
 

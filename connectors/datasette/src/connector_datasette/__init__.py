@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from fivetran_runtime import At, Bearer, Client, Config, ConfigurationError, Connector, Secret, Table, Token
 from msgspec import Meta
+
+from fivetran_runtime import At, Bearer, Client, Config, ConfigurationError, Connector, Secret, Table, Token
 
 __version__ = "0.1.0"
 

@@ -62,7 +62,7 @@ class Delay:
 
     def _parse(self, rate: str) -> float:
         count, _, unit = rate.partition("/")
-        if not count.isdigit() or int(count) == 0 or unit not in _UNITS:
+        if not (count.isascii() and count.isdigit()) or int(count) == 0 or unit not in _UNITS:
             raise DeclarationError(f'The rate {rate!r} is not like "10/s", "300/min" or "5000/h".')
         return _UNITS[unit] / int(count)
 

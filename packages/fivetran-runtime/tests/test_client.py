@@ -1,0 +1,688 @@
+"""The HTTP client against real servers: what is retried, what is told, what is kept secret, and in which time."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import socket
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from source_server import CutsOff, CutsOffChunked, Drips, Hangs, Received, Resets, Says, Source, serving
+from virtual_clock import VirtualClock
+
+from fivetran_runtime import (
+    Basic,
+    Bearer,
+    Client,
+    ClientCredentials,
+    ConfigurationError,
+    ConnectorError,
+    DefectError,
+    HeaderKey,
+    QueryKey,
+    RefreshToken,
+    Secret,
+    TransientError,
+)
+from fivetran_runtime.auth import Auth
+from fivetran_runtime.budget import Budget, Limits, OutOfBudget
+from fivetran_runtime.clock import use_clock
+from fivetran_runtime.invocation import Invocation, run_as
+
+KEY = "k3y-0f-the-h0use"
+FINE = Says({"fine": True})
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[VirtualClock]:
+    clock = VirtualClock()
+    with use_clock(clock):
+        yield clock
+
+
+@pytest.fixture(autouse=True)
+def invocation(clock: VirtualClock) -> Iterator[Invocation]:
+    with run_as(Invocation(Budget(Limits(seconds=100)))) as invocation:
+        yield invocation
+
+
+def failing(client: Client, kind: type[ConnectorError], path: str = "/rows", **query: Any) -> ConnectorError:
+    with pytest.raises(ConnectorError) as caught:
+        client.get(path, **query)
+    assert type(caught.value) is kind
+    return caught.value
+
+
+# -- what is asked ------------------------------------------------------------------------------------------
+
+
+def test_paths_are_relative_to_the_clients_address() -> None:
+    """With or without slashes, below a path of the address's own."""
+    with serving(FINE) as source:
+        for address in (source.url + "/v2", source.url + "/v2/"):
+            for path in ("rows", "/rows"):
+                assert Client(address).get(path) == {"fine": True}
+        assert [request.path for request in source.received] == ["/v2/rows"] * 4
+
+
+def test_parameters_are_sent_as_a_source_expects_them() -> None:
+    """None is left out, lists are repeated, truth is lower case, instants are RFC 3339."""
+    with serving(FINE) as source:
+        Client(source.url).get(
+            "/rows",
+            none=None,
+            many=[1, "b", None],
+            yes=True,
+            no=False,
+            at=datetime(2026, 1, 31, 12, tzinfo=UTC),
+            day=date(2026, 1, 31),
+            exact=Decimal("1.10"),
+            key=Secret(KEY),
+            odd="a&b=c d/ü",
+        )
+        assert source.received[0].query == [
+            ("many", "1"),
+            ("many", "b"),
+            ("yes", "true"),
+            ("no", "false"),
+            ("at", "2026-01-31T12:00:00Z"),
+            ("day", "2026-01-31"),
+            ("exact", "1.10"),
+            ("key", KEY),
+            ("odd", "a&b=c d/ü"),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("sent", "kind", "body"),
+    [
+        ({"json": {"a": 1}}, "application/json", b'{"a": 1}'),
+        ({"form": {"a": "1"}}, "form-urlencoded", b"a=1"),
+    ],
+)
+def test_post_sends_json_or_a_form(sent: dict[str, Any], kind: str, body: bytes) -> None:
+    """And gives the JSON that comes back."""
+    with serving(FINE) as source:
+        assert Client(source.url).post("/search", **sent) == {"fine": True}
+        assert source.received[0].method == "POST"
+        assert source.received[0].body == body
+        assert kind in source.received[0].headers["Content-Type"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "acme.example/v2",
+        "ftp://acme.example",
+        "https://",
+        "",
+        "https://h:port/",
+        "https://[::1",
+        "https://h:99999",
+    ],
+)
+def test_an_address_that_is_none_is_told_at_once(address: str) -> None:
+    """It was typed by a person, into the connection's secrets."""
+    with pytest.raises(ConfigurationError, match="not one of a web server"):
+        Client(address)
+
+
+def test_a_wrong_address_is_shown_without_its_secrets() -> None:
+    """People paste whole addresses, with users and keys in them."""
+    with pytest.raises(ConfigurationError) as caught:
+        Client(f"user:{KEY}@acme.example/rest?key={KEY}")
+    assert "acme.example/rest" in str(caught.value)
+    assert KEY not in str(caught.value)
+
+
+# -- what comes back ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Says([1, 2]),
+        Says(gzip.compress(b"[1, 2]"), headers={"Content-Encoding": "gzip"}),
+        Says(b"[1, 2]", kind="text/plain"),
+        Says([1, 2], status=206),
+    ],
+)
+def test_json_is_decoded_however_it_is_sent(answer: Says) -> None:
+    """Compressed, mislabelled, or with another status from 200 to 299."""
+    with serving(answer) as source:
+        assert Client(source.url).get("/rows") == [1, 2]
+
+
+def test_an_empty_answer_is_none() -> None:
+    """A 204 has no body."""
+    with serving(Says(b"", status=204)) as source:
+        assert Client(source.url).get("/rows") is None
+
+
+def test_numbers_beyond_64_bit_are_not_rounded() -> None:
+    """They are refused as rows later, not silently changed here."""
+    with serving(Says(b"[123456789012345678901234567890]")) as source:
+        assert Client(source.url).get("/rows") == [123456789012345678901234567890]
+
+
+# -- what is asked again ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        (Says(status=429), "HTTP 429"),
+        (Says(status=502), "HTTP 502"),
+        (Says(status=503), "HTTP 503"),
+        (Says(b"<html>", status=504, kind="text/html"), "HTTP 504"),
+        (Resets(), "connection broke"),
+        (CutsOff([1, 2, 3]), "broke off"),
+        (CutsOffChunked(), "broke off"),
+        (Says(gzip.compress(json.dumps([*range(999)]).encode())[:500], headers={"Content-Encoding": "gzip"}), "not whole JSON"),
+        (Says(b"not compressed", headers={"Content-Encoding": "gzip"}), "broke off"),
+        (Says(b'{"rows": [1, 2'), "not whole JSON"),
+    ],
+)
+def test_what_passes_by_itself_is_asked_again(
+    trouble: Any, said: str, clock: VirtualClock, invocation: Invocation
+) -> None:
+    """Twice bad, then fine: nobody hears of it but the log. Always bad: a transient error that says what was."""
+    with serving(trouble, trouble, FINE) as source:
+        assert Client(source.url).get("/rows") == {"fine": True}
+        assert (invocation.requests, invocation.retries, invocation.waited_seconds) == (3, 2, 3)
+        assert clock.slept == [1, 2]
+    with serving(trouble) as source:
+        error = failing(Client(source.url), TransientError)
+        assert said in str(error)
+        assert f"GET {source.url}/rows" in str(error)
+        assert len(source.received) == 5
+
+
+def test_a_refused_connection_is_asked_again() -> None:
+    """A source that restarts."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    error = failing(Client(url), TransientError)
+    assert "connection refused 5 times" in str(error)
+
+
+def test_a_post_is_only_sent_again_where_that_does_no_harm() -> None:
+    """Half an answer to "create" does not say that nothing was created."""
+    with serving(Says(status=503), FINE) as source:
+        with pytest.raises(TransientError, match="HTTP 503"):
+            Client(source.url).post("/search", json={})
+        assert len(source.received) == 1
+    with serving(Says(status=503), FINE) as source:
+        assert Client(source.url).post("/search", json={}, repeat=True) == {"fine": True}
+        assert [request.body for request in source.received] == [b"{}", b"{}"]
+
+
+@pytest.mark.parametrize(
+    ("header", "waited"),
+    [
+        ("7", 7),
+        ("Thu, 01 Jan 2026 00:00:09 GMT", 9),
+        ("Thursday, 01-Jan-26 00:00:09 GMT", 9),
+        ("Thu, 01 Jan 2026 00:00:09 -0000", 9),
+        ("soon", 1),
+        ("²", 1),
+        ("1.5", 1),
+        ("-3", 1),
+        ("", 1),
+    ],
+)
+def test_retry_after_is_kept_to_the_second(header: str, waited: float, clock: VirtualClock) -> None:
+    """As a number or as a date; what is neither counts as not said."""
+    with serving(Says(status=429, headers={"Retry-After": header}), FINE) as source:
+        Client(source.url).get("/rows")
+    assert clock.slept == [waited]
+
+
+@pytest.mark.parametrize("header", ["0", "Wed, 31 Dec 2025 23:59:00 GMT"])
+def test_retry_after_zero_or_past_means_now(header: str, clock: VirtualClock) -> None:
+    """No back-off is added to it."""
+    with serving(Says(status=503, headers={"Retry-After": header}), FINE) as source:
+        assert Client(source.url).get("/rows") == {"fine": True}
+    assert clock.slept == []
+
+
+@pytest.mark.parametrize("header", ["90", "3600", "Fri, 02 Jan 2026 00:00:00 GMT", "9" * 30])
+def test_a_wait_longer_than_the_time_left_ends_the_invocation(header: str, clock: VirtualClock) -> None:
+    """At once: the next invocation comes after the wait, and this one's rows are sent."""
+    with serving(Says(status=429, headers={"Retry-After": header}), FINE) as source:
+        with pytest.raises(OutOfBudget) as caught:
+            Client(source.url).get("/rows")
+        assert caught.value.cut == "wait"
+        assert clock.slept == []
+        assert len(source.received) == 1
+
+
+def test_no_request_begins_when_the_time_is_used_up(clock: VirtualClock) -> None:
+    """Its answer could not be sent any more."""
+    with serving(FINE) as source:
+        clock.sleep(95)
+        with pytest.raises(OutOfBudget) as caught:
+            Client(source.url).get("/rows")
+        assert caught.value.cut == "time"
+        assert source.received == []
+
+
+# -- time-outs and sizes ------------------------------------------------------------------------------------
+
+
+def test_a_source_that_says_nothing_is_given_up() -> None:
+    """The read time-out is the client's; requests has none of its own."""
+    with serving(Hangs()) as source, pytest.raises(TransientError, match="no answer in time"):
+        Client(source.url, read_timeout=0.05).post("/rows")
+
+
+def test_a_host_that_takes_no_connection_is_given_up() -> None:
+    """A full backlog drops the handshake, as a firewall does."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        fillers = [socket.socket() for _ in range(3)]
+        try:
+            for filler in fillers:
+                filler.setblocking(False)
+                filler.connect_ex(full.getsockname())
+            url = f"http://127.0.0.1:{full.getsockname()[1]}"
+            with pytest.raises(TransientError, match="no connection in time"):
+                Client(url, connect_timeout=0.1).post("/rows")
+        finally:
+            for filler in fillers:
+                filler.close()
+
+
+def test_time_outs_shrink_to_the_time_that_is_left(clock: VirtualClock) -> None:
+    """A minute's patience is no use in a function's last tenth of a second."""
+    with serving(Hangs()) as source:
+        clock.sleep(89.9)
+        with pytest.raises(TransientError, match="no answer in time"):
+            Client(source.url, read_timeout=3600).post("/rows")
+
+
+def test_a_body_that_drips_does_not_outlast_the_budget(clock: VirtualClock) -> None:
+    """Each byte comes in time, the whole never does."""
+    with serving(Drips(between=lambda: clock.sleep(10))) as source:
+        with pytest.raises(OutOfBudget) as caught:
+            Client(source.url).get("/rows")
+        assert caught.value.cut == "time"
+
+
+def test_a_body_without_end_is_not_read_to_its_end() -> None:
+    """Memory is small; compressed bytes count as what they become."""
+    with serving(Says(gzip.compress(b" " * 3_000_000), headers={"Content-Encoding": "gzip"})) as source:
+        error = failing(Client(source.url, most_bytes=1_000_000), DefectError)
+        assert "more than 1 MB" in str(error)
+        assert len(source.received) == 1
+        assert Client(source.url, most_bytes=3_000_000).get("/rows") is None
+
+
+# -- what is told -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 422])
+def test_a_refused_request_is_a_persons_to_mend(status: int) -> None:
+    """Never asked again; the endpoint and the source's own words are named, the query is not."""
+    with serving(Says({"error": "no such project"}, status=status), FINE) as source:
+        error = failing(Client(source.url), ConfigurationError, project="my-project")
+        assert len(source.received) == 1
+        assert error.status == status
+        assert f"GET {source.url}/rows: HTTP {status}" in str(error)
+        assert "no such project" in str(error)
+        assert "my-project" not in str(error)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_refused_credentials_say_where_to_look(status: int) -> None:
+    """The two statuses that are about who asks."""
+    with serving(Says(status=status)) as source:
+        assert "Check the credentials" in str(failing(Client(source.url), ConfigurationError))
+
+
+def test_an_outage_of_the_source_is_not_the_persons_to_mend() -> None:
+    """A 500 may be answered the same way for ever; it is told, not asked again."""
+    with serving(Says({"error": "oops"}, status=500)) as source:
+        error = failing(Client(source.url), TransientError)
+        assert error.status == 500
+        assert "oops" in str(error)
+        assert len(source.received) == 1
+
+
+def test_a_page_for_people_is_an_error_with_status_200_too() -> None:
+    """A login page is not an empty list."""
+    with serving(Says(b"<html>Please log in</html>", kind="text/html; charset=utf-8")) as source:
+        error = failing(Client(source.url), TransientError)
+        assert "HTTP 200 with text/html" in str(error)
+        assert "Please log in" in str(error)
+
+
+def test_a_long_error_is_cut() -> None:
+    """A stack trace of the source's fits into no message."""
+    with serving(Says({"trace": "x" * 10_000}, status=400)) as source:
+        assert len(str(failing(Client(source.url), ConfigurationError))) < 500
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(Says({"echo": KEY}, status=status) for status in (400, 401, 404, 429, 500, 503)),
+        Says(b"x" * 290 + KEY.encode(), status=400, kind="text/plain"),
+        Says({"filler": "x" * 280, "echo": KEY}, status=400),
+        Says(b"x" * 70 + KEY.encode(), kind="text/html"),
+        Says(b'{"cut'),
+        CutsOff([KEY]),
+        Resets(),
+    ],
+)
+def test_a_key_in_the_query_is_in_no_message(answer: Any, invocation: Invocation) -> None:
+    """Not even a half of it, when the source repeats it where a message is cut."""
+    invocation.redactor.add(KEY)
+    with serving(answer) as source:
+        client = Client(source.url, auth=QueryKey("api_key", Secret(KEY)))
+        with pytest.raises(ConnectorError) as caught:
+            client.get("/rows", other=Secret(KEY))
+        assert source.received[0].parameter("api_key") == KEY
+        assert KEY[:5] not in invocation.redactor.clean(f"{caught.value} {caught.value!r}")
+        assert caught.value.__cause__ is None  # a traceback would print it
+
+
+def test_a_broken_connections_error_holds_no_key() -> None:
+    """urllib3's own text has the whole address in it."""
+    with serving(Resets()) as source:
+        error = failing(Client(source.url, auth=QueryKey("api_key", Secret(KEY))), TransientError)
+        assert KEY not in str(error)
+        assert "api_key" not in str(error)
+
+
+@pytest.mark.parametrize("key", ["line-break\n", "two\r\nX-Other: lines", " leading", "snow\u2603man"])
+def test_a_key_that_no_header_can_hold_is_told_without_it(key: str) -> None:
+    """Pasted with a line break, usually; asking again would not help."""
+    with serving(FINE) as source:
+        error = failing(Client(source.url, auth=HeaderKey("X-Key", Secret(key))), ConfigurationError)
+        assert "pasted" in str(error)
+        assert key.strip() not in str(error)
+        assert source.received == []
+
+
+# -- who asks -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("auth", "header", "value"),
+    [
+        (Bearer(Secret(KEY)), "Authorization", f"Bearer {KEY}"),
+        (HeaderKey("X-Api-Key", Secret(KEY)), "X-Api-Key", KEY),
+        (
+            Basic("üser", Secret(KEY)),
+            "Authorization",
+            "Basic " + base64.b64encode(f"üser:{KEY}".encode()).decode(),
+        ),
+        (
+            Basic(Secret("user"), Secret(KEY)),
+            "Authorization",
+            "Basic " + base64.b64encode(f"user:{KEY}".encode()).decode(),
+        ),
+    ],
+)
+def test_credentials_are_sent_as_the_scheme_says(auth: Auth, header: str, value: str) -> None:
+    """In its header, and in no query."""
+    with serving(FINE) as source:
+        Client(source.url, auth=auth).get("/rows")
+        assert source.received[0].headers[header] == value
+        assert source.received[0].query == []
+
+
+def test_a_query_key_is_sent_with_every_request() -> None:
+    """Beside the request's own parameters."""
+    with serving(FINE) as source:
+        Client(source.url, auth=QueryKey("api_key", Secret(KEY))).get("/rows", a=1)
+        assert source.received[0].query == [("a", "1"), ("api_key", KEY)]
+
+
+def test_netrc_is_not_asked_for_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests would send a developer's own password to the source."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password mine\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    with serving(FINE) as source:
+        Client(source.url).get("/rows")
+        assert "Authorization" not in source.received[0].headers
+
+
+class TokenServer:
+    """A source whose access tokens are numbered and can be revoked."""
+
+    def __init__(self, *, lifetime: object = 3600) -> None:
+        self.lifetime = lifetime
+        self.given = 0
+        self.valid: set[str] = set()
+        self.troubles: list[Any] = []
+
+    def __call__(self, request: Received) -> Any:
+        if request.path == "/token":
+            return self.give()
+        if self.troubles:
+            return self.troubles.pop(0)
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        return FINE if token in self.valid else Says({"error": f"bad {token}"}, status=401)
+
+    def give(self) -> Says:
+        self.given += 1
+        token = f"access-{self.given}"
+        self.valid = {token}
+        return Says({"access_token": token, "expires_in": self.lifetime})
+
+
+def credentials(source: Source) -> ClientCredentials:
+    return ClientCredentials(f"{source.url}/token", client_id="me", client_secret=Secret(KEY), scope="read")
+
+
+def test_client_credentials_are_exchanged_for_a_token_once() -> None:
+    """And the token is used until it expires."""
+    server = TokenServer()
+    with serving(script=server) as source:
+        client = Client(source.url, auth=credentials(source))
+        client.get("/rows")
+        client.get("/rows")
+        assert server.given == 1
+        assert json.loads(json.dumps(source.received[0].body.decode())) == (
+            f"grant_type=client_credentials&client_id=me&client_secret={KEY}&scope=read"
+        )
+
+
+def test_a_refresh_token_is_exchanged_too() -> None:
+    """The other grant without a person."""
+    with serving(script=TokenServer()) as source:
+        auth = RefreshToken(
+            f"{source.url}/token",
+            client_id="me",
+            client_secret=Secret(KEY),
+            refresh_token=Secret("long-lived"),
+        )
+        assert Client(source.url, auth=auth).get("/rows") == {"fine": True}
+        assert b"grant_type=refresh_token" in source.received[0].body
+        assert b"refresh_token=long-lived" in source.received[0].body
+
+
+@pytest.mark.parametrize(("lifetime", "again_after"), [(100, 70), ("100", 70), (None, 270)])
+def test_a_token_is_renewed_before_it_expires(
+    lifetime: object, again_after: float, clock: VirtualClock
+) -> None:
+    """Half a minute before; five minutes are taken where the server does not say."""
+    server = TokenServer(lifetime=lifetime)
+    with serving(script=server) as source, run_as(Invocation(Budget(Limits(seconds=3600)))):
+        client = Client(source.url, auth=credentials(source))
+        client.get("/rows")
+        clock.sleep(again_after - 1)
+        client.get("/rows")
+        assert server.given == 1
+        clock.sleep(2)
+        client.get("/rows")
+        assert server.given == 2
+
+
+def test_a_revoked_token_is_fetched_again_once() -> None:
+    """A 401 in the middle of a sync is not the end of it."""
+    server = TokenServer()
+    with serving(script=server) as source:
+        client = Client(source.url, auth=credentials(source))
+        client.get("/rows")
+        server.valid.clear()
+        assert client.get("/rows") == {"fine": True}
+        assert server.given == 2
+
+
+def test_a_new_token_that_is_refused_too_is_told() -> None:
+    """Fetching for ever would not help."""
+    server = TokenServer()
+    with serving(script=server) as source:
+        client = Client(source.url, auth=credentials(source))
+        server.troubles = [Says(status=401), Says(status=401)]
+        assert failing(client, ConfigurationError).status == 401
+        assert server.given == 2
+
+
+def test_a_token_revoked_during_an_outage_is_renewed_after_it() -> None:
+    """Renewing takes none of the tries."""
+    server = TokenServer()
+    with serving(script=server) as source:
+        client = Client(source.url, auth=credentials(source))
+        client.get("/rows")
+        server.valid.clear()
+        server.troubles = [Says(status=503)] * 4
+        assert client.get("/rows") == {"fine": True}
+
+
+def test_a_fetched_token_is_hidden_like_the_secrets(invocation: Invocation) -> None:
+    """It opens the same doors."""
+    with serving(script=TokenServer()) as source:
+        Client(source.url, auth=credentials(source)).get("/rows")
+        assert invocation.redactor.clean("Bearer access-1") == "Bearer ***"
+
+
+@pytest.mark.parametrize("answer", [{}, {"access_token": ""}, {"access_token": 5}, []])
+def test_an_answer_without_a_token_is_told(answer: object) -> None:
+    """With the address that gave none."""
+    with serving(Says(answer)) as source:
+        error = failing(Client(source.url, auth=credentials(source)), ConfigurationError)
+        assert f"{source.url}/token gave no access_token" in str(error)
+
+
+# -- where requests go --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_within_the_host_is_followed_with_credentials(status: int) -> None:
+    """Relative ones too; the query is the redirect's."""
+    moved = Says(status=status, headers={"Location": "/v3/rows?a=1"})
+    with serving(moved, FINE) as source:
+        client = Client(source.url, auth=Bearer(Secret(KEY)))
+        assert client.get("/rows", b=2) == {"fine": True}
+        assert source.received[1].path == "/v3/rows"
+        assert source.received[1].query == [("a", "1")]
+        assert source.received[1].headers["Authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize(
+    ("status", "method", "body"), [(303, "GET", b""), (307, "POST", b"{}"), (308, "POST", b"{}")]
+)
+def test_a_post_stays_one_unless_the_redirect_says_otherwise(status: int, method: str, body: bytes) -> None:
+    """303 means "look there", 307 and 308 mean "say it there"."""
+    with serving(Says(status=status, headers={"Location": "/there"}), FINE) as source:
+        Client(source.url).post("/here", json={})
+        assert (source.received[1].method, source.received[1].body) == (method, body)
+
+
+def test_redirects_without_end_are_told() -> None:
+    """Not followed until the time is used up."""
+    with serving(Says(status=302, headers={"Location": "/again"})) as source:
+        assert "redirects" in str(failing(Client(source.url), TransientError))
+        assert len(source.received) == 6
+
+
+def other(source: Source) -> str:
+    """The same server under another name: another host, as far as credentials go."""
+    return source.url.replace("127.0.0.1", "localhost")
+
+
+def test_another_host_is_not_followed_unless_it_is_named() -> None:
+    """Neither by a redirect nor by a link."""
+    with serving(FINE) as elsewhere, serving(FINE) as source:
+        source.script = lambda _: Says(status=302, headers={"Location": other(elsewhere)})
+        error = failing(Client(source.url), DefectError)
+        assert "another host" in str(error)
+        assert "hosts=" in str(error)
+        with pytest.raises(DefectError, match="another host"):
+            Client(source.url).get(f"{other(elsewhere)}/rows")
+        assert elsewhere.received == []
+
+
+@pytest.mark.parametrize(
+    "auth",
+    [
+        Bearer(Secret(KEY)),
+        Basic("me", Secret(KEY)),
+        HeaderKey("X-Key", Secret(KEY)),
+        QueryKey("key", Secret(KEY)),
+    ],
+)
+def test_no_credentials_go_to_another_host(auth: Auth) -> None:
+    """Even to one that is named, and even when the source's own redirect repeats the key."""
+    with serving(FINE) as elsewhere, serving(FINE) as source:
+        source.script = lambda _: Says(
+            status=302, headers={"Location": f"{elsewhere.url}/rows?a=1&key={KEY}"}
+        )
+        client = Client(source.url.replace("127.0.0.1", "localhost"), auth=auth, hosts=("127.0.0.1",))
+        assert client.get("/rows") == {"fine": True}
+        told = elsewhere.received[0]
+        assert ("a", "1") in told.query
+        assert "Authorization" not in told.headers
+        assert "X-Key" not in told.headers
+        assert ("key", KEY) not in told.query or not isinstance(auth, QueryKey)
+
+
+def test_another_port_is_another_host_for_credentials() -> None:
+    """Two services on one machine are two owners."""
+    with serving(FINE) as elsewhere, serving(FINE) as source:
+        client = Client(source.url, auth=Bearer(Secret(KEY)), hosts=("127.0.0.1",))
+        client.get(f"{elsewhere.url}/rows")
+        assert "Authorization" not in elsewhere.received[0].headers
+
+
+# -- how fast -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("rate", "spacing"), [("10/s", 0.1), ("30/min", 2), ("7200/h", 0.5)])
+def test_requests_are_spread_to_keep_a_rate(rate: str, spacing: float, clock: VirtualClock) -> None:
+    """Evenly, so that no window of the source's holds more; the first goes at once."""
+    sent = []
+    with serving(script=lambda _: sent.append(clock.monotonic()) or FINE) as source:
+        client = Client(source.url, rate=rate)
+        for _ in range(4):
+            client.get("/rows")
+    assert sent == pytest.approx([0, spacing, 2 * spacing, 3 * spacing])
+
+
+def test_time_that_passes_anyway_is_not_waited_again(clock: VirtualClock) -> None:
+    """A slow source needs no brake, and earns no burst afterwards."""
+    with serving(FINE) as source:
+        client = Client(source.url, rate="1/s")
+        client.get("/rows")
+        clock.sleep(10)
+        client.get("/rows")
+        client.get("/rows")
+    assert clock.slept == [10, 1]
+
+
+@pytest.mark.parametrize("rate", ["fast", "10", "10/d", "0/s", "-1/s", "1.5/s", "/s", "²/s"])
+def test_a_rate_that_is_none_is_told(rate: str) -> None:
+    """When the client is made, not at its first request."""
+    with pytest.raises(DefectError, match="10/s"):
+        Client("https://acme.example", rate=rate)

@@ -1,0 +1,154 @@
+"""Wrong declarations are told when the connector is imported, by table, with the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from fivetran_runtime import Connector, Table
+from fivetran_runtime.cursors import DAY, INSTANT, INTEGER
+from fivetran_runtime.errors import DeclarationError
+
+
+def plain(_: Any) -> Iterator[Any]:
+    yield {}
+
+
+def paged(_: Any, project: int = 0, page: int = 1) -> Iterator[Any]:
+    yield {}
+
+
+def since_instant(_: Any, since: datetime | None, page: int = 1) -> Iterator[Any]:
+    yield {}
+
+
+def since_integer(_: Any, since: int) -> Iterator[Any]:
+    yield {}
+
+
+def since_day(_: Any, since: date | None = None) -> Iterator[Any]:
+    yield {}
+
+
+def since_nothing(_: Any, since) -> Iterator[Any]:  # type: ignore[no-untyped-def]  # noqa: ANN001 - the mistake
+    yield {}
+
+
+def since_text(_: Any, since: str) -> Iterator[Any]:
+    yield {}
+
+
+def since_two(_: Any, since: int | datetime) -> Iterator[Any]:
+    yield {}
+
+
+def no_parameters() -> Iterator[Any]:
+    yield {}
+
+
+def no_defaults(_: Any, project: int, page: int) -> Iterator[Any]:
+    yield {}
+
+
+@pytest.mark.parametrize(
+    ("read", "declared", "way_out"),
+    [
+        (plain, {"key": []}, "key of t must name at least one column"),
+        (plain, {"key": ""}, "key of t must name at least one column"),
+        (plain, {"key": ["a", "a"]}, "each once"),
+        (plain, {"key": ["a", ""]}, "key of t"),
+        (plain, {"key": "a", "children": {"c": []}}, "key of c must name"),
+        (plain, {"key": "a", "children": {"t": "a"}}, "the table's own name"),
+        (plain, {"key": "a", "cursor": "at"}, 'needs a parameter "since"'),
+        (since_nothing, {"key": "a", "cursor": "at"}, "annotated int, date or datetime"),
+        (since_text, {"key": "a", "cursor": "at"}, "annotated int, date or datetime"),
+        (since_two, {"key": "a", "cursor": "at"}, "annotated int, date or datetime"),
+        (since_instant, {"key": "a"}, "needs cursor="),
+        (plain, {"key": "a", "lookback": timedelta(1)}, "lookback= needs a cursor"),
+        (since_instant, {"key": "a", "cursor": "at", "lookback": 5}, "is a timedelta"),
+        (since_integer, {"key": "a", "cursor": "at", "lookback": timedelta(1)}, "an int for an integer cursor"),
+        (plain, {"key": "a", "floor": 5}, "floor= needs a cursor"),
+        (plain, {"key": "a", "on_missing": "remove"}, 'on_missing= is "keep" or "delete"'),
+        (since_instant, {"key": "a", "cursor": "at", "on_missing": "delete"}, "no cursor, no children"),
+        (plain, {"key": "a", "children": {"c": "a"}, "on_missing": "delete"}, "no cursor, no children"),
+        (no_parameters, {"key": "a"}, "takes the client as its first parameter"),
+        (no_defaults, {"key": "a"}, "needs a default: project, page"),
+    ],
+)
+def test_a_wrong_declaration_names_the_table_and_the_way_out(
+    read: Any, declared: dict[str, Any], way_out: str
+) -> None:
+    """As a decorator and as a discovered table."""
+    with pytest.raises(DeclarationError) as caught:
+        Table("t", read, **declared)
+    assert "Table t:" in str(caught.value)
+    assert way_out in str(caught.value)
+    with pytest.raises(DeclarationError):
+        Connector("acme").table(name="t", **declared)(read)
+
+
+def test_all_mistakes_of_a_table_are_told_at_once() -> None:
+    """One import, one message."""
+    with pytest.raises(DeclarationError) as caught:
+        Table("t", plain, key=[], cursor="at", lookback=5, on_missing="delete")
+    for part in ("key of t", "since", "lookback=", "on_missing="):
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("read", "declared"),
+    [
+        (plain, {"key": "id"}),
+        (plain, {"key": ["a", "b"], "on_missing": "delete"}),
+        (paged, {"key": "id", "children": {"c": ["a", "b"], "d": "a"}}),
+        (since_instant, {"key": "id", "cursor": "at", "lookback": timedelta(1), "floor": datetime(2026, 1, 1, tzinfo=UTC)}),
+        (since_integer, {"key": "id", "cursor": "at", "lookback": 5, "floor": 0}),
+        (since_day, {"key": "id", "cursor": "at", "lookback": timedelta(1), "floor": lambda _: date(2026, 1, 1)}),
+    ],
+)
+def test_what_fits_together_is_accepted(read: Any, declared: dict[str, Any]) -> None:
+    """Every kind of cursor, key and child."""
+    assert Table("t", read, **declared).name == "t"
+
+
+def test_a_declaration_is_read_off_the_function() -> None:
+    """The annotation of `since` names the cursor's kind; the other parameters are the position."""
+    table = Table("t", since_instant, key="id", cursor="at", children={"c": "a"})
+    assert table.kind is INSTANT
+    assert dict(table.parameters) == {"page": int}
+    assert table.keys == {"t": ("id",), "c": ("a",)}
+    assert Table("t", since_integer, key="id", cursor="at").kind is INTEGER
+    assert Table("t", since_day, key="id", cursor="at").kind is DAY
+    assert dict(Table("t", paged, key="id").parameters) == {"project": int, "page": int}
+
+
+def test_a_table_is_called_like_its_function() -> None:
+    """Unless `name` says otherwise; the function itself stays usable."""
+    app = Connector("acme")
+    assert app.table(key="id")(plain) is plain
+    app.table(key="id", name="other")(plain)
+    assert [table.name for table in app.tables_of(None)] == ["plain", "other"]
+
+
+@pytest.mark.parametrize(
+    "second", [{"key": "id"}, {"key": "id", "name": "another", "children": {"plain": "id"}}]
+)
+def test_no_two_tables_share_a_name(second: dict[str, Any]) -> None:
+    """Nor does a child with a table: their rows would replace each other."""
+    app = Connector("acme")
+    app.table(key="id")(plain)
+    with pytest.raises(DeclarationError, match="Two tables are called plain") as caught:
+        app.table(**second)(plain)
+    assert "name=" in str(caught.value)
+
+
+def test_a_discovered_table_does_not_take_a_declared_ones_name() -> None:
+    """Seen when they are discovered, as soon as it can be."""
+    app = Connector("acme")
+    app.table(key="id")(plain)
+    app.tables(lambda _: [Table("plain", plain, key="id")])
+    with pytest.raises(DeclarationError, match="Two tables are called plain"):
+        app.tables_of(None)

@@ -1,0 +1,344 @@
+"""Every style over a real paged source: each row once, and every position resumes exactly where it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from source_server import Received, Says, Source, serving
+from virtual_clock import VirtualClock
+
+from fivetran_runtime import (
+    At,
+    Client,
+    DefectError,
+    Keyset,
+    NextLink,
+    Offset,
+    PageNumber,
+    QueryKey,
+    Secret,
+    Token,
+)
+from fivetran_runtime.clock import use_clock
+from fivetran_runtime.pages import Style
+
+ROWS = [{"id": number} for number in range(1, 24)]
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting() -> Iterator[None]:
+    with use_clock(VirtualClock()):
+        yield
+
+
+@dataclass
+class Paged:
+    """A source that serves rows in every style, and caps its pages whatever is asked for."""
+
+    rows: list[dict[str, Any]] = field(default_factory=lambda: list(ROWS))
+    cap: int = 5
+
+    def __call__(self, request: Received) -> Says:
+        answer: Says = getattr(self, request.path.strip("/"))(request)
+        return answer
+
+    def size(self, request: Received, name: str = "limit") -> int:
+        return min(int(request.parameter(name) or self.cap), self.cap)
+
+    def offset(self, request: Received) -> Says:
+        start = int(request.parameter("offset") or 0)
+        return Says({"data": self.rows[start : start + self.size(request)], "count": len(self.rows)})
+
+    def page(self, request: Received) -> Says:
+        size = self.size(request, "per_page")
+        number = int(request.parameter("page") or 1)
+        last = -(-len(self.rows) // size)
+        body = {"data": self.rows[(number - 1) * size : number * size], "more": number < last, "last": last}
+        return Says(body)
+
+    def token(self, request: Received) -> Says:
+        start = int((request.parameter("token") or "t0")[1:])
+        end = start + self.size(request)
+        following = {"page": {"token": f"t{end}"}} if end < len(self.rows) else {}
+        return Says({"data": self.rows[start:end], "next": following})
+
+    def link(self, request: Received) -> Says:
+        start = int(request.parameter("start") or 0)
+        end = start + self.cap
+        if end >= len(self.rows):
+            return Says(self.rows[start:end])
+        query = urlencode([*((n, v) for n, v in request.query if n != "start"), ("start", end)])
+        return Says(self.rows[start:end], headers={"Link": f'</link?{query}>; rel="next", </link>; rel="first"'})
+
+    def after(self, request: Received) -> Says:
+        after = int(request.parameter("after") or 0)
+        return Says([row for row in self.rows if row["id"] > after][: self.size(request)])
+
+
+@pytest.fixture
+def source() -> Iterator[Source]:
+    with serving(script=Paged()) as source:
+        yield source
+
+
+@dataclass(frozen=True)
+class Case:
+    path: str
+    style: Callable[..., Style]
+    rows: str | None = "data"
+
+
+CASES = {
+    "offset": Case("offset", Offset),
+    "offset, total": Case("offset", lambda **at: Offset(**at, total="count")),
+    "offset, no size": Case("offset", lambda **at: Offset(**at, size_param=None)),
+    "page": Case("page", PageNumber),
+    "page, more": Case("page", lambda **at: PageNumber(**at, more="more")),
+    "page, last": Case("page", lambda **at: PageNumber(**at, last="last")),
+    "token": Case("token", lambda **at: Token(**at, next="next.page.token")),
+    "token, size": Case("token", lambda **at: Token(**at, next="next.page.token", size=3)),
+    "link": Case("link", NextLink, None),
+    "after": Case("after", Keyset, None),
+    "after, no size": Case("after", lambda **at: Keyset(**at, size=None), None),
+}
+
+
+def listed(source: Source, case: Case, **position: Any) -> list[Any]:
+    client = Client(source.url)
+    return list(client.pages(f"/{case.path}", case.style(**position), rows=case.rows))
+
+
+def rows_of(items: list[Any]) -> list[Any]:
+    return [item for item in items if not isinstance(item, At)]
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@pytest.mark.parametrize("count", [0, 1, 4, 5, 6, 10, 23])
+def test_every_row_comes_once_though_the_source_caps_its_pages(case: Case, count: int) -> None:
+    """A hundred are asked for, five come: fewer than asked for does not mean the end."""
+    with serving(script=Paged(ROWS[:count])) as source:
+        assert rows_of(listed(source, case)) == ROWS[:count]
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_every_position_resumes_exactly(source: Source, case: Case) -> None:
+    """Each At, given back as arguments, brings the rows after it and no other."""
+    items = listed(source, case)
+    places = [place for place, item in enumerate(items) if isinstance(item, At)]
+    assert len(places) >= 4
+    for place in places:
+        assert rows_of(listed(source, case, **items[place].position)) == rows_of(items[place:])
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_no_position_comes_after_the_last_page_or_before_the_first(source: Source, case: Case) -> None:
+    """The end of a pass is the end of the generator; an At there would be asked for once more."""
+    items = listed(source, case)
+    assert not isinstance(items[0], At)
+    assert items[-1] == ROWS[-1] or case.style in (Offset, PageNumber, Keyset) or "no size" in str(case)
+
+
+@pytest.mark.parametrize("overlap", [1, 4, 5, 6, 100])
+@pytest.mark.parametrize("count", [0, 1, 4, 5, 6, 23])
+def test_an_overlap_reads_rows_again_and_leaves_none_out(overlap: int, count: int) -> None:
+    """Even one as large as the source's pages, which it may cap lower than anybody knew."""
+    case = Case("offset", lambda **at: Offset(**at, overlap=overlap))
+    with serving(script=Paged(ROWS[:count])) as source:
+        rows = rows_of(listed(source, case))
+        assert sorted({row["id"] for row in rows}) == [row["id"] for row in ROWS[:count]]
+
+
+def test_an_overlap_finds_rows_that_moved_up_while_reading() -> None:
+    """A row deleted from the first page lifts one of the second onto it."""
+    paged = Paged()
+    case = Case("offset", lambda **at: Offset(**at, overlap=1))
+    with serving(script=paged) as source:
+        found = []
+        for item in Client(source.url).pages("/offset", case.style(), rows="data"):
+            if item == At(offset=4):
+                del paged.rows[0]
+            found.append(item)
+        assert {row["id"] for row in rows_of(found)} == {row["id"] for row in ROWS}
+
+
+def test_the_total_saves_the_last_empty_page() -> None:
+    """Five pages of five, and not one request more."""
+    with serving(script=Paged(ROWS[:20])) as source:
+        listed(source, CASES["offset, total"])
+        assert len(source.received) == 4
+
+
+def test_names_are_the_sources_and_the_authors() -> None:
+    """`param` is what the source calls it, `at` what the table function does."""
+    pages = [Says([{"id": 1}]), Says([])]
+    with serving(*pages) as source:
+        style = Offset(0, size=7, param="skip", size_param="top", at="place")
+        assert list(Client(source.url).pages("/rows", style)) == [{"id": 1}, At(place=1)]
+        assert source.received[1].query == [("skip", "1"), ("top", "7")]
+
+
+def test_a_tokens_position_is_named_like_its_parameter() -> None:
+    """Unless `at` says otherwise."""
+    for style, position in [(Token(param="bookmark"), At(bookmark="b")), (Token(param="b-k", at="b"), At(b="b"))]:
+        with serving(Says({"rows": [], "next": "b"}), Says({"rows": []})) as source:
+            assert list(Client(source.url).pages("/rows", style, rows="rows")) == [position]
+
+
+def test_a_constant_position_is_part_of_every_at(source: Source) -> None:
+    """Tickets of project 7, page 2: both are needed to go on."""
+    pages = Client(source.url).pages("/page", PageNumber(), rows="data", at={"project": 7})
+    assert [item for item in pages if isinstance(item, At)][0] == At(project=7, page=2)
+
+
+def test_rows_are_made_of_what_the_source_lists(source: Source) -> None:
+    """Positions pass by untouched."""
+    pages = list(Client(source.url).pages("/after", Keyset(), row=lambda row: {"key": row["id"]}))
+    assert pages[0] == {"key": 1}
+    assert pages[5] == At(after=5)
+
+
+def test_every_page_is_asked_with_the_same_parameters(source: Source) -> None:
+    """A filter that held for the first page only would list other rows from the second on."""
+    list(Client(source.url).pages("/offset", Offset(), rows="data", state="open"))
+    assert len(source.received) == 6
+    assert {request.parameter("state") for request in source.received} == {"open"}
+
+
+def test_a_links_own_parameters_are_not_repeated(source: Source) -> None:
+    """The link carries the filter already; `state=open&state=open` is another question to some sources."""
+    rows = list(Client(source.url).pages("/link", NextLink(), state="open"))
+    assert rows_of(rows) == ROWS
+    assert all([name for name, _ in r.query].count("state") == 1 for r in source.received)
+
+
+def test_a_key_that_a_link_repeats_does_not_become_a_position(source: Source) -> None:
+    """Positions go into the state, and the state into Fivetran's database and logs."""
+    client = Client(source.url, auth=QueryKey("api_key", Secret("k3y-0f-the-h0use")))
+    items = list(client.pages("/link", NextLink()))
+    assert rows_of(items) == ROWS
+    assert "k3y" not in repr(items)
+    assert all([name for name, _ in r.query].count("api_key") == 1 for r in source.received)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        '</two>; rel="next"',
+        "</two>; rel=next",
+        "</two>;rel=next",
+        '</two>; REL="Next"',
+        '</two> ; rel = "next"',
+        '</two>; rel="next last"',
+        '</two>; title="a, b; c"; rel="next"',
+        '</two>; rel="next"; title="two"',
+        '</zero>; rel="prev", </two>; rel="next", </nine>; rel="last"',
+        '</zero>; title="next"; rel="prev",</two>; rel="next"',
+        '<http://127.0.0.1:{port}/two>; rel="next"',
+        '<two>; rel="next"',
+    ],
+)
+def test_every_form_of_a_link_header_is_read(header: str) -> None:
+    """RFC 8288: order, case, spaces, quotes, several relations and other parameters."""
+    with serving(Says([])) as source:
+        link = header.replace("{port}", source.url.rpartition(":")[2])
+        source.script = lambda r: Says([{"id": 1}], headers={"Link": link}) if r.path == "/one" else Says([])
+        assert list(Client(source.url).pages("/one", NextLink()))[1:] == [At(link=f"{source.url}/two")]
+
+
+@pytest.mark.parametrize(
+    "header", ['</zero>; rel="prev"', '</x>; rel="nextish"', '</x>; title="rel=next"', "nonsense", ""]
+)
+def test_no_next_link_is_the_end(header: str) -> None:
+    """Other relations lead elsewhere."""
+    with serving(Says([{"id": 1}], headers={"Link": header})) as source:
+        assert list(Client(source.url).pages("/one", NextLink())) == [{"id": 1}]
+
+
+@pytest.mark.parametrize("end", [{}, {"next": None}, {"next": ""}])
+def test_a_link_in_the_body_is_followed_until_there_is_none(end: dict[str, Any]) -> None:
+    """Left out, null or empty."""
+    first = Says({"rows": [{"id": 1}], "next": "?page=2"})
+    with serving(first, Says({"rows": [{"id": 2}], **end})) as source:
+        items = list(Client(source.url).pages("/rows", NextLink(next="next", size=9), rows="rows"))
+        assert items == [{"id": 1}, At(link=f"{source.url}/rows?page=2"), {"id": 2}]
+        assert [request.query for request in source.received] == [[("per_page", "9")], [("page", "2")]]
+
+
+@pytest.mark.parametrize("end", [{}, {"next": None}, {"next": {}}, {"next": {"token": None}}, {"next": {"token": ""}}])
+def test_every_way_to_say_that_no_token_follows_is_the_end(end: dict[str, Any]) -> None:
+    """Sources differ, and change their minds."""
+    with serving(Says({"data": [], **end})) as source:
+        assert list(Client(source.url).pages("/rows", Token(next="next.token"), rows="data")) == []
+
+
+@pytest.mark.parametrize("end", [False, None, 0])
+def test_more_pages_end_where_the_source_says_so(end: Any) -> None:
+    """False, null or nothing at all."""
+    with serving(Says({"rows": [1], "more": end})) as source:
+        assert list(Client(source.url).pages("/rows", PageNumber(more="more"), rows="rows")) == [1]
+
+
+def test_an_empty_page_is_not_the_end_where_the_source_says_more() -> None:
+    """Filters of the source's may leave a page without rows."""
+    with serving(Says({"rows": [], "more": True}), Says({"rows": [1], "more": False})) as source:
+        assert list(Client(source.url).pages("/rows", PageNumber(more="more"), rows="rows")) == [At(page=2), 1]
+
+
+@pytest.mark.parametrize(
+    ("style", "body", "headers", "what"),
+    [
+        (Token("t", next="next"), {"rows": [{"id": 1}], "next": "t"}, {}, "token"),
+        (NextLink(next="next"), {"rows": [{"id": 1}], "next": "/rows"}, {}, "link"),
+        (NextLink(), {"rows": [{"id": 1}]}, {"Link": '</rows>; rel="next"'}, "link"),
+        (Keyset(1), {"rows": [{"id": 1}]}, {}, "id"),
+    ],
+)
+def test_a_position_that_does_not_move_is_an_error(style: Style, body: Any, headers: Any, what: str) -> None:
+    """Not the same page until the time is used up, sync after sync."""
+    with serving(Says(body, headers=headers)) as source:
+        with pytest.raises(DefectError, match=f"the {what} for the next page") as caught:
+            list(Client(source.url).pages("/rows", style, rows="rows"))
+        assert f"{source.url}/rows" in str(caught.value)
+        assert len(source.received) <= 2
+
+
+@pytest.mark.parametrize(
+    ("body", "rows", "said"),
+    [
+        ({"items": []}, "data", "no 'data' in the answer"),
+        ({"items": [], "total": 1}, "data", "there is: items, total"),
+        ({"data": {"items": 1}}, "data.rows", "looking for data.rows"),
+        ({"data": None}, "data", "NoneType, not a list"),
+        ({"data": {"1": {}}}, "data", "dict, not a list"),
+        ({"error": "quota"}, None, "the body is a dict, not a list"),
+        (None, None, "the body is a NoneType"),
+        ([], "data", "there is: a list"),
+    ],
+)
+def test_a_page_without_rows_where_they_should_be_is_an_error(body: Any, rows: str | None, said: str) -> None:
+    """An error page with status 200, or a renamed member, is not an empty list."""
+    with serving(Says(body)) as source:
+        with pytest.raises(DefectError) as caught:
+            list(Client(source.url).pages("/rows", Offset(), rows=rows))
+        assert said in str(caught.value)
+        assert f"{source.url}/rows" in str(caught.value)
+
+
+@pytest.mark.parametrize("row", [{"key": 1}, {"id": None}, "text"])
+def test_a_row_without_the_column_to_go_on_from_is_an_error(row: Any) -> None:
+    """Named, with the page it was on."""
+    with serving(Says([row])) as source, pytest.raises(DefectError, match="has no id to go on from"):
+        list(Client(source.url).pages("/rows", Keyset()))
+
+
+@pytest.mark.parametrize(
+    ("style", "missing"), [(Offset(total="count"), "count"), (PageNumber(last="pages.last"), "pages")]
+)
+def test_a_promised_member_that_is_missing_is_an_error(style: Style, missing: str) -> None:
+    """Whoever named it counts on it to find the end."""
+    with serving(Says({"data": [1]})) as source, pytest.raises(DefectError, match=f"no '{missing}'"):
+        list(Client(source.url).pages("/rows", style, rows="data"))

@@ -1,0 +1,79 @@
+"""What authors may import is a promise: listed here, so that a change of it is seen."""
+
+from __future__ import annotations
+
+import inspect
+from types import ModuleType
+
+import pytest
+
+import fivetran_runtime
+
+PUBLIC = [
+    "At",
+    "Basic",
+    "Bearer",
+    "Client",
+    "ClientCredentials",
+    "Config",
+    "ConfigurationError",
+    "Connector",
+    "ConnectorError",
+    "DefectError",
+    "Delete",
+    "HeaderKey",
+    "Keyset",
+    "NextLink",
+    "Offset",
+    "PageNumber",
+    "QueryKey",
+    "RefreshToken",
+    "Row",
+    "Secret",
+    "Table",
+    "Token",
+    "TransientError",
+]
+METHODS = {
+    "Client": ["get", "pages", "post", "request"],
+    "Connector": ["check", "handler", "run_check", "table", "tables", "tables_of"],
+    "Secret": ["reveal"],
+}
+
+
+def test_the_public_names_are_these() -> None:
+    """A name that goes breaks connectors; one that comes has to be kept."""
+    assert fivetran_runtime.__all__ == PUBLIC
+    importable = {
+        name
+        for name, value in vars(fivetran_runtime).items()
+        if not name.startswith("_") and not isinstance(value, ModuleType)
+    }
+    assert importable == set(PUBLIC)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_is_documented(name: str) -> None:
+    """In its own words, not its parent's, and not a generated signature."""
+    text = vars(getattr(fivetran_runtime, name)).get("__doc__") or ""
+    assert len(text) >= 20
+    assert not text.startswith(f"{name}(")
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_public_methods_are_these_and_documented(name: str) -> None:
+    """The methods authors call."""
+    public = getattr(fivetran_runtime, name)
+    members = {name: value for name, value in vars(public).items() if not name.startswith("_")}
+    methods = {name: value for name, value in members.items() if callable(value) or isinstance(value, property)}
+    assert sorted(methods) == METHODS[name]
+    for method in methods.values():
+        assert inspect.getdoc(method)
+
+
+def test_the_package_is_typed_and_versioned() -> None:
+    """A connector's mypy sees the types; its log sees the version."""
+    folder = inspect.getfile(fivetran_runtime).rpartition("/")[0]
+    with open(f"{folder}/py.typed") as marker:
+        assert marker.read() == ""
+    assert fivetran_runtime.__version__.count(".") == 2
