@@ -25,7 +25,7 @@ import nox
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))  # nox loads this file without its folder on the path
 
-from tools import locks, machine, scaffolding, syncing, testing, virtual_environments
+from tools import locks, machine, readmes, scaffolding, syncing, testing, virtual_environments
 from tools.arguments import Arguments
 from tools.errors import RepositoryError
 from tools.processes import foreground
@@ -160,6 +160,20 @@ def lock(session: nox.Session) -> None:
     if all(file.is_file() for file in tools.locks):
         tools.prepare()  # for its uv: locks don't depend on the one this machine has
     locks.lock(REPOSITORY, options.names, upgrade=options.upgrade, check=options.check)
+
+
+@nox.session(default=False)
+@told
+def update(session: nox.Session) -> None:
+    """Every generated file made current: locks, the READMEs' tables, CI's config; --check only tells."""
+    arguments = Arguments("update")
+    arguments.add_argument(
+        "--check", action="store_true", help="write nothing; show the differences and fail"
+    )
+    check = arguments.read(session.posargs).check
+    locks.lock(REPOSITORY, [], upgrade=False, check=check)
+    readmes.update(REPOSITORY, [], check=check)
+    run_tool("tools.ci_config", *(["--check"] if check else []), failing="run `nox -s ci_config`")
 
 
 @nox.session(default=False)

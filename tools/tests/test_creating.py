@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import checks
+from tools import checks, readmes
 from tools.ci_config import main as ci_config
 from tools.errors import RepositoryError
 from tools.repository import Repository
@@ -95,6 +95,7 @@ def test_a_new_connectors_tests_and_checks_pass(whole: Repository, monkeypatch: 
         ci_config([])
         run_tests(fresh, NAME)
         check_types(fresh, [NAME])
+        readmes.update(fresh, [NAME], check=True)
         own = [
             problem
             for problems in checks.run(Repository(whole.root)).values()

@@ -132,7 +132,7 @@ class Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         query = parse_qsl(parts.query, keep_blank_values=True)
-        request = Received(self.command, parts.path, query, self.headers, body)
+        request = Received(self.command, parts.path, query, dict(self.headers), body)
         self.source.received.append(request)
         self.source.script(request).write(self)
 

@@ -47,7 +47,7 @@ def clock() -> Iterator[VirtualClock]:
 
 
 @pytest.fixture(autouse=True)
-def invocation(clock: VirtualClock) -> Iterator[Invocation]:
+def invocation(clock: VirtualClock) -> Iterator[Invocation]:  # noqa: ARG001 - it has to be there first
     with run_as(Invocation(Budget(Limits(seconds=100)))) as invocation:
         yield invocation
 
@@ -184,7 +184,12 @@ def test_numbers_beyond_64_bit_are_not_rounded() -> None:
         (Resets(), "connection broke"),
         (CutsOff([1, 2, 3]), "broke off"),
         (CutsOffChunked(), "broke off"),
-        (Says(gzip.compress(json.dumps([*range(999)]).encode())[:500], headers={"Content-Encoding": "gzip"}), "not whole JSON"),
+        (
+            Says(
+                gzip.compress(json.dumps([*range(999)]).encode())[:500], headers={"Content-Encoding": "gzip"}
+            ),
+            "not whole JSON",
+        ),
         (Says(b"not compressed", headers={"Content-Encoding": "gzip"}), "broke off"),
         (Says(b'{"rows": [1, 2'), "not whole JSON"),
     ],
@@ -662,8 +667,13 @@ def test_another_port_is_another_host_for_credentials() -> None:
 @pytest.mark.parametrize(("rate", "spacing"), [("10/s", 0.1), ("30/min", 2), ("7200/h", 0.5)])
 def test_requests_are_spread_to_keep_a_rate(rate: str, spacing: float, clock: VirtualClock) -> None:
     """Evenly, so that no window of the source's holds more; the first goes at once."""
-    sent = []
-    with serving(script=lambda _: sent.append(clock.monotonic()) or FINE) as source:
+    sent: list[float] = []
+
+    def script(_: Received) -> Says:
+        sent.append(clock.monotonic())
+        return FINE
+
+    with serving(script=script) as source:
         client = Client(source.url, rate=rate)
         for _ in range(4):
             client.get("/rows")

@@ -1,3 +1,4 @@
+# ruff: noqa: ARG001 - the functions' signatures are what is declared
 """Wrong declarations are told when the connector is imported, by table, with the way out."""
 
 from __future__ import annotations
@@ -69,11 +70,25 @@ def no_defaults(_: Any, project: int, page: int) -> Iterator[Any]:
         (since_instant, {"key": "a"}, "needs cursor="),
         (plain, {"key": "a", "lookback": timedelta(1)}, "lookback= needs a cursor"),
         (since_instant, {"key": "a", "cursor": "at", "lookback": 5}, "is a timedelta"),
-        (since_integer, {"key": "a", "cursor": "at", "lookback": timedelta(1)}, "an int for an integer cursor"),
+        (
+            since_integer,
+            {"key": "a", "cursor": "at", "lookback": timedelta(1)},
+            "an int for an integer cursor",
+        ),
         (plain, {"key": "a", "floor": 5}, "floor= needs a cursor"),
-        (plain, {"key": "a", "on_missing": "remove"}, 'on_missing= is "keep" or "delete"'),
-        (since_instant, {"key": "a", "cursor": "at", "on_missing": "delete"}, "no cursor, no children"),
-        (plain, {"key": "a", "children": {"c": "a"}, "on_missing": "delete"}, "no cursor, no children"),
+        (plain, {"key": "a", "on_missing": "remove"}, 'on_missing= is "keep", "delete" or a function'),
+        (since_instant, {"key": "a", "cursor": "at", "on_missing": "delete"}, "needs listing="),
+        (
+            plain,
+            {"key": "a", "listing": plain, "on_missing": "delete"},
+            "listing= is for a table with a cursor",
+        ),
+        (
+            since_instant,
+            {"key": "a", "cursor": "at", "listing": plain},
+            "listing= is for a table with a cursor",
+        ),
+        (plain, {"key": "a", "children": {"c": "a"}, "on_missing": "delete"}, "yield Delete(...) for them"),
         (no_parameters, {"key": "a"}, "takes the client as its first parameter"),
         (no_defaults, {"key": "a"}, "needs a default: project, page"),
     ],
@@ -103,10 +118,23 @@ def test_all_mistakes_of_a_table_are_told_at_once() -> None:
     [
         (plain, {"key": "id"}),
         (plain, {"key": ["a", "b"], "on_missing": "delete"}),
+        (plain, {"key": "id", "on_missing": lambda _: "keep"}),
+        (since_instant, {"key": "id", "cursor": "at", "listing": plain, "on_missing": "delete"}),
         (paged, {"key": "id", "children": {"c": ["a", "b"], "d": "a"}}),
-        (since_instant, {"key": "id", "cursor": "at", "lookback": timedelta(1), "floor": datetime(2026, 1, 1, tzinfo=UTC)}),
+        (
+            since_instant,
+            {
+                "key": "id",
+                "cursor": "at",
+                "lookback": timedelta(1),
+                "floor": datetime(2026, 1, 1, tzinfo=UTC),
+            },
+        ),
         (since_integer, {"key": "id", "cursor": "at", "lookback": 5, "floor": 0}),
-        (since_day, {"key": "id", "cursor": "at", "lookback": timedelta(1), "floor": lambda _: date(2026, 1, 1)}),
+        (
+            since_day,
+            {"key": "id", "cursor": "at", "lookback": timedelta(1), "floor": lambda _: date(2026, 1, 1)},
+        ),
     ],
 )
 def test_what_fits_together_is_accepted(read: Any, declared: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -36,7 +37,7 @@ PUBLIC = [
 ]
 METHODS = {
     "Client": ["get", "pages", "post", "request"],
-    "Connector": ["check", "handler", "run_check", "table", "tables", "tables_of"],
+    "Connector": ["check", "declared_tables", "handler", "run_check", "table", "tables", "tables_of"],
     "Secret": ["reveal"],
 }
 
@@ -65,7 +66,9 @@ def test_public_methods_are_these_and_documented(name: str) -> None:
     """The methods authors call."""
     public = getattr(fivetran_runtime, name)
     members = {name: value for name, value in vars(public).items() if not name.startswith("_")}
-    methods = {name: value for name, value in members.items() if callable(value) or isinstance(value, property)}
+    methods = {
+        name: value for name, value in members.items() if callable(value) or isinstance(value, property)
+    }
     assert sorted(methods) == METHODS[name]
     for method in methods.values():
         assert inspect.getdoc(method)
@@ -73,7 +76,5 @@ def test_public_methods_are_these_and_documented(name: str) -> None:
 
 def test_the_package_is_typed_and_versioned() -> None:
     """A connector's mypy sees the types; its log sees the version."""
-    folder = inspect.getfile(fivetran_runtime).rpartition("/")[0]
-    with open(f"{folder}/py.typed") as marker:
-        assert marker.read() == ""
+    assert Path(inspect.getfile(fivetran_runtime)).with_name("py.typed").is_file()
     assert fivetran_runtime.__version__.count(".") == 2

@@ -78,6 +78,12 @@ def test_a_text_too_short_for_a_secret_shreds_no_message(short: str) -> None:
     assert Redactor([short]).clean("a table: abc") == "a table: abc"
 
 
+def test_what_is_clean_can_be_sent() -> None:
+    """A file name or a source's text may hold half a surrogate pair, which is no text that JSON can carry."""
+    cleaned = Redactor(["hunter2"]).clean("a broken name: \udc80 of hunter2")
+    assert cleaned.encode() == b"a broken name: \\udc80 of ***"
+
+
 def test_what_was_learnt_stays_hidden() -> None:
     """An access token that is fetched on the way joins the configured secrets."""
     redactor = Redactor(["configured"])

@@ -9,6 +9,7 @@ import argparse
 import importlib
 import json
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
@@ -103,9 +104,18 @@ def _reading(table: Table) -> str:
         str(table.on_missing), "; rows missing twice are deleted if the secrets say so"
     )
     if table.cursor:
-        lookback = f", {table.lookback} again" if table.lookback else ""
+        lookback = f", the last {_span(table.lookback)} again" if table.lookback else ""
         return f"rows changed since the last sync, by `{table.cursor}`{lookback}{deletes}"
     return f"whole, in every sync{deletes}"
+
+
+def _span(lookback: int | timedelta) -> str:
+    if isinstance(lookback, int):
+        return f"{lookback}"
+    for unit, length in (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1))):
+        if lookback >= length and not lookback % length:
+            return f"{lookback // length} {unit}{'s' if lookback > length else ''}"
+    return f"{lookback.total_seconds():g} seconds"
 
 
 def main() -> None:

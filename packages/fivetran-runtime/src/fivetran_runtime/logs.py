@@ -42,9 +42,9 @@ def emit(severity: str, message: str, **fields: Any) -> None:
 
 
 def _printable(value: Any, redactor: Redactor) -> Any:
-    """The value with every text in it free of secrets, and such that it can be encoded."""
+    """The value with every text in it free of secrets."""
     if isinstance(value, str):
-        return redactor.clean(value).encode("utf-8", "backslashreplace").decode()
+        return redactor.clean(value)
     if isinstance(value, Mapping):
         return {_printable(name, redactor): _printable(inner, redactor) for name, inner in value.items()}
     if isinstance(value, list):

@@ -28,10 +28,10 @@ class Redactor:
         self._forms = tuple(sorted({*self._forms, *forms}, key=lambda form: (-len(form), form)))
 
     def clean(self, text: str) -> str:
-        """The text without any of the secrets."""
+        """The text without any of the secrets, and such that it can be sent: half a surrogate pair cannot."""
         for form in self._forms:
             text = text.replace(form, HIDDEN)
-        return text
+        return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _forms(secret: str) -> Iterator[str]:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from fivetran_runtime import Bearer, Client, Config, Connector, Secret, Token
 
@@ -17,8 +19,8 @@ __version__ = "0.1.0"
 class Secrets(Config):
     """What Fivetran sends as secrets."""
 
-    token: Secret
-    url: str = "https://api.{{ cookiecutter.name }}.example"
+    token: Annotated[Secret, Meta(description="An access token.")]
+    url: Annotated[str, Meta(description="Where the API is.")] = "https://api.{{ cookiecutter.name }}.example"
 
 
 def connect(secrets: Secrets) -> Client:
