@@ -15,12 +15,14 @@ from fivetran_runtime import Bearer, Client, Config, Connector, Secret, Token
 
 __version__ = "0.1.0"
 
+URL = "https://api.{{ cookiecutter.name }}.example"
+
 
 class Secrets(Config):
     """What Fivetran sends as secrets."""
 
     token: Annotated[Secret, Meta(description="An access token.")]
-    url: Annotated[str, Meta(description="Where the API is.")] = "https://api.{{ cookiecutter.name }}.example"
+    url: Annotated[str, Meta(description="Where the API is.")] = URL
 
 
 def connect(secrets: Secrets) -> Client:
