@@ -1,0 +1,106 @@
+"""What the documentation shows is true: its commands exist, its links lead somewhere, its connector works."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from small_repository import ROOT
+
+from tools.limits import Limits
+from tools.repository import Repository
+from tools.syncing import emulator_environment, sync
+from tools.template_rendering import create
+
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/*/README.md")])
+COMMAND = re.compile(r"nox -s [\w-]+(?: -- [^`#\n]*)?|nox -s \"[^\"]+\"")
+LINK = re.compile(r"\]\((?!https?://)([^)#]+)")
+
+
+def named(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def commands() -> list[str]:
+    """Every nox command in any page, once."""
+    found = {command.strip() for page in PAGES for command in COMMAND.findall(page.read_text("utf-8"))}
+    return sorted(found)
+
+
+def sessions() -> dict[str, str]:
+    """The sessions there are, by name, with what they say of themselves."""
+    listed = subprocess.run(
+        [sys.executable, "-m", "nox", "--list", "--noxfile", ROOT / "noxfile.py"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return dict(re.findall(r"^[-*] ([\w-]+)(?:\(.*?\))? -> (.*)$", listed.stdout, re.MULTILINE))
+
+
+def test_every_command_names_a_session_that_exists() -> None:
+    """A page that shows a command nobody can run is a lie."""
+    there = sessions()
+    shown = {shlex.split(command)[2].partition("(")[0]: command for command in commands()}
+    assert len(shown) > 8
+    assert {name: command for name, command in shown.items() if name not in there} == {}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_links_within_the_repository_lead_somewhere(page: Path) -> None:
+    """Every relative link is to a file or folder."""
+    broken = [link for link in LINK.findall(page.read_text("utf-8")) if not (page.parent / link).exists()]
+    assert broken == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_python_in_the_pages_is_python(page: Path) -> None:
+    """Every block compiles."""
+    for block in re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL):
+        compile(block, named(page), "exec")
+
+
+@pytest.mark.index
+def test_the_connector_that_the_tutorial_writes_works(whole: Repository, tmp_path: Path) -> None:
+    """`create`, then the two files as the page has them, then `sync`: 108 tickets with their comments land."""
+    page = (ROOT / "docs/adding-a-connector.md").read_text("utf-8")
+    connector, practice = re.findall(
+        r"```python\n# (?:src/connector_helpdesk/__init__|practice)\.py\n(.*?)```", page, re.DOTALL
+    )
+    assert len([line for line in connector.splitlines() if line.strip()]) < 40
+    folder = create(whole, "helpdesk")
+    try:
+        (folder / "src/connector_helpdesk/__init__.py").write_text(connector, "utf-8")
+        (folder / "practice.py").write_text(practice, "utf-8")
+        lock(folder)
+        warehouse = tmp_path / "warehouse.duckdb"
+        fresh = Repository(whole.root)
+        assert (
+            sync(
+                fresh, "helpdesk", Limits(), secrets=None, options=["--warehouse", str(warehouse), "--quiet"]
+            )
+            == 0
+        )
+        assert counted(fresh, warehouse) == "108 168"
+    finally:
+        shutil.rmtree(folder)
+
+
+def lock(folder: Path) -> None:
+    """The locks of another connector with the same dependencies, as `create` would have made them."""
+    for name in ("requirements.txt", "requirements-test.txt"):
+        shutil.copy(ROOT / "connectors/casa" / name, folder / name)
+
+
+def counted(repository: Repository, warehouse: Path) -> str:
+    """Tickets and comments in the warehouse, asked where DuckDB is."""
+    script = (
+        "import duckdb, sys; w = duckdb.connect(sys.argv[1], read_only=True);"
+        "print(*(w.execute(f'SELECT count(*) FROM helpdesk_export.{t}').fetchone()[0] for t in ('tickets', 'comments')))"
+    )
+    python = emulator_environment(repository).python
+    done = subprocess.run([python, "-c", script, warehouse], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
