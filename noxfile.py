@@ -21,11 +21,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import nox
+import nox.registry
 
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))  # nox loads this file without its folder on the path
 
-from tools import locks, machine, readmes, scaffolding, syncing, testing, virtual_environments
+from tools import locks, machine, names, readmes, scaffolding, syncing, testing, virtual_environments
 from tools.arguments import Arguments
 from tools.errors import RepositoryError
 from tools.processes import foreground
@@ -218,3 +219,9 @@ def bootstrap(session: nox.Session) -> None:
         print(finding)
     virtual_environments.development_environment(REPOSITORY).prepare()
     print(machine.NEXT)
+
+
+try:
+    names.refuse_unknown_sessions(names.sessions_asked_for(sys.argv[1:]), nox.registry.get(), SUBJECTS)
+except RepositoryError as error:
+    sys.exit(str(error))

@@ -7,7 +7,7 @@ and the dataset have underscores instead. So two names that differ only there wo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 
 from tools.errors import RepositoryError
@@ -67,3 +67,26 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> RepositoryError:
         f" There {'are' if len(names) > 1 else 'is'}: {', '.join(names)}" if names else " There are none yet"
     )
     return RepositoryError(f"There is no {kind} `{name}`.{hint}{listed}")
+
+
+def sessions_asked_for(arguments: Sequence[str]) -> Iterator[str]:
+    """The names behind nox's `-s`: `["-s", "lint", "tests(acme)", "--", "x"]` -> lint, tests(acme)."""
+    naming = False
+    for argument in arguments:
+        if argument == "--":
+            return
+        if argument.startswith("-"):
+            naming = argument in ("-s", "-e", "--session", "--sessions")
+        elif naming:
+            yield argument
+
+
+def refuse_unknown_sessions(asked: Iterable[str], sessions: Iterable[str], subjects: Iterable[str]) -> None:
+    """Raise RepositoryError for a session or a subject that isn't there; nox itself would only repeat the name."""
+    known, parameters = list(sessions), list(subjects)
+    for name in asked:
+        session, _, rest = name.partition("(")
+        if session not in known:
+            raise unknown("session", session, known)
+        if rest and rest.removesuffix(")") not in parameters:
+            raise unknown("connector or package", rest.removesuffix(")"), parameters)

@@ -1,10 +1,23 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.names import NAME, dataset, distribution, import_name, name_problem, respelt, unknown
+from tools.errors import RepositoryError
+from tools.names import (
+    NAME,
+    dataset,
+    distribution,
+    import_name,
+    name_problem,
+    refuse_unknown_sessions,
+    respelt,
+    sessions_asked_for,
+    unknown,
+)
 
 
 @pytest.mark.parametrize("name", ["a", "acme", "acme-billing", "s3", "a1-2b-3"])
@@ -42,3 +55,26 @@ def test_an_unknown_name_gets_the_nearest_and_the_list() -> None:
     message = str(unknown("connector", "bugzila", ["casa", "bugzilla"]))
     assert "Did you mean `bugzilla`?" in message
     assert "bugzilla, casa" in message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-s", "snyc"], "There is no session `snyc`. Did you mean `sync`?"),
+        (["--sessions", "lint", "tets"], "Did you mean `tests`?"),
+        (["-s", "tests(acm)"], "There is no connector or package `acm`. Did you mean `acme`?"),
+    ],
+)
+def test_an_unknown_session_gets_the_nearest_match(arguments: list[str], said: str) -> None:
+    """Nox itself would only say that it isn't found."""
+    asked = sessions_asked_for(arguments)
+    with pytest.raises(RepositoryError, match=re.escape(said)):
+        refuse_unknown_sessions(asked, ["lint", "sync", "tests"], ["acme", "other"])
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["-l"], ["-s", "sync", "--", "snyc"], ["-k", "tst"], ["-s", "tests(acme)"]]
+)
+def test_what_is_no_session_or_is_one_passes(arguments: list[str]) -> None:
+    """Arguments of sessions and nox's other options are not looked at."""
+    refuse_unknown_sessions(sessions_asked_for(arguments), ["lint", "sync", "tests"], ["acme", "other"])
