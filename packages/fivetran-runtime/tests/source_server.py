@@ -93,7 +93,7 @@ class Hangs:
 
 @dataclass(frozen=True)
 class Drips(Says):
-    """Sends a body byte by byte and never ends; `between` is called before each, e.g. to let time pass."""
+    """Sends a body byte by byte and never comes to its end; `between` is called before each, e.g. to let time pass."""
 
     between: Callable[[], None] = lambda: None
 
@@ -101,7 +101,9 @@ class Drips(Says):
         self.head(handler, 1_000_000)
         handler.close_connection = True
         with suppress(OSError):
-            while not handler.source.closing.wait(0.005):
+            for _ in range(400):
+                if handler.source.closing.wait(0.005):
+                    return
                 self.between()
                 handler.wfile.write(b" ")
 

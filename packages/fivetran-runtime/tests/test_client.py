@@ -47,7 +47,7 @@ def clock() -> Iterator[VirtualClock]:
 
 
 @pytest.fixture(autouse=True)
-def invocation(clock: VirtualClock) -> Iterator[Invocation]:  # noqa: ARG001 - it has to be there first
+def invocation(clock: VirtualClock) -> Iterator[Invocation]:
     with run_as(Invocation(Budget(Limits(seconds=100)))) as invocation:
         yield invocation
 

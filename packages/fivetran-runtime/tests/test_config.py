@@ -1,4 +1,3 @@
-# ruff: noqa: RUF012 - a Struct copies its defaults
 """The configuration: text from a form becomes typed values, and every mistake is told at once without any value."""
 
 from __future__ import annotations

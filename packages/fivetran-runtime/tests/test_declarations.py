@@ -1,4 +1,3 @@
-# ruff: noqa: ARG001 - the functions' signatures are what is declared
 """Wrong declarations are told when the connector is imported, by table, with the way out."""
 
 from __future__ import annotations

@@ -354,6 +354,15 @@ def test_secrets_that_do_not_fit_are_hidden_all_the_same(
     assert "hunter" not in answer.text + capsys.readouterr().out
 
 
+def test_a_secret_in_a_connectors_own_refusal_is_hidden(
+    main: Function, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There is no configuration yet that could say which text is secret."""
+    answer = main.call("does not fit")
+    assert "*** does not belong to http://127.0.0.1:1" in answer.body["errorMessage"]
+    assert leaked(TOKEN, everything(answer, capsys)) == []
+
+
 # -- the report and the log ---------------------------------------------------------------------------------
 
 

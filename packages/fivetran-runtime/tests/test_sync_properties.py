@@ -194,7 +194,7 @@ def test_after_quiet_syncs_the_warehouse_equals_a_changed_source(source: Source,
 
 def change(source: Source, data: st.DataObject, clock: datetime) -> None:
     """Edit, add and remove rows; an edit or a new row carries the time of the change."""
-    yes = st.booleans()
+    yes: st.SearchStrategy[Any] = st.booleans()
     if source.rows and data.draw(yes):
         source.rows.pop(data.draw(st.integers(0, len(source.rows) - 1)))
     for row in source.rows:

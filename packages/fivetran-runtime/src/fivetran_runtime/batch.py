@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from fivetran_runtime.encoding import encode
+
 Key = bytes
 """A key's values as JSON text: 1 and "1" are different keys, as they are for the source."""
 
@@ -75,7 +77,7 @@ class Batch:
         """The `insert` or `delete` object as pieces of JSON text."""
         yield b"{"
         for place, table in enumerate(self.counts(deletes=deletes)):
-            yield (b"," if place else b"") + b'"' + table.encode() + b'":['
+            yield (b"," if place else b"") + encode(table) + b":["
             chosen = (o.encoded for o in self._tables[table].values() if o.is_delete is deletes)
             yield b",".join(chosen)
             yield b"]"

@@ -29,6 +29,7 @@ from fivetran_runtime.retrying import Delay, FailedRequest, backoff, retry_after
 RETRIED = frozenset({429, 502, 503, 504})
 """Statuses that say "later"; every other one is an answer."""
 TRIES = 5
+_NOT_NOW = frozenset({408, 425})  # the client did nothing wrong but come too slowly or too early
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
 _EXCERPT = 300
@@ -290,7 +291,7 @@ class Client:
             raise ConfigurationError(
                 message, hint="Check the credentials and what they may read.", status=reply.status
             )
-        if 400 <= reply.status < 500:
+        if 400 <= reply.status < 500 and reply.status not in _NOT_NOW:
             raise ConfigurationError(message, status=reply.status)
         raise TransientError(message, status=reply.status)
 

@@ -112,7 +112,11 @@ def _reading(table: Table) -> str:
 def _span(lookback: int | timedelta) -> str:
     if isinstance(lookback, int):
         return f"{lookback}"
-    for unit, length in (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1))):
+    for unit, length in (
+        ("day", timedelta(days=1)),
+        ("hour", timedelta(hours=1)),
+        ("minute", timedelta(minutes=1)),
+    ):
         if lookback >= length and not lookback % length:
             return f"{lookback // length} {unit}{'s' if lookback > length else ''}"
     return f"{lookback.total_seconds():g} seconds"

@@ -66,10 +66,12 @@ def answer(connector: Connector, request: Request) -> Answer:
     try:
         envelope = _parse(request)
     except BadRequestError as error:
+        logs.emit("WARNING", str(error), connector=connector.name, version=connector.version)
         return _json(encode({"errorMessage": str(error), "errorType": "request"}), 400, {})
     try:
         invocation = Invocation(Budget(Limits.from_environment()))
     except ConfigurationError as error:
+        logs.emit("ERROR", str(error), connector=connector.name, version=connector.version)
         return _json(encode({"errorMessage": str(error), "errorType": error.kind}), 500, {})
     invocation.sync_id = envelope.sync_id
     invocation.trace = request.headers.get("X-Cloud-Trace-Context", "").split("/")[0] or None

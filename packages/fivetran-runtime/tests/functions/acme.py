@@ -29,6 +29,10 @@ class Acme(Config):
     url: str = "http://127.0.0.1:1"
     how: str = "fine"
 
+    def __post_init__(self) -> None:
+        if self.how == "does not fit":
+            raise ValueError(f"{self.token.reveal()} does not belong to {self.url}")
+
 
 class Api:
     """What the tables get."""
