@@ -3,11 +3,12 @@
 Everything below is public and documented; what is not listed may change in any release.
 """
 
-from fivetran_runtime.auth import Basic, Bearer, ClientCredentials, HeaderKey, QueryKey, RefreshToken
+from fivetran_runtime.auth import Basic, Bearer, HeaderKey, QueryKey
 from fivetran_runtime.client import Client
 from fivetran_runtime.config import Config, Secret
 from fivetran_runtime.connector import Connector
 from fivetran_runtime.errors import ConfigurationError, ConnectorError, DefectError, TransientError
+from fivetran_runtime.oauth import ClientCredentials, RefreshToken
 from fivetran_runtime.pages import Keyset, NextLink, Offset, PageNumber, Token
 from fivetran_runtime.records import At, Delete, Row
 from fivetran_runtime.tables import Table

@@ -6,15 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from fivetran_runtime import cursors, handler
 from fivetran_runtime.config import Config
 from fivetran_runtime.errors import DeclarationError
 from fivetran_runtime.tables import OnMissing, Read, Table
-
-if TYPE_CHECKING:
-    from fivetran_runtime.handler import Answer, Request
 
 AnyRead = TypeVar("AnyRead", bound=Read)
 Check = Callable[[Any], object]
@@ -127,10 +124,10 @@ class Connector:
             self._check(client)
 
     @property
-    def handler(self) -> Callable[[Request], Answer]:
+    def handler(self) -> Callable[[handler.Request], handler.Answer]:
         """The function for functions-framework: `main = app.handler`."""
 
-        def main(request: Request) -> Answer:
+        def main(request: handler.Request) -> handler.Answer:
             return handler.answer(self, request)
 
         return main

@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from fivetran_runtime import logs
 from fivetran_runtime.batch import Batch
 from fivetran_runtime.budget import Budget, Limits, OutOfBudget
-from fivetran_runtime.config import all_texts, read, secret_texts, texts_to_hide
+from fivetran_runtime.config import Config, all_texts, read, secret_texts, texts_to_hide
 from fivetran_runtime.encoding import encode
 from fivetran_runtime.errors import ConfigurationError, ConnectorError, DefectError
 from fivetran_runtime.failures import as_connector_error
 from fivetran_runtime.invocation import Invocation, run_as
 from fivetran_runtime.state import load
 from fivetran_runtime.sync import Progress, read_tables
-
-if TYPE_CHECKING:
-    from fivetran_runtime.connector import Connector
-    from fivetran_runtime.tables import Table
+from fivetran_runtime.tables import Table
 
 Answer = tuple[bytes, int, dict[str, str]]
 """Body, status and headers, as Flask takes them."""
@@ -46,6 +43,22 @@ class Request(Protocol):
         """The body."""
 
 
+class Served(Protocol):
+    """What of a `Connector` is used; its attributes are described there."""
+
+    name: str
+    version: str
+    config: type[Config] | None
+    client: Callable[[Any], Any]
+    replaces_state: frozenset[str]
+
+    def tables_of(self, client: Any) -> list[Table]:
+        """All tables."""
+
+    def run_check(self, client: Any) -> None:
+        """The setup test."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Envelope:
     """What Fivetran sends; everything is optional except that it is an object."""
@@ -60,7 +73,7 @@ class BadRequestError(Exception):
     """The request is not Fivetran's: its text says what was expected."""
 
 
-def answer(connector: Connector, request: Request) -> Answer:
+def answer(connector: Served, request: Request) -> Answer:
     """Serve one request; never raises."""
     logs.install()
     try:
@@ -103,7 +116,7 @@ def _parse(request: Request) -> Envelope:
     )
 
 
-def _serve(connector: Connector, envelope: Envelope, invocation: Invocation) -> Answer:
+def _serve(connector: Served, envelope: Envelope, invocation: Invocation) -> Answer:
     report = {"connector": connector.name, "version": connector.version}
     try:
         config = _configure(connector, envelope, invocation)
@@ -119,7 +132,7 @@ def _serve(connector: Connector, envelope: Envelope, invocation: Invocation) -> 
     return _json(body, 200, report)
 
 
-def _configure(connector: Connector, envelope: Envelope, invocation: Invocation) -> Any:
+def _configure(connector: Served, envelope: Envelope, invocation: Invocation) -> Any:
     if connector.config is None:
         invocation.redactor.add(*all_texts(envelope.secrets))
         return envelope.secrets if isinstance(envelope.secrets, Mapping) else {}
@@ -129,13 +142,13 @@ def _configure(connector: Connector, envelope: Envelope, invocation: Invocation)
     return config
 
 
-def _setup_test(connector: Connector, client: Any, envelope: Envelope) -> tuple[bytes, dict[str, Any]]:
+def _setup_test(connector: Served, client: Any, envelope: Envelope) -> tuple[bytes, dict[str, Any]]:
     connector.run_check(client)
     return encode({"state": envelope.state or {}, "hasMore": False}), {"setup_test": "passed"}
 
 
 def _sync(
-    connector: Connector, client: Any, config: Any, envelope: Envelope, invocation: Invocation
+    connector: Served, client: Any, config: Any, envelope: Envelope, invocation: Invocation
 ) -> tuple[bytes, dict[str, Any]]:
     state, note = load(envelope.state, connector=connector.name, replaces=connector.replaces_state)
     if note:

@@ -1,0 +1,78 @@
+"""OAuth2: access tokens that are fetched, kept until shortly before they expire, and fetched again after a 401."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fivetran_runtime.client import Client
+from fivetran_runtime.clock import clock
+from fivetran_runtime.config import Secret
+from fivetran_runtime.errors import ConfigurationError
+from fivetran_runtime.invocation import running
+
+
+class _AccessToken:
+    """A bearer token that is fetched, kept until shortly before it expires, and fetched again after a 401."""
+
+    _EARLY_SECONDS = 30
+
+    def __init__(self, url: str, form: Mapping[str, str]) -> None:
+        self._client = Client(url)
+        self._form = form
+        self._token: str | None = None
+        self._expires = 0.0
+
+    def headers(self) -> Mapping[str, str]:
+        if self._token is None or clock().monotonic() >= self._expires:
+            self._token = self._fetch()
+        return {"Authorization": f"Bearer {self._token}"}
+
+    def query(self) -> Mapping[str, str]:
+        return {}
+
+    def renew(self) -> bool:
+        fetched, self._token = self._token, None
+        return fetched is not None
+
+    def _fetch(self) -> str:
+        answer = self._client.post("", form=self._form, repeat=True)
+        token = answer.get("access_token") if isinstance(answer, dict) else None
+        if not isinstance(token, str) or not token:
+            raise ConfigurationError(
+                f"{self._client.url} gave no access_token.", hint="Check the OAuth2 settings."
+            )
+        running().redactor.add(token)
+        lifetime = answer.get("expires_in")
+        seconds = float(lifetime) if isinstance(lifetime, int | float | str) and lifetime else 300.0
+        self._expires = clock().monotonic() + max(0.0, seconds - self._EARLY_SECONDS)
+        return token
+
+
+class ClientCredentials(_AccessToken):
+    """OAuth2 client credentials (RFC 6749, 4.4): an id and a secret are exchanged for an access token."""
+
+    def __init__(self, url: str, *, client_id: str, client_secret: Secret, scope: str | None = None) -> None:
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": client_id,
+            "client_secret": client_secret.reveal(),
+        }
+        super().__init__(url, form | ({"scope": scope} if scope else {}))
+
+
+class RefreshToken(_AccessToken):
+    """OAuth2 refresh token (RFC 6749, 6): a long-lived token is exchanged for an access token.
+
+    For sources whose refresh token stays valid: a function has nowhere safe to keep a new one.
+    """
+
+    def __init__(self, url: str, *, client_id: str, client_secret: Secret, refresh_token: Secret) -> None:
+        super().__init__(
+            url,
+            {
+                "grant_type": "refresh_token",
+                "client_id": client_id,
+                "client_secret": client_secret.reveal(),
+                "refresh_token": refresh_token.reveal(),
+            },
+        )
