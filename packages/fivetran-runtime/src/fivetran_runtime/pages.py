@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
+from fivetran_runtime.encoding import encode
 from fivetran_runtime.errors import DefectError
 from fivetran_runtime.records import At
 
@@ -242,19 +243,43 @@ def read_pages(
     rows: str | None,
     at: Mapping[str, Any],
 ) -> Iterator[Any]:
-    """Rows of all pages with an `At` between them; `ask` gets a page."""
+    """Rows of all pages with an `At` between them; `ask` gets a page.
+
+    Raises:
+        DefectError: a page has no list of rows, or is the page before once more: the source ignores the position.
+    """
+    before: Ends | None = None
     while True:
         page = ask(style.target(path), style.query())
-        listed = find(page, rows) if rows else page.body
-        if not isinstance(listed, list):
-            place = f"{rows} is" if rows else "the body is"
-            raise DefectError(f"{page.url}: {place} a {type(listed).__name__}, not a list of rows.")
-        yield from listed
+        listed = _listed(page, rows)
         following = style.following(page, listed)
+        ends = _ends(listed)
+        if listed and ends == before:
+            message = f"{page.url}: the same page came twice in a row."
+            raise DefectError(
+                message, hint="The source does not heed the position; is its parameter's name right?"
+            )
+        yield from listed
         if following is None:
             return
-        style = following
+        style, before = following, ends
         yield At(**at, **style.position())
+
+
+Ends = tuple[int, bytes, bytes]
+"""A page by its length and its first and last row: enough to know it again, and little to keep."""
+
+
+def _ends(listed: list[Any]) -> Ends:
+    return len(listed), encode(listed[:1]), encode(listed[-1:])
+
+
+def _listed(page: Page, rows: str | None) -> list[Any]:
+    listed = find(page, rows) if rows else page.body
+    if not isinstance(listed, list):
+        place = f"{rows} is" if rows else "the body is"
+        raise DefectError(f"{page.url}: {place} a {type(listed).__name__}, not a list of rows.")
+    return listed
 
 
 _REQUIRED: Any = object()
