@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -72,8 +73,9 @@ class Outcome:
     err: str
 
     @property
-    def document(self) -> Json:
-        return json.loads(self.out)
+    def document(self) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(self.out)
+        return document
 
 
 @dataclass
@@ -84,22 +86,31 @@ class Emulator:
     path: Path
     capture: pytest.CaptureFixture[str]
 
-    def sync(self, *arguments: str) -> Outcome:
-        status = main(["sync", "--url", self.function.url, "--warehouse", str(self.path), *arguments])
+    def run(self, *arguments: str) -> Outcome:
+        """Any command."""
+        status = main(arguments)
         said = self.capture.readouterr()
         return Outcome(status, said.out, said.err)
 
-    def answering(self, *answers: Json | bytes, arguments: tuple[str, ...] = ()) -> Outcome:
+    def sync(self, *arguments: str, command: str = "sync") -> Outcome:
+        return self.run(command, "--url", self.function.url, "--warehouse", str(self.path), *arguments)
+
+    def look(self, *arguments: str) -> Outcome:
+        """A command on the warehouse that calls no function."""
+        return self.run(*arguments, "--warehouse", str(self.path))
+
+    def answering(self, *answers: Mapping[str, object] | bytes, arguments: tuple[str, ...] = ()) -> Outcome:
         """Sync once against a function with these answers."""
         self.function.requests.clear()
-        self.function.answers = list(answers)
+        self.function.answers = [one if isinstance(one, bytes) else dict(one) for one in answers]
         return self.sync("--json", *arguments)
 
-    def rows(self, sql: str) -> list[tuple[object, ...]]:
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(self.path, read_only=True) as warehouse:
             return warehouse.execute(sql).fetchall()
 
     def counts(self, outcome: Outcome, table: str) -> tuple[int, int, int, int, int]:
         """inserted, updated, unchanged, deleted, rows now."""
         names = ("inserted", "updated", "unchanged", "deleted", "rows_now")
-        return tuple(outcome.document["tables"][table][name] for name in names)  # type: ignore[index,return-value]
+        inserted, updated, unchanged, deleted, now = (outcome.document["tables"][table][n] for n in names)
+        return inserted, updated, unchanged, deleted, now

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from scripted import Emulator
+from scripted import Emulator, Json
 
 
-def failed(emulator: Emulator, body: bytes | dict) -> str:
+def failed(emulator: Emulator, body: bytes | Json) -> str:
     """The problems of a sync that must fail, and must leave nothing behind."""
     outcome = emulator.answering(body)
     assert outcome.status == 1
@@ -46,12 +46,12 @@ def failed(emulator: Emulator, body: bytes | dict) -> str:
         (b'{"state": {}, "insert": {"t": [{"a": 1e999}]}}', "`insert.t` is wrong: Number out of range"),
     ],
 )
-def test_an_answer_that_is_wrong_fails_and_says_where(emulator: Emulator, body: bytes, problem: str):
-    """Each is one sentence that names the member, the row and what was found."""
+def test_an_answer_that_is_wrong_fails_and_says_where(emulator: Emulator, body: bytes, problem: str) -> None:
+    """Behaviour 10: Each is one sentence that names the member, the row and what was found."""
     assert problem in failed(emulator, body)
 
 
-def test_every_mistake_of_an_answer_is_told_at_once(emulator: Emulator):
+def test_every_mistake_of_an_answer_is_told_at_once(emulator: Emulator) -> None:
     """Nobody has to run a sync five times to find five mistakes."""
     problems = failed(emulator, {"state": 1, "hasMore": "no", "insert": {"t": [1]}, "schema": 3, "delete": 7})
     assert [line.split("`")[1] for line in problems.splitlines()] == [
@@ -63,8 +63,8 @@ def test_every_mistake_of_an_answer_is_told_at_once(emulator: Emulator):
     ]
 
 
-def test_an_error_member_fails_although_the_status_is_200(emulator: Emulator):
-    """Message, type and stack trace are shown."""
+def test_an_error_member_fails_although_the_status_is_200(emulator: Emulator) -> None:
+    """Behaviour 10: Message, type and stack trace are shown."""
     emulator.function.answers = [
         {"errorMessage": "no such account", "errorType": "ConfigurationError", "stackTrace": ["at x"]}
     ]
@@ -97,8 +97,8 @@ def test_an_error_member_fails_although_the_status_is_200(emulator: Emulator):
         (204, b"", "the function answered HTTP 204"),
     ],
 )
-def test_any_status_but_200_is_a_failed_call(emulator: Emulator, status: int, body: bytes, said: str):
-    """What the function or the platform said is shown in one line, never as HTML."""
+def test_any_status_but_200_is_a_failed_call(emulator: Emulator, status: int, body: bytes, said: str) -> None:
+    """Behaviour 10: What the function or the platform said is shown in one line, never as HTML."""
     emulator.function.status, emulator.function.answers = status, [body]
     outcome = emulator.sync()
     assert outcome.status == 1
@@ -107,8 +107,8 @@ def test_any_status_but_200_is_a_failed_call(emulator: Emulator, status: int, bo
     assert "Traceback" not in outcome.err
 
 
-def test_an_answer_above_the_platforms_size_fails(emulator: Emulator):
-    """10 MB on the first generation, 32 MB on the second, counted in bytes of the whole body."""
+def test_an_answer_above_the_platforms_size_fails(emulator: Emulator) -> None:
+    """Behaviour 9: 10 MB on the first generation, 32 MB on the second, counted in bytes of the whole body."""
     rows = [{"id": n, "text": "é" * 50_000} for n in range(101)]
     body = json.dumps({"state": {}, "insert": {"t": rows}}, ensure_ascii=False).encode()
     assert 10_000_000 < len(body) < 10_200_000
@@ -116,8 +116,8 @@ def test_an_answer_above_the_platforms_size_fails(emulator: Emulator):
     assert emulator.answering(body, arguments=("--generation", "2")).status == 0
 
 
-def test_a_request_above_the_platforms_size_fails(emulator: Emulator):
-    """The state travels in every request and counts there too."""
+def test_a_request_above_the_platforms_size_fails(emulator: Emulator) -> None:
+    """Behaviour 9: The state travels in every request and counts there too."""
     body = json.dumps({"state": {"seen": "x" * 9_999_900}, "hasMore": True, "insert": {}}).encode()
     outcome = emulator.answering(body)
     assert outcome.status == 1
@@ -126,7 +126,7 @@ def test_a_request_above_the_platforms_size_fails(emulator: Emulator):
     ]
 
 
-def test_nobody_listening_is_told_in_one_line(emulator: Emulator):
+def test_nobody_listening_is_told_in_one_line(emulator: Emulator) -> None:
     """No traceback, no library's message."""
     emulator.function.url = "http://127.0.0.1:9"
     outcome = emulator.sync()
@@ -143,23 +143,23 @@ def test_nobody_listening_is_told_in_one_line(emulator: Emulator):
         ({"softDelete": True}, "soft-delete-true"),
     ],
 )
-def test_what_fivetran_ignores_is_warned_about(emulator: Emulator, members: dict, code: str):
-    """The sync goes on, and the author is told."""
+def test_what_fivetran_ignores_is_warned_about(emulator: Emulator, members: Json, code: str) -> None:
+    """Behaviour 11: The sync goes on, and the author is told."""
     outcome = emulator.answering({"state": {}, **members})
     assert outcome.status == 0
     assert [w["code"] for w in outcome.document["warnings"]] == [code]
 
 
-def test_a_content_type_that_is_not_json_is_warned_about(emulator: Emulator):
-    """The body is still read."""
+def test_a_content_type_that_is_not_json_is_warned_about(emulator: Emulator) -> None:
+    """Behaviour 11: The body is still read."""
     emulator.function.headers = {"Content-Type": "text/html; charset=utf-8"}
     outcome = emulator.answering({"state": {}})
     assert outcome.status == 0
     assert [w["code"] for w in outcome.document["warnings"]] == ["content-type"]
 
 
-def test_secrets_in_an_error_are_hidden(emulator: Emulator, tmp_path: Path):
-    """Whatever the function says, the terminal, the document and the file do not repeat a secret."""
+def test_secrets_in_an_error_are_hidden(emulator: Emulator, tmp_path: Path) -> None:
+    """Behaviour 3: Whatever the function says, the terminal, the document and the file do not repeat a secret."""
     (tmp_path / "secrets.json").write_text('{"auth": {"token": "hush-hush-1"}}')
     body = {"errorMessage": "cannot use hush-hush-1", "stackTrace": ["token=hush-hush-1"]}
     emulator.function.status = 500

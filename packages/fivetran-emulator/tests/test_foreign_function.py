@@ -7,7 +7,7 @@ from pathlib import Path
 
 import functions_framework
 from scripted import Emulator
-from werkzeug.serving import make_server
+from werkzeug.serving import BaseWSGIServer, make_server
 
 SOURCE = '''
 import json
@@ -29,7 +29,7 @@ def broken(request):
 '''
 
 
-def serve(emulator: Emulator, tmp_path: Path, target: str):
+def serve(emulator: Emulator, tmp_path: Path, target: str) -> tuple[BaseWSGIServer, threading.Thread]:
     (tmp_path / "main.py").write_text(SOURCE)
     app = functions_framework.create_app(target=target, source=str(tmp_path / "main.py"))
     server = make_server("127.0.0.1", 0, app)
@@ -39,7 +39,7 @@ def serve(emulator: Emulator, tmp_path: Path, target: str):
     return server, thread
 
 
-def test_a_plain_function_that_returns_json_text_is_synced(emulator: Emulator, tmp_path: Path):
+def test_a_plain_function_that_returns_json_text_is_synced(emulator: Emulator, tmp_path: Path) -> None:
     """Three answers, six rows, no warning."""
     (tmp_path / "secrets.json").write_text('{"name": "Ada"}')
     server, thread = serve(emulator, tmp_path, "main")
@@ -55,7 +55,7 @@ def test_a_plain_function_that_returns_json_text_is_synced(emulator: Emulator, t
     assert emulator.rows("SELECT id, name FROM people ORDER BY id") == [(n, "Ada") for n in range(6)]
 
 
-def test_an_exception_nobody_caught_is_told_with_where_to_look(emulator: Emulator, tmp_path: Path):
+def test_an_exception_nobody_caught_is_told_with_where_to_look(emulator: Emulator, tmp_path: Path) -> None:
     """functions-framework answers an HTML page; the author is sent to the function's own log."""
     server, thread = serve(emulator, tmp_path, "broken")
     try:

@@ -14,16 +14,17 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from scripted import Emulator
+from scripted import Emulator, Json
 
 PAGES = 12
 ROWS = 500
 SCHEMA = {"users": {"primary_key": ["id"]}}
 
 
-def page(request: dict) -> dict:
+def page(request: Json) -> Json:
     """Page `n` of a source: keyed rows, keyless rows, a delete; `n` comes from the state."""
-    n = request["state"].get("n", 0)
+    state = request["state"]
+    n = state.get("n", 0) if isinstance(state, dict) else 0
     return {
         "state": {"n": n + 1},
         "insert": {
@@ -59,12 +60,12 @@ def assert_complete(emulator: Emulator) -> None:
     assert emulator.rows("SELECT state FROM fivetran_emulator.connections") == [(f'{{"n": {PAGES}}}',)]
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.004, 0.008, 0.015, 0.03])
-def test_a_kill_at_any_moment_loses_nothing_and_doubles_nothing(emulator: Emulator, delay: float):
-    """Killed again and again, a little after an answer went out, the syncs together load what one would have."""
+@pytest.mark.parametrize("delay", [0.0, 0.015])
+def test_a_kill_at_any_moment_loses_nothing_and_doubles_nothing(emulator: Emulator, delay: float) -> None:
+    """Behaviour 12: Killed again and again, a little after an answer went out, the syncs together load what one would have."""
     asked = threading.Event()
 
-    def counted(request: dict) -> dict:
+    def counted(request: Json) -> Json:
         if len(emulator.function.requests) % 4 == 0:
             asked.set()
         return page(request)
@@ -83,12 +84,12 @@ def test_a_kill_at_any_moment_loses_nothing_and_doubles_nothing(emulator: Emulat
     assert_complete(emulator)
 
 
-def test_ctrl_c_keeps_what_was_accepted_and_says_how_to_go_on(emulator: Emulator):
+def test_ctrl_c_keeps_what_was_accepted_and_says_how_to_go_on(emulator: Emulator) -> None:
     """Status 130, one line, no traceback; the next sync does the rest."""
     hanging = threading.Event()
     let_go = threading.Event()
 
-    def hang(request: dict) -> dict:
+    def hang(request: Json) -> Json:
         if len(emulator.function.requests) == 4:
             hanging.set()
             let_go.wait(30)
@@ -105,11 +106,11 @@ def test_ctrl_c_keeps_what_was_accepted_and_says_how_to_go_on(emulator: Emulator
         "interrupted: 3 accepted answers with 3,000 rows and their state are kept; run the same command to go on from there"
     ]
     resumed = emulator.sync()
-    assert "interrupted after accepting 3" in resumed.out
+    assert "interrupted after 3 accepted answers" in resumed.out
     assert_complete(emulator)
 
 
-def test_a_warehouse_in_use_is_told_with_the_process_that_has_it(emulator: Emulator):
+def test_a_warehouse_in_use_is_told_with_the_process_that_has_it(emulator: Emulator) -> None:
     """Status 3, and the function is not called."""
     holder = (
         "import duckdb, sys; w = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
@@ -126,7 +127,7 @@ def test_a_warehouse_in_use_is_told_with_the_process_that_has_it(emulator: Emula
 
 
 @pytest.mark.parametrize("make", ["text", "folder"])
-def test_a_file_that_is_no_warehouse_is_status_3(emulator: Emulator, make: str):
+def test_a_file_that_is_no_warehouse_is_status_3(emulator: Emulator, make: str) -> None:
     """And it is left as it was."""
     if make == "text":
         emulator.path.write_text("precious " * 1000)
@@ -138,7 +139,7 @@ def test_a_file_that_is_no_warehouse_is_status_3(emulator: Emulator, make: str):
     assert emulator.path.is_dir() or emulator.path.read_text() == "precious " * 1000
 
 
-def test_a_table_changed_by_hand_is_told_without_a_traceback(emulator: Emulator):
+def test_a_table_changed_by_hand_is_told_without_a_traceback(emulator: Emulator) -> None:
     """What the file has is not what was loaded: status 3, and a way out."""
     emulator.answering({"state": {}, "insert": {"t": [{"a": 1}]}})
     with duckdb.connect(emulator.path) as warehouse:
@@ -160,7 +161,7 @@ def test_a_table_changed_by_hand_is_told_without_a_traceback(emulator: Emulator)
 )
 def test_a_wrong_command_line_is_status_2_and_does_nothing(
     emulator: Emulator, arguments: list[str], said: str
-):
+) -> None:
     """Told in a line, before any file is made or any call is sent."""
     outcome = emulator.sync(*arguments)
     assert outcome.status == 2
@@ -168,7 +169,7 @@ def test_a_wrong_command_line_is_status_2_and_does_nothing(
     assert not emulator.path.exists()
 
 
-def test_without_the_extra_the_command_says_what_to_install(tmp_path: Path):
+def test_without_the_extra_the_command_says_what_to_install(tmp_path: Path) -> None:
     """The package itself works without DuckDB and rich; the command needs them and says so."""
     hide = (
         "import sys; sys.modules['duckdb'] = None; from fivetran_emulator.cli import main; sys.exit(main())"
@@ -179,14 +180,14 @@ def test_without_the_extra_the_command_says_what_to_install(tmp_path: Path):
     assert "install `fivetran-emulator[cli]`" in done.stderr
 
 
-def test_the_package_imports_neither_duckdb_nor_rich():
+def test_the_package_imports_neither_duckdb_nor_rich() -> None:
     """A connector's tests stand on the light parts."""
     check = "import sys, fivetran_emulator, fivetran_emulator.cli; sys.exit({'duckdb', 'rich'} & set(sys.modules) != set())"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 
-def test_a_function_that_never_ends_is_given_up(emulator: Emulator):
-    """The platform's time-out holds for the whole answer, also for one that comes drop by drop."""
+def test_a_function_that_never_ends_is_given_up(emulator: Emulator) -> None:
+    """Behaviour 9: The platform's time-out holds for the whole answer, also for one that comes drop by drop."""
     import requests
 
     from fivetran_emulator.errors import FunctionError
@@ -205,7 +206,7 @@ def test_a_function_that_never_ends_is_given_up(emulator: Emulator):
             function.call(Request(agent="a", state="{}", secrets="{}", sync_id="s"))
 
 
-def test_the_environment_chooses_the_generation(emulator: Emulator, monkeypatch: pytest.MonkeyPatch):
+def test_the_environment_chooses_the_generation(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """FIVETRAN_GENERATION, which tells a function its limits, tells the emulator too."""
     monkeypatch.setitem(os.environ, "FIVETRAN_GENERATION", "2")
     big = {"state": {}, "insert": {"t": [{"a": "x" * 10_000_001}]}}

@@ -13,6 +13,7 @@ from scripted import Emulator
 
 from fivetran_emulator.answer import read_answer
 from fivetran_emulator.columns import Kind, kind_of, wider
+from fivetran_emulator.ledger import LoadedTable
 from fivetran_emulator.load import load_answer
 
 kinds = st.sampled_from(Kind)
@@ -30,7 +31,7 @@ values = st.recursive(
 
 
 @given(kinds, kinds, kinds)
-def test_the_order_of_values_never_matters(a: Kind, b: Kind, c: Kind):
+def test_the_order_of_values_never_matters(a: Kind, b: Kind, c: Kind) -> None:
     """`wider` is commutative, associative and idempotent: a column ends the same whatever came first."""
     assert wider(a, b) is wider(b, a)
     assert wider(wider(a, b), c) is wider(a, wider(b, c))
@@ -39,7 +40,7 @@ def test_the_order_of_values_never_matters(a: Kind, b: Kind, c: Kind):
 
 
 @given(st.lists(values), st.lists(values))
-def test_the_kind_of_all_values_is_the_wider_of_its_parts(some: list[object], others: list[object]):
+def test_the_kind_of_all_values_is_the_wider_of_its_parts(some: list[object], others: list[object]) -> None:
     """Where an answer is cut does not decide a type."""
     one, other, both = kind_of(some), kind_of(others), kind_of(some + others)
     if one is None or other is None:
@@ -64,21 +65,22 @@ def test_the_kind_of_all_values_is_the_wider_of_its_parts(some: list[object], ot
         ([[1], 1], "JSON"),
     ],
 )
-def test_the_smallest_type_that_holds_every_value(column: list[object], sql: str):
-    """Fivetran's principle, with nothing rounded."""
+def test_the_smallest_type_that_holds_every_value(column: list[object], sql: str) -> None:
+    """Behaviour 23: Fivetran's principle, with nothing rounded."""
     kind = kind_of(column)
     assert kind is not None
     assert kind.sql == sql
 
 
-def test_only_nulls_have_no_type():
-    """Fivetran makes no column of them."""
+def test_only_nulls_have_no_type() -> None:
+    """Behaviour 23: Fivetran makes no column of them."""
     assert kind_of([None, None]) is None
 
 
 def load(warehouse: duckdb.DuckDBPyConnection, answers: list[list[object]]) -> None:
     """Each of `answers` is the column `v` of a table with ids counted on."""
-    known, start = {}, 0
+    known: dict[str, LoadedTable] = {}
+    start = 0
     for batch, column in enumerate(answers):
         rows = [{"id": start + n, "v": value} for n, value in enumerate(column)]
         start += len(rows)
@@ -97,10 +99,10 @@ def read_back(value: object, sql: str, sent: object) -> object:
     return json.loads(value)  # type: ignore[arg-type]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.lists(values, min_size=1, max_size=4), min_size=1, max_size=4))
-def test_no_value_is_lost_rounded_or_changed(answers: list[list[object]]):
-    """Over any answers with any values, every value can be read back from the column it ended in."""
+def test_no_value_is_lost_rounded_or_changed(answers: list[list[object]]) -> None:
+    """Behaviour 23: Over any answers with any values, every value can be read back from the column it ended in."""
     sent = [value for column in answers for value in column]
     with duckdb.connect() as warehouse:
         load(warehouse, answers)
@@ -113,8 +115,8 @@ def test_no_value_is_lost_rounded_or_changed(answers: list[list[object]]):
     assert [read_back(value, sql, was) for value, was in zip(stored, sent, strict=True)] == sent
 
 
-def test_a_widened_column_is_reported(emulator: Emulator):
-    """Table, column and both types are named."""
+def test_a_widened_column_is_reported(emulator: Emulator) -> None:
+    """Behaviour 23: Table, column and both types are named."""
     schema = {"t": {"primary_key": ["id"]}}
     emulator.answering({"state": {}, "insert": {"t": [{"id": 1, "v": 1}]}, "schema": schema})
     outcome = emulator.answering({"state": {}, "insert": {"t": [{"id": 2, "v": "x"}]}, "schema": schema})
@@ -123,14 +125,14 @@ def test_a_widened_column_is_reported(emulator: Emulator):
     assert emulator.rows("SELECT v FROM t ORDER BY id") == [("1",), ("x",)]
 
 
-def test_a_member_given_twice_counts_as_its_last(emulator: Emulator):
+def test_a_member_given_twice_counts_as_its_last(emulator: Emulator) -> None:
     """As every JSON reader of Fivetran's languages takes it; the type is that of the value loaded."""
     body = b'{"state": {}, "insert": {"t": [{"a": "x", "a": 2}]}}'
     assert emulator.answering(body).status == 0
     assert emulator.rows("SELECT a FROM t") == [(2,)]
 
 
-def test_new_columns_are_added_and_old_rows_have_null_there(emulator: Emulator):
+def test_new_columns_are_added_and_old_rows_have_null_there(emulator: Emulator) -> None:
     """In a later answer as in a later sync."""
     schema = {"t": {"primary_key": ["id"]}}
     emulator.answering({"state": {}, "insert": {"t": [{"id": 1}]}, "schema": schema})

@@ -97,7 +97,7 @@ def read_failure(body: bytes) -> FunctionError | None:
     """The failure a body describes with `errorMessage`, `errorType` and `stackTrace`; None when it has none of them."""
     try:
         members = msgspec.json.decode(body, type=dict[str, object])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     message, kind = members.get("errorMessage"), members.get("errorType")
     trace = members.get("stackTrace") or []
@@ -124,6 +124,8 @@ def _root(body: bytes) -> dict[str, msgspec.Raw]:
         hint = "Values such as NaN, Infinity and a trailing comma are not JSON."
     except UnicodeDecodeError as error:
         problem, hint = f"the answer is not UTF-8 text ({error.reason} at byte {error.start})", ""
+    except RecursionError:
+        problem, hint = "the answer is too deeply nested to be read", "Send such a value as text."
     raise FunctionError(problem, hint=hint)
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import count
 
-__all__ = ["Clock"]
+__all__ = ["Clock", "fixed_clock"]
 
 
 @dataclass(frozen=True)
@@ -19,3 +20,13 @@ class Clock:
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     elapsed: Callable[[], float] = time.monotonic
+
+
+def fixed_clock(sync: int) -> Clock:
+    """The same times in every run: sync number `sync` of a connection has a day of its own, counted from 2026-01-01.
+
+    Every look at the clock is one second after the last; nothing takes any time.
+    """
+    seconds = count()
+    day = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=sync)
+    return Clock(now=lambda: day + timedelta(seconds=next(seconds)), elapsed=lambda: 0.0)

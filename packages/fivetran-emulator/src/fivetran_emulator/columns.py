@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from functools import reduce
 from types import NoneType
 
-__all__ = ["Kind", "kind_of", "wider"]
+__all__ = ["Kind", "kind_of", "types_in", "wider"]
 
 _EXACT_IN_DOUBLE = 2**53
 _BIGINT = 2**63
@@ -75,6 +75,19 @@ def kind_of(values: Iterable[object]) -> Kind | None:
     return reduce(wider, kinds) if kinds else None
 
 
+def types_in(values: Iterable[object]) -> list[str]:
+    """The JSON types among decoded values other than null, in words, sorted."""
+    return sorted({_WORDS[t] for t in set(map(type, values)) - {NoneType}})
+
+
+_WORDS: dict[type, str] = {
+    bool: "booleans",
+    int: "integers",
+    float: "fractions",
+    str: "text",
+    dict: "objects",
+    list: "lists",
+}
 _KINDS: dict[type, Kind] = {
     bool: Kind.BOOLEAN,
     float: Kind.DOUBLE,

@@ -1,4 +1,4 @@
-"""The command `sync`: from its options to an exit status, with everything said on the way.
+"""The commands `sync` and `resync`: from their options to an exit status, with everything said on the way.
 
 A newcomer would let an exception end the process. Whatever is foreseeable ends in a line of text and a status; a traceback
 means a mistake in the emulator. A second Ctrl-C must not break the record of the first, so it is ignored.
@@ -6,68 +6,56 @@ means a mistake in the emulator. A second Ctrl-C must not break the record of th
 
 from __future__ import annotations
 
+import argparse
 import signal
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TextIO
-from urllib.parse import urlsplit
 
-import duckdb
 import requests
-from rich.console import Console
 
-from fivetran_emulator.clock import Clock
+from fivetran_emulator.calling import further_members, headers_of, refuse_url, secrets_of
+from fivetran_emulator.clock import Clock, fixed_clock
 from fivetran_emulator.document import document
 from fivetran_emulator.errors import EmulatorError, UsageError
-from fivetran_emulator.function import GENERATIONS, Function
+from fivetran_emulator.faults import FaultySender, read_faults
+from fivetran_emulator.function import GENERATIONS, Function, Sender
+from fivetran_emulator.ledger import syncs_begun
+from fivetran_emulator.recording import ComparingSender, RecordingSender, ReplayingSender
 from fivetran_emulator.report import SyncReport
-from fivetran_emulator.screen import Screen
-from fivetran_emulator.secrets import Secrets, read_secrets
+from fivetran_emulator.report_page import ReportPage, refuse_report_path
+from fivetran_emulator.rules import Rules
+from fivetran_emulator.screen import Screen, console_for
+from fivetran_emulator.secrets import Secrets
 from fivetran_emulator.sync import Sync
 from fivetran_emulator.warehouse import open_warehouse, refuse_schema
 
-__all__ = ["SyncOptions", "run_sync"]
+__all__ = ["run_sync"]
 
+_PAUSED = 4
 _INTERRUPTED = 130
-_PIPE_WIDTH = 1_000
 
 
-@dataclass(frozen=True, kw_only=True)
-class SyncOptions:
-    """What was asked for on the command line."""
-
-    url: str
-    secrets: Path | None
-    warehouse: Path
-    schema: str
-    generation: int
-    sync_id: str
-    json: bool
-    quiet: bool
-
-
-def run_sync(options: SyncOptions) -> int:
-    """Sync as `options` say; the exit status."""
-    return _Command(options).run()
+def run_sync(options: argparse.Namespace, rules: Rules) -> int:
+    """Sync as `options` say (`arguments.py` names them), by `rules`; the exit status."""
+    return _Command(options, rules).run()
 
 
 class _Command:
     """One run of the command. What is known of the sync is kept as it goes, for whatever ends it."""
 
-    def __init__(self, options: SyncOptions) -> None:
-        self._options = options
-        self._secrets = Secrets()
+    def __init__(self, options: argparse.Namespace, rules: Rules) -> None:
+        self._options, self._rules = options, rules
+        self._fixed = bool(options.deterministic or options.record or options.replay)
         self._report: SyncReport | None = None
-        self._show(self._secrets)
+        self._show(Secrets())
 
     def _show(self, secrets: Secrets) -> None:
         quiet = self._options.quiet or self._options.json
         self._secrets = secrets
-        self._screen = Screen(_console(sys.stdout), secrets, quiet=quiet)
-        self._errors = Screen(_console(sys.stderr), secrets, quiet=quiet)
+        self._screen = Screen(console_for(sys.stdout), secrets, quiet=quiet)
+        self._errors = Screen(console_for(sys.stderr), secrets, quiet=quiet)
 
     def run(self) -> int:
         """The exit status, after everything has been said."""
@@ -79,38 +67,91 @@ class _Command:
             error, status = problem, problem.exit_status
         except KeyboardInterrupt:
             status = _INTERRUPTED
+        if (unwritten := self._write_page(error)) is not None and status == 0:
+            error, status = unwritten, unwritten.exit_status
         self._tell(error, status)
-        return status
+        paused = self._report is not None and self._report.outcome == "paused"
+        return _PAUSED if paused and status == 0 else status
 
     def _sync(self) -> None:
-        _refuse_url(self._options.url)
-        refuse_schema(self._options.warehouse, self._options.schema)
-        if self._options.secrets is not None:
-            self._show(read_secrets(self._options.secrets))
-        with open_warehouse(self._options.warehouse) as warehouse, requests.Session() as session:
-            sync = self._prepare(warehouse, session)
-            self._report = sync.report
-            try:
-                sync.run()
-            except (EmulatorError, KeyboardInterrupt) as error:
-                with _interrupts_ignored():
-                    sync.give_up(error)
-                raise
+        options = self._options
+        self._refuse()
+        self._show(secrets_of(options))
+        faults, further = read_faults(options.fault), further_members(options)
+        with open_warehouse(options.warehouse) as warehouse, requests.Session() as session:
+            nth = syncs_begun(warehouse, options.schema) + 1
+            clock = fixed_clock(nth) if self._fixed else Clock()
+            sync = Sync(
+                FaultySender(self._sender(session), faults),
+                warehouse,
+                path=str(options.warehouse),
+                schema=options.schema,
+                secrets=self._secrets,
+                sync_id=self._sync_id(nth),
+                clock=clock,
+                watcher=self._screen,
+                rules=self._rules,
+                resync=options.command == "resync",
+                further=further,
+                repeat={fault.number for fault in faults if fault.kind == "repeat"},
+            )
+            self._run(sync)
 
-    def _prepare(self, warehouse: duckdb.DuckDBPyConnection, session: requests.Session) -> Sync:
-        clock = Clock()
+    def _run(self, sync: Sync) -> None:
+        self._report = sync.report
+        try:
+            sync.run()
+        except (EmulatorError, KeyboardInterrupt) as error:
+            with _interrupts_ignored():
+                sync.give_up(error)
+            raise
+
+    def _refuse(self) -> None:
+        options = self._options
+        if options.url is not None:
+            refuse_url(options.url)
+        elif options.replay is None:
+            raise UsageError("there is no --url", hint="For example: --url http://127.0.0.1:8080")
+        if options.record is not None and options.replay is not None:
+            raise UsageError(
+                "--record and --replay exclude each other", hint="Compare first, then record anew."
+            )
+        refuse_schema(options.warehouse, options.schema)
+        if options.report is not None:
+            refuse_report_path(options.report)
+
+    def _write_page(self, error: EmulatorError | None) -> EmulatorError | None:
+        """Write the page for --report; what kept it from being written."""
+        if self._options.report is None or self._report is None:
+            return None
         limits = GENERATIONS[self._options.generation]
-        function = Function(self._options.url, session=session, limits=limits, elapsed=clock.elapsed)
-        return Sync(
-            function,
-            warehouse,
-            path=str(self._options.warehouse),
-            schema=self._options.schema,
-            secrets=self._secrets,
-            sync_id=self._options.sync_id,
-            clock=clock,
-            watcher=self._screen,
+        page = ReportPage(report=self._report, error=error, limits=limits, secrets=self._secrets)
+        try:
+            page.write(self._options.report)
+        except EmulatorError as problem:
+            return problem
+        return None
+
+    def _sender(self, session: requests.Session) -> Sender:
+        options = self._options
+        if options.url is None:
+            return ReplayingSender(options.replay)
+        limits = GENERATIONS[options.generation]
+        # The platform's seconds are real ones, also where the records' are fixed.
+        elapsed = Clock().elapsed
+        function = Function(
+            options.url, session=session, limits=limits, elapsed=elapsed, headers=headers_of(options)
         )
+        if options.record is not None:
+            return RecordingSender(function, options.record, self._secrets)
+        if options.replay is not None:
+            return ComparingSender(function, options.replay, self._secrets)
+        return function
+
+    def _sync_id(self, nth: int) -> str:
+        if self._options.sync_id is not None:
+            return str(self._options.sync_id)
+        return str(uuid.UUID(int=nth) if self._fixed else uuid.uuid4())
 
     def _tell(self, error: EmulatorError | None, status: int) -> None:
         self._screen.stop_waiting()
@@ -122,6 +163,14 @@ class _Command:
             self._errors.interrupted(self._report)
         elif self._report is not None:
             self._screen.finished(self._report)
+            self._tell_recording()
+
+    def _tell_recording(self) -> None:
+        options = self._options
+        if options.record is not None:
+            self._screen.say(f"recorded in {options.record}; --replay {options.record} compares with it")
+        elif options.replay is not None and options.url is not None:
+            self._screen.say(f"every call was as recorded in {options.replay}")
 
 
 @contextmanager
@@ -131,15 +180,3 @@ def _interrupts_ignored() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _console(file: TextIO) -> Console:
-    """A console as wide as the terminal, or wide enough for anything in a pipe."""
-    console = Console(file=file, highlight=False)
-    return console if console.is_terminal else Console(file=file, highlight=False, width=_PIPE_WIDTH)
-
-
-def _refuse_url(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError(f"--url {url} is no http address", hint="For example: --url http://127.0.0.1:8080")

@@ -32,6 +32,8 @@ def _facts(report: SyncReport) -> dict[str, object]:
         "warehouse": report.warehouse,
         "schema": report.schema,
         "sync_id": report.sync_id,
+        "rules": report.rules,
+        "resync": report.resync,
         "resuming": report.resuming,
         "seconds": report.seconds,
         "invocations": [_invocation(accepted) for accepted in report.accepted],
@@ -39,6 +41,8 @@ def _facts(report: SyncReport) -> dict[str, object]:
             name: msgspec.to_builtins(counts) | {"rows_now": report.rows_now.get(name, 0)}
             for name, counts in sorted(report.counts.items())
         },
+        "absent_tables": sorted(report.absent),
+        "not_seen_again": dict(sorted(report.unseen.items())),
         "state_before": msgspec.json.decode(report.state_before),
         "state": msgspec.json.decode(report.state),
         "state_changes": state_changes(report.state_before, report.state),

@@ -1,4 +1,4 @@
-"""What can go wrong in a sync, told to a person.
+"""What can go wrong, told to a person.
 
 A newcomer would expect the exit status in the command: it is here, with the error it belongs to, so that no caller can
 mix them up. Every error carries all the problems found, not the first one.

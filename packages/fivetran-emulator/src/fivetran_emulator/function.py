@@ -15,6 +15,7 @@ from typing import Protocol
 
 import msgspec
 import requests
+import urllib3
 
 from fivetran_emulator import __version__
 from fivetran_emulator.answer import read_failure
@@ -40,18 +41,22 @@ GENERATIONS: Mapping[int, Limits] = {1: Limits(10_000_000, 540), 2: Limits(32_00
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is sent; `state` and `secrets` are JSON text and are spliced in unchanged. `further` are other root members."""
+    """What is sent; `state` and `secrets` are JSON text and are spliced in unchanged. `further` are other root members.
+
+    `sync_id` is None when there is no sync.
+    """
 
     agent: str
     state: str
     secrets: str
-    sync_id: str
+    sync_id: str | None
     further: Mapping[str, object] = field(default_factory=dict)
 
     def encode(self) -> bytes:
         """The body of the POST."""
         raw = {"state": msgspec.Raw(self.state.encode()), "secrets": msgspec.Raw(self.secrets.encode())}
-        return msgspec.json.encode({"agent": self.agent, **raw, "sync_id": self.sync_id, **self.further})
+        sync = {"sync_id": self.sync_id} if self.sync_id is not None else {}
+        return msgspec.json.encode({"agent": self.agent, **raw, **sync, **self.further})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +121,7 @@ class Function:
         try:
             with self._post(body) as response:
                 received = self._read(response, until=began + self._limits.seconds)
-        except requests.RequestException as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise self._unreachable(error) from error
         return Reply(
             status=response.status_code,
@@ -166,29 +171,29 @@ class Function:
         )
         return FunctionError(problem, hint="Answer with what there is and `hasMore: true`.")
 
-    def _unreachable(self, error: requests.RequestException) -> FunctionError:
+    def _unreachable(self, error: Exception) -> FunctionError:
         if isinstance(error, requests.ConnectTimeout):
             return FunctionError(
-                f"{self.url} does not answer", hint="Is the host right, and reachable from here?"
+                f"{self._url} does not answer", hint="Is the host right, and reachable from here?"
             )
-        if isinstance(error, requests.Timeout):
+        if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
             return self._too_slow()
         text = str(error)
         if "Connection refused" in text:
             problem, hint = (
-                f"nothing listens at {self.url}",
+                f"nothing listens at {self._url}",
                 "Is the function being served, and on that port?",
             )
         elif "NameResolution" in text or "Name or service not known" in text:
-            problem, hint = f"there is no host of that name: {self.url}", "Check the spelling of the URL."
+            problem, hint = f"there is no host of that name: {self._url}", "Check the spelling of the URL."
         elif isinstance(error, requests.exceptions.SSLError):
             problem, hint = (
-                f"no secure connection to {self.url}: {_reason(text)}",
+                f"no secure connection to {self._url}: {_reason(text)}",
                 "Does the port speak https?",
             )
         else:
             problem = (
-                f"the connection to {self.url} broke before the answer was complete ({type(error).__name__})"
+                f"the connection to {self._url} broke before the answer was complete ({type(error).__name__})"
             )
             hint = "The function may have died, for instance out of memory; its own log says why."
         return FunctionError(problem, hint=hint)

@@ -18,7 +18,7 @@ from fivetran_emulator.columns import Kind
 from fivetran_emulator.findings import Finding
 from fivetran_emulator.warehouse import LEDGER_SCHEMA
 
-__all__ = ["Ledger", "LoadedTable", "PastSync", "write_ledger_schema"]
+__all__ = ["Ledger", "LoadedTable", "PastSync", "connections", "syncs_begun", "write_ledger_schema"]
 
 _TABLES = f"""
 CREATE SCHEMA IF NOT EXISTS {LEDGER_SCHEMA};
@@ -32,16 +32,22 @@ CREATE TABLE IF NOT EXISTS {LEDGER_SCHEMA}.warnings (connection VARCHAR, sync_id
 CREATE TABLE IF NOT EXISTS {LEDGER_SCHEMA}.tables (connection VARCHAR, name VARCHAR, source VARCHAR, key VARCHAR[],
     soft_delete BOOLEAN);
 CREATE TABLE IF NOT EXISTS {LEDGER_SCHEMA}.columns (connection VARCHAR, table_name VARCHAR, name VARCHAR, kind VARCHAR);
+ALTER TABLE {LEDGER_SCHEMA}.connections ADD COLUMN IF NOT EXISTS resync_from TIMESTAMP;
+ALTER TABLE {LEDGER_SCHEMA}.syncs ADD COLUMN IF NOT EXISTS state_before VARCHAR;
 """
 
 
 @dataclass(frozen=True)
 class PastSync:
-    """The latest sync of a connection: how it ended ("running" when it was killed) and how many answers it accepted."""
+    """The latest sync of a connection: how it ended ("running" when it was killed) and how many answers it accepted.
+
+    `state_before` is the state that it began with, as JSON text.
+    """
 
     sync_id: str
     outcome: str
     accepted: int
+    state_before: str = "{}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +66,21 @@ def write_ledger_schema(warehouse: duckdb.DuckDBPyConnection) -> None:
     warehouse.execute(_TABLES)
 
 
+def connections(warehouse: duckdb.DuckDBPyConnection) -> list[str]:
+    """The connections that the file has records of, sorted; none in a file that no sync has written to."""
+    names = f"SELECT connection FROM {LEDGER_SCHEMA}.connections UNION SELECT connection FROM {LEDGER_SCHEMA}.syncs"
+    try:
+        found = warehouse.execute(names).fetchall()
+    except duckdb.CatalogException:
+        return []
+    return sorted(str(name) for (name,) in found)
+
+
+def syncs_begun(warehouse: duckdb.DuckDBPyConnection, connection: str) -> int:
+    """How many syncs of `connection` were begun; 0 in a file that no sync has written to."""
+    return Ledger(warehouse, connection).syncs() if connection in connections(warehouse) else 0
+
+
 class Ledger:
     """The records of one `connection`, which is the name of its destination schema.
 
@@ -72,8 +93,12 @@ class Ledger:
 
     def state(self) -> str:
         """The state of the last accepted answer as JSON text; `{}` before the first."""
+        return self.written_state() or "{}"
+
+    def written_state(self) -> str | None:
+        """The state as JSON text; None when none was ever written."""
         found = self._rows("SELECT state FROM {ledger}.connections WHERE connection = $1")
-        return str(found[0][0]) if found else "{}"
+        return str(found[0][0]) if found else None
 
     def batch(self) -> int:
         """How many answers were accepted so far, over all syncs."""
@@ -82,24 +107,73 @@ class Ledger:
 
     def accept(self, state: str, batch: int) -> None:
         """Keep `state` as that of the answer number `batch`."""
-        self._run("DELETE FROM {ledger}.connections WHERE connection = $1")
-        self._run("INSERT INTO {ledger}.connections VALUES ($1, $2, $3)", state, batch)
+        if self.written_state() is None:
+            self._run(
+                "INSERT INTO {ledger}.connections (connection, state, batch) VALUES ($1, $2, $3)",
+                state,
+                batch,
+            )
+        else:
+            self._run(
+                "UPDATE {ledger}.connections SET state = $2, batch = $3 WHERE connection = $1", state, batch
+            )
+
+    def resync_from(self) -> datetime | None:
+        """When a re-sync began that is not complete yet; None when there is none."""
+        found = self._rows("SELECT resync_from FROM {ledger}.connections WHERE connection = $1")
+        at = found[0][0] if found else None
+        return at if isinstance(at, datetime) else None
+
+    def begin_resync(self, at: datetime) -> None:
+        """Forget the state; rows synced before `at` count as not sent again until they are."""
+        self.accept("{}", self.batch())
+        self._run("UPDATE {ledger}.connections SET resync_from = $2 WHERE connection = $1", _utc(at))
+
+    def end_resync(self) -> None:
+        """The re-sync is complete."""
+        self._run("UPDATE {ledger}.connections SET resync_from = NULL WHERE connection = $1")
 
     def last_sync(self) -> PastSync | None:
         """The sync begun last; None before the first."""
         found = self._rows(
-            """SELECT sync_id, outcome, (SELECT count(*) FROM {ledger}.invocations i WHERE i.sync_id = s.sync_id)
+            """SELECT sync_id, outcome, (SELECT count(*) FROM {ledger}.invocations i
+                WHERE i.connection = s.connection AND i.sync_id = s.sync_id), coalesce(state_before, '{{}}')
             FROM {ledger}.syncs s WHERE connection = $1 ORDER BY rowid DESC LIMIT 1"""
         )
-        return PastSync(str(found[0][0]), str(found[0][1]), int(str(found[0][2]))) if found else None
+        return (
+            PastSync(str(found[0][0]), str(found[0][1]), int(str(found[0][2])), str(found[0][3]))
+            if found
+            else None
+        )
 
-    def begin(self, sync_id: str, url: str, at: datetime) -> None:
-        """A sync starts."""
+    def syncs(self) -> int:
+        """How many syncs were begun."""
+        return int(str(self._rows("SELECT count(*) FROM {ledger}.syncs WHERE connection = $1")[0][0]))
+
+    def was_ever_complete(self) -> bool:
+        """Whether a first sync has come to its end."""
+        found = self._rows(
+            "SELECT count(*) FROM {ledger}.syncs WHERE connection = $1 AND outcome = 'complete'"
+        )
+        return found[0][0] != 0
+
+    def unfinished_since(self) -> datetime:
+        """When the first sync began after the last complete one; there is one while a sync runs."""
+        [(at,)] = self._rows(
+            """SELECT min(started_at) FROM {ledger}.syncs WHERE connection = $1 AND rowid > coalesce(
+                (SELECT max(rowid) FROM {ledger}.syncs WHERE connection = $1 AND outcome = 'complete'), -1)"""
+        )
+        return at  # type: ignore[return-value]
+
+    def begin(self, sync_id: str, url: str, at: datetime, state: str) -> None:
+        """A sync starts, from `state`."""
         self._run(
-            "INSERT INTO {ledger}.syncs VALUES ($1, $2, $3, 'running', $4, NULL, NULL)",
+            """INSERT INTO {ledger}.syncs (connection, sync_id, url, outcome, started_at, state_before)
+            VALUES ($1, $2, $3, 'running', $4, $5)""",
             sync_id,
             url,
             _utc(at),
+            state,
         )
 
     def end(self, sync_id: str, outcome: str, at: datetime, error: str | None) -> None:
@@ -153,8 +227,14 @@ class Ledger:
         self._run("DELETE FROM {ledger}.columns WHERE connection = $1 AND table_name = $2", table.name)
         facts = (table.name, table.source, list(table.key), table.soft_delete)
         self._run("INSERT INTO {ledger}.tables VALUES ($1, $2, $3, $4, $5)", *facts)
-        for name, kind in table.columns.items():
-            self._run("INSERT INTO {ledger}.columns VALUES ($1, $2, $3, $4)", table.name, name, kind.value)
+        # One statement for all columns: a statement for each is what a wide table would spend its time on.
+        names, kinds = list(table.columns), [kind.value for kind in table.columns.values()]
+        self._run(
+            "INSERT INTO {ledger}.columns SELECT $1, $2, unnest($3::VARCHAR[]), unnest($4::VARCHAR[])",
+            table.name,
+            names,
+            kinds,
+        )
 
     def _rows(self, sql: str) -> list[tuple[object, ...]]:
         return self._warehouse.execute(sql.format(ledger=LEDGER_SCHEMA), [self.connection]).fetchall()

@@ -70,11 +70,17 @@ def append(
     return Counts(inserted=inserted)
 
 
-def upsert(warehouse: duckdb.DuckDBPyConnection, target: Target, staged: str, at: datetime) -> Counts:
-    """Every staged row replaces the whole row of its key or is inserted; of several with one key the last counts."""
+def upsert(
+    warehouse: duckdb.DuckDBPyConnection, target: Target, staged: str, at: datetime
+) -> tuple[Counts, dict[str, int]]:
+    """Every staged row replaces the whole row of its key or is inserted; of several with one key the last counts.
+
+    Beside the counts, the rows that had a value in a column which no staged row has, by column: they have none now.
+    """
     _keep_last(warehouse, target.key, staged)
     present = _staged_columns(warehouse, staged)
     _match(warehouse, target, staged, present)
+    emptied = _emptied(warehouse, target, present)
     updated = _update(warehouse, target, present, staged, at)
     unchanged = _changed(
         warehouse,
@@ -87,7 +93,7 @@ def upsert(warehouse: duckdb.DuckDBPyConnection, target: Target, staged: str, at
         FROM {quoted(staged)} s WHERE s.{ORDINAL} NOT IN (SELECT ordinal FROM matched) ORDER BY s.{ORDINAL}""",
         at,
     )
-    return Counts(inserted=inserted, updated=updated, unchanged=unchanged)
+    return Counts(inserted=inserted, updated=updated, unchanged=unchanged), emptied
 
 
 def delete(warehouse: duckdb.DuckDBPyConnection, target: Target, staged: str, at: datetime) -> Counts:
@@ -131,6 +137,17 @@ def _match(warehouse: duckdb.DuckDBPyConnection, target: Target, staged: str, pr
         f"""CREATE OR REPLACE TEMP TABLE matched AS SELECT found.*, {" OR ".join([*news, *flagged, "false"])} AS differs
         FROM found JOIN {target.sql} t ON t.rowid = found.place JOIN {quoted(staged)} s ON s.{ORDINAL} = found.ordinal"""
     )
+
+
+def _emptied(warehouse: duckdb.DuckDBPyConnection, target: Target, present: Sequence[str]) -> dict[str, int]:
+    absent = [column for column in target.columns if column not in present]
+    if not absent:
+        return {}
+    counts = ", ".join(f"count(t.{quoted(column)})" for column in absent)
+    found = _one(
+        warehouse, f"SELECT {counts} FROM matched m JOIN {target.sql} t ON t.rowid = m.place WHERE m.differs"
+    )
+    return {column: rows for column, rows in zip(absent, found, strict=True) if rows}
 
 
 def _update(

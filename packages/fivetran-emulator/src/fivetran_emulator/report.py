@@ -13,6 +13,7 @@ from fivetran_emulator.findings import Findings
 from fivetran_emulator.invocation import Invocation
 from fivetran_emulator.ledger import LoadedTable
 from fivetran_emulator.merge import Counts
+from fivetran_emulator.rules import Rules
 
 __all__ = ["Accepted", "SyncReport"]
 
@@ -51,6 +52,8 @@ class SyncReport:
     sync_id: str
     state_before: str
     state: str
+    rules: Rules = field(default_factory=Rules)
+    resync: bool = False
     resuming: str = ""
     outcome: str = "running"
     seconds: float = 0.0
@@ -60,4 +63,6 @@ class SyncReport:
     tables: Mapping[str, LoadedTable] = field(default_factory=dict)
     shapes: list[tuple[int, LoadedTable]] = field(default_factory=list)
     rows_now: Mapping[str, int] = field(default_factory=dict)
+    absent: set[str] = field(default_factory=set)
+    unseen: dict[str, int] = field(default_factory=dict)
     findings: Findings = field(default_factory=Findings)

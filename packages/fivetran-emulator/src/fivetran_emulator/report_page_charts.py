@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from fivetran_emulator.report_page_markup import Element, tag
 
-__all__ = ["Column", "Part", "Strip", "legend", "share_bar", "strip"]
+__all__ = ["Column", "Part", "Strip", "legend", "share_bar", "shown", "strip"]
 
-MOST_COLUMNS = 240
+_MOST_COLUMNS = 240
 """Beyond these, neighbouring invocations share a column: a thinner one could not be seen."""
 
 
@@ -40,7 +40,11 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Strip:
-    """A row of columns. `top` is the label of the highest one; `limit` is drawn when a column comes near it."""
+    """A row of columns.
+
+    `top` is the label of the highest one; `limit` is drawn when a column comes near it. `broken` is what is said of one more
+    column, of which nothing is known; there is none when it is empty.
+    """
 
     heading: str
     columns: Sequence[Column]
@@ -48,6 +52,7 @@ class Strip:
     note: str = ""
     limit: float | None = None
     limit_label: str = ""
+    broken: str = ""
 
 
 def strip(wanted: Strip) -> Element:
@@ -56,14 +61,23 @@ def strip(wanted: Strip) -> Element:
     near = wanted.limit is not None and highest >= wanted.limit / 4
     scale = max(highest, wanted.limit) if near and wanted.limit is not None else highest
     columns = [_column(column, scale) for column in _gathered(wanted.columns)]
+    if wanted.broken:
+        columns.append(_column(Column([Part(scale, "broken")], wanted.broken), scale))
     line = []
     if near and wanted.limit is not None:
         style = f"bottom:{100 * wanted.limit / scale:.2f}%"
         line = [tag("div", tag("span", wanted.limit_label), class_="limit", style=style)]
-    gauge = tag("div", tag("span", wanted.limit_label if near else wanted.top), tag("span", "0"), class_="gauge")
+    gauge = tag(
+        "div", tag("span", wanted.limit_label if near else wanted.top), tag("span", "0"), class_="gauge"
+    )
     plot = tag("div", *columns, *line, class_="plot")
     note = [tag("p", wanted.note, class_="note")] if wanted.note else []
     return tag("figure", tag("figcaption", tag("b", wanted.heading), *note), gauge, plot, class_="strip")
+
+
+def shown(invocations: int) -> int:
+    """How many columns a strip of so many invocations has."""
+    return -(-invocations // _in_a_column(invocations))
 
 
 def share_bar(parts: Mapping[str, Part], label: str) -> Element:
@@ -79,9 +93,7 @@ def share_bar(parts: Mapping[str, Part], label: str) -> Element:
 
 def legend(entries: Sequence[tuple[str, str]]) -> Element:
     """What each colour stands for: names with their colour's class."""
-    return tag(
-        "ul", *(tag("li", tag("i", class_=colour), name) for name, colour in entries), class_="legend"
-    )
+    return tag("ul", *(tag("li", tag("i", class_=colour), name) for name, colour in entries), class_="legend")
 
 
 def _column(column: Column, scale: float) -> Element:
@@ -94,9 +106,11 @@ def _column(column: Column, scale: float) -> Element:
 
 
 def _gathered(columns: Sequence[Column]) -> Sequence[Column]:
-    """At most MOST_COLUMNS: of neighbours that share one, the highest is shown, so that no peak is hidden."""
-    if len(columns) <= MOST_COLUMNS:
-        return columns
-    size = -(-len(columns) // MOST_COLUMNS)
+    """At most _MOST_COLUMNS: of neighbours that share one, the highest is shown, so that no peak is hidden."""
+    size = _in_a_column(len(columns))
     groups = [columns[start : start + size] for start in range(0, len(columns), size)]
     return [max(group, key=lambda column: column.amount) for group in groups]
+
+
+def _in_a_column(invocations: int) -> int:
+    return max(1, -(-invocations // _MOST_COLUMNS))

@@ -10,7 +10,7 @@ from fivetran_emulator.function import Limits
 from fivetran_emulator.merge import Counts
 from fivetran_emulator.report import SyncReport
 from fivetran_emulator.report_page_charts import Part, share_bar
-from fivetran_emulator.report_page_markup import Element, tag
+from fivetran_emulator.report_page_markup import Element, prose, tag
 from fivetran_emulator.report_page_numbers import megabytes, plural, seconds, share
 
 __all__ = ["head"]
@@ -60,14 +60,16 @@ def _sentence(report: SyncReport) -> str:
 
 
 def _failure(error: EmulatorError) -> Element:
-    problems = [tag("p", problem, class_="problem") for problem in error.problems]
-    hint = [tag("p", error.hint, class_="hint")] if error.hint else []
-    details = [tag("pre", "\n".join(error.details))] if error.details else []
+    problems = [tag("p", *prose(problem), class_="problem") for problem in error.problems]
+    hint = [tag("p", *prose(error.hint), class_="hint")] if error.hint else []
+    details = [tag("pre", "\n".join(line.rstrip() for line in error.details))] if error.details else []
     return tag("section", tag("h2", "What went wrong"), *problems, *hint, *details, class_="card failure")
 
 
 def _tiles(report: SyncReport, limits: Limits) -> Element:
-    return tag("section", _changes(report), _time(report), _largest(report, limits), _source(report), class_="tiles")
+    return tag(
+        "section", _changes(report), _time(report), _largest(report, limits), _source(report), class_="tiles"
+    )
 
 
 def _changes(report: SyncReport) -> Element:
@@ -102,7 +104,9 @@ def _largest(report: SyncReport, limits: Limits) -> Element:
         f"{share(size, limits.body_bytes)} of the {megabytes(limits.body_bytes)} the platform lets through",
         f"slowest: {seconds(slow)} of {limits.seconds:,.0f} s",
     ]
-    return _tile("largest answer", megabytes(size), share_bar(parts, "largest answer against the limit"), told)
+    return _tile(
+        "largest answer", megabytes(size), share_bar(parts, "largest answer against the limit"), told
+    )
 
 
 def _source(report: SyncReport) -> Element:
@@ -112,7 +116,10 @@ def _source(report: SyncReport) -> Element:
     requests, retries = sum(one.requests or 0 for one in told), sum(one.retries or 0 for one in told)
     waited = sum(one.waited_seconds or 0 for one in told)
     parts = {"requests": Part(max(0, requests - retries), "size"), "retries": Part(retries, "waited")}
-    lines = [f"{retries:,} of them again" if retries == 1 else f"{retries:,} of them retries", f"{seconds(waited)} waited"]
+    lines = [
+        f"{retries:,} of them again" if retries == 1 else f"{retries:,} of them retries",
+        f"{seconds(waited)} waited",
+    ]
     return _tile("requests to the source", f"{requests:,}", share_bar(parts, "requests and retries"), lines)
 
 
@@ -122,4 +129,11 @@ def _named(parts: dict[str, Part]) -> list[str]:
 
 def _tile(name: str, figure: str, bar: Element | None, lines: list[str]) -> Element:
     said = [tag("p", line) for line in lines]
-    return tag("div", tag("b", figure), tag("span", name), *([bar] if bar is not None else []), *said, class_="card tile")
+    return tag(
+        "div",
+        tag("b", figure),
+        tag("span", name),
+        *([bar] if bar is not None else []),
+        *said,
+        class_="card tile",
+    )

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
 from fivetran_emulator.function import Limits
 from fivetran_emulator.merge import Counts
 from fivetran_emulator.report import Accepted, SyncReport
-from fivetran_emulator.report_page_charts import Column, Part, Strip, legend, strip
+from fivetran_emulator.report_page_charts import Column, Part, Strip, legend, shown, strip
 from fivetran_emulator.report_page_markup import Element, tag
 from fivetran_emulator.report_page_numbers import megabytes, plural, seconds, share
 
@@ -33,10 +34,32 @@ def invocations(report: SyncReport, limits: Limits) -> list[Element]:
     """The section with the strips and, below them, every figure in a table; nothing when no answer was accepted."""
     if not report.accepted:
         return []
-    strips = [*_rows(report), strip(_sizes(report, limits)), *_times(report, limits), *_requests(report), *_cuts(report)]
+    strips = [
+        *_rows(report),
+        _strip(report, _sizes(report, limits)),
+        *_times(report, limits),
+        *_requests(report),
+        *_cuts(report),
+    ]
     heading = tag("h2", f"Invocations ({len(report.accepted):,})")
-    pictures = tag("div", *strips, _axis(report), class_="card strips")
+    pictures = tag("div", *strips, _axis(report), class_="card strips", style=f"--columns:{_columns(report)}")
     return [tag("section", heading, pictures, _figures(report, limits))]
+
+
+def _columns(report: SyncReport) -> int:
+    return shown(len(report.accepted)) + _was_broken_off(report)
+
+
+def _was_broken_off(report: SyncReport) -> bool:
+    """True when one more call was made, or under way, whose answer was not accepted."""
+    return report.outcome in ("failed", "interrupted")
+
+
+def _strip(report: SyncReport, wanted: Strip) -> Element:
+    """The strip, with an empty place for the call that was broken off."""
+    if not _was_broken_off(report):
+        return strip(wanted)
+    return strip(replace(wanted, broken=f"#{len(report.accepted) + 1}: nothing of it was accepted"))
 
 
 def _rows(report: SyncReport) -> list[Element]:
@@ -46,8 +69,12 @@ def _rows(report: SyncReport) -> list[Element]:
     entries = [(name, colour) for name, colour in colours.items() if colour != "other"]
     if "other" in colours.values():
         entries.append((plural(sum(c == "other" for c in colours.values()), "other table"), "other"))
+    if _was_broken_off(report):
+        entries.append(
+            (f"#{len(report.accepted) + 1}: {report.outcome}, nothing of it was accepted", "broken")
+        )
     wanted = Strip(heading="Rows", columns=columns, top=f"{highest:,.0f}", note="by table")
-    return [strip(wanted), legend(entries)]
+    return [_strip(report, wanted), legend(entries)]
 
 
 def _colours(report: SyncReport) -> dict[str, str]:
@@ -81,7 +108,9 @@ def _sizes(report: SyncReport, limits: Limits) -> Strip:
 def _times(report: SyncReport, limits: Limits) -> list[Element]:
     columns = [Column(_time_parts(one), _title(one)) for one in report.accepted]
     slowest = max(one.seconds for one in report.accepted)
-    note = f"slowest {seconds(slowest)}, {share(slowest, limits.seconds)} of the {limits.seconds:,.0f} s allowed"
+    note = (
+        f"slowest {seconds(slowest)}, {share(slowest, limits.seconds)} of the {limits.seconds:,.0f} s allowed"
+    )
     wanted = Strip(
         heading="Time",
         columns=columns,
@@ -92,7 +121,7 @@ def _times(report: SyncReport, limits: Limits) -> list[Element]:
     )
     used = {part.colour for column in columns for part in column.parts if part.amount}
     names = [("in the function", "function"), ("waiting for the source", "waited"), ("loading", "loading")]
-    return [strip(wanted), legend([(name, colour) for name, colour in names if colour in used])]
+    return [_strip(report, wanted), legend([(name, colour) for name, colour in names if colour in used])]
 
 
 def _time_parts(one: Accepted) -> list[Part]:
@@ -107,8 +136,13 @@ def _requests(report: SyncReport) -> list[Element]:
     columns = [Column(_request_parts(one), _title(one)) for one in report.accepted]
     retries = sum(one.told.retries or 0 for one in report.accepted)
     highest = max(column.amount for column in columns)
-    wanted = Strip(heading="Requests to the source", columns=columns, top=f"{highest:,.0f}", note=_retries(retries))
-    return [strip(wanted), *([legend([("first tries", "size"), ("retries", "waited")])] if retries else [])]
+    wanted = Strip(
+        heading="Requests to the source", columns=columns, top=f"{highest:,.0f}", note=_retries(retries)
+    )
+    return [
+        _strip(report, wanted),
+        *([legend([("first tries", "size"), ("retries", "waited")])] if retries else []),
+    ]
 
 
 def _request_parts(one: Accepted) -> list[Part]:
@@ -126,9 +160,14 @@ def _cuts(report: SyncReport) -> list[Element]:
     if not cuts:
         return []
     columns = [Column([Part(1, _cut_colour(one.told.cut))], _title(one)) for one in report.accepted]
-    wanted = Strip(heading="Why it stopped there", columns=columns, top="", note="marked where a limit cut it")
-    names = [(f"{cut}: {_CUTS.get(cut, 'as the function says')} ({times:,})", _cut_colour(cut)) for cut, times in cuts.items()]
-    return [tag("div", strip(wanted), class_="marks"), legend(names)]
+    wanted = Strip(
+        heading="Why it stopped there", columns=columns, top="", note="marked where a limit cut it"
+    )
+    names = [
+        (f"{cut}: {_CUTS.get(cut, 'as the function says')} ({times:,})", _cut_colour(cut))
+        for cut, times in cuts.items()
+    ]
+    return [tag("div", _strip(report, wanted), class_="marks"), legend(names)]
 
 
 def _cut_colour(cut: str | None) -> str:
@@ -138,8 +177,8 @@ def _cut_colour(cut: str | None) -> str:
 
 
 def _axis(report: SyncReport) -> Element:
-    last = report.accepted[-1]
-    ends = [tag("span", "#1")] + ([tag("span", f"#{last.number}")] if last.number > 1 else [])
+    last = report.accepted[-1].number + _was_broken_off(report)
+    ends = [tag("span", "#1")] + ([tag("span", f"#{last}")] if last > 1 else [])
     return tag("div", *ends, class_="axis")
 
 
@@ -147,7 +186,9 @@ def _title(one: Accepted) -> str:
     """What is said when a column is pointed at."""
     told = one.told
     lines = [f"#{one.number}: {plural(one.rows, 'row')}, {megabytes(one.size)}, {seconds(one.seconds)}"]
-    lines += [f"{name}: {_received(counts):,}" for name, counts in sorted(one.tables.items()) if _received(counts)][:12]
+    lines += [
+        f"{name}: {_received(counts):,}" for name, counts in sorted(one.tables.items()) if _received(counts)
+    ][:12]
     lines += [plural(one.deletes, "delete")] if one.deletes else []
     lines += [f"{told.requests} requests, {_retries(told.retries or 0)}"] if told.requests is not None else []
     lines += [f"{seconds(told.waited_seconds)} waiting for the source"] if told.waited_seconds else []
@@ -156,17 +197,41 @@ def _title(one: Accepted) -> str:
 
 
 def _figures(report: SyncReport, limits: Limits) -> Element:
-    names = ("#", "rows", "deletes", "size", "of limit", "function", "loading", "requests", "retries", "waited", "cut", "hasMore")
+    names = (
+        "#",
+        "rows",
+        "deletes",
+        "size",
+        "of limit",
+        "function",
+        "loading",
+        "requests",
+        "retries",
+        "waited",
+        "cut",
+        "hasMore",
+    )
     titles = tag("tr", *(tag("th", name, scope="col") for name in names))
     rows = [tag("tr", *(tag("td", cell) for cell in _cells(one, limits))) for one in report.accepted]
     table = tag("table", tag("thead", titles), tag("tbody", *rows), class_="figures")
     opened = "" if len(rows) <= _OPEN_ROWS else None
-    return tag("details", tag("summary", "Every invocation in figures"), tag("div", table, class_="scroll"), open=opened)
+    return tag(
+        "details",
+        tag("summary", "Every invocation in figures"),
+        tag("div", table, class_="scroll"),
+        open=opened,
+    )
 
 
 def _cells(one: Accepted, limits: Limits) -> Iterable[str]:
     told = one.told
-    yield from (f"{one.number}", f"{one.rows:,}", f"{one.deletes:,}", megabytes(one.size), share(one.size, limits.body_bytes))
+    yield from (
+        f"{one.number}",
+        f"{one.rows:,}",
+        f"{one.deletes:,}",
+        megabytes(one.size),
+        share(one.size, limits.body_bytes),
+    )
     yield from (seconds(one.seconds), seconds(one.load_seconds))
     yield from ("" if value is None else f"{value:,}" for value in (told.requests, told.retries))
     yield "" if told.waited_seconds is None else seconds(told.waited_seconds)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TypeAlias
 
-__all__ = ["Content", "Element", "Style", "tag", "write"]
+__all__ = ["Content", "Element", "Style", "prose", "tag", "write"]
 
 _EMPTY = frozenset({"meta", "br"})
 
@@ -35,12 +35,20 @@ class Style:
 Content: TypeAlias = "Element | Style | str"
 
 
-def tag(name: str, *children: Content, **attributes: str | None) -> Element:
+def tag(name: str, /, *children: Content, **attributes: str | None) -> Element:
     """The element `name`; an attribute is written without trailing underscores, and not at all when it is None."""
     given = tuple(
         (key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items() if value is not None
     )
     return Element(name, given, children)
+
+
+def prose(text: str) -> list[Content]:
+    """`text` with what stands between backticks as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return [text]
+    return [tag("code", part) if place % 2 else part for place, part in enumerate(parts)]
 
 
 def write(content: Content, redact: Callable[[str], str]) -> str:

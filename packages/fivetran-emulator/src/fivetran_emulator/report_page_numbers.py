@@ -14,7 +14,7 @@ def megabytes(size: float) -> str:
         return f"{size:.0f} bytes"
     if size < 1_000_000:
         return f"{size / 1e3:.3g} kB" if size < 999_500 else "1 MB"
-    return f"{size / 1e6:,.1f} MB"
+    return f"{size / 1e6:,.3g} MB" if size < 999_500_000 else f"{size / 1e6:,.0f} MB"
 
 
 def seconds(time: float) -> str:

@@ -20,7 +20,9 @@ def state(report: SyncReport) -> list[Element]:
     changes = state_changes(report.state_before, report.state)
     moved = _moved(changes) if changes else tag("p", "The state is as it was before.", class_="none")
     size = f"{megabytes(len(report.state.encode()))}, sent with every call"
-    both = tag("div", _document("before", report.state_before), _document("after", report.state), class_="both")
+    both = tag(
+        "div", _document("before", report.state_before), _document("after", report.state), class_="both"
+    )
     whole = tag("details", tag("summary", "The whole state, before and after"), both)
     heading = tag("h2", "State ", tag("span", size, class_="times"))
     return [tag("section", heading, moved, whole)]
@@ -28,11 +30,18 @@ def state(report: SyncReport) -> list[Element]:
 
 def _moved(changes: list[Change]) -> Element:
     rows = [
-        tag("tr", tag("th", change.path, scope="row"), _value(change.before, "was"), _value(change.after, "now"))
+        tag(
+            "tr",
+            tag("th", change.path, scope="row"),
+            _value(change.before, "was"),
+            _value(change.after, "now"),
+        )
         for change in changes
     ]
     titles = tag("tr", *(tag("th", name, scope="col") for name in ("value", "before", "after")))
-    return tag("div", tag("table", tag("thead", titles), tag("tbody", *rows), class_="state"), class_="scroll")
+    return tag(
+        "div", tag("table", tag("thead", titles), tag("tbody", *rows), class_="state"), class_="scroll"
+    )
 
 
 def _value(text: str, class_: str) -> Element:

@@ -18,7 +18,6 @@ from fivetran_emulator.report_page_numbers import plural
 __all__ = ["tables"]
 
 _WORDS = ("inserted", "updated", "unchanged", "deleted")
-_OPEN_COLUMNS = 60
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,12 @@ def _table(report: SyncReport, table: LoadedTable, most: int) -> Element:
     parts: list[Content] = [tag("h3", *title)]
     if rows is not None:
         parts.append(_size(rows, most))
-    parts += _became(counts) if counts is not None else [tag("p", "Nothing came for it in this sync.", class_="none")]
-    parts.append(_columns(report, table))
+    parts += (
+        _became(counts)
+        if counts is not None
+        else [tag("p", "Nothing came for it in this sync.", class_="none")]
+    )
+    parts += _columns(report, table)
     return tag("article", *parts, class_="card table", title=f"key: {key}" if key else None)
 
 
@@ -70,24 +73,32 @@ def _became(counts: Counts) -> list[Content]:
     return [share_bar(named, "what became of the rows"), tag("p", said)]
 
 
-def _columns(report: SyncReport, table: LoadedTable) -> Element:
-    steps = {name: _steps(report, table.name, name) for name in table.columns}
-    widened = [name for name, way in steps.items() if len(way) > 1]
-    order = sorted(table.columns, key=lambda name: (name not in table.key, name not in widened))
-    rows = [_column(name, steps[name], in_key=name in table.key) for name in order]
-    said = plural(len(rows), "column") + (f", {len(widened)} widened" if widened else "")
-    opened = "" if widened and len(rows) <= _OPEN_COLUMNS else None
-    return tag("details", tag("summary", said), tag("table", tag("tbody", *rows), class_="columns"), open=opened)
+def _columns(report: SyncReport, table: LoadedTable) -> list[Content]:
+    """The widened columns in plain sight, all others folded away."""
+    known = table.name in report.tables_before
+    widened: list[Element] = []
+    others: list[Element] = []
+    for name in sorted(table.columns, key=lambda name: name not in table.key):
+        way = _steps(report, table.name, name)
+        row = _column(name, way, in_key=name in table.key, table_known=known)
+        (widened if len(way) > 1 else others).append(row)
+    seen: list[Content] = [_listing(widened)] if widened else []
+    said = plural(len(others), "other column" if widened else "column")
+    return [*seen, tag("details", tag("summary", said), _listing(others))] if others else seen
 
 
-def _column(name: str, way: list[_Step], *, in_key: bool) -> Element:
-    key = [" ", tag("span", "key", class_="mark key")] if in_key else []
+def _listing(rows: list[Element]) -> Element:
+    return tag("table", tag("tbody", *rows), class_="columns")
+
+
+def _column(name: str, way: list[_Step], *, in_key: bool, table_known: bool) -> Element:
+    key: list[Content] = [" ", tag("span", "key", class_="mark key")] if in_key else []
     types: list[Content] = [tag("code", way[0].sql if way else "")]
     for step in way[1:]:
         types += [" → ", tag("code", step.sql), f" in #{step.invocation}"]
     if len(way) > 1:
         types += [" ", tag("span", "widened", class_="mark widened")]
-    elif way and way[0].invocation is not None:
+    elif table_known and way and way[0].invocation is not None:
         types += [" ", tag("span", "new", class_="mark new", title=f"since invocation #{way[0].invocation}")]
     return tag("tr", tag("th", name, *key, scope="row"), tag("td", *types))
 

@@ -33,13 +33,16 @@ class Rules:
     )
     schema_changes: Literal["allow-all", "allow-columns", "block-all"] = field(
         default="allow-all",
-        metadata={"help": "allow-columns: after the first sync new tables are left out; block-all: new columns too"},
+        metadata={
+            "help": "allow-columns: after the first sync new tables are left out; block-all: new columns too"
+        },
     )
     has_more: Literal["strict", "lenient"] = field(
         default="strict", metadata={"help": 'lenient: a `hasMore` that is no boolean counts, "true" as true'}
     )
     error_members: Literal["fail", "warn"] = field(
-        default="fail", metadata={"help": "warn: `errorMessage` in an answer with status 200 does not fail it"}
+        default="fail",
+        metadata={"help": "warn: `errorMessage` in an answer with status 200 does not fail it"},
     )
     keys: Literal["refuse", "skip"] = field(
         default="refuse",
@@ -54,7 +57,9 @@ class Rules:
     )
     after_failure: Literal["last-answer", "sync-start"] = field(
         default="last-answer",
-        metadata={"help": "sync-start: after a sync that did not end, begin with the state that it began with"},
+        metadata={
+            "help": "sync-start: after a sync that did not end, begin with the state that it began with"
+        },
     )
     unseen: Literal["report", "flag"] = field(
         default="report",

@@ -6,7 +6,14 @@ line that shows what is being waited for. Nothing is ever cut to the width of a 
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -15,15 +22,42 @@ from rich.text import Text
 
 from fivetran_emulator.changes import state_changes
 from fivetran_emulator.errors import EmulatorError
+from fivetran_emulator.findings import Finding
 from fivetran_emulator.merge import Counts
 from fivetran_emulator.report import Accepted, SyncReport
 from fivetran_emulator.secrets import Secrets
 from fivetran_emulator.warehouse import quoted
 
-__all__ = ["Screen"]
+__all__ = ["Screen", "console_for", "query_command"]
 
 _MOST_CHANGES = 12
 _LONGEST_VALUE = 48
+_PIPE_WIDTH = 1_000
+
+
+def console_for(file: TextIO) -> Console:
+    """A console as wide as the terminal, or wide enough for anything in a pipe."""
+    console = Console(file=file, highlight=False)
+    return console if console.is_terminal else Console(file=file, highlight=False, width=_PIPE_WIDTH)
+
+
+def query_command() -> str:
+    """How whoever ran this can ask the warehouse; a tool that runs it for them says so in FIVETRAN_EMULATOR_QUERY."""
+    told = os.environ.get("FIVETRAN_EMULATOR_QUERY")
+    if told:
+        return told
+    program = Path(sys.argv[0])
+    if program.name != "fivetran-emulator":
+        return f"{shlex.quote(_near(Path(sys.executable)))} -m fivetran_emulator query"
+    found = shutil.which(program.name)
+    on_path = found is not None and Path(found).resolve() == program.resolve()
+    return f"{program.name if on_path else shlex.quote(_near(program))} query"
+
+
+def _near(path: Path) -> str:
+    """The path as seen from here, where it lies below."""
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would leave a virtual environment
+    return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(absolute)
 
 
 class Screen:
@@ -38,6 +72,7 @@ class Screen:
     def started(self, report: SyncReport) -> None:
         """The headline, and what this sync goes on from."""
         first = "first sync" if report.state_before == "{}" else "from the last state"
+        first = "re-sync from an empty state" if report.resync and report.state_before == "{}" else first
         self._line(
             f"sync {report.url} -> {report.warehouse}, schema {report.schema} ({first}, sync_id {report.sync_id})",
             "bold",
@@ -79,14 +114,18 @@ class Screen:
         self.stop_waiting()
         if report is not None:
             self.warnings(report)
+        self.tell_error(error)
+        if report is not None:
+            self._always(f"  {_kept(report)}")
+
+    def tell_error(self, error: EmulatorError) -> None:
+        """Every problem, what the function said of it, and what to do."""
         for problem in error.problems:
             self._always(f"error: {problem}", "bold red")
         for detail in error.details:
             self._always(f"    {detail.rstrip()}")
         if error.hint:
             self._always(f"  -> {error.hint}")
-        if report is not None:
-            self._always(f"  {_kept(report)}")
 
     def interrupted(self, report: SyncReport | None) -> None:
         """One line about what was kept."""
@@ -96,15 +135,26 @@ class Screen:
         )
 
     def warnings(self, report: SyncReport) -> None:
-        """Every finding with its hint."""
-        for finding, times in report.findings.counted():
+        """Every finding of a sync with its hint."""
+        self.tell_findings(report.findings.counted())
+
+    def tell_findings(self, counted: Iterable[tuple[Finding, int]]) -> None:
+        """Each finding with the times it was met, and what to do."""
+        for finding, times in counted:
             often = f" ({times} times)" if times > 1 else ""
             self._always(f"warning: {finding.text}{often}", "bold yellow")
             self._always(f"  -> {finding.hint}")
 
     def _tables(self, report: SyncReport) -> None:
-        if not report.counts or self._quiet:
+        if self._quiet:
             return
+        if report.counts:
+            self._counts(report)
+        if report.absent:
+            self._line("")
+            self._line(f"no rows, so no table: {', '.join(sorted(report.absent))}")
+
+    def _counts(self, report: SyncReport) -> None:
         table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
         table.add_column("table", no_wrap=True)
         for heading in ("inserted", "updated", "unchanged", "deleted", "rows now"):
@@ -122,6 +172,10 @@ class Screen:
             self._line(f"  {change.path}: {_short(change.before)} -> {_short(change.after)}")
         if len(changes) > _MOST_CHANGES:
             self._line(f"  and {len(changes) - _MOST_CHANGES} more")
+
+    def say(self, text: str, style: str = "") -> None:
+        """One line, unless only warnings and errors are wanted."""
+        self._line(text, style)
 
     def _line(self, text: str, style: str = "") -> None:
         if not self._quiet:
@@ -150,7 +204,7 @@ def _cells(counts: Counts, rows: int) -> tuple[str, ...]:
 def _summary(report: SyncReport) -> str:
     total = sum(report.counts.values(), Counts())
     calls = f"{len(report.accepted)} invocation{'s' if len(report.accepted) != 1 else ''}"
-    end = {"paused": "six hours are over, the next sync goes on from here"}.get(
+    end = {"paused": "not complete: six hours are over, the next sync goes on from here; stopped"}.get(
         report.outcome, report.outcome
     )
     if total.inserted or total.updated or total.deleted:
@@ -162,11 +216,17 @@ def _summary(report: SyncReport) -> str:
 
 
 def _look(report: SyncReport) -> str:
-    table = next(iter(sorted(report.rows_now)), None)
+    table = next((name for name, rows in sorted(report.rows_now.items()) if rows), None)
     if table is None:
-        return "no table yet"
-    name = quoted(report.schema, table).replace('"', "")
-    return f"look at it: duckdb {shlex.quote(report.warehouse)} -c 'FROM {name} LIMIT 10'"
+        return "no row yet"
+    path = Path(report.warehouse)
+    at = "" if _near(path) == "warehouse.duckdb" else f" --warehouse {shlex.quote(_near(path))}"
+    return f"look at it: {query_command()}{at} {shlex.quote(f'FROM {_sql(report.schema)}.{_sql(table)} LIMIT 10')}"
+
+
+def _sql(name: str) -> str:
+    """An identifier, quoted only where it must be: it is to be typed again."""
+    return name if re.fullmatch(r"[a-z_][a-z_0-9]*", name) else quoted(name)
 
 
 def _kept(report: SyncReport) -> str:
@@ -178,6 +238,11 @@ def _kept(report: SyncReport) -> str:
 
 
 def _short(value: str) -> str:
+    """A value of the state as far as it says something: of packed ones only the size does."""
     if not value:
         return "(none)"
-    return value if len(value) <= _LONGEST_VALUE else value[: _LONGEST_VALUE - 3] + "..."
+    if len(value) <= _LONGEST_VALUE:
+        return value
+    if re.fullmatch(r'"\S+"', value):
+        return f"({len(value) - 2:,} characters)"
+    return value[: _LONGEST_VALUE - 3] + "..."

@@ -6,8 +6,11 @@ are searched for, whatever text they turn up in.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import base64
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from urllib.parse import quote, quote_plus, urlsplit
 
 import msgspec
 
@@ -20,12 +23,20 @@ _SHORTEST = 4
 
 
 class Secrets:
-    """One JSON object, as text in `json`. Its values are in no repr."""
+    """One JSON object, as text in `json`. Its values are in no repr. `further` texts are hidden too, and not sent."""
 
-    def __init__(self, json: str = "{}") -> None:
+    def __init__(self, json: str = "{}", *, further: Iterable[str] = ()) -> None:
         self.json = json
-        values = set(_texts(msgspec.json.decode(json)))
-        self._values = sorted((v for v in values if len(v) >= _SHORTEST), key=len, reverse=True)
+        found = _texts(msgspec.json.decode(json))
+        values = {value for value in (*found, *further) if len(value) >= _SHORTEST}
+        written = {form for value in values for form in _forms(value)}
+        self._values = sorted(written, key=lambda form: (-len(form), form))
+
+    def as_text(self) -> Secrets:
+        """The same with every value as text, as Fivetran's form for secrets sends them."""
+        values = msgspec.json.decode(self.json, type=dict[str, msgspec.Raw])
+        texts = {name: _as_text(bytes(raw)) for name, raw in values.items()}
+        return Secrets(msgspec.json.encode(texts).decode())
 
     def __repr__(self) -> str:
         return "Secrets(***)"
@@ -50,12 +61,57 @@ def read_secrets(path: Path) -> Secrets:
     return Secrets(text)
 
 
-def _texts(value: object) -> Iterator[str]:
+def _texts(value: object, name: str = "") -> Iterator[str]:
+    """Every text that may be a secret; `name` is the key it stands under."""
     if isinstance(value, dict):
-        for member in value.values():
-            yield from _texts(member)
+        for key, member in value.items():
+            yield from _texts(member, f"{name} {key}")
     elif isinstance(value, list):
         for member in value:
-            yield from _texts(member)
-    elif isinstance(value, str):
+            yield from _texts(member, name)
+    elif isinstance(value, str) and not _is_setting(value, name):
         yield value
+
+
+_SECRET_NAME = re.compile(r"key|token|secret|pass|pwd|pin|auth|cred|private|cert", re.IGNORECASE)
+_WORDS = re.compile(r"[^\W\d_]{1,15}( [^\W\d_]{1,15}){0,4}")
+
+
+def _is_setting(value: str, name: str) -> bool:
+    """Whether a value can be shown: plain words, or an address that carries no credentials, under a harmless name.
+
+    Without this, "products: ***, *** are unknown" would be all that a person gets to see.
+    """
+    if _SECRET_NAME.search(name):
+        return False
+    return bool(_WORDS.fullmatch(value)) or _is_plain_address(value)
+
+
+def _is_plain_address(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return False
+    bare = parts.scheme in ("http", "https") and not (parts.username or parts.query or parts.fragment)
+    return bare and all(len(step) < _LONGEST_STEP for step in parts.path.split("/"))
+
+
+_LONGEST_STEP = 20
+"""Longer steps of a path may be what lets one in, as in the address of a webhook."""
+
+
+def _as_text(raw: bytes) -> str:
+    return msgspec.json.decode(raw, type=str) if raw.startswith(b'"') else raw.decode()
+
+
+def _forms(value: str) -> Iterator[str]:
+    """The value, and as it would be written in JSON, in a URL, or in base64 at each of the three places in its groups."""
+    yield from (value, quote(value, safe=""), quote_plus(value), msgspec.json.encode(value).decode()[1:-1])
+    octets = value.encode("utf-8", "surrogatepass")
+    for before in range(3):
+        # Without the characters at either end that depend on what stands beside the value.
+        encoded = base64.b64encode(bytes(before) + octets).decode().rstrip("=")
+        inner = encoded[(0, 2, 3)[before] : -1]
+        if len(inner) >= 2 * _SHORTEST:
+            yield inner
+            yield inner.replace("+", "-").replace("/", "_")

@@ -10,6 +10,8 @@ Source: "Sync overview" of Fivetran's documentation, see `docs/protocol.md`.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -20,13 +22,15 @@ from fivetran_emulator.clock import Clock
 from fivetran_emulator.collector import collector_held_off
 from fivetran_emulator.errors import EmulatorError, FunctionError
 from fivetran_emulator.findings import Finding
-from fivetran_emulator.function import Function, Reply, Request
+from fivetran_emulator.function import Reply, Request, Sender, refuse_status
 from fivetran_emulator.invocation import told_by
 from fivetran_emulator.ledger import Ledger, write_ledger_schema
 from fivetran_emulator.load import Loaded, load_answer
 from fivetran_emulator.merge import Counts
 from fivetran_emulator.report import Accepted, SyncReport
+from fivetran_emulator.rules import Rules
 from fivetran_emulator.secrets import Secrets
+from fivetran_emulator.unseen import flag_unseen, unseen_rows
 from fivetran_emulator.warehouse import quoted, transaction
 
 __all__ = ["Sync", "Watcher"]
@@ -49,11 +53,15 @@ class Watcher(Protocol):
 
 
 class Sync:
-    """One sync of the connection `schema` in an open `warehouse`. `path` is only shown."""
+    """One sync of the connection `schema` in an open `warehouse`. `path` is only shown.
+
+    `further` are root members of the request beside Fivetran's own; `repeat` are the numbers of the calls whose answer is
+    loaded while its state is lost, so that they are made again.
+    """
 
     def __init__(
         self,
-        function: Function,
+        function: Sender,
         warehouse: duckdb.DuckDBPyConnection,
         *,
         path: str,
@@ -62,20 +70,45 @@ class Sync:
         sync_id: str,
         clock: Clock,
         watcher: Watcher,
+        rules: Rules | None = None,
+        resync: bool = False,
+        further: Mapping[str, object] | None = None,
+        repeat: Collection[int] = (),
     ) -> None:
         self._function, self._warehouse, self._secrets = function, warehouse, secrets
         self._clock, self._watcher = clock, watcher
+        self._rules, self._further, self._repeat = rules or Rules(), further or {}, repeat
         self._ledger = Ledger(warehouse, schema)
+        self._soft: set[str] = set()
         with transaction(warehouse):
             write_ledger_schema(warehouse)
-            state = self._ledger.state()
-            self._batch = self._ledger.batch()
-            self._tables = self._ledger.tables()
-            self._past = self._ledger.last_sync()
+            if resync:
+                self._ledger.begin_resync(clock.now())
+            self._read_ledger()
         self.report = SyncReport(
-            url=function.url, warehouse=path, schema=schema, sync_id=sync_id, state_before=state, state=state
+            url=function.url,
+            warehouse=path,
+            schema=schema,
+            sync_id=sync_id,
+            state_before=self._state,
+            state=self._state,
+            rules=self._rules,
+            resync=self._resync_from is not None,
+            tables_before=dict(self._tables),
+            tables=self._tables,
         )
-        self.report.tables_before, self.report.tables = dict(self._tables), self._tables
+
+    def _read_ledger(self) -> None:
+        """What past syncs left; the clock decides nothing of it."""
+        self._state = self._ledger.state()
+        self._batch = self._ledger.batch()
+        self._tables = self._ledger.tables()
+        self._settled = dict(self._tables) if self._ledger.was_ever_complete() else None
+        self._past = self._ledger.last_sync()
+        self._resync_from = self._ledger.resync_from()
+        past = self._past
+        if past and past.outcome not in ("complete", "paused") and self._rules.after_failure == "sync-start":
+            self._state = past.state_before
 
     def run(self) -> SyncReport:
         """Sync until `hasMore` is false or six hours are over.
@@ -101,20 +134,24 @@ class Sync:
 
     def _begin(self) -> None:
         past = self._past
-        if past is not None and past.outcome != "complete":
-            how = {"running": "was killed", "paused": "stopped after six hours"}.get(
+        if past is not None and past.outcome != "complete" and self.report.state_before != "{}":
+            how = {"running": "was killed", "paused": "stopped at six hours"}.get(
                 past.outcome, past.outcome
             )
-            self.report.resuming = f"the sync before ({past.sync_id}) {how} after accepting {past.accepted}"
+            self.report.resuming = f"the sync before ({past.sync_id}) {how} after {past.accepted} accepted answers"
         with transaction(self._warehouse):
-            self._ledger.begin(self.report.sync_id, self._function.url, self._clock.now())
+            self._ledger.begin(
+                self.report.sync_id, self._function.url, self._clock.now(), self.report.state_before
+            )
         self._watcher.started(self.report)
 
     def _loop(self, *, until: float) -> str:
         empty = 0
         while self._clock.elapsed() < until:
+            before = self.report.state
             answer = self._step(len(self.report.accepted) + 1)
-            empty = empty + 1 if answer.is_empty else 0
+            moved = self._rules.empty == "no-change" and answer.state != before
+            empty = empty + 1 if answer.is_empty and not moved else 0
             if not answer.has_more:
                 return "complete"
             if empty > _MOST_EMPTY:
@@ -125,13 +162,26 @@ class Sync:
         return "paused"
 
     def _step(self, number: int) -> Answer:
+        if number in self._repeat:
+            self._take(number, keep_state=True)
+        return self._take(len(self.report.accepted) + 1)
+
+    def _take(self, number: int, *, keep_state: bool = False) -> Answer:
+        """One call and its answer; with `keep_state` as if the answer's state had been lost."""
         self._watcher.calling(number)
-        reply = self._function.call(self._request())
+        asked = self._clock.elapsed()
+        reply = self._function.send(self._request())
+        # By this sync's own clock, which may be a fixed one.
+        reply = replace(reply, seconds=self._clock.elapsed() - asked)
+        refuse_status(reply)
         with collector_held_off():
             began = self._clock.elapsed()
-            answer = read_answer(reply.body)
+            answer = read_answer(reply.body, self._rules)
+            answer = replace(answer, state=self.report.state) if keep_state else answer
             loaded, accepted = self._commit(number, answer, reply, began)
         self._note(answer, loaded, reply)
+        if keep_state:
+            self._note_repeat(number, answer)
         self.report.accepted.append(accepted)
         self._watcher.accepted(accepted)
         return answer
@@ -142,6 +192,7 @@ class Sync:
             state=self.report.state,
             secrets=self._secrets.json,
             sync_id=self.report.sync_id,
+            further=self._further,
         )
 
     def _commit(self, number: int, answer: Answer, reply: Reply, began: float) -> tuple[Loaded, Accepted]:
@@ -149,7 +200,14 @@ class Sync:
         at = self._clock.now()
         with transaction(self._warehouse):
             loaded = load_answer(
-                self._warehouse, self.report.schema, answer, self._tables, batch=self._batch + 1, at=at
+                self._warehouse,
+                self.report.schema,
+                answer,
+                self._tables,
+                batch=self._batch + 1,
+                at=at,
+                rules=self._rules,
+                settled=self._settled,
             )
             for table in loaded.changed:
                 self._ledger.keep_table(table)
@@ -158,6 +216,7 @@ class Sync:
             self._record(accepted, at, answer.state)
         self._tables |= {table.name: table for table in loaded.changed}
         self._batch += 1
+        self._soft.update(loaded.soft)
         return loaded, accepted
 
     def _record(self, accepted: Accepted, at: datetime, state: str) -> None:
@@ -177,6 +236,7 @@ class Sync:
         for name, counts in loaded.counts.items():
             report.counts[name] = report.counts.get(name, Counts()) + counts
         report.shapes += [(len(report.accepted) + 1, table) for table in loaded.changed]
+        report.absent = (report.absent | set(loaded.absent)) - self._tables.keys()
         report.findings.add(*answer.findings, *loaded.findings, *_content_type(reply))
         if answer.has_more and answer.is_empty and answer.state == report.state:
             text = "an answer with `hasMore: true` had no rows and the state of the one before: the next will be the same"
@@ -185,11 +245,46 @@ class Sync:
             )
         report.state = answer.state
 
+    def _note_repeat(self, number: int, answer: Answer) -> None:
+        keyless = sorted(
+            table for table, rows in answer.insert.items() if rows and not answer.keys.get(table)
+        )
+        if keyless:
+            text = f"call {number} was repeated, and the rows of {', '.join(keyless)} are there twice: no key tells them apart"
+            hint = "Any call may be repeated with the same state. Declare a primary_key in `schema`."
+            self.report.findings.add(Finding("repeat-doubled", text, hint))
+
     def _end(self, error: str | None) -> None:
         with transaction(self._warehouse):
+            if self.report.outcome == "complete":
+                self._look_for_unseen()
             self._ledger.end(self.report.sync_id, self.report.outcome, self._clock.now(), error)
             self._ledger.warn(self.report.sync_id, self.report.findings.counted())
             self.report.rows_now = {name: self._rows_in(name) for name in self._tables}
+
+    def _look_for_unseen(self) -> None:
+        """The rows that a complete re-sync, or a reload of the tables in `softDelete`, did not send again."""
+        report, rules = self.report, self._rules
+        if self._resync_from is not None:
+            self._mark_unseen(self._tables, self._resync_from, flag=rules.unseen == "flag")
+            self._ledger.end_resync()
+        elif rules.soft_delete == "reload":
+            self._mark_unseen(self._soft & self._tables.keys(), self._ledger.unfinished_since(), flag=True)
+        for table, rows in report.unseen.items():
+            text = f"table {table}: {rows} rows were not sent again"
+            hint = "They are deleted in the source, or the function does not read everything."
+            report.findings.add(Finding("not-seen-again", text, hint))
+
+    def _mark_unseen(self, names: Collection[str], since: datetime, *, flag: bool) -> None:
+        schema, at = self.report.schema, self._clock.now()
+        for name in sorted(names):
+            table = self._tables[name]
+            if not table.key or not (rows := unseen_rows(self._warehouse, schema, table, since)):
+                continue
+            self.report.unseen[name] = rows
+            if flag:
+                self._tables[name] = flag_unseen(self._warehouse, schema, table, since, at)
+                self._ledger.keep_table(self._tables[name])
 
     def _rows_in(self, table: str) -> int:
         found = self._warehouse.execute(

@@ -21,14 +21,22 @@ class Rows:
     """One table of the source, in the order the API lists it.
 
     `key` names the columns that identify a row, `cursor` the column that moves when a row changes (None: there is
-    none). Safe to read and change from several threads. Raises `PracticeError` for rows without their key or with
+    none), `tombstone` the columns a deleted row is listed with, such as ``{"deleted": True}`` (None: it is listed no
+    more). Safe to read and change from several threads. Raises `PracticeError` for rows without their key or with
     a key twice.
     """
 
     def __init__(
-        self, name: str, rows: Iterable[Row], *, key: str | Sequence[str] = "id", cursor: str | None = None
+        self,
+        name: str,
+        rows: Iterable[Row],
+        *,
+        key: str | Sequence[str] = "id",
+        cursor: str | None = None,
+        tombstone: Row | None = None,
     ) -> None:
         self.name = name
+        self.tombstone = tombstone
         self.key = (key,) if isinstance(key, str) else tuple(key)
         self.cursor = cursor
         self._lock = threading.Lock()

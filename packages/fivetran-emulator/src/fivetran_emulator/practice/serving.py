@@ -18,7 +18,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from fivetran_emulator.practice.errors import PracticeError
 
 if TYPE_CHECKING:
-    from wsgiref.types import WSGIApplication
+    from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 Application = Callable[..., object]
 """A WSGI or an ASGI application."""
@@ -30,10 +30,14 @@ class _Quiet(WSGIRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Stay silent."""
 
+    def connection_dropped(self, error: BaseException, environ: WSGIEnvironment | None = None) -> None:
+        """Close a connection that broke in the middle, instead of waiting for its next request."""
+        self.close_connection = True
+
 
 def server_of(app: Application) -> BaseWSGIServer:
     """A server bound to a free port of 127.0.0.1, not yet answering: call its ``serve_forever``."""
-    return make_server("127.0.0.1", 0, _as_wsgi(app), threaded=True, request_handler=_Quiet)
+    return make_server("127.0.0.1", 0, as_wsgi(app), threaded=True, request_handler=_Quiet)
 
 
 def address_of(server: BaseWSGIServer) -> str:
@@ -55,7 +59,8 @@ def serving(app: Application) -> Iterator[str]:
         thread.join()
 
 
-def _as_wsgi(app: Application) -> WSGIApplication:
+def as_wsgi(app: Application) -> WSGIApplication:
+    """The application as WSGI. Raises `PracticeError` for an ASGI one when a2wsgi is not installed."""
     if not (inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(type(app).__call__)):
         return cast("WSGIApplication", app)
     try:

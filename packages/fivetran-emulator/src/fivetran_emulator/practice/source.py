@@ -85,12 +85,18 @@ class Source:
         self._routes: dict[str, Route] = {}
 
     def rows(
-        self, name: str, rows: Iterable[Row], *, key: str | Sequence[str] = "id", cursor: str | None = None
+        self,
+        name: str,
+        rows: Iterable[Row],
+        *,
+        key: str | Sequence[str] = "id",
+        cursor: str | None = None,
+        tombstone: Row | None = None,
     ) -> Rows:
         """Keep a table of rows under `name` for routes of one's own; `source.tables` finds it again."""
         if name in self.tables:
             raise PracticeError(f"the practice source has two tables called {name}; give one another name")
-        self.tables[name] = Rows(name, rows, key=key, cursor=cursor)
+        self.tables[name] = Rows(name, rows, key=key, cursor=cursor, tombstone=tombstone)
         return self.tables[name]
 
     def listing(

@@ -1,0 +1,11 @@
+"""The contract: what every connector promises Fivetran, put to the test offline.
+
+A connector's tests/test_contract.py is one call of `contract_tests`. The promises are in docs/contract.md.
+"""
+
+from __future__ import annotations
+
+from fivetran_emulator.contract.subject import Exemption
+from fivetran_emulator.contract.suite import contract_tests
+
+__all__ = ["Exemption", "contract_tests"]

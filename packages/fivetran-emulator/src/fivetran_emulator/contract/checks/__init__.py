@@ -1,0 +1,1 @@
+"""The checks of the contract suite, grouped by what they are about."""

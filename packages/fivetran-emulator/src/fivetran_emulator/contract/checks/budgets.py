@@ -1,0 +1,166 @@
+"""C14 to C19: the size of an answer, the time of a call, and memory."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+from fivetran_emulator.contract.check import check
+from fivetran_emulator.contract.checks.observed import sent, shown
+from fivetran_emulator.contract.connection import Sync
+from fivetran_emulator.contract.faults import hang, slow, status
+from fivetran_emulator.contract.living_tables import LivingTable
+from fivetran_emulator.contract.subject import Subject
+from fivetran_emulator.contract.trial import Trial
+from fivetran_emulator.contract.violation import NotRun, Violation
+
+__all__ = ["CHECKS"]
+
+_WIDE = "漢" * 300
+
+
+def _tables_with_text(subject: Subject, trial: Trial) -> list[LivingTable]:
+    tables = [table for table in trial.living(subject.clean.warehouse) if table.text_column]
+    if not tables:
+        raise NotRun("no table of the practice source has a text that arrives as it is")
+    return tables
+
+
+@check("C14", "an answer fits, counted in bytes")
+def answers_fit(subject: Subject) -> None:
+    """With rows of many multi-byte characters every answer stays within the limit, in encoded bytes."""
+    small = subject.smallest_answers
+    width = 3 * len(_WIDE) / max(1, small)
+    trial = subject.trial()
+    for table in _tables_with_text(subject, trial):
+        for row in table.rows():
+            table.source.put({**row, str(table.text_column): _WIDE})
+    whole = trial.connection.sync()
+    page = max(len(request.body) for exchange in whole.exchanges for request in exchange.asked)
+    trial.limits["FIVETRAN_ANSWER_BYTES"] = str(int(max(small * (1 + width), page * 2.5)))
+    limit = int(trial.limits["FIVETRAN_ANSWER_BYTES"])
+    for exchange in trial.connect().sync().exchanges:
+        if len(exchange.reply.body) > limit:
+            raise Violation(
+                f"an answer of {len(exchange.reply.body)} bytes ({len(exchange.reply.body.decode())} characters)",
+                expected=f"at most {limit} bytes, the limit that was set",
+                cause="characters are counted, or the rows without the rest of the answer",
+                reproduce=[f"FIVETRAN_ANSWER_BYTES={limit}; a text of 300 three-byte characters in each row"],
+            )
+
+
+@check("C15", "an answer before the deadline")
+def before_deadline(subject: Subject) -> None:
+    """Whether each request takes 1 s or 30 s or hangs, a call ends before its time-out."""
+    requests = sum(len(exchange.asked) for exchange in subject.clean.first.exchanges)
+    for seconds, timeout in ((1, max(4, requests // 2)), (30, 120)):
+        trial = subject.trial(timeout_s=timeout)
+        trial.where(lambda _asked: True, slow(seconds))
+        _refuse_late(trial.connection.sync(), timeout, f"each request takes {seconds} s")
+    trial = subject.trial(timeout_s=20)
+    trial.at(2, hang)
+    _refuse_late(trial.connection.sync(), 20, "request 2 is never answered")
+
+
+def _refuse_late(sync: Sync, timeout: int, source: str) -> None:
+    for exchange in sync.exchanges:
+        if exchange.seconds > timeout:
+            raise Violation(
+                f"a call took {exchange.seconds:.0f} s where {source}",
+                expected=f"an answer within the function's time-out of {timeout} s; after it Google kills the call",
+                cause="the time is looked at between tables only, or not at all",
+                reproduce=[f"FIVETRAN_TIMEOUT_S={timeout}; {source}", sent(exchange)],
+            )
+
+
+@check("C16", "memory does not grow with the source")
+def memory_flat(subject: Subject) -> None:
+    """One call over a source ten times as large takes about as much memory."""
+    small = subject.smallest_answers
+    one, ten = (_peak(subject, small, times) for times in (1, 10))
+    if ten > one * 2 + 2_000_000:
+        raise Violation(
+            f"{ten / 1e6:.1f} MB with ten times the rows, {one / 1e6:.1f} MB before",
+            expected="about the same: a call takes what fits into its answer",
+            cause="a list of all rows is built before the first is answered: yield them page by page",
+            reproduce=[f"FIVETRAN_ANSWER_BYTES={small}; each source row ten times, under new keys"],
+        )
+
+
+def _peak(subject: Subject, answer_bytes: int, times: int) -> int:
+    trial = subject.trial(answer_bytes=answer_bytes)
+    for table in trial.living(subject.clean.warehouse):
+        for row in table.rows():
+            for number in range(1, times):
+                table.source.put(table.copied(row, number))
+    tracemalloc.start()
+    try:
+        trial.connection.call()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@check("C17", "a row too large is named")
+def huge_row(subject: Subject) -> None:
+    """One row larger than an answer fails with an error that names its table and key."""
+    small = subject.smallest_answers
+    trial = subject.trial(answer_bytes=small)
+    table = _tables_with_text(subject, trial)[0]
+    row = table.rows()[-1]
+    table.source.put({**row, str(table.text_column): "x" * small})
+    sync = trial.connection.sync()
+    last = sync.exchanges[-1]
+    values = [str(row[column]) for column in table.key]
+    if not last.failed or table.name not in last.error or not all(value in last.error for value in values):
+        told = last.error or f"HTTP {last.reply.status}"
+        raise Violation(
+            f"a row of {table.name} with the key {shown(values)} is larger than an answer, and the sync says: {told}",
+            expected="an error naming the table and the key",
+            cause="such a row is left out in silence, or tried for ever",
+            reproduce=[
+                f"FIVETRAN_ANSWER_BYTES={small}; {small} bytes in {table.text_column} of {shown(values)}"
+            ],
+        )
+
+
+@check("C18", "the size of answers changes nothing")
+def budget_invariance(subject: Subject) -> None:
+    """Cut into the smallest answers, a sync brings the same warehouse and state as in one."""
+    size = subject.smallest_answers
+    trial = subject.trial(answer_bytes=size)
+    sync = trial.connection.sync()
+    _refuse_difference(subject, trial, sync, f"FIVETRAN_ANSWER_BYTES={size}, {len(sync.exchanges)} calls")
+
+
+def _refuse_difference(subject: Subject, trial: Trial, sync: Sync, how: str) -> None:
+    differs = subject.differences(trial.connection.warehouse, subject.clean.warehouse)
+    if differs or not sync.complete:
+        raise Violation(
+            f"{'; '.join(map(str, differs)) or 'the sync does not complete: ' + sync.exchanges[-1].error}",
+            expected="the warehouse of an uncut sync",
+            cause="rows read after the last saved position are dropped when a call is cut, or the position counts calls",
+            reproduce=[how, *(sent(exchange) for exchange in sync.exchanges[1:3])],
+        )
+
+
+@check("C19", "a wait too long is not slept")
+def long_wait(subject: Subject) -> None:
+    """When the source asks to wait longer than the call has left, the call ends at once, and nothing is lost."""
+    for number in {1, max(1, len(subject.clean.first.exchanges[0].asked) // 2)}:
+        trial = subject.trial(timeout_s=60)
+        trial.at(number, status(429, retry_after="600"))
+        sync = trial.connection.sync()
+        if sync.seconds > 60:
+            raise Violation(
+                f"a call of {sync.seconds:.0f} s",
+                expected="an answer within its 60 s",
+                cause="Retry-After is slept without a look at the time that is left",
+                reproduce=[f"FIVETRAN_TIMEOUT_S=60; request {number} answers 429 with Retry-After: 600"],
+            )
+        if not sync.complete:
+            trial.heal()
+            sync = trial.connection.sync()
+        _refuse_difference(subject, trial, sync, f"request {number} answers 429 with Retry-After: 600, once")
+
+
+CHECKS = [answers_fit, before_deadline, memory_flat, huge_row, budget_invariance, long_wait]

@@ -1,0 +1,65 @@
+"""Changes at the source that checks share, and the comparison that follows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from fivetran_emulator.contract.connection import Connection, Sync
+from fivetran_emulator.contract.living_tables import LivingTable
+from fivetran_emulator.contract.memory_warehouse import Key, MemoryWarehouse
+from fivetran_emulator.contract.subject import Subject
+from fivetran_emulator.contract.trial import Trial
+from fivetran_emulator.contract.violation import NotRun, Violation
+
+__all__ = ["QUIET_SYNCS", "compare", "leaves", "living", "settle", "spread"]
+
+QUIET_SYNCS = 2
+"""Undisturbed syncs after which everything has arrived: one, and one more where deletes are inferred."""
+
+
+def living(subject: Subject, trial: Trial) -> list[LivingTable]:
+    """The tables that can be changed. Raises NotRun when there is none."""
+    tables = trial.living(subject.clean.warehouse)
+    if not tables:
+        raise NotRun("the practice source has no table that can be changed and found again in the warehouse")
+    return tables
+
+
+def settle(trial: Trial, connection: Connection, syncs: int = QUIET_SYNCS) -> list[Sync]:
+    """Quiet syncs until everything must have arrived."""
+    return list(trial.quiet(connection, syncs))
+
+
+def compare(
+    subject: Subject,
+    seen: MemoryWarehouse,
+    expected: MemoryWarehouse,
+    *,
+    cause: str,
+    reproduce: Sequence[str],
+    deleted: Mapping[str, Sequence[Key]] | None = None,
+    truth: str = "the warehouse equals the source",
+) -> None:
+    """Raise Violation unless the two warehouses are the same."""
+    if found := subject.differences(seen, expected, deleted=deleted):
+        raise Violation("; ".join(map(str, found)), expected=truth, cause=cause, reproduce=reproduce)
+
+
+def spread(most: int, last: int) -> list[int]:
+    """At most `most` numbers from 1 to `last`, both ends among them: every one when there are few."""
+    if last <= most:
+        return list(range(1, last + 1))
+    return sorted({1 + round(step * (last - 1) / (most - 1)) for step in range(most)})
+
+
+def leaves(value: Any, path: str = "state") -> Iterator[tuple[str, Any]]:
+    """Every single value of a JSON value, with its place."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from leaves(inner, f"{path}.{name}")
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from leaves(inner, f"{path}[{place}]")
+    else:
+        yield path, value

@@ -1,0 +1,111 @@
+"""C40 to C42: rows deleted at the source, deletes that are inferred, rows that come back."""
+
+from __future__ import annotations
+
+from fivetran_emulator.contract.check import check
+from fivetran_emulator.contract.checks.changing import QUIET_SYNCS, compare, living, settle, spread
+from fivetran_emulator.contract.checks.observed import shown
+from fivetran_emulator.contract.faults import status
+from fivetran_emulator.contract.memory_warehouse import Key
+from fivetran_emulator.contract.subject import Subject
+from fivetran_emulator.contract.violation import Violation
+
+__all__ = ["CHECKS"]
+
+
+@check("C40", "a delete at the source arrives")
+def deletes_arrive(subject: Subject) -> None:
+    """A row deleted at the source is gone after two quiet syncs, or stays where keeps_deleted says so."""
+    trial = subject.trial()
+    trial.connection.sync()
+    deleted: dict[str, list[Key]] = {}
+    for table in living(subject, trial):
+        row = table.rows()[len(table.rows()) // 2]
+        table.delete(row)
+        deleted[table.name] = [table.key_of(row)]
+    settle(trial, trial.connection)
+    warehouse = trial.connection.warehouse
+    for name, keys in deleted.items():
+        stays = [key for key in keys if key in warehouse.tables.get(name, {})]
+        if stays and name not in subject.keeps_deleted:
+            raise Violation(
+                f"the row {shown(stays)} of {name} is still there {QUIET_SYNCS} syncs after its delete",
+                expected=f"no such row; if {name} cannot know, say so: keeps_deleted={{'{name}': 'why'}}",
+                cause='tombstones that are passed over, or a full listing without on_missing="delete"',
+                reproduce=[f"after a sync, delete {shown(stays)} at the source; sync {QUIET_SYNCS} times"],
+            )
+        if not stays and name in subject.keeps_deleted:
+            raise Violation(
+                f"the row {shown(keys)} of {name} is gone",
+                expected=f"that it stays, as keeps_deleted says: {subject.keeps_deleted[name]}",
+                cause="a declaration that is no longer true",
+            )
+
+
+@check("C41", "no living row is deleted")
+def no_false_deletes(subject: Subject) -> None:
+    """While the source fails, or hides a row once, nothing is deleted that the source still has."""
+    clean = subject.clean
+    last = sum(len(exchange.asked) for exchange in clean.second.exchanges)
+    for number in spread(6, last):
+        trial = subject.trial()
+        trial.connection.sync()
+        begun = len(trial.source.requests)
+        trial.where(lambda asked, at=begun + number: asked.number == at, status(500))  # type: ignore[misc]
+        trial.connection.sync()
+        compare(
+            subject,
+            trial.connection.warehouse,
+            clean.warehouse,
+            cause="what a listing that broke off did not show is taken for deleted",
+            reproduce=[f"request {number} of {last} of the second sync answers HTTP 500"],
+            truth="every row still there",
+        )
+    _hidden_once(subject)
+
+
+def _hidden_once(subject: Subject) -> None:
+    trial = subject.trial()
+    trial.connection.sync()
+    hidden = []
+    for table in living(subject, trial):
+        row = table.rows()[0]
+        table.source.remove(*table.source.identity(row))
+        hidden.append((table.source, row))
+    trial.connection.sync()
+    for source, row in hidden:
+        source.put(row)
+    compare(
+        subject,
+        trial.connection.warehouse,
+        subject.clean.warehouse,
+        cause="one listing without a row is taken for its delete; a list that moves can hide a living row once",
+        reproduce=["the first row of each table is missing from one listing"],
+        truth="every row still there after one listing without it",
+    )
+
+
+@check("C42", "deleted and made again is there")
+def made_again(subject: Subject) -> None:
+    """A row deleted and made again under its key, between syncs or within one, is in the warehouse at the end."""
+    trial = subject.trial()
+    trial.connection.sync()
+    tables = living(subject, trial)
+    rows = {table.name: table.rows()[0] for table in tables}
+    for wait in (0, 1, QUIET_SYNCS):
+        for table in tables:
+            table.delete(rows[table.name])
+        settle(trial, trial.connection, wait)
+        for table in tables:
+            table.source.put(table.touched(rows[table.name], mark=f"again {wait}"))
+        settle(trial, trial.connection, 1)
+        compare(
+            subject,
+            trial.connection.warehouse,
+            trial.fresh(),
+            cause="the delete is sent after the row, or the key stays on a list of deleted ones",
+            reproduce=[f"delete the first row of each table, sync {wait} times, make it again, sync"],
+        )
+
+
+CHECKS = [deletes_arrive, no_false_deletes, made_again]

@@ -1,0 +1,328 @@
+"""C43 to C47, C51, C52: what happens on the way to the source."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+from fivetran_emulator.contract.check import check
+from fivetran_emulator.contract.checks.changing import compare, spread
+from fivetran_emulator.contract.connection import Exchange, Sync
+from fivetran_emulator.contract.faults import (
+    Asked,
+    Fault,
+    SourceRequest,
+    cut_body,
+    hang,
+    html,
+    reset,
+    status,
+    text,
+)
+from fivetran_emulator.contract.function import accepted_json
+from fivetran_emulator.contract.subject import Subject
+from fivetran_emulator.contract.trial import Trial
+from fivetran_emulator.contract.violation import NotRun, Violation
+from fivetran_emulator.contract.virtual_time import NOON
+
+__all__ = ["CHECKS"]
+
+_MOST_TRIES = 12
+_MOST_READINGS = 4
+
+
+def _asked(sync: Sync) -> list[SourceRequest]:
+    return [asked for exchange in sync.exchanges for asked in exchange.asked]
+
+
+def _places(subject: Subject) -> list[int]:
+    """Two requests of a clean sync to put a fault at: an early one and one in the middle."""
+    count = len(_asked(subject.clean.first))
+    return spread(2, max(1, count - 1))
+
+
+@check("C43", "every request has a time-out")
+def timeouts(subject: Subject) -> None:
+    """No request waits for ever, neither for a connection nor for an answer."""
+    for number in _places(subject):
+        trial = subject.trial(timeout_s=540)
+        trial.at(number, hang)
+        sync = trial.connection.sync()
+        hung = any(exchange.reply.status == 0 for exchange in sync.exchanges)
+        if hung or None in trial.source.waits.connect_timeouts:
+            raise Violation(
+                f"{trial.source.requests[number - 1]} has no time-out" + ("" if hung else " for the connection"),
+                expected="one for the connection and one for the answer",
+                cause="the HTTP library's default, which is none: requests.get(..., timeout=(10, 60))",
+                reproduce=[f"request {number} is never answered"],
+            )
+
+
+def _passing() -> Iterator[tuple[str, Fault, float]]:
+    """Faults that pass, with the seconds that must be waited after them."""
+    yield "HTTP 429 with Retry-After: 7", status(429, retry_after="7"), 7
+    at = format_datetime(NOON + timedelta(seconds=90), usegmt=True)
+    yield f"HTTP 429 with Retry-After: {at}", status(429, retry_after=at), 60
+    yield "HTTP 503", status(503), 0
+    yield "a connection that breaks", reset, 0
+    yield "a body that is cut", cut_body, 0
+
+
+@check("C44", "a passing fault is retried")
+def retries(subject: Subject) -> None:
+    """429, 503, a broken connection or a cut body, once: asked again, as late as Retry-After says, and nothing is lost."""
+    for number in _places(subject):
+        for what, fault, least in _passing():
+            trial = subject.trial(timeout_s=540)
+            trial.at(number, fault)
+            sync = trial.connection.sync()
+            reproduce = [f"request {number} meets {what}"]
+            if not sync.complete:
+                raise Violation(
+                    f"the sync fails after {what}: {sync.exchanges[-1].error}",
+                    expected="another try",
+                    cause="no retry, or one that does not cover reading the body",
+                    reproduce=reproduce,
+                )
+            if trial.time.seconds < least:
+                raise Violation(
+                    f"asked again after {trial.time.seconds:.0f} s",
+                    expected=f"after {least:.0f} s, as Retry-After says",
+                    cause="Retry-After is not read, or not as a date",
+                    reproduce=reproduce,
+                )
+            compare(subject, trial.connection.warehouse, subject.clean.warehouse, cause="the page that failed is left out", reproduce=reproduce)
+    _refuse_storm(subject)
+
+
+def _refuse_storm(subject: Subject) -> None:
+    trial = subject.trial(timeout_s=540)
+    trial.where(lambda _asked: True, status(503))
+    call = trial.connection.call()
+    first = call.asked[0] if call.asked else None
+    tries = len([asked for asked in call.asked if first and (asked.path, asked.query) == (first.path, first.query)])
+    if tries > _MOST_TRIES or (tries > 1 and not trial.time.slept):
+        raise Violation(
+            f"{tries} tries in {trial.time.seconds:.0f} s",
+            expected=f"at most {_MOST_TRIES}, with waits between them",
+            cause="a loop around the request without an end, or without a wait",
+            reproduce=["every request answers HTTP 503"],
+        )
+
+
+@check("C45", "a refusal is not retried")
+def refusals(subject: Subject) -> None:
+    """401, 403, 404 and 422 are asked once, and told with the address and the status, without the query."""
+    for code in (401, 403, 404, 422):
+        trial = subject.trial()
+        trial.where(lambda _asked: True, status(code))
+        call = trial.connection.call()
+        first = call.asked[0]
+        same = [asked for asked in call.asked if (asked.path, asked.query) == (first.path, first.query)]
+        # Several tables may begin with the same request; each of them asks once.
+        most = len(subject.clean.warehouse.keys)
+        told = call.error
+        if len(same) > most or trial.time.slept or not call.failed or str(code) not in told:
+            raise Violation(
+                f"{len(same)} requests to {first.path} in {trial.time.seconds:.0f} s, then: {told or call.reply.status}",
+                expected=f"one request, and an error that says {code}",
+                cause="every status that is not 200 is retried, or none is looked at",
+                reproduce=[f"every request answers HTTP {code}"],
+            )
+
+
+def _is_listing(asked: SourceRequest) -> bool:
+    """Whether an answer looks like a page of several."""
+    return len(_listed(accepted_json(asked.body))) > 1
+
+
+def _paged(subject: Subject) -> list[str]:
+    """Paths that were asked several times, with a page as the answer."""
+    pages = {(one.path, one.query) for one in _asked(subject.clean.first) if _is_listing(one)}
+    paths = [path for path, _query in pages]
+    found = sorted({path for path in paths if paths.count(path) > 1})
+    if not found:
+        raise NotRun("no path of the practice source is asked for a second page; give it more rows or smaller pages")
+    return found
+
+
+@check("C46", "pages that never end are noticed")
+def endless_pages(subject: Subject) -> None:
+    """A source that answers the same page again and again ends the sync with an error, within bounds."""
+    for path in _paged(subject):
+        trial = subject.trial()
+        page = next(one for one in _asked(subject.clean.first) if one.path == path and _is_listing(one))
+        trial.where(lambda asked, at=path: asked.request.path == at, text(page.body.decode()))  # type: ignore[misc]
+        calls: list[Exchange] = []
+        while len(trial.source.requests) < 400 and len(calls) < 40:
+            trial.time.advance(1)
+            calls.append(_patiently(trial))
+            if calls[-1].failed or not calls[-1].has_more:
+                break
+        rows = sum(len(call.rows()) for call in calls)
+        if not calls[-1].failed:
+            raise Violation(
+                f"{len(trial.source.requests)} requests and {rows} rows of the same page of {path}, "
+                + ("and no end" if calls[-1].has_more else "and success"),
+                expected="an error: the next page's token or link is the one that was just used",
+                cause="a next token is followed without a look at whether it moves",
+                reproduce=[f"{path} always answers its first page"],
+            )
+
+
+def _patiently(trial: Trial) -> Exchange:
+    """A call during which each request takes a second, so that no call is endless."""
+    fault = trial.source.fault
+
+    def slowed(asked: Asked) -> Fault | None:
+        asked.delay(1)
+        return fault(asked)
+
+    trial.source.fault = slowed
+    try:
+        return trial.connection.call()
+    finally:
+        trial.source.fault = fault
+
+
+def _nonsense() -> Iterator[tuple[str, Fault]]:
+    yield "an HTML page with status 200", html
+    yield "text that is not JSON", text("{'rows': [")
+    yield "an empty object", text("{}")
+    yield "an error with status 200", text(json.dumps({"status": "error", "message": "maintenance"}))
+    yield "null", text("null")
+
+
+@check("C47", "nonsense is no empty page")
+def nonsense(subject: Subject) -> None:
+    """HTML, broken JSON, or JSON without the rows, with status 200, is an error and never success without rows."""
+    count = len(_asked(subject.clean.first))
+    for number in {1, *_places(subject), count}:
+        for what, fault in _nonsense():
+            trial = subject.trial(timeout_s=540)
+            place = number
+            trial.where(lambda asked, at=place: asked.number >= at, fault)  # type: ignore[misc]
+            sync = trial.connection.sync()
+            if not sync.exchanges[-1].failed:
+                raise Violation(
+                    f"the sync is a success after {what} in the place of request {number}"
+                    f" ({subject.clean.first.exchanges[0].asked[0].path if number == 1 else 'later'})",
+                    expected="an error that says what came",
+                    cause='body.get("data", []) in the place of body["data"]',
+                    reproduce=[f"from request {number} of {count} on every answer is {what}"],
+                )
+
+
+@check("C51", "a short page is not the last")
+def capped_pages(subject: Subject) -> None:
+    """When the source gives fewer rows than were asked for, all rows arrive all the same."""
+    for cap in (50, 7, 1):
+        trial = subject.trial()
+        if not trial.cap(cap):
+            raise NotRun("the practice source does not let its pages be capped")
+        trial.connection.sync()
+        compare(
+            subject,
+            trial.connection.warehouse,
+            subject.clean.warehouse,
+            cause="len(page) < limit is taken for the end; sources cap pages without a word",
+            reproduce=[f"pages of at most {cap} rows, whatever is asked"],
+        )
+
+
+@check("C52", "a position that expired is given up")
+def expired_positions(subject: Subject) -> None:
+    """When the source no longer knows a token from the call before, the next syncs start over instead of failing for ever."""
+    size = subject.smallest_answers
+    calls = subject.trial(answer_bytes=size).connection.sync().exchanges
+    begun = _begun(subject)
+    resumed = [
+        (number, call.asked[0])
+        for number, call in enumerate(calls)
+        if number and call.asked and _is_opaque(call.asked[0].query, begun.get(call.asked[0].path, ""))
+    ]
+    if not resumed:
+        raise NotRun("no call goes on with an opaque token")
+    for place in spread(2, len(resumed)):
+        number, asked = resumed[place - 1]
+        trial = subject.trial(answer_bytes=size)
+        for _ in range(number):
+            trial.connection.call()
+        trial.source.fault = _dead_until_begun_anew(asked, begun[asked.path])
+        syncs = [trial.connection.sync() for _ in range(3)]
+        if not any(sync.complete for sync in syncs):
+            raise Violation(
+                f"three syncs in a row fail: {syncs[-1].exchanges[-1].error}",
+                expected="a pass that starts over once its old position is refused",
+                cause="a token kept in the state is sent again and again after it has expired",
+                reproduce=[f"the source answers 400 to {asked.path}?{asked.query}, where call {number + 1} goes on"],
+            )
+
+
+def _begun(subject: Subject) -> dict[str, str]:
+    """The query with which each path is asked first."""
+    begun: dict[str, str] = {}
+    for asked in _asked(subject.clean.first):
+        begun.setdefault(asked.path, asked.query)
+    return begun
+
+
+def _is_opaque(query: str, begun: str) -> bool:
+    """Whether a query differs from a path's first one by a token: a number or a time never expires."""
+    changed = [value for name, value in parse_qsl(query) if (name, value) not in parse_qsl(begun)]
+    return any(not value.isdigit() and not _is_time(value) for value in changed)
+
+
+def _is_time(value: str) -> bool:
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _dead_until_begun_anew(dead: SourceRequest, begun: str) -> Callable[[Asked], Fault | None]:
+    """Refuse a token until the list is begun anew, which hands out tokens that live."""
+    refusing = [True]
+
+    def fault(asked: Asked) -> Fault | None:
+        query = asked.request.query_string.decode("latin-1")
+        if asked.request.path == dead.path and query == begun:
+            refusing[:] = [False]
+        same = (asked.request.path, query) == (dead.path, dead.query)
+        return status(400) if refusing[0] and same else None
+
+    return fault
+
+
+@check("C56", "the source is read once")
+def read_once(subject: Subject) -> None:
+    """A sync does not read the same rows of the source over and over."""
+    read: dict[str, list[str]] = {}
+    trial = subject.trial()
+    trial.cap(10)
+    for asked in _asked(trial.connection.sync()):
+        read.setdefault(asked.path, []).extend(json.dumps(row) for row in _listed(accepted_json(asked.body)))
+    for path, rows in read.items():
+        if len(rows) > _MOST_READINGS * len(set(rows)) + 20:
+            raise Violation(
+                f"{len(rows)} rows of {path} were read, of which {len(set(rows))} differ",
+                expected=f"each row at most {_MOST_READINGS} times, which leaves room for overlapping pages",
+                cause="an offset that counts calls or pages, so that the window slides by a row at a time",
+                reproduce=["a first sync, in pages of at most 10 rows"],
+            )
+
+
+def _listed(value: Any) -> list[Any]:
+    """The longest list in a body."""
+    if isinstance(value, list):
+        return value
+    lists = [_listed(inner) for inner in value.values()] if isinstance(value, dict) else []
+    return max(lists, key=len, default=[])
+
+
+CHECKS = [read_once, timeouts, retries, refusals, endless_pages, nonsense, capped_pages, expired_positions]

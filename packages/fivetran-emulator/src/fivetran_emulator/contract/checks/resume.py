@@ -1,0 +1,232 @@
+"""C20 to C24, C33: calls that fail, are repeated, are cut, or whose answer never arrives."""
+
+from __future__ import annotations
+
+from fivetran_emulator.contract.check import check
+from fivetran_emulator.contract.checks.changing import compare, living, settle, spread
+from fivetran_emulator.contract.checks.observed import sent
+from fivetran_emulator.contract.checks.protocol import rows_differ
+from fivetran_emulator.contract.connection import Connection
+from fivetran_emulator.contract.faults import Asked, Fault, slow, status
+from fivetran_emulator.contract.subject import Subject
+from fivetran_emulator.contract.trial import Trial
+from fivetran_emulator.contract.violation import NotRun, Violation
+
+__all__ = ["CHECKS"]
+
+_MOST_PLACES = 10
+
+
+@check("C20", "asked twice, the same answer")
+def repeatable(subject: Subject) -> None:
+    """The same request twice gives the same rows and the same state."""
+    trial = subject.trial()
+    one, other = (trial.connection.call(accept=False) for _ in range(2))
+    if rows_differ(one, other) or one.answer.get("state") != other.answer.get("state"):
+        raise Violation(
+            "two calls with one state gave different answers",
+            expected="the same: any call may be repeated, and its first answer may have been lost",
+            cause="keys or values made up in the call (a random number, a UUID, the time), or memory between calls",
+            reproduce=["call twice", sent(one)],
+        )
+
+
+@check("C21", "crash at every HTTP call")
+def crash_anywhere(subject: Subject) -> None:
+    """Whichever request the call dies at, calling again from the last accepted state loses and doubles nothing."""
+    last = len(_requests(subject))
+    for number in spread(_MOST_PLACES, last):
+        trial = subject.trial()
+        crashed = _down_once(trial, trial.connection, number)
+        _recover(trial)
+        _refuse_loss(
+            subject,
+            trial,
+            cause="the state moves ahead of the rows: a cursor or an offset is saved before what lies behind it is answered",
+            reproduce=[f"the source fails from request {number} of {last} to the end of that call", *crashed],
+        )
+
+
+def _requests(subject: Subject) -> list[object]:
+    return [asked for exchange in subject.clean.first.exchanges for asked in exchange.asked]
+
+
+def _down_once(trial: Trial, connection: Connection, number: int) -> list[str]:
+    """Sync once; from the given request on the source is down, until the call that met it is over."""
+    down_in: list[int] = []
+
+    def fault(asked: Asked) -> Fault | None:
+        call = len(connection.exchanges)
+        if asked.number >= number and not down_in:
+            down_in.append(call)
+        return status(500) if down_in == [call] else None
+
+    trial.source.fault = fault
+    sync = connection.sync()
+    return [sent(exchange) for exchange in sync.exchanges if exchange.failed]
+
+
+def _recover(trial: Trial) -> None:
+    """A sync that died is followed by another, as scheduled."""
+    last = trial.connection.exchanges[-1]
+    if last.failed or last.has_more:
+        settle(trial, trial.connection, 1)
+
+
+def _refuse_loss(subject: Subject, trial: Trial, *, cause: str, reproduce: list[str]) -> None:
+    truth = "the warehouse of an undisturbed sync"
+    compare(
+        subject,
+        trial.connection.warehouse,
+        subject.clean.warehouse,
+        cause=cause,
+        reproduce=reproduce,
+        truth=truth,
+    )
+    if trial.connection.state != subject.clean.state:
+        raise Violation(
+            f"the state is {trial.connection.state}",
+            expected=f"{subject.clean.state}, as after an undisturbed sync",
+            cause=cause,
+            reproduce=reproduce,
+        )
+
+
+@check("C22", "lost answer at every invocation")
+def lost_answers(subject: Subject) -> None:
+    """Whichever answer is lost on its way, the repeated call makes up for it."""
+    size = _small_or_whole(subject)
+    trial = subject.trial(**size)
+    last = len(trial.connection.sync().exchanges)
+    for number in spread(_MOST_PLACES, last):
+        trial = subject.trial(**size)
+        trial.connection.sync(lose=lambda call, lost=number: call == lost)  # type: ignore[misc]
+        _recover(trial)
+        _refuse_loss(
+            subject,
+            trial,
+            cause="the function remembers in memory what it has sent: the state in the request is all that counts",
+            reproduce=[
+                f"the answer to call {number} of {last} is lost, and the call repeated with its state"
+            ],
+        )
+
+
+def _small_or_whole(subject: Subject) -> dict[str, int]:
+    try:
+        return {"answer_bytes": subject.smallest_answers}
+    except NotRun:
+        return {}
+
+
+@check("C23", "cut at every checkpoint")
+def cut_anywhere(subject: Subject) -> None:
+    """Wherever the time runs out, the next call goes on with the first row that was not sent."""
+    cut = False
+    for timeout in (3, 4, 5, 7, 9, 12):
+        trial = subject.trial(timeout_s=timeout)
+        trial.where(lambda _asked: True, slow(1))
+        sync = trial.connection.sync()
+        if not sync.complete:
+            continue  # nothing at all fits into so short a call
+        cut = cut or len(sync.exchanges) > 1
+        trial.heal()
+        _refuse_loss(
+            subject,
+            trial,
+            cause="the position is saved before the rows in front of it are answered",
+            reproduce=[f"FIVETRAN_TIMEOUT_S={timeout}, every request takes 1 s: {len(sync.exchanges)} calls"],
+        )
+    if not cut:
+        raise NotRun("no time-out from 3 to 12 s cut the sync; does the function read FIVETRAN_TIMEOUT_S?")
+
+
+@check("C24", "a change after a sync arrives in the next")
+def changes_arrive(subject: Subject) -> None:
+    """Syncs of an unchanged source bring less and the same each time; a change after any of them arrives."""
+    clean = subject.clean
+    trial = subject.trial()
+    connection = trial.connection
+    connection.sync()
+    second, third = connection.sync(), connection.sync()
+    if third.rows != second.rows or any(
+        second.rows[table] > clean.first.rows.get(table, 0) for table in second.rows
+    ):
+        raise Violation(
+            f"syncs of an unchanged source brought {clean.first.rows}, then {second.rows}, then {third.rows}",
+            expected="the second no more than the first, the third the same as the second",
+            cause="a position that is not reset when a pass ends, or a cursor that is not kept",
+        )
+    for table in living(subject, trial):
+        if table.source.cursor and second.rows.get(table.name, 0) >= clean.first.rows[table.name] > len(
+            _ties(table.source.listed(), table.source.cursor)
+        ):
+            raise Violation(
+                f"the second sync brought all {clean.first.rows[table.name]} rows of {table.name} again",
+                expected=f"those changed since, by {table.source.cursor}",
+                cause="the cursor is not sent to the source, or not kept in the state",
+            )
+        rows = table.rows()
+        for row in (rows[0], rows[len(rows) // 2], rows[-1]):
+            table.source.put(table.touched(row))
+    connection.sync()
+    compare(
+        subject,
+        connection.warehouse,
+        trial.fresh(),
+        cause="the position of the sync before is still in the state, and what lies in front of it is skipped",
+        reproduce=[
+            "three syncs, then the first, the middle and the last row of each table change, then a sync"
+        ],
+    )
+
+
+def _ties(rows: list[dict[str, object]], cursor: str) -> list[object]:
+    newest = max(str(row.get(cursor)) for row in rows)
+    return [row for row in rows if str(row.get(cursor)) == newest]
+
+
+@check("C33", "a table that fails harms no other")
+def isolation(subject: Subject) -> None:
+    """While one part of the source fails, the sync fails and the tables of the other parts arrive."""
+    clean = subject.clean
+    paths = sorted({asked.path for exchange in clean.first.exchanges for asked in exchange.asked})
+    if len(paths) < 2 or len(clean.warehouse.tables) < 2:
+        raise NotRun("the source has one part only, so nothing could fail on its own")
+    whole: set[str] = set()
+    for path in paths:
+        trial = subject.trial()
+        trial.where(lambda asked, failing=path: asked.request.path == failing, status(500))  # type: ignore[misc]
+        sync = trial.connection.sync()
+        here = {
+            table
+            for table, rows in clean.warehouse.tables.items()
+            if trial.connection.warehouse.tables.get(table) == rows
+        }
+        whole |= here
+        if sync.complete and here != set(clean.warehouse.tables):
+            raise Violation(
+                f"with {path} failing the sync is complete, without {sorted(set(clean.warehouse.tables) - here)}",
+                expected="an error, after the other tables have arrived",
+                cause="an exception that is caught and forgotten",
+                reproduce=[f"{path} always answers HTTP 500"],
+            )
+        trial.heal()
+        trial.connection.sync()
+        compare(
+            subject,
+            trial.connection.warehouse,
+            clean.warehouse,
+            cause="one cursor or flag for several tables: the failing one's rows are taken for sent",
+            reproduce=[f"{path} answers HTTP 500 during one sync, and is well again in the next"],
+        )
+    if missing := sorted(set(clean.warehouse.tables) - whole):
+        raise Violation(
+            f"whichever part of the source fails, {', '.join(missing)} never arrives whole",
+            expected="each table arrives while another part fails",
+            cause="the first failure ends the call before the other tables are read",
+            reproduce=[f"one of {', '.join(paths)} always answers HTTP 500"],
+        )
+
+
+CHECKS = [repeatable, crash_anywhere, lost_answers, cut_anywhere, changes_arrive, isolation]

@@ -1,0 +1,152 @@
+"""C48, C49, C53, C54: secrets, hosts, and a source that means harm."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Mapping
+from typing import Any
+
+from werkzeug.wrappers import Response
+
+from fivetran_emulator.contract.check import check
+from fivetran_emulator.contract.checks.observed import shown
+from fivetran_emulator.contract.connection import Exchange
+from fivetran_emulator.contract.faults import Asked, Fault, bomb, elsewhere, status, text
+from fivetran_emulator.contract.secret_forms import marked_secrets, secret_traces
+from fivetran_emulator.contract.subject import Subject
+from fivetran_emulator.contract.violation import NotRun, Violation
+
+__all__ = ["CHECKS"]
+
+_MOST_MEMORY = 300_000_000
+
+
+def _said(exchange: Exchange) -> dict[str, str]:
+    """Everything that leaves the function, by where it goes."""
+    headers = "\n".join(f"{name}: {value}" for name, value in exchange.reply.headers.items())
+    return {"the answer": exchange.reply.body.decode(errors="replace"), "the headers": headers, "the logs": exchange.reply.logs}
+
+
+@check("C48", "no secret leaves the function", remote=True)
+def no_secrets(subject: Subject) -> None:
+    """No secret, whole, encoded or in part, is in an answer, a state, a header or a log, whatever the source says."""
+    trial = subject.trial()
+    secrets = trial.connection.secrets
+    only = marked_secrets(secrets)
+    if not only:
+        raise NotRun("no key of the practice secrets is called token, key, secret or password")
+    echo = " ".join(str(secrets[key]) for key in only)
+    faults: Mapping[str, Fault | None] = {
+        "an undisturbed sync": None,
+        "a refusal": status(401),
+        "an outage": status(500),
+        "a source that repeats what it was sent": lambda asked, _ask: _echo(asked, echo),
+        "text in the place of JSON": text(f"<{echo}>"),
+    }
+    for what, fault in faults.items():
+        disturbed = subject.trial()
+        if fault is not None:
+            disturbed.where(lambda _asked: True, fault)
+        disturbed.connection.sync()
+        disturbed.connection.call(setup_test=True)
+        for exchange in disturbed.connection.exchanges:
+            for where, said in _said(exchange).items():
+                if traces := secret_traces(said, secrets, only=only):
+                    raise Violation(
+                        f"{where} of the function holds {traces[0]}, after {what}",
+                        expected="no secret, in no form",
+                        cause="an address, a header or an exception's text that is shown as it is",
+                        reproduce=[what],
+                    )
+
+
+def _echo(asked: Asked, secrets: str) -> Response:
+    request = asked.request
+    return Response(f"{request.url} {dict(request.headers)} {secrets}", 400, content_type="text/plain")
+
+
+@check("C49", "all mistakes in the secrets at once", remote=True)
+def secrets_mistakes(subject: Subject) -> None:
+    """Missing, mistyped and absent secrets each give one error that names every key, and no value."""
+    trial = subject.trial()
+    secrets = trial.connection.secrets
+    usual = trial.connection.call(accept=False, setup_test=True)
+    required = [key for key in secrets if _fails_without(trial.connect(), key, secrets)]
+    for what, sent in (("no secrets", {}), ("secrets null", None), ("every value null", dict.fromkeys(secrets))):
+        call = trial.connection.call(accept=False, secrets=sent)
+        unnamed = [key for key in required if key not in call.error]
+        if not call.failed or unnamed or call.asked:
+            raise Violation(
+                f"with {what}: HTTP {call.reply.status} {call.error!r}",
+                expected=f"one error that names {shown(required)}, before anything is asked of the source",
+                cause='secrets["key"], which stops at the first one that is missing',
+                reproduce=[f"send secrets {sent}"],
+            )
+    if usual.failed:
+        raise Violation(f"the practice secrets are refused: {usual.error}", expected="success", cause="practice.py")
+
+
+def _fails_without(connection: Any, key: str, secrets: Mapping[str, Any]) -> bool:
+    sent = {name: value for name, value in secrets.items() if name != key}
+    call: Exchange = connection.call(accept=False, setup_test=True, secrets=sent)
+    return call.failed and not call.asked
+
+
+@check("C53", "a hostile source exhausts nothing")
+def hostile_source(subject: Subject) -> None:
+    """A compressed bomb, a huge line and deep nesting end in an error, within memory and time."""
+    attacks: dict[str, Fault] = {
+        "a compressed answer of 200 MB": bomb(200),
+        "arrays nested 100,000 deep": text("[" * 100_000 + "]" * 100_000),
+        "a number of a million digits": text("[{\"id\": " + "9" * 1_000_000 + "}]"),
+    }
+    for what, fault in attacks.items():
+        trial = subject.trial()
+        trial.where(lambda _asked: True, fault)
+        tracemalloc.start()
+        try:
+            call = trial.connection.call()
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        if not call.failed or not call.error or peak > _MOST_MEMORY:
+            raise Violation(
+                f"{what}: HTTP {call.reply.status} {call.error[:100]!r}, {peak / 1e6:.0f} MB",
+                expected=f"an error, in less than {_MOST_MEMORY / 1e6:.0f} MB",
+                cause="response.json() of whatever comes: read a bounded number of bytes",
+                reproduce=[f"every request is answered with {what}"],
+            )
+
+
+@check("C54", "credentials go to the source only")
+def redirects(subject: Subject) -> None:
+    """A redirect to another host carries no credentials there, and redirects without end are given up."""
+    trial = subject.trial()
+    port = subject.server.port
+    foreign = f"http://localhost:{port}/stolen"
+    trial.where(lambda asked: asked.request.host.startswith("127."), elsewhere(foreign))
+    call = trial.connection.call()
+    secrets = trial.connection.secrets
+    for asked in call.asked:
+        carried = f"{asked.query} {dict(asked.headers)}"
+        if asked.host.startswith("localhost") and (
+            traces := secret_traces(carried, secrets, only=marked_secrets(secrets))
+        ):
+            raise Violation(
+                f"the request to {asked.host} carries {traces[0]}",
+                expected="no request, or one without credentials",
+                cause="credentials in the session or the query follow every redirect",
+                reproduce=[f"the source redirects to {foreign}"],
+            )
+    trial.where(lambda _asked: True, elsewhere(f"{subject.server.url}/round"))
+    turning = trial.connection.call()
+    if not turning.failed or len(turning.asked) > 200:
+        raise Violation(
+            f"{len(turning.asked)} requests, HTTP {turning.reply.status}",
+            expected="an error after a few redirects",
+            cause="a loop that follows redirects without counting",
+            reproduce=["every request is redirected to another path of the source"],
+        )
+
+
+CHECKS = [no_secrets, secrets_mistakes, hostile_source, redirects]

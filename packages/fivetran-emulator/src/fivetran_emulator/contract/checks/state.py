@@ -1,0 +1,111 @@
+"""C30 to C32: what a state may be, and which states a function takes."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from fivetran_emulator.contract.check import check
+from fivetran_emulator.contract.checks.changing import compare, leaves, living
+from fivetran_emulator.contract.checks.cursor import instant
+from fivetran_emulator.contract.checks.observed import observed
+from fivetran_emulator.contract.living_tables import LivingTable
+from fivetran_emulator.contract.secret_forms import marked_secrets, secret_traces
+from fivetran_emulator.contract.subject import Subject
+from fivetran_emulator.contract.violation import Violation
+
+__all__ = ["CHECKS"]
+
+_MOST_BYTES = 65_536
+_BYTES_A_ROW = 28
+"""More than a compressed key takes, with which deletes are found, and less than a key with anything beside it."""
+
+
+@check("C30", "the state stays small")
+def state_size(subject: Subject) -> None:
+    """Ten times the rows make the state no larger than the keys alone would, and never larger than 64 KiB."""
+    before = len(json.dumps(subject.clean.state))
+    for name in [table.name for table in living(subject, subject.trial())]:
+        trial = subject.trial()
+        added = _grow(next(table for table in living(subject, trial) if table.name == name))
+        sync = trial.connection.sync()
+        size = max((len(json.dumps(call.answer.get("state"))) for call in sync.exchanges), default=0)
+        if size > _MOST_BYTES or size - before > 500 + added * _BYTES_A_ROW:
+            raise Violation(
+                f"the state grew from {before} to {size} bytes with {added} rows of {name} more",
+                expected=f"at most {_MOST_BYTES} bytes, and at most {_BYTES_A_ROW} for each new row",
+                cause="an entry for each row or parent in the state: keep the place where the reading stopped instead",
+                reproduce=[f"each source row of {name} ten times, under new keys"],
+            )
+
+
+def _grow(table: LivingTable) -> int:
+    """Each row nine times more; how many that are."""
+    rows = table.rows()
+    for row in rows:
+        for number in range(1, 10):
+            table.source.put(table.copied(row, number))
+    return 9 * len(rows)
+
+
+@check("C31", "the state can be kept for years", remote=True)
+def durable_state(subject: Subject) -> None:
+    """Each state is a JSON object with a version, and has no secret in it."""
+    for exchange in observed(subject):
+        state = exchange.answer.get("state")
+        if not isinstance(state, dict) or not {"version", "v"} & set(state):
+            raise Violation(
+                f"the state is {state}",
+                expected='an object with a version, such as {"version": 1, ...}',
+                cause="without one a later release cannot tell an old state from a broken one",
+            )
+        secrets = exchange.request["secrets"]
+        if traces := secret_traces(json.dumps(state), secrets, only=marked_secrets(secrets)):
+            raise Violation(
+                f"the state holds {traces[0]}",
+                expected="no secret: states are shown and logged",
+                cause="a next link with the key in its query, saved as it came",
+            )
+
+
+@check("C32", "a state of somebody else's is refused")
+def foreign_states(subject: Subject) -> None:
+    """A foreign, broken or future state gives an error or a full sync, never success without the rows."""
+    clean = subject.clean
+    for what, state in _odd_states(clean.state):
+        trial = subject.trial()
+        trial.connection.state = state
+        sync = trial.connection.sync()
+        if sync.exchanges[-1].failed and sync.exchanges[-1].error:
+            continue
+        compare(
+            subject,
+            trial.connection.warehouse,
+            clean.warehouse,
+            cause="state.get(...) of whatever came: rows that changed before a mark from the future are never asked for",
+            reproduce=[f"a state that is {what}: {json.dumps(state)[:300]}"],
+            truth="an error that says what is wrong with the state, or a full sync",
+        )
+
+
+def _odd_states(state: Any) -> Iterator[tuple[str, Any]]:
+    yield "another connector's", {"last_id": 17, "tables_done": ["x"]}
+    yield "text", "2026-01-01"
+    if isinstance(state, dict) and "version" in state:
+        yield "a newer release's", {**state, "version": 99}
+    if any(instant(value) for _place, value in leaves(state)):
+        yield "from 2099", _from_2099(copy.deepcopy(state))
+
+
+def _from_2099(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _from_2099(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_from_2099(inner) for inner in value]
+    return re.sub(r"^\d{4}", "2099", value) if instant(value) else value
+
+
+CHECKS = [state_size, durable_state, foreign_states]

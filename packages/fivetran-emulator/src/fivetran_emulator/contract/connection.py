@@ -1,0 +1,143 @@
+"""Fivetran's side of a connection: the state, the warehouse, the call loop, and everything that was said.
+
+Only what Fivetran documents is done: a call is repeated with the state of the last accepted answer, rows and state of an
+answer are accepted together or not at all, nothing is retried within a sync.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fivetran_emulator.contract.faults import SourceRequest
+from fivetran_emulator.contract.function import Reply
+from fivetran_emulator.contract.memory_warehouse import MemoryWarehouse, rows_of
+
+__all__ = ["MOST_CALLS", "Call", "Connection", "Exchange", "Sync"]
+
+MOST_CALLS = 150
+"""Calls in one sync before it counts as endless; practice sources are small."""
+
+Call = Callable[[Mapping[str, Any]], "tuple[Reply, float, list[SourceRequest]]"]
+"""Posts a body; gives the reply, the virtual seconds it took, and what the source was asked meanwhile."""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One call: the request, the reply, the seconds it took, and the requests to the source."""
+
+    request: Mapping[str, Any] = field(repr=False)
+    reply: Reply
+    seconds: float
+    asked: tuple[SourceRequest, ...]
+
+    @property
+    def answer(self) -> Mapping[str, Any]:
+        """The answer's object; empty when the call failed."""
+        body = self.reply.json
+        return body if self.reply.status == 200 and isinstance(body, dict) else {}
+
+    @property
+    def failed(self) -> bool:
+        """Whether Fivetran would take it for a failure."""
+        return not self.answer or "errorMessage" in self.answer
+
+    @property
+    def error(self) -> str:
+        """What the function says went wrong; empty when it says nothing readable."""
+        body = self.reply.json
+        return str(body.get("errorMessage", "")) if isinstance(body, dict) else ""
+
+    @property
+    def has_more(self) -> bool:
+        """Whether Fivetran calls again."""
+        return self.answer.get("hasMore") is True
+
+    def rows(self, member: str = "insert") -> list[tuple[str, Mapping[str, Any]]]:
+        """Table and row of all rows of `insert` or `delete`."""
+        return list(rows_of(self.answer, member))
+
+
+@dataclass
+class Sync:
+    """The calls of one sync."""
+
+    exchanges: list[Exchange] = field(default_factory=list)
+    endless: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether it ended with `hasMore: false`."""
+        return bool(self.exchanges) and not self.exchanges[-1].failed and not self.endless
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """How many rows came, by table."""
+        counts: dict[str, int] = {}
+        for exchange in self.exchanges:
+            for table, _row in exchange.rows():
+                counts[table] = counts.get(table, 0) + 1
+        return counts
+
+    @property
+    def seconds(self) -> float:
+        """How long the longest call took."""
+        return max((exchange.seconds for exchange in self.exchanges), default=0.0)
+
+
+class Connection:
+    """A connection that starts with `state: {}`. `secrets` are sent on every call."""
+
+    def __init__(self, call: Call, secrets: Mapping[str, Any]) -> None:
+        self._call = call
+        self.secrets = secrets
+        self.state: Any = {}
+        self.warehouse = MemoryWarehouse()
+        self.exchanges: list[Exchange] = []
+        self.syncs = 0
+
+    def body(self, **more: Any) -> dict[str, Any]:
+        """What the next call sends; members in `more` are added or replaced."""
+        sync_id = f"00000000-0000-4000-8000-{self.syncs:012}"
+        agent = "Fivetran Google Cloud Functions Connector/contract/contract"
+        return {"agent": agent, "state": self.state, "secrets": self.secrets, "sync_id": sync_id, **more}
+
+    def call(self, *, accept: bool = True, **more: Any) -> Exchange:
+        """Call once; an answer that is accepted is loaded, and its state kept."""
+        body = copy.deepcopy(self.body(**more))
+        exchange = Exchange(body, *_with_tuple(self._call(body)))
+        self.exchanges.append(exchange)
+        if accept and not exchange.failed:
+            self.warehouse.load(exchange.answer)
+            self.state = json.loads(json.dumps(exchange.answer.get("state")))
+        return exchange
+
+    def sync(self, *, lose: Callable[[int], bool] = lambda _number: False) -> Sync:
+        """Call until there is no more, or a call fails. `lose` says of which calls the answer is lost on its way."""
+        self.syncs += 1
+        sync = Sync()
+        for number in range(1, MOST_CALLS + 1):
+            lost = lose(number)
+            exchange = self.call(accept=not lost)
+            sync.exchanges.append(exchange)
+            if exchange.failed or not (exchange.has_more or lost):
+                return sync
+        sync.endless = True
+        return sync
+
+    def fork(self) -> Connection:
+        """A connection at the same point, whose further way is its own."""
+        other = Connection(self._call, self.secrets)
+        other.state, other.syncs = copy.deepcopy(self.state), self.syncs
+        other.warehouse = copy.deepcopy(self.warehouse)
+        return other
+
+
+def _with_tuple(
+    called: tuple[Reply, float, list[SourceRequest]],
+) -> tuple[Reply, float, tuple[SourceRequest, ...]]:
+    reply, seconds, asked = called
+    return reply, seconds, tuple(asked)

@@ -1,0 +1,186 @@
+"""What can go wrong between the function and the source, at a chosen request, on a real connection.
+
+A fault sees the request and may ask the source for the true answer, so that it can spoil it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.wrappers import Request, Response
+
+from fivetran_emulator.contract.sockets import Waits
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+__all__ = [
+    "Fault",
+    "FaultySource",
+    "SourceRequest",
+    "bomb",
+    "cut_body",
+    "elsewhere",
+    "hang",
+    "html",
+    "reset",
+    "slow",
+    "status",
+    "text",
+]
+
+Ask = Callable[[], Response]
+Fault = Callable[["Asked", Ask], Response]
+"""Takes the request and the way to its true answer; gives the spoilt one, or breaks the connection."""
+
+
+@dataclass(frozen=True)
+class SourceRequest:
+    """One request as the source saw it; `number` counts from 1, `status` and `body` are what was answered."""
+
+    number: int
+    method: str
+    path: str
+    query: str
+    host: str
+    headers: Mapping[str, str] = field(repr=False)
+    status: int = 0
+    body: bytes = field(repr=False, default=b"")
+
+    def __str__(self) -> str:
+        return f"request {self.number}: {self.method} {self.path}{'?' if self.query else ''}{self.query}"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request on its way to a fault: its number, itself, and the means to delay or break its connection."""
+
+    number: int
+    request: Request
+    waits: Waits
+
+    def reset(self) -> None:
+        """Close the connection with an RST instead of an answer."""
+        connection: socket.socket = self.request.environ["werkzeug.socket"]
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        raise ConnectionResetError
+
+    def delay(self, seconds: float) -> None:
+        """Let the answer take so many virtual seconds."""
+        self.waits.delay(int(self.request.environ["REMOTE_PORT"]), seconds)
+
+
+class FaultySource:
+    """A source with faults in front of it, and a record of what was asked. A WSGI application.
+
+    `fault` gives the fault of a request, by its number and itself; `before` is called ahead of each request and may
+    change the source's rows.
+    """
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
+        self.waits = Waits()
+        self.requests: list[SourceRequest] = []
+        self.fault: Callable[[Asked], Fault | None] = lambda _asked: None
+        self.before: Callable[[int], None] = lambda _number: None
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
+        """Answer one request, or break its connection."""
+        request = Request(environ)
+        asked = Asked(len(self.requests) + 1, request, self.waits)
+        self.before(asked.number)
+        self.requests.append(_seen(asked))
+        fault = self.fault(asked)
+        response = fault(asked, lambda: self._ask(environ)) if fault else self._ask(environ)
+        self._note(asked.number, response)
+        return response(environ, start_response)
+
+    def _ask(self, environ: WSGIEnvironment) -> Response:
+        return Response.from_app(self._app, environ, buffered=True)
+
+    def _note(self, number: int, response: Response) -> None:
+        body = b"" if response.is_streamed else response.get_data()
+        seen = self.requests[number - 1]
+        noted = SourceRequest(
+            **{**vars(seen), "status": response.status_code, "body": body if len(body) < 1_000_000 else b""}
+        )
+        self.requests[number - 1] = noted
+
+
+def _seen(asked: Asked) -> SourceRequest:
+    request = asked.request
+    return SourceRequest(
+        asked.number,
+        request.method,
+        request.path,
+        request.query_string.decode("latin-1"),
+        request.host,
+        dict(request.headers),
+    )
+
+
+def status(code: int, **headers: str) -> Fault:
+    """An error status, with headers such as retry_after="7"."""
+    named = {name.replace("_", "-").title(): value for name, value in headers.items()}
+    return lambda _asked, _ask: Response(
+        '{"error": "out of order"}', code, named, content_type="application/json"
+    )
+
+
+def text(body: str, *, content_type: str = "application/json") -> Fault:
+    """A body of its own under status 200."""
+    return lambda _asked, _ask: Response(body, content_type=content_type)
+
+
+def html(_asked: Asked, _ask: Ask) -> Response:
+    """A login or maintenance page, with status 200 as such pages have."""
+    return Response("<html><title>Please log in</title></html>", content_type="text/html")
+
+
+def reset(asked: Asked, _ask: Ask) -> Response:
+    """The connection breaks before anything is answered."""
+    asked.reset()
+    raise AssertionError("reset never returns")
+
+
+def cut_body(asked: Asked, ask: Ask) -> Response:
+    """The connection breaks in the middle of the body."""
+    true = ask()
+    whole = true.get_data()
+    true.response = [whole[: len(whole) // 2]]
+    true.headers["Content-Length"] = str(len(whole))
+    return true
+
+
+def slow(seconds: float) -> Fault:
+    """The true answer, after so many virtual seconds."""
+
+    def answer(asked: Asked, ask: Ask) -> Response:
+        asked.delay(seconds)
+        return ask()
+
+    return answer
+
+
+def hang(asked: Asked, ask: Ask) -> Response:
+    """No answer, ever."""
+    return slow(float("inf"))(asked, ask)
+
+
+def elsewhere(address: str) -> Fault:
+    """A redirect."""
+    return lambda _asked, _ask: Response(status=302, headers={"Location": address})
+
+
+def bomb(megabytes: int) -> Fault:
+    """A JSON list of one text that is small on the wire and large unpacked."""
+    packed = gzip.compress(json.dumps(["x" * 1_000_000]).encode() * megabytes, 1)
+    return lambda _asked, _ask: Response(
+        packed, headers={"Content-Encoding": "gzip"}, content_type="application/json"
+    )

@@ -1,0 +1,111 @@
+"""The function under test, called in this process as Google's functions-framework would call it.
+
+A newcomer would call `main()` with a fake request. Functions return dicts, tuples, text or Flask responses, and raise;
+what becomes of each is decided by Flask, so Flask it is.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from unittest import mock
+
+from fivetran_emulator.contract.sockets import Hung
+
+__all__ = ["Function", "InProcess", "Reply", "accepted_json"]
+
+REPORT_HEADER = "X-Connector-Invocation"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back, and what the function wrote while it ran. A function that hung has status 0."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    logs: str = ""
+
+    @property
+    def json(self) -> Any:
+        """The body as strict JSON; None when it is not."""
+        return accepted_json(self.body)
+
+
+def accepted_json(body: bytes) -> Any:
+    """The body as JSON that a strict parser takes; None for anything else."""
+    try:
+        return json.loads(body, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+class Function(Protocol):
+    """Anything that answers Fivetran's POST."""
+
+    def call(self, body: Mapping[str, Any], environment: Mapping[str, str]) -> Reply:
+        """Send a request; `environment` has the limits a deployment would set."""
+
+
+class InProcess:
+    """A function of this process, `main(request)`."""
+
+    def __init__(self, main: Callable[..., Any]) -> None:
+        from flask import Flask, request  # noqa: PLC0415 - whoever serves a function has it, the emulator need not
+
+        app = Flask("contract")
+        app.add_url_rule("/", "main", lambda: main(request), methods=["GET", "POST", "PUT", "DELETE"])
+        self._app = app
+
+    def call(self, body: Mapping[str, Any], environment: Mapping[str, str]) -> Reply:
+        """Post the body with the limits in force."""
+        with _limits(environment), _written() as written:
+            try:
+                answer = self._app.test_client().post("/", json=body, errors_stream=io.StringIO())
+            except Hung:
+                return Reply(0, b"", {}, written.getvalue())
+        return Reply(answer.status_code, answer.get_data(), dict(answer.headers), written.getvalue())
+
+
+@contextmanager
+def _limits(environment: Mapping[str, str]) -> Iterator[None]:
+    with mock.patch.dict(os.environ, environment):
+        for name in [name for name in os.environ if name.startswith("FIVETRAN_") and name not in environment]:
+            del os.environ[name]
+        yield
+
+
+@contextmanager
+def _written() -> Iterator[io.StringIO]:
+    """All that is printed or logged, tracebacks included."""
+    written = io.StringIO()
+    handler = _Lines(written)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        with redirect_stdout(written), redirect_stderr(written):
+            yield written
+    finally:
+        root.removeHandler(handler)
+
+
+class _Lines(logging.Handler):
+    def __init__(self, written: io.StringIO) -> None:
+        super().__init__()
+        self._written = written
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._written.write(record.getMessage() + "\n")
+        if record.exc_info and record.exc_info[0]:
+            self._written.write("".join(traceback.format_exception(*record.exc_info)))

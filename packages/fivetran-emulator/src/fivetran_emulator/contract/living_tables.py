@@ -1,0 +1,157 @@
+"""Source tables that a trial may change, joined with what arrived of them in the warehouse.
+
+The suite does not know how a connector makes rows. It takes a source table for the origin of a warehouse table when both
+have one name and the source's rows have the key columns; tables made otherwise are checked as a whole only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from fivetran_emulator.contract.memory_warehouse import Key, MemoryWarehouse, key_of
+from fivetran_emulator.practice.rows import Rows
+
+__all__ = ["LivingTable", "later", "living_tables"]
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class LivingTable:
+    """A source table and the part of it that arrives. `key` are the warehouse's key columns."""
+
+    name: str
+    source: Rows
+    key: tuple[str, ...]
+    arrived: Mapping[Key, Mapping[str, Any]]
+    step: float = 3600
+    """Seconds between one change and the next, as the cursor tells them."""
+
+    def rows(self) -> list[Row]:
+        """The source's rows that arrive, in the source's order."""
+        return [dict(row) for row in self.source.listed() if key_of(row, self.key) in self.arrived]
+
+    def key_of(self, row: Mapping[str, Any]) -> Key:
+        """A row's key in the warehouse."""
+        return key_of(row, self.key)
+
+    @property
+    def text_column(self) -> str | None:
+        """A column of text that arrives as it is and tells rows apart; None when there is none."""
+        rows = self.rows()
+        spoken_for = {*self.key, *self.source.key, self.source.cursor}
+        candidates = [
+            column
+            for column in (rows[0] if rows else {})
+            if column not in spoken_for and all(self._is_plain_text(row, column) for row in rows[:20])
+        ]
+        most = {column: len({str(row.get(column)) for row in rows}) for column in candidates}
+        return max(candidates, key=lambda column: most[column], default=None)
+
+    def _is_plain_text(self, row: Row, column: str) -> bool:
+        value = row.get(column)
+        if value is None:
+            return True
+        return (
+            isinstance(value, str)
+            and _moment(value) is None
+            and self.arrived[self.key_of(row)].get(column) == value
+        )
+
+    def newest(self) -> Any:
+        """The largest cursor among all source rows; None without one."""
+        column = self.source.cursor
+        if column is None:
+            return None
+        values = [row[column] for row in self.source.listed() if row.get(column) is not None]
+        return max(values, key=lambda value: _moment(value) or _number(value), default=None)
+
+    def touched(self, row: Row, mark: str = "ü") -> Row:
+        """The row changed in a column that arrives, and newer than every other."""
+        column = self.text_column
+        changed = {**row, column: f"{row.get(column) or ''} {mark}"} if column else dict(row)
+        return self.moved(changed, self.newest())
+
+    def moved(self, row: Row, value: Any, by: float | None = None) -> Row:
+        """The row with its cursor so many seconds (or units of a number) after `value`."""
+        cursor = self.source.cursor
+        return {**row, cursor: later(value, self.step if by is None else by)} if cursor is not None else row
+
+    def delete(self, row: Row) -> None:
+        """Delete the row as the source does: it is listed no more, or listed as deleted."""
+        if self.source.tombstone is None:
+            self.source.remove(*self.source.identity(row))
+        else:
+            self.source.put({**self.moved(row, self.newest()), **self.source.tombstone})
+
+    def lives(self, row: Mapping[str, Any]) -> bool:
+        """Whether a row of the source is one, and not the tombstone of one."""
+        tombstone = self.source.tombstone
+        return tombstone is None or any(row.get(name) != value for name, value in tombstone.items())
+
+    def another(self, row: Row, number: int = 1) -> Row:
+        """A new row like this one, under a key of its own, newer than every other."""
+        fresh = {
+            column: _unused(self.source, column, number)
+            for column in {*self.key, *self.source.key} - {self.source.cursor}
+        }
+        identifying = (
+            dict(list(fresh.items())[:1])
+            if len(fresh) > 1 and set(self.key) == set(self.source.key)
+            else fresh
+        )
+        return self.moved({**row, **identifying}, self.newest())
+
+
+    def copied(self, row: Row, number: int) -> Row:
+        """The row once more under a key of its own, for tables that grow: no search for an unused key."""
+        key = {
+            column: value + number * 1_000_000 if isinstance(value := row[column], int) else f"{value}-{number}"
+            for column in self.source.key
+            if column != self.source.cursor
+        }
+        return {**row, **key}
+
+
+def living_tables(rows: Mapping[str, Rows], warehouse: MemoryWarehouse) -> list[LivingTable]:
+    """The source tables that are found again in the warehouse, with at least one row."""
+    found = []
+    for name, source in rows.items():
+        key, arrived = warehouse.keys.get(name, ()), warehouse.tables.get(name, {})
+        table = LivingTable(name, source, key, arrived)
+        if key and arrived and table.rows():
+            found.append(table)
+    return found
+
+
+def later(value: Any, by: float) -> Any:
+    """A cursor's value moved on, in its own notation: a number, a day, or an instant with or without fractions and Z."""
+    if isinstance(value, int):
+        return value + max(1, int(by) // 3600) if by > 0 else value - max(1, int(-by) // 3600)
+    text = str(value)
+    if len(text) == 10:
+        return (date.fromisoformat(text) + timedelta(days=1 if by > 0 else -1)).isoformat()
+    moment = datetime.fromisoformat(text) + timedelta(seconds=by)
+    spec = "milliseconds" if "." in text else "seconds"
+    return moment.isoformat(timespec=spec).replace("+00:00", "Z" if text.endswith("Z") else "+00:00")
+
+
+def _unused(source: Rows, column: str, number: int) -> Any:
+    values = [row.get(column) for row in source.listed()]
+    if all(isinstance(value, int) for value in values):
+        return max(value for value in values if isinstance(value, int)) + number
+    return f"{max(str(value) for value in values)}-{number}"
+
+
+def _moment(value: Any) -> float | None:
+    try:
+        return datetime.fromisoformat(value).timestamp() if len(value) >= 10 else None
+    except (TypeError, ValueError):
+        return None
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0

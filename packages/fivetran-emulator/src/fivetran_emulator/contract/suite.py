@@ -1,0 +1,88 @@
+"""The contract as tests: one line in a connector's tests/test_contract.py, one test for each check.
+
+    test_contract = contract_tests(main, practice=Path(__file__).parents[1] / "practice.py")
+
+pytest calls them `test_contract[C21 crash at every HTTP call]`; `-k C21` runs one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fivetran_emulator.contract.catalogue import CATALOGUE, named
+from fivetran_emulator.contract.check import Check
+from fivetran_emulator.contract.function import InProcess
+from fivetran_emulator.contract.subject import Exemption, Subject
+from fivetran_emulator.contract.violation import Blocked, NotRun, Violation
+
+__all__ = ["contract_tests", "run_check"]
+
+Record = Callable[[str, object], None]
+
+
+def contract_tests(
+    main: Callable[..., Any],
+    *,
+    practice: Path,
+    keeps_deleted: Mapping[str, str] | None = None,
+    commits_late: Mapping[str, timedelta | int] | None = None,
+    leave_alone: Mapping[str, str] | None = None,
+    selects: Callable[[str, Mapping[str, Any]], bool] | None = None,
+    exempt: Sequence[Exemption] = (),
+) -> Callable[..., None]:
+    """A test function that runs every check against a function and its practice source.
+
+    `main` is the function, `practice` the path of its practice.py. The other arguments are what only the author can know,
+    see `Subject` and docs/contract.md.
+    """
+    for exemption in exempt:
+        named(exemption.check)
+    subject = Subject(
+        InProcess(main),
+        practice,
+        keeps_deleted=keeps_deleted or {},
+        commits_late=commits_late or {},
+        leave_alone=leave_alone or {},
+        selects=selects or (lambda _table, _row: True),
+        exempt=tuple(exempt),
+    )
+
+    @pytest.mark.parametrize("check", CATALOGUE, ids=[check.name for check in CATALOGUE])
+    def test_contract(check: Check, record_property: Record) -> None:
+        run_check(check, subject, record_property, today=datetime.now(UTC).date())
+
+    test_contract.subject = subject  # type: ignore[attr-defined]  # a failure's script asks for it
+    test_contract.__doc__ = "The connector keeps every promise of docs/contract.md."
+    return test_contract
+
+
+def run_check(check: Check, subject: Subject, record: Record, *, today: date) -> None:
+    """Run one check as a test: fail with the violation's text, skip what cannot run, and note both for the summary."""
+    exemption = next((one for one in subject.exempt if one.check == check.id), None)
+    try:
+        check.run(subject)
+    except (NotRun, Blocked) as reason:
+        record("contract-not-run", f"{check.name}: {reason}")
+        pytest.skip(str(reason))
+    except Violation as violation:
+        told = f"{check.name}\npromise:   {check.promise}\n{violation}"
+    else:
+        told = ""
+    if told:
+        _fail_unless_exempt(told, check, exemption, record, today)
+    elif exemption is not None:
+        pytest.fail(f"{check.name} holds; take its exemption away: {exemption.reason}", pytrace=False)
+
+
+def _fail_unless_exempt(told: str, check: Check, exemption: Exemption | None, record: Record, today: date) -> None:
+    if exemption is None:
+        pytest.fail(told, pytrace=False)
+    if today > exemption.until:
+        pytest.fail(f"{told}\nexempt:    until {exemption.until}, which is over: {exemption.reason}", pytrace=False)
+    record("contract-exempt", f"{check.name}: {exemption.reason} (until {exemption.until})")
+    pytest.xfail(exemption.reason)

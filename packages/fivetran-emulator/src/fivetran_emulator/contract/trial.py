@@ -1,0 +1,106 @@
+"""One experiment: a fresh practice source behind the fault layer, a clock that stands still, a new connection.
+
+Everything about a trial is decided by its arguments and the practice source's rows, so it can be run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from fivetran_emulator.contract.connection import Connection, Sync
+from fivetran_emulator.contract.faults import Asked, Fault, FaultySource, SourceRequest
+from fivetran_emulator.contract.function import Function, Reply
+from fivetran_emulator.contract.living_tables import LivingTable, living_tables
+from fivetran_emulator.contract.memory_warehouse import MemoryWarehouse
+from fivetran_emulator.contract.source_server import SourceServer
+from fivetran_emulator.contract.virtual_time import VirtualTime
+from fivetran_emulator.practice.loading import Practice
+from fivetran_emulator.practice.rows import Rows
+from fivetran_emulator.practice.serving import as_wsgi
+from fivetran_emulator.practice.source import Source
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
+__all__ = ["Trial"]
+
+
+class Trial:
+    """A function, a source and Fivetran, with time and faults under control.
+
+    `limits` are the environment a deployment would set, such as FIVETRAN_TIMEOUT_S.
+    """
+
+    def __init__(
+        self,
+        function: Function,
+        practice: Practice,
+        server: SourceServer,
+        *,
+        limits: Mapping[str, object] | None = None,
+        time: VirtualTime | None = None,
+        leave_alone: Collection[str] = (),
+    ) -> None:
+        self.practice, self.function = practice, function
+        self.limits = {name: str(value) for name, value in (limits or {}).items()}
+        self.time = time or VirtualTime()
+        self.source = FaultySource(cast("WSGIApplication", as_wsgi(practice.source)))
+        self._server = server
+        self._leave_alone = leave_alone
+        self.connection = self.connect()
+
+    def connect(self, **secrets: Any) -> Connection:
+        """A new connection to the same source, with some secrets replaced."""
+        return Connection(self._call, {**self.practice.secrets_at(self._server.url), **secrets})
+
+    def _call(self, body: Mapping[str, Any]) -> tuple[Reply, float, list[SourceRequest]]:
+        self._server.app = self.source
+        began, asked = self.time.seconds, len(self.source.requests)
+        with self.time.in_force(), self.source.waits.in_force(self.time, self._server.port):
+            reply = self.function.call(body, self.limits)
+        return reply, self.time.seconds - began, self.source.requests[asked:]
+
+    @property
+    def rows(self) -> Mapping[str, Rows]:
+        """The source's tables; empty for a source that does not let itself be changed."""
+        tables = getattr(self.practice.source, "tables", None)
+        return tables if isinstance(tables, dict) else {}
+
+    def cap(self, rows: int) -> bool:
+        """Let pages have at most so many rows; False for a source that cannot."""
+        if not isinstance(self.practice.source, Source):
+            return False
+        self.practice.source.cap = rows
+        return True
+
+    def living(self, warehouse: MemoryWarehouse) -> list[LivingTable]:
+        """The tables whose source rows can be changed and found again in the warehouse."""
+        rows = {name: rows for name, rows in self.rows.items() if name not in self._leave_alone}
+        return living_tables(rows, warehouse)
+
+    def at(self, number: int, fault: Fault) -> None:
+        """Put a fault at one request to the source, counted from 1 over the whole trial."""
+        self.source.fault = lambda asked: fault if asked.number == number else None
+
+    def where(self, matches: Callable[[Asked], bool], fault: Fault) -> None:
+        """Put a fault at all requests that match."""
+        self.source.fault = lambda asked: fault if matches(asked) else None
+
+    def heal(self) -> None:
+        """Take all faults away."""
+        self.source.fault = lambda _asked: None
+        self.source.before = lambda _number: None
+
+    def fresh(self) -> MemoryWarehouse:
+        """What a new connection gets of the source as it is now: the truth that warehouses are compared with."""
+        self.heal()
+        connection = self.connect()
+        connection.sync()
+        return connection.warehouse
+
+    def quiet(self, connection: Connection, syncs: int) -> Iterator[Sync]:
+        """Undisturbed syncs, one after the other."""
+        self.heal()
+        for _ in range(syncs):
+            yield connection.sync()

@@ -1,0 +1,116 @@
+"""The state of a connection, told in sentences and changed by hand.
+
+A newcomer would let anything be written. Fivetran does, and the next sync fails: a state that fivetran-runtime would refuse
+is refused here, with the same reasons, before it is kept. States of other functions are theirs alone and are let be.
+
+Source: `docs/state.md`; the rules of Fivetran's REST API for states, see `docs/protocol.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TypeGuard
+
+import msgspec
+
+__all__ = ["explained", "merged", "refusals"]
+
+_VERSION = 1
+_ROOT = {"version", "connector", "tables", "sync"}
+_TABLE = {"mark", "since", "at", "seen", "keys", "missed", "found"}
+_CURSOR = ("mark", "since", "seen")
+
+
+def explained(state: str) -> list[str]:
+    """A sentence for each table of a state as fivetran-runtime writes them; nothing for other states."""
+    members = msgspec.json.decode(state)
+    if members == {}:
+        return ["The state is empty: the next sync reads everything."]
+    if not _is_ours(members):
+        return []
+    tables = members.get("tables")
+    parts = sorted(tables.items()) if isinstance(tables, dict) else []
+    told = [f"{name}: {_table(table)}" for name, table in parts if isinstance(table, dict)]
+    return [*told, *_sync(members.get("sync"))]
+
+
+def refusals(new: object, old: str) -> list[str]:
+    """Why fivetran-runtime would refuse the state `new` where `old` is that of the connection; nothing if it would not."""
+    before = msgspec.json.decode(old)
+    if new == {} or not (_is_ours(before) or _is_ours(new)):
+        return []
+    if not isinstance(new, dict):
+        return ["a state is a JSON object"]
+    return [*_version(new), *_owner(new, before), *_shape(new)]
+
+
+def merged(state: object, patch: object) -> object:
+    """`state` with the members of `patch` put in; null removes one (RFC 7396)."""
+    if not isinstance(patch, dict):
+        return patch
+    members = dict(state) if isinstance(state, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            members.pop(name, None)
+        else:
+            members[name] = merged(members.get(name), value)
+    return members
+
+
+def _is_ours(state: object) -> TypeGuard[dict[str, object]]:
+    return isinstance(state, dict) and {"version", "connector"} <= state.keys()
+
+
+def _table(table: Mapping[str, object]) -> str:
+    mark = f"read completely up to {table['mark']}" if "mark" in table else "never read to its end"
+    if "at" not in table and "since" not in table and "seen" not in table:
+        return mark if "mark" in table else "read completely, and whole each time"
+    asked = f", asking for {table['since']} on" if "since" in table else ""
+    place = msgspec.json.encode(table["at"]).decode() if table.get("at") else "its beginning"
+    return f"{mark}; a pass is open{asked} and goes on at {place}"
+
+
+def _sync(sync: object) -> Iterator[str]:
+    if isinstance(sync, dict):
+        done = sync.get("done") or []
+        yield f"A sync is under way: {', '.join(map(str, done)) or 'no table'} done in it."
+
+
+def _version(state: Mapping[str, object]) -> Iterator[str]:
+    if state.get("version") != _VERSION or isinstance(state.get("version"), bool):
+        yield f"`version` is {_json(state.get('version'))}, not {_VERSION}"
+
+
+def _owner(state: Mapping[str, object], before: object) -> Iterator[str]:
+    owner = before.get("connector") if _is_ours(before) else state.get("connector")
+    if state.get("connector") != owner or not isinstance(owner, str):
+        yield f"`connector` is {_json(state.get('connector'))}, and the state belongs to {_json(owner)}"
+
+
+def _shape(state: Mapping[str, object]) -> Iterator[str]:
+    yield from (f"`{name}` is no member of a state" for name in state if name not in _ROOT)
+    tables = state.get("tables", {})
+    if not isinstance(tables, dict):
+        yield "`tables` is not an object"
+        return
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            yield f"`tables.{name}` is not an object"
+            continue
+        yield from (
+            f"`tables.{name}.{member}` is no member of a table" for member in table if member not in _TABLE
+        )
+        yield from _values(f"tables.{name}", table)
+
+
+def _values(path: str, table: Mapping[str, object]) -> Iterator[str]:
+    for member in _CURSOR:
+        value = table.get(member)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | str)):
+            yield f"`{path}.{member}` is {_json(value)}, neither a number nor text"
+    if table.get("at") is not None and not isinstance(table["at"], dict):
+        yield f"`{path}.at` is {_json(table['at'])}, not an object"
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,630 @@
+"""Wrong connectors: the reference with one thing made wrong, each named by what its author did.
+
+`kills` is the check that must fail it. Several mutants may share a check; a check without one is not known to work.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+import requests
+from reference import Cut, Problem, Reference, Row, State
+
+__all__ = ["MUTANTS", "Mutant"]
+
+
+class Mutant(Reference):
+    """A reference connector with a fault; the docstring says which."""
+
+    kills: ClassVar[str]
+
+
+# -- the answer -----------------------------------------------------------------------------------------------
+
+
+class HasMoreMisspelt(Mutant):
+    """`has_more`, as the ancestor's template has it."""
+
+    kills = "C01"
+
+    def finish(self, answer: Row, body: Any) -> Row:
+        return {("has_more" if name == "hasMore" else name): value for name, value in answer.items()}
+
+
+class HasMoreAsText(Mutant):
+    """hasMore "false", as in an official sample."""
+
+    kills = "C02"
+
+    def finish(self, answer: Row, body: Any) -> Row:
+        return answer | {"hasMore": answer["hasMore"] or "false"}
+
+
+class NotANumber(Mutant):
+    """A price that is NaN."""
+
+    kills = "C03"
+
+    def ticket(self, row: Row) -> Row:
+        return row | {"price": float("nan")} if row["id"] == 5 and "again" not in row["subject"] else row
+
+    def encode(self, answer: Row) -> str:
+        return json.dumps(answer, ensure_ascii=False)
+
+
+class UndeclaredTable(Mutant):
+    """A child table that schema does not name."""
+
+    kills = "C04"
+
+    def finish(self, answer: Row, body: Any) -> Row:
+        if "insert" in answer and answer["insert"].get("tickets"):
+            answer["insert"]["prices"] = [{"ticket": row["id"]} for row in answer["insert"]["tickets"][:1]]
+        return answer
+
+
+class NullKey(Mutant):
+    """A row without a value in its key."""
+
+    kills = "C05"
+
+    def finish(self, answer: Row, body: Any) -> Row:
+        if answer.get("insert", {}).get("users"):
+            answer["insert"]["users"].append({"id": None, "name": "nobody", "age": 1})
+        return answer
+
+
+class RowTwice(Mutant):
+    """Overlapping pages, both copies of a row sent."""
+
+    kills = "C06"
+
+    def finish(self, answer: Row, body: Any) -> Row:
+        if answer.get("insert", {}).get("users"):
+            answer["insert"]["users"].append(answer["insert"]["users"][0])
+        return answer
+
+
+class InsertedAndDeleted(Mutant):
+    """A tombstone's row sent as a row too."""
+
+    kills = "C07"
+
+    def finish(self, answer: Row, body: Any) -> Row:
+        gone = answer.get("delete", {}).get("tickets", [])
+        answer.get("insert", {}).setdefault("tickets", []).extend({"id": row["id"]} for row in gone)
+        return answer
+
+
+class EmptyWindows(Mutant):
+    """A window that finds nothing is answered at once."""
+
+    kills = "C08"
+
+    def finish(self, answer: Row, body: Any) -> Row:
+        windows = (body.get("state") or {}).get("windows", 0)
+        if answer.get("insert") == {} and "setup_test" not in body and windows < 6:
+            return answer | {"hasMore": True, "state": answer["state"] | {"windows": windows + 1}}
+        return answer
+
+
+class NeverFinished(Mutant):
+    """hasMore always true, with a counter that moves the state on."""
+
+    kills = "C09"
+
+    def finish(self, answer: Row, body: Any) -> Row:
+        calls = (body.get("state") or {}).get("calls", 0) + 1
+        return answer if body.get("setup_test") else answer | {"hasMore": True, "state": answer["state"] | {"calls": calls}}
+
+
+class StuckState(Mutant):
+    """hasMore with the state of the request, once everything has been read."""
+
+    kills = "C10"
+
+    def finish(self, answer: Row, body: Any) -> Row:
+        same = answer.get("state") == body.get("state") and not body.get("setup_test")
+        return answer | {"hasMore": True} if same else answer
+
+
+class NeedsAState(Mutant):
+    """body["state"]."""
+
+    kills = "C11"
+
+    def answer(self, body: Any) -> Row:
+        if body["state"] is None:
+            raise KeyError("state")
+        return super().answer(body)
+
+
+class HalfAnAnswer(Mutant):
+    """A failure answered with the state so far, and success."""
+
+    kills = "C12"
+
+    def sync(self, state: State) -> Row:
+        try:
+            return super().sync(state)
+        except Problem as problem:
+            if "HTTP 500" not in str(problem):
+                raise
+            return self.envelope(state, more=False)
+
+
+class SetupTestSyncs(Mutant):
+    """setup_test not looked at."""
+
+    kills = "C13"
+
+    def setup_test(self, body: Any) -> Row:
+        return self.sync(self.load(body.get("state")))
+
+
+# -- budgets --------------------------------------------------------------------------------------------------
+
+
+class CountsCharacters(Mutant):
+    """Characters counted in the place of bytes."""
+
+    kills = "C14"
+
+    def measure(self, encoded: bytes) -> int:
+        return len(encoded.decode())
+
+
+class NoDeadline(Mutant):
+    """The time is looked at between tables only."""
+
+    kills = "C15"
+
+    def pause(self) -> None:
+        if self.remaining() < -1000:
+            raise Cut
+
+    def get(self, path: str, **query: Any) -> Any:
+        began, self.began = self.began, time.monotonic()
+        try:
+            return super().get(path, **query)
+        finally:
+            self.began = began
+
+    def wait(self, seconds: float) -> None:
+        if seconds >= 30:
+            raise Cut
+        time.sleep(seconds)
+
+
+class ListOfEverything(Mutant):
+    """All users are collected before the first is taken."""
+
+    kills = "C16"
+
+    def get(self, path: str, **query: Any) -> Any:
+        page = super().get(path, **query)
+        if path == "/users" and query["offset"] == 0:
+            everything, offset = list(page), len(page)
+            while more := super().get(path, offset=offset, limit=10):
+                everything += [dict(row) | {"copy": "x" * 50_000} for row in more]
+                offset += len(more)
+        return page
+
+
+class DropsHugeRows(Mutant):
+    """A row that does not fit is left out."""
+
+    kills = "C17"
+
+    def too_large(self, table: str, row: Row) -> None:
+        return
+
+
+class DropsTheTail(Mutant):
+    """When the answer is full, what was read last is dropped and taken for sent."""
+
+    kills = "C18"
+
+    def take(self, table: str, rows: list[Row], deletes: list[Row] | None = None) -> None:
+        try:
+            super().take(table, rows, deletes)
+        except Cut:
+            self.began = -1e9
+
+
+class SleepsTooLong(Mutant):
+    """Retry-After slept, however long."""
+
+    kills = "C19"
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+# -- resuming -------------------------------------------------------------------------------------------------
+
+
+class RandomValue(Mutant):
+    """A value drawn anew in each call."""
+
+    kills = "C20"
+
+    def user(self, row: Row) -> Row:
+        return row | {"batch": random.random()}
+
+
+class MarkBeforeRows(Mutant):
+    """The mark is moved when reading begins, so a crash loses what was to come."""
+
+    kills = "C21"
+
+    def tickets(self, state: State) -> None:
+        part = state.setdefault("tickets", {})
+        try:
+            super().tickets(state)
+        except Problem:
+            state["tickets"] = {"mark": max(part.get("mark", ""), "2026-01-01T01:30:00Z")}
+            raise
+
+
+class RemembersInMemory(Mutant):
+    """What was sent is remembered in the process and not sent again."""
+
+    kills = "C22"
+
+    def __init__(self) -> None:
+        self.sent: dict[str, set[str]] = {}
+
+    def answer(self, body: Any) -> Row:
+        answer = super().answer(body)
+        sent = self.sent.setdefault(f"{body.get('sync_id')} {self.url}", set())
+        for table, rows in answer.get("insert", {}).items():
+            new = [row for row in rows if f"{table} {json.dumps(row)}" not in sent]
+            if body.get("state"):
+                sent |= {f"{table} {json.dumps(row)}" for row in rows}
+            answer["insert"][table] = new
+        return answer
+
+
+class PositionBeforeRows(Mutant):
+    """When the time runs out, the page in hand is left and the position behind it kept."""
+
+    kills = "C23"
+
+    def take_tickets(self, page: list[Row]) -> None:
+        if self.remaining() > 2 * self.slowest or not self.operations:
+            super().take_tickets(page)
+
+
+class OffsetNeverReset(Mutant):
+    """The offset of the last pass is kept, as the ancestor did."""
+
+    kills = "C24"
+
+    def after_pass(self, part: State, found: set[str]) -> State:
+        return super().after_pass(part, found) | {"offset": len(found), "found": sorted(found)}
+
+
+class OffsetCountsCalls(Mutant):
+    """The offset grows by one with each page, as the ancestor's did with each call: the window slides by one row."""
+
+    kills = "C56"
+
+    def next_offset(self, offset: int, page: list[Row]) -> int:
+        return offset + 1
+
+
+class WallClockMark(Mutant):
+    """The mark is the time at which the sync ends, as the ancestor's was."""
+
+    kills = "C25"
+
+    def marked(self, part: State, seen: str) -> State:
+        return {"mark": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+
+
+class LocalTimeWithZ(Mutant):
+    """Local time labelled Z in the rows."""
+
+    kills = "C26"
+
+    def ticket(self, row: Row) -> Row:
+        local = self.moment(row["updated_at"]).astimezone()
+        return row | {"seen_at": f"{local:%Y-%m-%dT%H:%M:%SZ}"}
+
+
+class StrictlyAfter(Mutant):
+    """Rows changed after the mark, without those that share it."""
+
+    kills = "C27"
+    lookback = timedelta(0)
+
+    def since(self, part: State) -> str | None:
+        mark = part.get("mark")
+        return f"{self.moment(mark) + timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}" if mark else None
+
+
+class NoLookback(Mutant):
+    """Nothing from before the mark is read again."""
+
+    kills = "C28"
+    lookback = timedelta(0)
+
+
+class NoOverlap(Mutant):
+    """Pages by offset without overlap, over a list that moves."""
+
+    kills = "C29"
+    overlap = 0
+
+    def after_pass(self, part: State, found: set[str]) -> State:
+        return {"keys": sorted(found)}
+
+    def delete_missing(self, part: State, found: set[str]) -> None:
+        gone = sorted(set(part.get("keys", [])) - found)
+        self.take("users", [], [{"id": id_} for id_ in gone])
+
+
+class EntryForEachRow(Mutant):
+    """An entry for each ticket in the state."""
+
+    kills = "C30"
+
+    def marked(self, part: State, seen: str) -> State:
+        entries = {f"ticket-{id_}": seen for id_ in self.operations.get("tickets", {})}
+        return super().marked(part, seen) | {"entries": part.get("entries", {}) | entries}
+
+
+class TokenInState(Mutant):
+    """The access token kept in the state."""
+
+    kills = "C31"
+
+    def envelope(self, state: State, more: bool) -> Row:
+        return super().envelope(state | {"session": self.token}, more)
+
+
+class AnyState(Mutant):
+    """Whatever state comes is taken for one of ours."""
+
+    kills = "C32"
+
+    def load(self, state: Any) -> State:
+        return state if isinstance(state, dict) and "tickets" in state else super().load({})
+
+
+class FirstFailureEndsAll(Mutant):
+    """A failing table ends the call for the other."""
+
+    kills = "C33"
+
+    def users(self, state: State) -> None:
+        try:
+            super().users(state)
+        except Problem as problem:
+            self.operations.clear()
+            self.broken = True
+            raise Problem(str(problem)) from None
+
+    def tickets(self, state: State) -> None:
+        if getattr(self, "broken", False):
+            self.broken = False
+            raise Problem("users failed")
+        super().tickets(state)
+
+
+# -- data -----------------------------------------------------------------------------------------------------
+
+
+class StartsAtOne(Mutant):
+    """The offset starts at 1, as the ancestor's did."""
+
+    kills = "C34"
+
+    def users(self, state: State) -> None:
+        state.setdefault("users", {}).setdefault("offset", 1)
+        super().users(state)
+
+
+class NumberOrText(Mutant):
+    """A number in one row, text in the next."""
+
+    kills = "C36"
+
+    def ticket(self, row: Row) -> Row:
+        return row | {"price": str(row["price"])} if row["id"] == 7 else row
+
+
+class NoOffset(Mutant):
+    """Instants without an offset."""
+
+    kills = "C37"
+
+    def ticket(self, row: Row) -> Row:
+        return row | {"opened_at": str(row["updated_at"]).removesuffix("Z")}
+
+
+class NamesCollide(Mutant):
+    """Two columns that Fivetran names alike."""
+
+    kills = "C38"
+
+    def ticket(self, row: Row) -> Row:
+        return row | {"Order": 1, "order": 2}
+
+
+class NarrowerLater(Mutant):
+    """Rows of one answer narrower than those before."""
+
+    kills = "C39"
+
+    def tickets(self, state: State) -> None:
+        self.narrow = bool(state.get("tickets", {}).get("mark"))
+        super().tickets(state)
+
+    def ticket(self, row: Row) -> Row:
+        return {name: value for name, value in row.items() if name != "price" or not self.narrow}
+
+
+class TombstonesIgnored(Mutant):
+    """Deleted tickets passed over."""
+
+    kills = "C40"
+
+    def take_tickets(self, page: list[Row]) -> None:
+        super().take_tickets([row for row in page if not row["deleted"]])
+
+
+class DeletesAtOnce(Mutant):
+    """A row missing from one listing is deleted."""
+
+    kills = "C41"
+
+    def delete_missing(self, part: State, found: set[str]) -> None:
+        gone = sorted(set(part.get("keys", [])) - found)
+        self.take("users", [], [{"id": id_} for id_ in gone])
+
+
+class DeletedForEver(Mutant):
+    """Deleted keys stay on a list of deleted ones."""
+
+    kills = "C42"
+
+    def tickets(self, state: State) -> None:
+        self.gone = set(state.get("gone", []))
+        super().tickets(state)
+        state["gone"] = sorted(self.gone)
+
+    def take_tickets(self, page: list[Row]) -> None:
+        self.gone |= {row["id"] for row in page if row["deleted"]}
+        super().take_tickets([row if row["id"] not in self.gone else row | {"deleted": True} for row in page])
+
+
+# -- HTTP -----------------------------------------------------------------------------------------------------
+
+
+class NoTimeout(Mutant):
+    """requests.get without a time-out."""
+
+    kills = "C43"
+    timeouts = None
+
+
+class NoRetry(Mutant):
+    """Nothing is retried."""
+
+    kills = "C44"
+    tries = 1
+
+
+class RetriesEverything(Mutant):
+    """Refusals retried like outages."""
+
+    kills = "C45"
+
+    def worth_retrying(self, status: int) -> bool:
+        return status != 200
+
+
+class UnmovingToken(Mutant):
+    """A token that does not move is followed for ever, as by the ancestor."""
+
+    kills = "C46"
+
+    def next_token(self, page: Row, token: str | None) -> str | None:
+        return page["next"]  # type: ignore[no-any-return]
+
+
+class NoRowsNoProblem(Mutant):
+    """body.get("data", [])."""
+
+    kills = "C47"
+
+    def listed(self, page: Any, member: str | None = None) -> list[Row]:
+        rows = page.get(member or "data", []) if isinstance(page, dict) else page
+        return rows if isinstance(rows, list) else []
+
+    def next_token(self, page: Any, token: str | None) -> str | None:
+        return super().next_token(page, token) if isinstance(page, dict) and "next" in page else None
+
+
+class LogsTheHeader(Mutant):
+    """The request's headers in the log."""
+
+    kills = "C48"
+
+    def send(self, path: str, query: Row) -> tuple[int, Any, bytes]:
+        print(f"GET {path} with Authorization: Bearer {self.token}")
+        return super().send(path, query)
+
+
+class FirstSecretOnly(Mutant):
+    """secrets["url"], then secrets["token"]."""
+
+    kills = "C49"
+
+    def configure(self, secrets: Any) -> None:
+        for key in ("url", "token"):
+            if not isinstance((secrets or {}).get(key), str):
+                raise Problem(f"secrets: {key} is missing")
+        super().configure(secrets)
+
+
+class ShortPageIsLast(Mutant):
+    """len(page) < limit ends the list, as the ancestor had it."""
+
+    kills = "C51"
+
+    def get(self, path: str, **query: Any) -> Any:
+        if path == "/users" and getattr(self, "ended", None) == (self.began, query["offset"]):
+            return []
+        page = super().get(path, **query)
+        if path == "/users" and isinstance(page, list) and len(page) < 10:
+            self.ended = (self.began, self.next_offset(query["offset"], page))
+        return page
+
+
+class DeadToken(Mutant):
+    """A token the source no longer knows is sent again for ever, as the ancestor did."""
+
+    kills = "C52"
+
+    def restart(self) -> str | None:
+        raise Problem("GET /tickets: HTTP 400")
+
+
+class UnboundedBody(Mutant):
+    """response.json() of whatever comes."""
+
+    kills = "C53"
+    most_bytes = 10**12
+
+
+class FollowsRedirects(Mutant):
+    """Redirects followed with the key in the query."""
+
+    kills = "C54"
+
+    def send(self, path: str, query: Row) -> tuple[int, Any, bytes]:
+        status, headers, body = super().send(path, query)
+        if status == 302 and "localhost" in headers["Location"]:
+            requests.get(headers["Location"], params={"key": self.token}, timeout=self.timeouts).close()
+        return status, headers, body
+
+
+class ForgetsAfterLoss(Mutant):
+    """Deletes in a first sync's missing list, and every change of an old row, are taken once only by chance."""
+
+    kills = "C55"
+
+    def marked(self, part: State, seen: str) -> State:
+        marked = super().marked(part, seen)
+        return marked if len(self.operations.get("tickets", {})) != 2 else {"mark": "2026-06-01T00:00:00Z"}
+
+
+MUTANTS: tuple[type[Mutant], ...] = tuple(Mutant.__subclasses__())
+"""All of them, in the order of the checks they are made for."""

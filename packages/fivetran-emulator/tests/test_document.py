@@ -1,0 +1,83 @@
+"""The document that `--json` prints."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from scripted import Emulator, Json
+
+SCHEMA: dict[str, Any] = json.loads((files("fivetran_emulator") / "sync.schema.json").read_text("utf-8"))
+ROWS: Json = {
+    "state": {"n": 1},
+    "insert": {"t": [{"id": 1, "v": True}, {"id": 2, "v": 1}]},
+    "schema": {"t": {"primary_key": ["id"]}, "u": {}},
+    "has_more": True,
+}
+
+
+def problems(document: object) -> list[str]:
+    return [error.message for error in Draft202012Validator(SCHEMA).iter_errors(document)]
+
+
+def objects(schema: object) -> list[dict[str, Any]]:
+    """Every part of a schema that describes an object with fixed members."""
+    if isinstance(schema, list):
+        return [found for part in schema for found in objects(part)]
+    if not isinstance(schema, dict):
+        return []
+    here = [schema] if "properties" in schema else []
+    return here + [found for part in schema.values() for found in objects(part)]
+
+
+def test_the_schema_is_one_and_describes_every_member() -> None:
+    """A reader finds each member explained, and none that is not listed can slip in."""
+    Draft202012Validator.check_schema(SCHEMA)
+    parts = objects(SCHEMA)
+    assert len(parts) == 7
+    for part in parts:
+        assert part["additionalProperties"] is False
+        assert all(member["description"] for member in part["properties"].values())
+
+
+def test_a_complete_sync_is_as_the_schema_says(emulator: Emulator) -> None:
+    """With warnings, changes of the state, and what a function tells of itself in its header."""
+    emulator.function.headers["X-Connector-Invocation"] = (
+        '{"connector": "acme", "cut": "bytes", "waited_seconds": 1.5}'
+    )
+    outcome = emulator.answering(ROWS)
+    assert problems(outcome.document) == []
+    assert outcome.document["invocations"][0]["cut"] == "bytes"
+    assert outcome.document["absent_tables"] == ["u"]
+    assert len(outcome.document["warnings"]) == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--secrets", "/nowhere.json"), ("--fault", "503@1"), ("--fault", "timeout@1"), ("--url", "ftp://x")],
+)
+def test_a_sync_that_failed_is_as_the_schema_says(emulator: Emulator, arguments: tuple[str, ...]) -> None:
+    """Before it began, or in the middle."""
+    outcome = emulator.answering(ROWS, arguments=arguments)
+    assert outcome.status in (1, 2)
+    assert problems(outcome.document) == []
+    assert outcome.document["error"]["exit_status"] == outcome.status
+
+
+def test_a_resync_is_as_the_schema_says(emulator: Emulator) -> None:
+    """With the rows that did not come again."""
+    emulator.answering(ROWS)
+    emulator.function.answers = [{**ROWS, "insert": {}}]
+    outcome = emulator.sync("--json", command="resync")
+    assert problems(outcome.document) == []
+    assert outcome.document["not_seen_again"] == {"t": 2}
+
+
+@pytest.mark.parametrize("member", sorted(SCHEMA["properties"]))
+def test_the_schema_would_notice_a_wrong_member(emulator: Emulator, member: str) -> None:
+    """A document with a member of another type does not pass."""
+    document = emulator.answering(ROWS).document
+    assert problems(document | {member: 3.5 if member != "seconds" else "x"}) != []

@@ -1,0 +1,65 @@
+"""Secrets are hidden in whatever form they turn up."""
+
+from __future__ import annotations
+
+import base64
+import json
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fivetran_emulator.secrets import Secrets
+
+values = st.text(st.characters(exclude_categories=["Cs"]), min_size=10, max_size=40)
+around = st.text("abcXYZ:", max_size=5)
+
+
+@given(values, around, around)
+def test_no_form_of_a_secret_is_shown(value: str, before: str, after: str) -> None:
+    """Behaviour 3: plain, in JSON, in a URL, and inside base64 whatever stands beside it."""
+    secrets = Secrets(json.dumps({"token": {"b": [value]}}))
+    inner = base64.b64encode((before + value + after).encode()).decode()
+    core = base64.b64encode(value.encode()).decode().rstrip("=")[3:-3]
+    for form in (
+        value,
+        json.dumps(value, ensure_ascii=False)[1:-1],
+        quote(value, safe=""),
+        quote_plus(value),
+    ):
+        assert form not in secrets.redact(f"{before}{form}{after}").replace("***", "")
+    hidden = secrets.redact(inner)
+    assert "***" in hidden
+    assert core not in hidden
+
+
+def test_short_values_are_let_be() -> None:
+    """Hiding every `1` would make any text unreadable."""
+    assert Secrets('{"size": "100", "flag": true}').redact("100 rows, true") == "100 rows, true"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("url", "https://bugzilla.example:8443/rest"), ("products", "Firefox for Android"), ("region", "Zürich")],
+)
+def test_settings_are_shown(name: str, value: str) -> None:
+    """An error that names an unknown product or an address that does not answer would say nothing with `***` in it."""
+    assert Secrets(json.dumps({name: [value]})).redact(f"unknown: {value}") == f"unknown: {value}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("password", "correct horse battery"),
+        ("api_key", "abcdefgh"),
+        ("url", "https://user:word@host.example/"),
+        ("url", "https://host.example/?key=abcdefgh"),
+        ("hook", "https://hooks.example/services/T0123456789ABCDEF0123"),
+        ("anything", "abcdefghijklmnopqrstuvwxyz"),
+        ("anything", "x1y2z3"),
+    ],
+)
+def test_whatever_may_let_somebody_in_is_hidden(name: str, value: str) -> None:
+    """By its name, or because it is neither plain words nor an address without credentials."""
+    assert value not in Secrets(json.dumps({name: value})).redact(f"sent {value} there")
