@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from model.in_memory import ModelTable, Row
 from model.landed import is_exactly, read_tables
@@ -46,12 +46,29 @@ def assert_same_row(name: str, sent: Row, found: dict[str, tuple[str, object]]) 
     assert not {column for column, value in sent.items() if value is not None} - found.keys()
 
 
+def _soft(insert: Sequence[Row], delete: Sequence[Row]) -> list[Part]:
+    """An answer with one table whose deletes only flag."""
+    sent = {"insert": insert, "delete": delete, "schema": {"primary_key": ["id"]}}
+    return [Part("user", "user", ("id",), True, sent, insert, delete)]
+
+
+_BACK_FROM_THE_DEAD = [
+    _soft([{"id": 1, "name": "a"}], []),
+    _soft([], [{"id": 1}]),
+    _soft([{"id": 1, "name": "a"}], []),
+]
+_KEY_BECOMES_TEXT = [_soft([{"id": 1}], []), _soft([{"id": "x"}, {"id": "1", "name": "b"}], [{"id": "2"}])]
+
+
 @pytest.mark.timeout(600)  # a counterexample is worth the time it takes to make it small
 @settings(
     max_examples=int(os.environ.get("MODEL_EXAMPLES", "25")),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+@example(history=_BACK_FROM_THE_DEAD, syncs=1)
+@example(history=_BACK_FROM_THE_DEAD, syncs=3)
+@example(history=_KEY_BECOMES_TEXT, syncs=2)
 @given(history=histories(), syncs=st.integers(1, 3))
 def test_what_lands_is_what_the_model_says(emulator: Emulator, history: list[list[Part]], syncs: int) -> None:
     """Whatever it sends, in however many syncs: deletes, flags, keyless rows, renamed columns, types in any order."""

@@ -12,11 +12,11 @@ from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from mutant_practice import practice
-from mutants import MUTANTS
-from reference import Reference
+from mutants.kinds import MUTANTS
+from mutants.reference import Reference
+from mutants.source import practice
 
 from fivetran_emulator.contract.catalogue import CATALOGUE, named
 from fivetran_emulator.contract.check import Check
@@ -33,9 +33,7 @@ MARKS = {"violation": "X", "holds": ".", "not run": "-", "error": "!"}
 def subject_of(kind: type[Reference]) -> Subject:
     """A connector of this kind over the mutants' practice source."""
     function = kind()
-    return Subject(
-        InProcess(lambda request: function(request)), practice, commits_late={"tickets": timedelta(minutes=4)}
-    )
+    return Subject(InProcess(function), practice, commits_late={"tickets": timedelta(minutes=4)})
 
 
 def outcome(check: Check, subject: Subject) -> tuple[str, str]:

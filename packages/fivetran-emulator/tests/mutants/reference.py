@@ -24,11 +24,11 @@ KEYS = {"tickets": "id", "users": "id"}
 RETRIED = {429, 502, 503, 504}
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818 - as it would be called in a connector
     """The sync cannot go on; the text is shown to people."""
 
 
-class Cut(Exception):
+class Cut(Exception):  # noqa: N818 - no error
     """The call has to end; the next one goes on."""
 
 
@@ -204,7 +204,7 @@ class Reference:
         return f"{self.moment(part['mark']) - self.lookback:%Y-%m-%dT%H:%M:%SZ}" if part.get("mark") else None
 
     def seen(self, seen: str, page: list[Row]) -> str:
-        return max([seen, *(row["updated_at"] for row in page)])
+        return max([seen, *(str(row["updated_at"]) for row in page)])
 
     def marked(self, part: State, seen: str) -> State:
         mark = max(part.get("mark", ""), seen)
@@ -322,5 +322,3 @@ class Reference:
             return json.loads(body)
         except (ValueError, RecursionError):
             raise Problem(f"GET {path}: the answer is not JSON") from None
-
-

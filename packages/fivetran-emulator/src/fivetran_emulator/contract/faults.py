@@ -10,8 +10,8 @@ import json
 import socket
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from werkzeug.wrappers import Request, Response
 
@@ -34,6 +34,9 @@ __all__ = [
     "status",
     "text",
 ]
+
+_MOST_KEPT = 1_000_000
+"""Longer answers of the source are counted but not kept."""
 
 Ask = Callable[[], Response]
 Fault = Callable[["Asked", Ask], Response]
@@ -65,7 +68,7 @@ class Asked:
     request: Request
     waits: Waits
 
-    def reset(self) -> None:
+    def reset(self) -> NoReturn:
         """Close the connection with an RST instead of an answer."""
         connection: socket.socket = self.request.environ["werkzeug.socket"]
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -106,11 +109,9 @@ class FaultySource:
 
     def _note(self, number: int, response: Response) -> None:
         body = b"" if response.is_streamed else response.get_data()
+        kept = body if len(body) < _MOST_KEPT else b""
         seen = self.requests[number - 1]
-        noted = SourceRequest(
-            **{**vars(seen), "status": response.status_code, "body": body if len(body) < 1_000_000 else b""}
-        )
-        self.requests[number - 1] = noted
+        self.requests[number - 1] = replace(seen, status=response.status_code, body=kept)
 
 
 def _seen(asked: Asked) -> SourceRequest:
@@ -128,9 +129,8 @@ def _seen(asked: Asked) -> SourceRequest:
 def status(code: int, **headers: str) -> Fault:
     """An error status, with headers such as retry_after="7"."""
     named = {name.replace("_", "-").title(): value for name, value in headers.items()}
-    return lambda _asked, _ask: Response(
-        '{"error": "out of order"}', code, named, content_type="application/json"
-    )
+    body = '{"error": "out of order"}'
+    return lambda _asked, _ask: Response(body, code, named, content_type="application/json")
 
 
 def text(body: str, *, content_type: str = "application/json") -> Fault:
@@ -146,10 +146,9 @@ def html(_asked: Asked, _ask: Ask) -> Response:
 def reset(asked: Asked, _ask: Ask) -> Response:
     """The connection breaks before anything is answered."""
     asked.reset()
-    raise AssertionError("reset never returns")
 
 
-def cut_body(asked: Asked, ask: Ask) -> Response:
+def cut_body(_asked: Asked, ask: Ask) -> Response:
     """The connection breaks in the middle of the body."""
     true = ask()
     whole = true.get_data()

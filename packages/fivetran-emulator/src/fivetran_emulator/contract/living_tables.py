@@ -105,11 +105,12 @@ class LivingTable:
         )
         return self.moved({**row, **identifying}, self.newest())
 
-
     def copied(self, row: Row, number: int) -> Row:
         """The row once more under a key of its own, for tables that grow: no search for an unused key."""
         key = {
-            column: value + number * 1_000_000 if isinstance(value := row[column], int) else f"{value}-{number}"
+            column: value + number * 1_000_000
+            if isinstance(value := row[column], int)
+            else f"{value}-{number}"
             for column in self.source.key
             if column != self.source.cursor
         }

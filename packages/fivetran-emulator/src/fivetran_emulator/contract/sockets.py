@@ -25,8 +25,8 @@ _REAL_SECONDS = 10
 """After so long on the real clock a practice source is broken; this is no virtual time-out."""
 
 
-class Hung(BaseException):  # noqa: N818 - the function never comes back, nothing it catches may change that
-    """The function waits for an answer without a time-out."""
+class Hung(BaseException):
+    """The function waits for an answer without a time-out; nothing it catches may change that."""
 
 
 @dataclass

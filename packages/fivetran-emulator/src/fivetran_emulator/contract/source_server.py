@@ -35,7 +35,8 @@ class SourceServer:
         _open.append(self)
 
     def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        assert self.app is not None, "a trial sets the application before it calls the function"
+        if self.app is None:
+            raise RuntimeError("a trial sets the application before it calls the function")
         answered: Any = self.app(environ, start_response)
         return answered  # type: ignore[no-any-return]
 

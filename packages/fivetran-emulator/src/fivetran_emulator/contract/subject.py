@@ -73,7 +73,9 @@ class Subject:
         """A new experiment with a source as practice.py has it."""
         practice = load(self.practice) if isinstance(self.practice, Path) else self.practice()
         named = {f"FIVETRAN_{name.upper()}": value for name, value in limits.items()}
-        return Trial(self.function, practice, self.server, limits=named, time=time, leave_alone=self.leave_alone)
+        return Trial(
+            self.function, practice, self.server, limits=named, time=time, leave_alone=self.leave_alone
+        )
 
     @cached_property
     def clean_or_not(self) -> Clean:

@@ -79,10 +79,14 @@ def run_check(check: Check, subject: Subject, record: Record, *, today: date) ->
         pytest.fail(f"{check.name} holds; take its exemption away: {exemption.reason}", pytrace=False)
 
 
-def _fail_unless_exempt(told: str, check: Check, exemption: Exemption | None, record: Record, today: date) -> None:
+def _fail_unless_exempt(
+    told: str, check: Check, exemption: Exemption | None, record: Record, today: date
+) -> None:
     if exemption is None:
         pytest.fail(told, pytrace=False)
     if today > exemption.until:
-        pytest.fail(f"{told}\nexempt:    until {exemption.until}, which is over: {exemption.reason}", pytrace=False)
+        pytest.fail(
+            f"{told}\nexempt:    until {exemption.until}, which is over: {exemption.reason}", pytrace=False
+        )
     record("contract-exempt", f"{check.name}: {exemption.reason} (until {exemption.until})")
     pytest.xfail(exemption.reason)

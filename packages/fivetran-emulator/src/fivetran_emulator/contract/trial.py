@@ -6,7 +6,7 @@ Everything about a trial is decided by its arguments and the practice source's r
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from fivetran_emulator.contract.connection import Connection, Sync
 from fivetran_emulator.contract.faults import Asked, Fault, FaultySource, SourceRequest
@@ -19,9 +19,6 @@ from fivetran_emulator.practice.loading import Practice
 from fivetran_emulator.practice.rows import Rows
 from fivetran_emulator.practice.serving import as_wsgi
 from fivetran_emulator.practice.source import Source
-
-if TYPE_CHECKING:
-    from wsgiref.types import WSGIApplication
 
 __all__ = ["Trial"]
 
@@ -45,7 +42,7 @@ class Trial:
         self.practice, self.function = practice, function
         self.limits = {name: str(value) for name, value in (limits or {}).items()}
         self.time = time or VirtualTime()
-        self.source = FaultySource(cast("WSGIApplication", as_wsgi(practice.source)))
+        self.source = FaultySource(as_wsgi(practice.source))
         self._server = server
         self._leave_alone = leave_alone
         self.connection = self.connect()

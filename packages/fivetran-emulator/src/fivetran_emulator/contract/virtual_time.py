@@ -7,7 +7,7 @@ fivetran-runtime has one seam for time, which is used when it is loaded. Plain f
 from __future__ import annotations
 
 import contextlib
-import datetime as datetime_module
+import datetime as dt
 import os
 import sys
 import sysconfig
@@ -71,8 +71,8 @@ class VirtualTime:
             virtual[id(getattr(time, name))] = function
             yield mock.patch.object(time, name, function)
         frozen = _datetime_of(self)
-        virtual[id(datetime_module.datetime)] = frozen
-        yield mock.patch.object(datetime_module, "datetime", frozen)
+        virtual[id(dt.datetime)] = frozen
+        yield mock.patch.object(dt, "datetime", frozen)
         for module in _authors_modules():
             for name, value in list(vars(module).items()):
                 if id(value) in virtual:

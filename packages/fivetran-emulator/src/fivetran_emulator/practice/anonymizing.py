@@ -16,7 +16,6 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from fivetran_emulator.practice.columns_kept import (
-    Column,
     Steering,
     Verdict,
     columns_of,
@@ -41,7 +40,9 @@ from fivetran_emulator.secrets import Secrets
 
 __all__ = ["Anonymized", "anonymized"]
 
-_LEAST_SECRET = 4
+_LEAST_SECRET, _LEAST_SEARCHED = 4, 6
+"""Shorter texts are no secrets; those between are replaced where they stand alone, not searched for within others."""
+
 _NAME = re.compile(r"[\w$@.:/ -]{1,60}")
 _PLAIN = re.compile(r"-?\d{1,6}(\.\d+)?|true|false|null|")
 _EXTENSION = re.compile(r"(.+)(\.[a-z]{2,4})")
@@ -49,11 +50,11 @@ _EXTENSION = re.compile(r"(.+)(\.[a-z]{2,4})")
 
 @dataclass(frozen=True)
 class Anonymized:
-    """Recordings as they are written, secrets that open them, and what became of each column."""
+    """Recordings as they are written, secrets that open them, and what became of each column, by its place."""
 
     recordings: list[dict[str, Any]]
     secrets: dict[str, Any]
-    verdicts: list[tuple[Column, Verdict]]
+    verdicts: list[tuple[str, Verdict]]
 
 
 def anonymized(
@@ -77,7 +78,7 @@ def anonymized(
     return Anonymized(
         sorted((values.recording(exchange) for exchange in exchanges), key=_order),
         {name: value if name in steering.keep else values.secret(value) for name, value in secrets.items()},
-        [(column, values.verdicts[place]) for place, column in values.columns.items()],
+        [(values.shown(place), values.verdicts[place]) for place in values.columns],
     )
 
 
@@ -105,12 +106,17 @@ class _Values:
             for place, value in leaves(exchange.body)
             if isinstance(value, str) and is_credential(place.rpartition(".")[2])
         }
-        self._redactor = Secrets(json.dumps(sorted({*self._secret, *handed_out})))
+        searched = {text for text in {*self._secret, *handed_out} if len(text) >= _LEAST_SEARCHED}
+        self._redactor = Secrets(json.dumps(sorted(searched)))
         self.columns = columns_of(exchanges)
         self.verdicts = {place: judge(column, steering) for place, column in self.columns.items()}
         self._hidden = self._texts_where(lambda verdict: verdict.hidden)
         self._personal = self._texts_where(lambda verdict: verdict.hidden or verdict.personal)
         self._asked_to_keep = self._texts_where(lambda verdict: verdict.kept and verdict.why == "--keep")
+
+    def shown(self, place: str) -> str:
+        """A column's place for a person, without data that stands in it as a member's name."""
+        return EMAIL.sub("*", self._redactor.redact(place))
 
     def _texts_where(self, wanted: Any) -> set[str]:
         return {

@@ -41,6 +41,7 @@ _OPAQUE = re.compile(
     r"\d{1,20}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|(?=.*\d)[0-9a-f]{16,64}|[a-z]{1,2}[-_]?\d+|[A-Z]{1,10}-\d+"
 )
 _WORD = re.compile(r"[a-z][a-z0-9]*([_.-][a-z0-9]+)*|[A-Z][A-Z0-9]*([_-][A-Z0-9]+)*")
+_PATH_WORD = re.compile(r"([a-zA-Z_-]+(\.[a-z]+)?|v\d+)?")
 _MOST_WORDS, _LONGEST_WORD, _LEAST_REPEATS = 20, 30, 2
 
 
@@ -94,8 +95,8 @@ def columns_of(exchanges: Iterable[Exchange]) -> dict[str, Column]:
 
 
 def place_of(exchange: Exchange, place: str) -> str:
-    """A column's whole place: where it was asked, with `*` for parts that hold a digit, and where in the answer."""
-    path = "/".join("*" if re.search(r"\d", part) else part for part in exchange.asked.segments)
+    """A column's whole place: where it was asked, with `*` for parts that are no plain words, and where in the answer."""
+    path = "/".join(part if _PATH_WORD.fullmatch(part) else "*" for part in exchange.asked.segments)
     return f"{path}: {place}"
 
 

@@ -212,8 +212,7 @@ def finish(recorder: Recorder, job: Job) -> dict[str, Any]:
         "made_up": sum(recording.get("made_up", False) for recording in made.recordings),
         "left_out": dict(sorted(recorder.left_out.items())),
         "columns": [
-            {"column": column.place, "kept": verdict.kept, "why": verdict.why}
-            for column, verdict in made.verdicts
+            {"column": place, "kept": verdict.kept, "why": verdict.why} for place, verdict in made.verdicts
         ],
     }
 

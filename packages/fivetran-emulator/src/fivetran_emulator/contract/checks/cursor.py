@@ -118,7 +118,12 @@ def ties(subject: Subject) -> None:
     trial.cap(max(2, min(len(table.rows()) for table in tables) // 4))
     connection.sync()
     for table in tables:
-        _refuse_absent(connection, table.name, expected[table.name], "all rows of a table share one cursor value, in several pages")
+        _refuse_absent(
+            connection,
+            table.name,
+            expected[table.name],
+            "all rows of a table share one cursor value, in several pages",
+        )
     for table in tables:
         row = table.rows()[0]
         added = {**table.another(row), str(table.source.cursor): row[str(table.source.cursor)]}
@@ -126,7 +131,12 @@ def ties(subject: Subject) -> None:
         expected[table.name].add(table.key_of(added))
     connection.sync()
     for table in tables:
-        _refuse_absent(connection, table.name, expected[table.name], "after a sync a row is added that shares the newest row's cursor value")
+        _refuse_absent(
+            connection,
+            table.name,
+            expected[table.name],
+            "after a sync a row is added that shares the newest row's cursor value",
+        )
 
 
 def _refuse_absent(connection: Connection, name: str, expected: set[Key], how: str) -> None:
@@ -184,8 +194,7 @@ def moving_lists(subject: Subject) -> None:
             deleted=deleted,
             cause="an offset or page number over a list that moves: rows slide over the page boundary unseen",
             reproduce=[
-                f"before request {number} of {last} the first two rows of each table are removed, the third is changed"
-                f" and one is added; then {len(deleted)} tables are synced twice more"
+                f"before request {number} of {last} in each table two rows go, one changes, one comes; then two syncs",
             ],
         )
 

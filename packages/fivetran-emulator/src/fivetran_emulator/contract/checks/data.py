@@ -67,7 +67,7 @@ def _kind(value: Any) -> str | None:
         return "boolean"
     if isinstance(value, int | float):
         return "number"
-    return {str: "text", list: "list", dict: "object"}.get(type(value), type(value).__name__)
+    return "text" if isinstance(value, str) else "a list" if isinstance(value, list) else "an object"
 
 
 @check("C37", "instants carry an offset", remote=True)

@@ -55,7 +55,8 @@ def timeouts(subject: Subject) -> None:
         hung = any(exchange.reply.status == 0 for exchange in sync.exchanges)
         if hung or None in trial.source.waits.connect_timeouts:
             raise Violation(
-                f"{trial.source.requests[number - 1]} has no time-out" + ("" if hung else " for the connection"),
+                f"{trial.source.requests[number - 1]} has no time-out"
+                + ("" if hung else " for the connection"),
                 expected="one for the connection and one for the answer",
                 cause="the HTTP library's default, which is none: requests.get(..., timeout=(10, 60))",
                 reproduce=[f"request {number} is never answered"],
@@ -95,7 +96,13 @@ def retries(subject: Subject) -> None:
                     cause="Retry-After is not read, or not as a date",
                     reproduce=reproduce,
                 )
-            compare(subject, trial.connection.warehouse, subject.clean.warehouse, cause="the page that failed is left out", reproduce=reproduce)
+            compare(
+                subject,
+                trial.connection.warehouse,
+                subject.clean.warehouse,
+                cause="the page that failed is left out",
+                reproduce=reproduce,
+            )
     _refuse_storm(subject)
 
 
@@ -104,7 +111,9 @@ def _refuse_storm(subject: Subject) -> None:
     trial.where(lambda _asked: True, status(503))
     call = trial.connection.call()
     first = call.asked[0] if call.asked else None
-    tries = len([asked for asked in call.asked if first and (asked.path, asked.query) == (first.path, first.query)])
+    tries = len(
+        [asked for asked in call.asked if first and (asked.path, asked.query) == (first.path, first.query)]
+    )
     if tries > _MOST_TRIES or (tries > 1 and not trial.time.slept):
         raise Violation(
             f"{tries} tries in {trial.time.seconds:.0f} s",
@@ -146,7 +155,9 @@ def _paged(subject: Subject) -> list[str]:
     paths = [path for path, _query in pages]
     found = sorted({path for path in paths if paths.count(path) > 1})
     if not found:
-        raise NotRun("no path of the practice source is asked for a second page; give it more rows or smaller pages")
+        raise NotRun(
+            "no path of the practice source is asked for a second page; give it more rows or smaller pages"
+        )
     return found
 
 
@@ -259,7 +270,9 @@ def expired_positions(subject: Subject) -> None:
                 f"three syncs in a row fail: {syncs[-1].exchanges[-1].error}",
                 expected="a pass that starts over once its old position is refused",
                 cause="a token kept in the state is sent again and again after it has expired",
-                reproduce=[f"the source answers 400 to {asked.path}?{asked.query}, where call {number + 1} goes on"],
+                reproduce=[
+                    f"the source answers 400 to {asked.path}?{asked.query}, where call {number + 1} goes on"
+                ],
             )
 
 

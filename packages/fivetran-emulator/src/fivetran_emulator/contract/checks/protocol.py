@@ -46,7 +46,7 @@ def known_members(subject: Subject) -> None:
 
 @check("C02", "members of the right type", remote=True)
 def member_types(subject: Subject) -> None:
-    """hasMore is true or false, state an object, insert and delete objects of lists of objects."""
+    """Each answer has hasMore true or false, state an object, insert and delete objects of lists of objects."""
     for exchange in _first_calls(subject):
         if exchange.reply.status != 200:
             continue

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fivetran_emulator.contract.check import check
 from fivetran_emulator.contract.checks.changing import compare, living, settle, spread
 from fivetran_emulator.contract.checks.observed import sent
@@ -112,7 +114,7 @@ def lost_answers(subject: Subject) -> None:
         )
 
 
-def _small_or_whole(subject: Subject) -> dict[str, int]:
+def _small_or_whole(subject: Subject) -> dict[str, Any]:
     try:
         return {"answer_bytes": subject.smallest_answers}
     except NotRun:

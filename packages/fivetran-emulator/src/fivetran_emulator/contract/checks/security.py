@@ -24,7 +24,11 @@ _MOST_MEMORY = 300_000_000
 def _said(exchange: Exchange) -> dict[str, str]:
     """Everything that leaves the function, by where it goes."""
     headers = "\n".join(f"{name}: {value}" for name, value in exchange.reply.headers.items())
-    return {"the answer": exchange.reply.body.decode(errors="replace"), "the headers": headers, "the logs": exchange.reply.logs}
+    return {
+        "the answer": exchange.reply.body.decode(errors="replace"),
+        "the headers": headers,
+        "the logs": exchange.reply.logs,
+    }
 
 
 @check("C48", "no secret leaves the function", remote=True)
@@ -72,7 +76,11 @@ def secrets_mistakes(subject: Subject) -> None:
     secrets = trial.connection.secrets
     usual = trial.connection.call(accept=False, setup_test=True)
     required = [key for key in secrets if _fails_without(trial.connect(), key, secrets)]
-    for what, sent in (("no secrets", {}), ("secrets null", None), ("every value null", dict.fromkeys(secrets))):
+    for what, sent in (
+        ("no secrets", {}),
+        ("secrets null", None),
+        ("every value null", dict.fromkeys(secrets)),
+    ):
         call = trial.connection.call(accept=False, secrets=sent)
         unnamed = [key for key in required if key not in call.error]
         if not call.failed or unnamed or call.asked:
@@ -83,7 +91,9 @@ def secrets_mistakes(subject: Subject) -> None:
                 reproduce=[f"send secrets {sent}"],
             )
     if usual.failed:
-        raise Violation(f"the practice secrets are refused: {usual.error}", expected="success", cause="practice.py")
+        raise Violation(
+            f"the practice secrets are refused: {usual.error}", expected="success", cause="practice.py"
+        )
 
 
 def _fails_without(connection: Any, key: str, secrets: Mapping[str, Any]) -> bool:
@@ -98,7 +108,7 @@ def hostile_source(subject: Subject) -> None:
     attacks: dict[str, Fault] = {
         "a compressed answer of 200 MB": bomb(200),
         "arrays nested 100,000 deep": text("[" * 100_000 + "]" * 100_000),
-        "a number of a million digits": text("[{\"id\": " + "9" * 1_000_000 + "}]"),
+        "a number of a million digits": text('[{"id": ' + "9" * 1_000_000 + "}]"),
     }
     for what, fault in attacks.items():
         trial = subject.trial()

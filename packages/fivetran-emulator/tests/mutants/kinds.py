@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import requests
-from reference import Cut, Problem, Reference, Row, State
+from mutants.reference import Cut, Problem, Reference, Row, State
 
 __all__ = ["MUTANTS", "Mutant"]
 
@@ -119,7 +119,11 @@ class NeverFinished(Mutant):
 
     def finish(self, answer: Row, body: Any) -> Row:
         calls = (body.get("state") or {}).get("calls", 0) + 1
-        return answer if body.get("setup_test") else answer | {"hasMore": True, "state": answer["state"] | {"calls": calls}}
+        return (
+            answer
+            if body.get("setup_test")
+            else answer | {"hasMore": True, "state": answer["state"] | {"calls": calls}}
+        )
 
 
 class StuckState(Mutant):
@@ -210,7 +214,7 @@ class ListOfEverything(Mutant):
         if path == "/users" and query["offset"] == 0:
             everything, offset = list(page), len(page)
             while more := super().get(path, offset=offset, limit=10):
-                everything += [dict(row) | {"copy": "x" * 50_000} for row in more]
+                everything += [dict(row) | {"copy": "x" * 200_000} for row in more]
                 offset += len(more)
         return page
 
@@ -355,18 +359,14 @@ class NoLookback(Mutant):
     lookback = timedelta(0)
 
 
-class NoOverlap(Mutant):
-    """Pages by offset without overlap, over a list that moves."""
+class NotSortedNotReadAgain(Mutant):
+    """A list that is not sorted by its cursor, and nothing read again that changed while it was read."""
 
     kills = "C29"
-    overlap = 0
+    lookback = timedelta(0)
 
-    def after_pass(self, part: State, found: set[str]) -> State:
-        return {"keys": sorted(found)}
-
-    def delete_missing(self, part: State, found: set[str]) -> None:
-        gone = sorted(set(part.get("keys", [])) - found)
-        self.take("users", [], [{"id": id_} for id_ in gone])
+    def since(self, part: State) -> str | None:
+        return part.get("mark")
 
 
 class EntryForEachRow(Mutant):

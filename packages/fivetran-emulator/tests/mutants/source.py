@@ -16,7 +16,7 @@ def ticket(number: int) -> dict[str, object]:
     moment = BEGINNING + timedelta(minutes=10 * (number // 3))
     return {
         "id": number,
-        "subject": f"Ticket {number} – ñ",
+        "subject": f"Ticket {number}: ñandú 漢",
         "price": number + 0.5,
         "deleted": False,
         "updated_at": f"{moment:%Y-%m-%dT%H:%M:%SZ}",

@@ -1,16 +1,13 @@
 """The pytest plugin: at the end of a run it lists what was exempt and what was not run, and stops practice servers.
 
-It works with pytest-xdist: what a check noted travels in its report.
+It is loaded by every pytest in an environment that has this package, so it imports nothing of the suite. With
+pytest-xdist it works too: what a check noted travels in its report.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from fivetran_emulator.contract.source_server import close_servers
-
-if TYPE_CHECKING:
-    import pytest
+import sys
+from typing import Any
 
 __all__ = ["pytest_sessionfinish", "pytest_terminal_summary"]
 
@@ -25,7 +22,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     reports = [report for reports in terminalreporter.stats.values() for report in reports]
     for property_, heading in _HEADINGS.items():
         lines = sorted(
-            f"{_subject(report)}  {value}"
+            f"{str(report.nodeid).partition('::')[0]}  {value}"
             for report in reports
             for name, value in getattr(report, "user_properties", ())
             if name == property_ and getattr(report, "when", "") == "call"
@@ -36,10 +33,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
                 terminalreporter.line(line)
 
 
-def _subject(report: Any) -> str:
-    return str(report.nodeid).partition("::")[0]
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Stop what was started for the checks."""
-    close_servers()
+def pytest_sessionfinish() -> None:
+    """Stop the servers of practice sources, if there are any."""
+    if suite := sys.modules.get("fivetran_emulator.contract.source_server"):
+        suite.close_servers()

@@ -1,0 +1,332 @@
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import requests
+from werkzeug.wrappers import Request, Response
+
+from fivetran_emulator.practice import NextLink, Offset, PageNumber, PracticeError, Source, Token, serving
+from fivetran_emulator.practice.recorded import recorded
+from fivetran_emulator.practice.recorder import Job, Recorder, finish
+
+SECRET = "s3cr3t/Wert+47"
+PEOPLE: list[dict[str, object]] = [
+    {
+        "id": n,
+        "email": f"anna{n}@corp.de",
+        "name": f"Anna Müller {n}",
+        "role": ("admin", "member")[n % 2],
+        "salary": 51_000 + n,
+        "active": n % 3 == 0,
+        "updated_at": f"2026-01-{n:02}T10:00:00Z",
+    }
+    for n in range(1, 11)
+]
+
+
+class Recording:
+    """A recorder before a source, both serving: asked as a function would ask, then replayed."""
+
+    def __init__(self, origin: str, url: str, recorder: Recorder, folder: Path) -> None:
+        self.origin, self.url, self.recorder = origin, url, recorder
+        self.file = folder / "recordings.json"
+        self.summary: dict[str, Any] = {}
+
+    def get(self, path: str, **more: Any) -> requests.Response:
+        return requests.get(path if path.startswith("http") else self.url + path, timeout=10, **more)
+
+    def finished(self, secrets: dict[str, Any] | None = None, **steering: tuple[str, ...]) -> str:
+        """The text of the file."""
+        given = {"url": self.origin, **(secrets or {})}
+        job = Job(
+            secrets=given, url_key="url", file=str(self.file), made_by="nox -s record -- acme", **steering
+        )  # type: ignore[arg-type]
+        self.summary = finish(self.recorder, job)
+        return self.file.read_text("utf-8")
+
+
+@contextmanager
+def recording(source: Source, folder: Path, *, pages: int = 0) -> Iterator[Recording]:
+    with serving(source) as origin:
+        recorder = Recorder(origin, pages=pages)
+        with serving(recorder) as url:
+            yield Recording(origin, url, recorder, folder)
+
+
+def listing(pages: Any = None, rows: list[dict[str, object]] = PEOPLE) -> Source:
+    source = Source()
+    source.listing("/people", rows, pages=pages or Offset(size=4))
+    return source
+
+
+def walk(get: Any, first: str, following: Any) -> list[Any]:
+    """All rows of a list: `following` gives the next address from an answer, None at the end."""
+    rows: list[Any] = []
+    address: str | None = first
+    while address is not None:
+        body = get(address).json()
+        rows += body["data"]
+        address = following(body)
+    return rows
+
+
+def test_structure_stays_and_people_do_not(tmp_path: Path) -> None:
+    """Keys, numbers, booleans, dates and few repeated words are kept; addresses, names and what is nobody's business aren't."""
+    with recording(listing(Offset(size=20)), tmp_path) as tape:
+        tape.get("/people")
+        text = tape.finished()
+    rows = json.loads(text)["recordings"][0]["body"]["data"]
+    for row, real in zip(rows, PEOPLE, strict=True):
+        assert list(row) == list(real)
+        assert {name: row[name] for name in ("id", "role", "active", "updated_at")} == {
+            name: real[name] for name in ("id", "role", "active", "updated_at")
+        }
+        assert row["email"].endswith(".example")
+        assert len(str(row["salary"])) == 5
+        assert row["salary"] != real["salary"]
+    assert "nna" not in text
+    assert "corp" not in text
+    assert len({row["name"] for row in rows}) == len(PEOPLE)
+
+
+def test_what_was_kept_and_what_replaced_is_told(tmp_path: Path) -> None:
+    """Column by column with the reason, so that a person can judge."""
+    with recording(listing(), tmp_path) as tape:
+        tape.get("/people")
+        tape.get("/people?offset=4")
+        tape.finished()
+    told = {entry["column"]: (entry["kept"], entry["why"]) for entry in tape.summary["columns"]}
+    assert told["/people: data[].email"] == (False, "e-mail addresses")
+    assert told["/people: data[].role"] == (True, "2 short words that repeat")
+    assert told["/people: data[].updated_at"] == (True, "dates")
+
+
+def test_a_person_may_steer(tmp_path: Path) -> None:
+    """--keep and --hide outweigh what the values look like."""
+    with recording(listing(), tmp_path) as tape:
+        tape.get("/people")
+        text = tape.finished(keep=("name",), hide=("role",))
+    assert "Anna Müller 1" in text
+    assert "admin" not in text
+
+
+def test_equal_values_stay_equal_across_columns_and_pages(tmp_path: Path) -> None:
+    """A join of two lists on an e-mail address finds the same partners as before."""
+    source = listing()
+    source.listing("/tickets", [{"id": n, "opened_for": f"anna{n}@corp.de"} for n in (2, 7)], pages=Offset())
+    with recording(source, tmp_path) as tape:
+        for path in ("/people", "/people?offset=4", "/tickets"):
+            tape.get(path)
+        bodies = {
+            json.dumps(one["request"]): one["body"]["data"]
+            for one in json.loads(tape.finished())["recordings"]
+        }
+    people = {row["email"]: row["id"] for rows in bodies.values() for row in rows if "email" in row}
+    tickets = [row for rows in bodies.values() for row in rows if "opened_for" in row]
+    assert {row["id"]: people[row["opened_for"]] for row in tickets} == {2: 2, 7: 7}
+
+
+@pytest.mark.parametrize(
+    ("style", "first", "following"),
+    [
+        (Token(size=4), "/people", lambda body: body["next"] and f"/people?bookmark={quote(body['next'])}"),
+        (NextLink(size=4), "/people", lambda body: body["next"]),
+        (
+            PageNumber(size=4),
+            "/people?page=1",
+            lambda body: f"/people?page={body['data'][-1]['id'] // 4 + 1}" if body["has_next"] else None,
+        ),
+    ],
+    ids=["token", "link", "number"],
+)
+def test_the_recording_pages_as_the_source_did(
+    tmp_path: Path, style: Any, first: str, following: Any
+) -> None:
+    """Tokens and links made of people's data lead on, through the recorder and in what it wrote."""
+    with recording(listing(style), tmp_path) as tape:
+        real = walk(tape.get, first, following)
+        tape.finished()
+    assert len(real) == 10
+    with serving(recorded(tape.file)) as url:
+        made = walk(
+            lambda address: requests.get(
+                address if address.startswith("http") else url + address, timeout=10
+            ),
+            first,
+            following,
+        )
+    assert [row["id"] for row in made] == [row["id"] for row in real]
+    assert all(row["email"].endswith(".example") for row in made)
+
+
+def echoing() -> Source:
+    """A source that gives back what it was shown, in every form."""
+    source = Source()
+
+    @source.route("/echo")
+    def echo(request: Request) -> object:
+        return {
+            "status": f"got {SECRET}",
+            "raw": SECRET,
+            "quoted": quote(SECRET, safe=""),
+            "encoded": base64.b64encode(f"ab{SECRET}".encode()).decode(),
+            "link": request.url,
+            "header": request.headers.get("Authorization"),
+            SECRET: 1,
+        }
+
+    return source
+
+
+FORMS = [
+    SECRET,
+    quote(SECRET, safe=""),
+    *(base64.b64encode(b"ab"[:n] + SECRET.encode()).decode()[4:-4] for n in range(3)),
+]
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {"headers": {"Authorization": f"Bearer {SECRET}"}},
+        {"headers": {"X-Api-Key": SECRET}},
+        {"params": {"key": SECRET}},
+        {"auth": ("ann", SECRET)},
+    ],
+    ids=["bearer", "header", "query", "basic"],
+)
+def test_no_secret_is_written_in_any_form(tmp_path: Path, shown: dict[str, Any]) -> None:
+    """However it was sent and however the source repeats it; --keep does not help it."""
+    with recording(echoing(), tmp_path) as tape:
+        assert tape.get("/echo", **shown).json()["raw"] == SECRET
+        text = tape.finished({"token": SECRET}, keep=("status", "quoted", "encoded", "raw", "link"))
+    whole = text + json.dumps(tape.summary)
+    assert [form for form in FORMS if form in whole] == []
+    assert tape.summary["secrets"]["token"] not in ("", SECRET)
+
+
+def test_the_made_up_secret_opens_the_recording_and_no_other_does(tmp_path: Path) -> None:
+    """A connector's test of wrong credentials works against recordings too."""
+    with recording(listing(), tmp_path) as tape:
+        tape.get("/people", headers={"Authorization": f"Bearer {SECRET}"}, params={"key": "Schlüssel-77"})
+        tape.finished({"token": SECRET, "key": "Schlüssel-77"})
+    made = tape.summary["secrets"]
+    with serving(recorded(tape.file)) as url:
+
+        def status(token: str, key: str) -> int:
+            headers = {"Authorization": f"Bearer {token}".encode()}
+            return requests.get(f"{url}/people", headers=headers, params={"key": key}, timeout=10).status_code
+
+        assert status(made["token"], made["key"]) == 200
+        assert status("another", made["key"]) == 401
+        assert status(made["token"], "another") == 401
+
+
+def test_a_token_that_the_source_hands_out_is_a_secret_too(tmp_path: Path) -> None:
+    """It is in no secrets file, yet it opens the source."""
+    source = listing()
+    source.route("/token")(lambda _request: {"access_token": "handed-OUT-4711", "expires_in": 3600})
+    source.route("/status")(lambda _request: {"message": "hello handed-OUT-4711", "kept": "handed-OUT-4711"})
+    with recording(source, tmp_path) as tape:
+        token = tape.get("/token").json()["access_token"]
+        for path in ("/people", "/status"):
+            tape.get(path, headers={"Authorization": f"Bearer {token}"})
+        assert token not in tape.finished(keep=("message", "kept"))
+    with serving(recorded(tape.file)) as url:
+        token = requests.get(f"{url}/token", timeout=10).json()["access_token"]
+        assert requests.get(f"{url}/people", headers={"Authorization": f"Bearer {token}"}, timeout=10).ok
+
+
+def test_a_long_list_ends_early_and_the_end_is_marked(tmp_path: Path) -> None:
+    """The source is asked for two pages; the third is empty, leads nowhere, and is called made up."""
+    with recording(listing(Token(size=2)), tmp_path, pages=2) as tape:
+        rows = walk(
+            tape.get, "/people", lambda body: body["next"] and f"/people?bookmark={quote(body['next'])}"
+        )
+        entries = json.loads(tape.finished())["recordings"]
+    assert [row["id"] for row in rows] == [1, 2, 3, 4]
+    assert [entry["body"] for entry in entries if entry.get("made_up")] == [{"data": [], "next": None}]
+    assert (tape.summary["recorded"], tape.summary["made_up"]) == (2, 1)
+
+
+def test_the_same_question_gets_the_same_answer(tmp_path: Path) -> None:
+    """A recording is of one moment, however often a function asks again."""
+    source = listing(Offset(size=20))
+    with recording(source, tmp_path) as tape:
+        before = tape.get("/people").json()
+        source.tables["people"].remove(1)
+        assert tape.get("/people").json() == before
+        assert len(json.loads(tape.finished())["recordings"]) == 1
+
+
+def test_what_is_no_answer_is_passed_on_but_not_recorded(tmp_path: Path) -> None:
+    """Outages, refusals and what is not JSON reach the function and are counted."""
+    source = listing()
+    answers = iter([503, 429, 401, 200])
+    source.route("/moody")(lambda _request: Response("{}", next(answers), content_type="application/json"))
+    source.route("/table.csv")(lambda _request: Response("anna,1", content_type="text/csv"))
+    with recording(source, tmp_path) as tape:
+        assert [tape.get("/moody").status_code for _ in range(4)] == [503, 429, 401, 200]
+        assert tape.get("/table.csv").text == "anna,1"
+        text = tape.finished()
+    assert tape.summary["left_out"] == {"HTTP 401": 1, "HTTP 429": 1, "HTTP 503": 1, "not JSON (text/csv)": 1}
+    assert "table.csv" not in text
+
+
+def test_a_source_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
+    """The function gets a 502 without the address; nothing is recorded."""
+    with serving(listing()) as gone:
+        pass
+    recorder = Recorder(gone, pages=0)
+    with serving(recorder) as url:
+        answer = requests.get(f"{url}/people", timeout=20)
+    assert answer.status_code == 502
+    assert gone not in answer.text
+    assert list(recorder.left_out) == ["not answered (ConnectionError)"]
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("http://api.acme.example", "must be an https:// address"),
+        ("https://ann:word@api.acme.example", "a user, a query or a fragment"),
+        ("https://api.acme.example/?key=word", "a user, a query or a fragment"),
+        (7, "no text under `url`"),
+    ],
+)
+def test_an_address_that_cannot_be_recorded_is_refused(address: object, said: str) -> None:
+    """No secret goes over an open line, and none hides in the address."""
+    job = Job(secrets={"url": address}, url_key="url", file="", made_by="")
+    with pytest.raises(PracticeError, match=said) as raised:
+        assert job.origin
+    assert "word" not in str(raised.value)
+
+
+def test_what_was_not_asked_gets_a_404_that_says_what_was(tmp_path: Path) -> None:
+    """The path's recorded questions are listed, and what to do."""
+    with recording(listing(), tmp_path) as tape:
+        tape.get("/people?offset=0")
+        tape.finished()
+    with serving(recorded(tape.file)) as url:
+        answer = requests.get(f"{url}/people?offset=99", timeout=10)
+    assert answer.status_code == 404
+    error = answer.json()["error"]
+    assert error.startswith("GET /people?offset=99 was not recorded. Recorded are: GET /people?offset=0.")
+    assert "Record again" in error
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"recordings": [{}]}', None])
+def test_a_file_that_is_no_recording_is_told(tmp_path: Path, text: str | None) -> None:
+    """The file's name and the way out, no traceback."""
+    file = tmp_path / "recordings.json"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(PracticeError, match=r"recordings\.json: .*record"):
+        recorded(file)
