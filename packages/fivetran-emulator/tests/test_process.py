@@ -191,7 +191,7 @@ def test_a_function_that_never_ends_is_given_up(emulator: Emulator) -> None:
     import requests
 
     from fivetran_emulator.errors import FunctionError
-    from fivetran_emulator.function import Function, Limits, Request
+    from fivetran_emulator.protocol.function import Function, Limits, Request
 
     ticks = iter(range(0, 10_000, 100))
     emulator.function.answers = [{"state": {}}]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from fivetran_emulator.arguments import command_parser
-from fivetran_emulator.rules import Rules
+from fivetran_emulator.commands.arguments import command_parser
+from fivetran_emulator.protocol.rules import Rules
 
 TESTS = Path(__file__).parent
 PAGE = (TESTS.parents[2] / "docs" / "protocol.md").read_text("utf-8")

@@ -41,7 +41,11 @@ def test_short_values_are_let_be() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("url", "https://bugzilla.example:8443/rest"), ("products", "Firefox for Android"), ("region", "Zürich")],
+    [
+        ("url", "https://bugzilla.example:8443/rest"),
+        ("products", "Firefox for Android"),
+        ("region", "Zürich"),
+    ],
 )
 def test_settings_are_shown(name: str, value: str) -> None:
     """An error that names an unknown product or an address that does not answer would say nothing with `***` in it."""

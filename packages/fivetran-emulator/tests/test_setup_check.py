@@ -79,8 +79,8 @@ def test_what_a_setup_test_should_not_answer_is_warned_about(
 
 def test_a_slow_setup_test_is_warned_about() -> None:
     """Behaviour 4: more than a minute may be more than Fivetran waits."""
-    from fivetran_emulator.function import Reply, Request
-    from fivetran_emulator.setup_check import check_setup
+    from fivetran_emulator.protocol.function import Reply, Request
+    from fivetran_emulator.protocol.setup_check import check_setup
 
     class Slow:
         url = ""

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted import Emulator, Json
 
-from fivetran_emulator.kept_state import merged
+from fivetran_emulator.protocol.kept_state import merged
 
 OURS: Json = {
     "version": 1,

@@ -19,7 +19,7 @@ from scripted import Emulator, Json
 
 from fivetran_emulator.clock import Clock
 from fivetran_emulator.errors import FunctionError
-from fivetran_emulator.function import Function, Limits, Reply, Request
+from fivetran_emulator.protocol.function import Function, Limits, Reply, Request
 
 
 def page(request: Json) -> Json:
@@ -48,7 +48,7 @@ def test_a_sync_stops_after_six_hours_and_the_next_goes_on(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Behaviour 8: no call is begun after six hours; the state is kept; status 4, since the sync is not complete."""
-    from fivetran_emulator import command
+    from fivetran_emulator.commands import sync as command
 
     function = HourlyFunction()
     began = datetime(2026, 1, 1, tzinfo=UTC)

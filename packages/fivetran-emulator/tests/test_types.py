@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import Emulator
 
-from fivetran_emulator.answer import read_answer
-from fivetran_emulator.columns import Kind, kind_of, wider
-from fivetran_emulator.ledger import LoadedTable
-from fivetran_emulator.load import load_answer
+from fivetran_emulator.protocol.answer import read_answer
+from fivetran_emulator.warehouse.columns import Kind, kind_of, wider
+from fivetran_emulator.warehouse.ledger import LoadedTable
+from fivetran_emulator.warehouse.load import load_answer
 
 kinds = st.sampled_from(Kind)
 scalars = st.one_of(

@@ -10,7 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from fivetran_emulator.arguments import command_parser, rules_from
+from fivetran_emulator.commands.arguments import command_parser, rules_from
 from fivetran_emulator.errors import UsageError
 
 __all__ = ["main"]
@@ -34,13 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     if options.command in ("sync", "resync"):
-        from fivetran_emulator.command import run_sync  # noqa: PLC0415 - needs the extra
+        from fivetran_emulator.commands.sync import run_sync  # noqa: PLC0415 - needs the extra
 
         return run_sync(options, rules_from(options))
     if options.command == "check-setup":
-        from fivetran_emulator.setup_command import run_check_setup  # noqa: PLC0415 - needs the extra
+        from fivetran_emulator.commands.check_setup import run_check_setup  # noqa: PLC0415 - needs the extra
 
         return run_check_setup(options)
-    from fivetran_emulator.looking import run_looking  # noqa: PLC0415 - needs the extra
+    from fivetran_emulator.commands.looking import run_looking  # noqa: PLC0415 - needs the extra
 
     return run_looking(options)

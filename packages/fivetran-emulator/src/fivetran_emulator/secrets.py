@@ -74,7 +74,7 @@ def _texts(value: object, name: str = "") -> Iterator[str]:
 
 
 _SECRET_NAME = re.compile(r"key|token|secret|pass|pwd|pin|auth|cred|private|cert", re.IGNORECASE)
-_WORDS = re.compile(r"[^\W\d_]{1,15}( [^\W\d_]{1,15}){0,4}")
+_WORDS = re.compile(r"[^\W\d_]{1,15}([ _-][^\W\d_]{1,15}){0,4}")
 
 
 def _is_setting(value: str, name: str) -> bool:

@@ -17,21 +17,21 @@ from typing import Protocol
 
 import duckdb
 
-from fivetran_emulator.answer import Answer, read_answer
 from fivetran_emulator.clock import Clock
 from fivetran_emulator.collector import collector_held_off
 from fivetran_emulator.errors import EmulatorError, FunctionError
-from fivetran_emulator.findings import Finding
-from fivetran_emulator.function import Reply, Request, Sender, refuse_status
-from fivetran_emulator.invocation import told_by
-from fivetran_emulator.ledger import Ledger, write_ledger_schema
-from fivetran_emulator.load import Loaded, load_answer
-from fivetran_emulator.merge import Counts
-from fivetran_emulator.report import Accepted, SyncReport
-from fivetran_emulator.rules import Rules
+from fivetran_emulator.protocol.answer import Answer, read_answer
+from fivetran_emulator.protocol.findings import Finding
+from fivetran_emulator.protocol.function import Reply, Request, Sender, refuse_status
+from fivetran_emulator.protocol.invocation import told_by
+from fivetran_emulator.protocol.rules import Rules
+from fivetran_emulator.report.figures import Accepted, SyncReport
 from fivetran_emulator.secrets import Secrets
-from fivetran_emulator.unseen import flag_unseen, unseen_rows
-from fivetran_emulator.warehouse import quoted, transaction
+from fivetran_emulator.warehouse.database import quoted, transaction
+from fivetran_emulator.warehouse.ledger import Ledger, write_ledger_schema
+from fivetran_emulator.warehouse.load import Loaded, load_answer
+from fivetran_emulator.warehouse.merge import Counts
+from fivetran_emulator.warehouse.unseen import flag_unseen, unseen_rows
 
 __all__ = ["Sync", "Watcher"]
 
@@ -135,10 +135,10 @@ class Sync:
     def _begin(self) -> None:
         past = self._past
         if past is not None and past.outcome != "complete" and self.report.state_before != "{}":
-            how = {"running": "was killed", "paused": "stopped at six hours"}.get(
-                past.outcome, past.outcome
+            how = {"running": "was killed", "paused": "stopped at six hours"}.get(past.outcome, past.outcome)
+            self.report.resuming = (
+                f"the sync before ({past.sync_id}) {how} after {past.accepted} accepted answers"
             )
-            self.report.resuming = f"the sync before ({past.sync_id}) {how} after {past.accepted} accepted answers"
         with transaction(self._warehouse):
             self._ledger.begin(
                 self.report.sync_id, self._function.url, self._clock.now(), self.report.state_before

@@ -8,10 +8,10 @@ import duckdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fivetran_emulator.answer import read_answer
 from fivetran_emulator.contract.memory_warehouse import MemoryWarehouse
-from fivetran_emulator.ledger import LoadedTable
-from fivetran_emulator.load import load_answer
+from fivetran_emulator.protocol.answer import read_answer
+from fivetran_emulator.warehouse.ledger import LoadedTable
+from fivetran_emulator.warehouse.load import load_answer
 
 Ids = st.integers(0, 6)
 ROWS = st.lists(st.fixed_dictionaries({"id": Ids, "name": st.sampled_from(["a", "b", None])}), max_size=5)

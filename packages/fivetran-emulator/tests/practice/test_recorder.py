@@ -256,6 +256,14 @@ def test_a_long_list_ends_early_and_the_end_is_marked(tmp_path: Path) -> None:
     assert (tape.summary["recorded"], tape.summary["made_up"]) == (2, 1)
 
 
+def test_a_function_that_does_not_take_the_end_for_one_is_stopped(tmp_path: Path) -> None:
+    """It would ask for ever; it is told what to do instead."""
+    with recording(listing(Offset(size=2)), tmp_path, pages=1) as tape:
+        answers = (tape.get(f"/people?offset={n % 7 * 2}") for n in range(2_000))
+        refused = next(answer for answer in answers if answer.status_code != 200)
+    assert "record with --pages 0" in refused.json()["error"]
+
+
 def test_the_same_question_gets_the_same_answer(tmp_path: Path) -> None:
     """A recording is of one moment, however often a function asks again."""
     source = listing(Offset(size=20))

@@ -19,9 +19,20 @@ __all__ = ["PageLimit", "closing"]
 
 _LEADS_ON = frozenset({"next", "more", "cursor", "bookmark", "continuation"})
 _SAYS_LAST = frozenset({"last", "final", "complete", "done", "end"})
+_MOST_ENDS = 500
+"""A list of each of many things may well end this often; no list does."""
 _NUMBER = re.compile(r"-?\d+")
 
 _List = tuple[object, ...]
+
+
+class EndlessError(Exception):
+    """A function goes on asking for a list that has ended, as one does that checks whether the source changed."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"the recorder ended {path} early, and the function did not take it for the end: record with --pages 0"
+        )
 
 
 class PageLimit:
@@ -36,20 +47,31 @@ class PageLimit:
         self._said: dict[str, set[str]] = {}
         self._last: dict[_List, Exchange] = {}
         self._count: Counter[_List] = Counter()
+        self._ends: Counter[str] = Counter()
 
     def answer_to(self, asked: Asked) -> Exchange | None:
-        """The answer if the source need not be asked: the one it gave, or the end of a list that is long enough."""
+        """The answer if the source need not be asked: the one it gave, or the end of a list that is long enough.
+
+        Raises `EndlessError` when a function does not take the end for one.
+        """
         if asked.method not in ("GET", "HEAD"):
             return None
         if (before := self._answers.get(_question(asked))) is not None:
+            self._count_end(before)
             return before
         listed = self._list(asked)
         if self._pages and self._count[listed] >= self._pages:
             last = self._last[listed]
             end = replace(last, asked=asked, body=closing(last.body), headers={}, made_up=True)
             self._answers[_question(asked)] = end
+            self._count_end(end)
             return end
         return None
+
+    def _count_end(self, answer: Exchange) -> None:
+        self._ends[answer.asked.path] += answer.made_up
+        if self._ends[answer.asked.path] > _MOST_ENDS:
+            raise EndlessError(answer.asked.path)
 
     def saw(self, exchange: Exchange) -> None:
         """Take note of what the source answered."""

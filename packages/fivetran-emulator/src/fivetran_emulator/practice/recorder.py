@@ -26,7 +26,7 @@ from fivetran_emulator.practice.anonymizing import Anonymized, anonymized
 from fivetran_emulator.practice.columns_kept import Steering
 from fivetran_emulator.practice.errors import PracticeError
 from fivetran_emulator.practice.exchanges import Asked, Exchange
-from fivetran_emulator.practice.page_limit import PageLimit
+from fivetran_emulator.practice.page_limit import EndlessError, PageLimit
 from fivetran_emulator.practice.pseudonyms import Pseudonyms
 from fivetran_emulator.practice.recorded import ADDRESS, request_of
 from fivetran_emulator.practice.serving import address_of, server_of
@@ -119,7 +119,11 @@ class Recorder:
 
     def _answer(self, request: Request) -> Response:
         asked, here = _with_sent(request), request.host_url.rstrip("/")
-        if (before := self._limit.answer_to(asked)) is not None:
+        try:
+            before = self._limit.answer_to(asked)
+        except EndlessError as error:
+            return _json(400, {"error": str(error)})
+        if before is not None:
             if before not in self.exchanges:
                 self.exchanges.append(before)
             return self._again(before, here)
@@ -127,11 +131,7 @@ class Recorder:
             answer = self._forwarded(request)
         except requests.RequestException as error:
             self.left_out[f"not answered ({type(error).__name__})"] += 1
-            return Response(
-                json.dumps({"error": "the source did not answer the recorder"}),
-                status=502,
-                content_type="application/json",
-            )
+            return _json(502, {"error": "the source did not answer the recorder"})
         self._keep(asked, answer)
         return self._passed_back(answer, here)
 
@@ -250,6 +250,10 @@ def _with_sent(request: Request) -> Asked:
     asked = request_of(request)
     kept = {name: value for name, value in asked.headers.items() if name.lower() not in _NOT_FORWARDED}
     return Asked(asked.method, asked.path, asked.params, kept, asked.sent)
+
+
+def _json(status: int, body: object) -> Response:
+    return Response(json.dumps(body), status=status, content_type="application/json")
 
 
 def _says_where_pages_are(name: str) -> bool:

@@ -11,7 +11,7 @@ from fivetran_emulator.contract.checks.observed import observed, sent, shown, sy
 from fivetran_emulator.contract.memory_warehouse import key_of
 from fivetran_emulator.contract.subject import Subject
 from fivetran_emulator.contract.violation import Violation
-from fivetran_emulator.naming import SYSTEM_PREFIX, collisions, column_name, table_name
+from fivetran_emulator.warehouse.naming import SYSTEM_PREFIX, collisions, column_name, table_name
 
 __all__ = ["CHECKS"]
 

@@ -1,0 +1,1 @@
+"""The commands of `fivetran-emulator`: their arguments, and what each of them does."""

@@ -1,0 +1,182 @@
+"""The commands `sync` and `resync`: from their options to an exit status, with everything said on the way.
+
+A newcomer would let an exception end the process. Whatever is foreseeable ends in a line of text and a status; a traceback
+means a mistake in the emulator. A second Ctrl-C must not break the record of the first, so it is ignored.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import requests
+
+from fivetran_emulator.clock import Clock, fixed_clock
+from fivetran_emulator.commands.calling import further_members, headers_of, refuse_url, secrets_of
+from fivetran_emulator.errors import EmulatorError, UsageError
+from fivetran_emulator.protocol.faults import FaultySender, read_faults
+from fivetran_emulator.protocol.function import GENERATIONS, Function, Sender
+from fivetran_emulator.protocol.recording import ComparingSender, RecordingSender, ReplayingSender
+from fivetran_emulator.protocol.rules import Rules
+from fivetran_emulator.report.document import document
+from fivetran_emulator.report.figures import SyncReport
+from fivetran_emulator.report.page import ReportPage, refuse_report_path
+from fivetran_emulator.report.screen import Screen, console_for
+from fivetran_emulator.secrets import Secrets
+from fivetran_emulator.sync import Sync
+from fivetran_emulator.warehouse.database import open_warehouse, refuse_schema
+from fivetran_emulator.warehouse.ledger import syncs_begun
+
+__all__ = ["run_sync"]
+
+_PAUSED = 4
+_INTERRUPTED = 130
+
+
+def run_sync(options: argparse.Namespace, rules: Rules) -> int:
+    """Sync as `options` say (`arguments.py` names them), by `rules`; the exit status."""
+    return _Command(options, rules).run()
+
+
+class _Command:
+    """One run of the command. What is known of the sync is kept as it goes, for whatever ends it."""
+
+    def __init__(self, options: argparse.Namespace, rules: Rules) -> None:
+        self._options, self._rules = options, rules
+        self._fixed = bool(options.deterministic or options.record or options.replay)
+        self._report: SyncReport | None = None
+        self._show(Secrets())
+
+    def _show(self, secrets: Secrets) -> None:
+        quiet = self._options.quiet or self._options.json
+        self._secrets = secrets
+        self._screen = Screen(console_for(sys.stdout), secrets, quiet=quiet)
+        self._errors = Screen(console_for(sys.stderr), secrets, quiet=quiet)
+
+    def run(self) -> int:
+        """The exit status, after everything has been said."""
+        error: EmulatorError | None = None
+        status = 0
+        try:
+            self._sync()
+        except EmulatorError as problem:
+            error, status = problem, problem.exit_status
+        except KeyboardInterrupt:
+            status = _INTERRUPTED
+        if (unwritten := self._write_page(error)) is not None and status == 0:
+            error, status = unwritten, unwritten.exit_status
+        self._tell(error, status)
+        paused = self._report is not None and self._report.outcome == "paused"
+        return _PAUSED if paused and status == 0 else status
+
+    def _sync(self) -> None:
+        options = self._options
+        self._refuse()
+        self._show(secrets_of(options))
+        faults, further = read_faults(options.fault), further_members(options)
+        with open_warehouse(options.warehouse) as warehouse, requests.Session() as session:
+            nth = syncs_begun(warehouse, options.schema) + 1
+            clock = fixed_clock(nth) if self._fixed else Clock()
+            sync = Sync(
+                FaultySender(self._sender(session), faults),
+                warehouse,
+                path=str(options.warehouse),
+                schema=options.schema,
+                secrets=self._secrets,
+                sync_id=self._sync_id(nth),
+                clock=clock,
+                watcher=self._screen,
+                rules=self._rules,
+                resync=options.command == "resync",
+                further=further,
+                repeat={fault.number for fault in faults if fault.kind == "repeat"},
+            )
+            self._run(sync)
+
+    def _run(self, sync: Sync) -> None:
+        self._report = sync.report
+        try:
+            sync.run()
+        except (EmulatorError, KeyboardInterrupt) as error:
+            with _interrupts_ignored():
+                sync.give_up(error)
+            raise
+
+    def _refuse(self) -> None:
+        options = self._options
+        if options.url is not None:
+            refuse_url(options.url)
+        elif options.replay is None:
+            raise UsageError("there is no --url", hint="For example: --url http://127.0.0.1:8080")
+        if options.record is not None and options.replay is not None:
+            raise UsageError(
+                "--record and --replay exclude each other", hint="Compare first, then record anew."
+            )
+        refuse_schema(options.warehouse, options.schema)
+        if options.report is not None:
+            refuse_report_path(options.report)
+
+    def _write_page(self, error: EmulatorError | None) -> EmulatorError | None:
+        """Write the page for --report; what kept it from being written."""
+        if self._options.report is None or self._report is None:
+            return None
+        limits = GENERATIONS[self._options.generation]
+        page = ReportPage(report=self._report, error=error, limits=limits, secrets=self._secrets)
+        try:
+            page.write(self._options.report)
+        except EmulatorError as problem:
+            return problem
+        return None
+
+    def _sender(self, session: requests.Session) -> Sender:
+        options = self._options
+        if options.url is None:
+            return ReplayingSender(options.replay)
+        limits = GENERATIONS[options.generation]
+        # The platform's seconds are real ones, also where the records' are fixed.
+        elapsed = Clock().elapsed
+        function = Function(
+            options.url, session=session, limits=limits, elapsed=elapsed, headers=headers_of(options)
+        )
+        if options.record is not None:
+            return RecordingSender(function, options.record, self._secrets)
+        if options.replay is not None:
+            return ComparingSender(function, options.replay, self._secrets)
+        return function
+
+    def _sync_id(self, nth: int) -> str:
+        if self._options.sync_id is not None:
+            return str(self._options.sync_id)
+        return str(uuid.UUID(int=nth) if self._fixed else uuid.uuid4())
+
+    def _tell(self, error: EmulatorError | None, status: int) -> None:
+        self._screen.stop_waiting()
+        if self._options.json:
+            print(document(self._report, error, self._secrets))
+        elif error is not None:
+            self._errors.failed(self._report, error)
+        elif status == _INTERRUPTED:
+            self._errors.interrupted(self._report)
+        elif self._report is not None:
+            self._screen.finished(self._report)
+            self._tell_recording()
+
+    def _tell_recording(self) -> None:
+        options = self._options
+        if options.record is not None:
+            self._screen.say(f"recorded in {options.record}; --replay {options.record} compares with it")
+        elif options.replay is not None and options.url is not None:
+            self._screen.say(f"every call was as recorded in {options.replay}")
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

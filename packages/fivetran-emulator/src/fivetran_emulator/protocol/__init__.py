@@ -1,0 +1,1 @@
+"""The call between Fivetran and a function: requests, answers, rules, faults, recordings."""

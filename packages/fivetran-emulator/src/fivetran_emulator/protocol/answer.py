@@ -1,0 +1,230 @@
+"""What a function answered, read strictly.
+
+A newcomer would decode the whole body at once. The state must not be: it goes back to the function byte for byte as it
+came, so it is kept as raw JSON and never re-encoded.
+
+Source: "Response format" of Fivetran's documentation, see `docs/protocol.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias, TypeVar
+
+import msgspec
+
+from fivetran_emulator.errors import FunctionError
+from fivetran_emulator.protocol.findings import Finding
+from fivetran_emulator.protocol.rules import Rules
+
+__all__ = ["Answer", "Row", "read_answer", "read_failure"]
+
+Row: TypeAlias = dict[str, object]
+T = TypeVar("T")
+
+_MEMBERS = ("state", "insert", "delete", "schema", "hasMore", "softDelete")
+_ERROR_MEMBERS = ("errorMessage", "errorType", "stackTrace")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One accepted answer. Tables and columns have the names the function gave them.
+
+    `state` is JSON text. `keys` has every table named in `schema`; the key of a table without one is empty. `soft_delete`
+    is None when it applies to every table.
+    """
+
+    state: str
+    has_more: bool
+    insert: Mapping[str, list[Row]]
+    delete: Mapping[str, list[Row]]
+    keys: Mapping[str, tuple[str, ...]]
+    soft_delete: frozenset[str] | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """True when there is no row in `insert` nor in `delete`."""
+        return not any(self.insert.values()) and not any(self.delete.values())
+
+
+@dataclass
+class _Reading:
+    """The members of a body, and what was found wrong or odd in them so far."""
+
+    members: dict[str, msgspec.Raw]
+    rules: Rules
+    problems: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    def member(self, name: str, type_: type[T], default: T) -> T:
+        """The member `name` decoded as `type_`; `default` when it is absent, null or wrong."""
+        raw = self.members.get(name)
+        if raw is None or bytes(raw) == b"null":
+            return default
+        try:
+            return msgspec.json.decode(raw, type=type_)
+        except msgspec.DecodeError as error:
+            self.problems.append(_problem(name, error))
+            return default
+
+
+def read_answer(body: bytes, rules: Rules | None = None) -> Answer:
+    """Read the body of an answer with status 200, by the default rules unless others are given.
+
+    Raises FunctionError, with every problem found, when it is not an answer Fivetran would load.
+    """
+    reading = _Reading(_root(body), rules or Rules())
+    _refuse_errors(reading)
+    answer = Answer(
+        state=_state(reading),
+        has_more=_has_more(reading),
+        insert=_rows(reading, "insert"),
+        delete=_rows(reading, "delete"),
+        keys=_keys(reading),
+        soft_delete=_soft_delete(reading),
+        findings=(*_unknown_members(reading.members), *reading.findings),
+    )
+    if reading.problems:
+        raise FunctionError(
+            *reading.problems, hint="Nothing of this answer was loaded and the state is as before."
+        )
+    return answer
+
+
+def read_failure(body: bytes) -> FunctionError | None:
+    """The failure a body describes with `errorMessage`, `errorType` and `stackTrace`; None when it has none of them."""
+    try:
+        members = msgspec.json.decode(body, type=dict[str, object])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    message, kind = members.get("errorMessage"), members.get("errorType")
+    trace = members.get("stackTrace") or []
+    if message is None and kind is None and not trace:
+        return None
+    named = f"the function reports {kind}" if kind else "the function reports an error"
+    lines = trace if isinstance(trace, list) else [trace]
+    return FunctionError(f"{named}: {message}" if message else named, details=[str(line) for line in lines])
+
+
+def _root(body: bytes) -> dict[str, msgspec.Raw]:
+    try:
+        body.decode()
+        return msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    except msgspec.ValidationError as error:
+        problem = f"the answer is JSON but not an object ({_plain(error)})"
+        hint = (
+            "Return the object itself: JSON text inside a JSON string has been encoded twice."
+            if body[:1] == b'"'
+            else ""
+        )
+    except msgspec.DecodeError as error:
+        problem = f"the answer is not valid JSON ({_plain(error)}); it begins with {_beginning(body)}"
+        hint = "Values such as NaN, Infinity and a trailing comma are not JSON."
+    except UnicodeDecodeError as error:
+        problem, hint = f"the answer is not UTF-8 text ({error.reason} at byte {error.start})", ""
+    except RecursionError:
+        problem, hint = "the answer is too deeply nested to be read", "Send such a value as text."
+    raise FunctionError(problem, hint=hint)
+
+
+def _refuse_errors(reading: _Reading) -> None:
+    """A 200 with an error member is a failure too, unless the rules only want to hear of it."""
+    told = {name: raw for name, raw in reading.members.items() if name in _ERROR_MEMBERS}
+    failure = read_failure(msgspec.json.encode(told))
+    if failure is None:
+        return
+    if reading.rules.error_members == "fail":
+        raise failure
+    text = f"{failure.problems[0]}, and yet it answers with status 200"
+    reading.findings.append(Finding("error-member", text, "Answer a failure with status 500 and no state."))
+
+
+def _state(reading: _Reading) -> str:
+    raw = bytes(reading.members.get("state", b""))
+    if not raw:
+        reading.problems.append(
+            "`state` is missing; every answer must carry it, also when nothing has changed"
+        )
+    elif not raw.startswith(b"{"):
+        reading.problems.append(f"`state` is {raw[:40].decode(errors='replace')}, not an object")
+    return raw.decode()
+
+
+def _has_more(reading: _Reading) -> bool:
+    raw = bytes(reading.members.get("hasMore", b"false"))
+    if raw not in (b"true", b"false"):
+        text = f"`hasMore` is {raw[:40].decode(errors='replace')}, not true or false"
+        if reading.rules.has_more == "strict":
+            reading.problems.append(text)
+        else:
+            reading.findings.append(Finding("has-more-type", text, "Send a boolean, not text or a number."))
+    return raw.strip(b'"').lower() == b"true"
+
+
+def _rows(reading: _Reading, name: str) -> dict[str, list[Row]]:
+    tables = reading.member(name, dict[str, msgspec.Raw], {})
+    rows: dict[str, list[Row]] = {}
+    for table, raw in tables.items():
+        try:
+            rows[table] = msgspec.json.decode(raw, type=list[Row])
+        except msgspec.DecodeError as error:
+            reading.problems.append(_problem(f"{name}.{table}", error))
+    return rows
+
+
+class _Table(msgspec.Struct):
+    primary_key: list[str] = []
+
+
+def _keys(reading: _Reading) -> dict[str, tuple[str, ...]]:
+    tables = reading.member("schema", dict[str, _Table], {})
+    return {table: tuple(declared.primary_key) for table, declared in tables.items()}
+
+
+def _soft_delete(reading: _Reading) -> frozenset[str] | None:
+    if bytes(reading.members.get("softDelete", b"")) == b"true":
+        text = (
+            "`softDelete` is true; Fivetran's own pages disagree on what that means. Taken as: every table."
+        )
+        reading.findings.append(
+            Finding("soft-delete-true", text, 'List the tables: "softDelete": ["users"].')
+        )
+        return None
+    return frozenset(reading.member("softDelete", list[str], []))
+
+
+def _unknown_members(members: Mapping[str, msgspec.Raw]) -> list[Finding]:
+    return [_unknown(name) for name in members if name not in (*_MEMBERS, *_ERROR_MEMBERS)]
+
+
+def _unknown(name: str) -> Finding:
+    meant = {_letters(member): member for member in _MEMBERS}.get(_letters(name))
+    if meant == "hasMore":
+        text = f"`{name}` is ignored by Fivetran: it stops after this answer and never asks for the rest"
+        return Finding("has-more-misspelt", text, "Spell it `hasMore`.")
+    if meant:
+        return Finding("unknown-member", f"`{name}` is ignored by Fivetran", f"Did you mean `{meant}`?")
+    known = ", ".join(_MEMBERS)
+    return Finding(
+        "unknown-member", f"`{name}` is not a member Fivetran knows", f"An answer has {known}; leave it out."
+    )
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalpha, name)).lower()
+
+
+def _problem(name: str, error: msgspec.DecodeError) -> str:
+    return f"`{name}` is wrong: {_plain(error)}"
+
+
+def _plain(error: Exception) -> str:
+    """Msgspec's message with its path as a reader of JSON would write it: `$[3].a` is `row 3` of a list of rows."""
+    return str(error).replace("`", "").replace(" - at $", " at ").strip()
+
+
+def _beginning(body: bytes) -> str:
+    text = " ".join(body[:400].decode(errors="replace").split())
+    return repr(text[:80]) if text else "nothing: it is empty"

@@ -1,0 +1,238 @@
+"""One call of the function over HTTP, within the platform's limits.
+
+A newcomer would trust `timeout=`: it bounds the wait for each piece of an answer, not the whole of it, and a function that
+trickles would never end. The body is therefore read piece by piece against one deadline and one size.
+
+Source: "Sample functions" of Fivetran's documentation and Google's quotas, see `docs/protocol.md`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import msgspec
+import requests
+import urllib3
+
+from fivetran_emulator import __version__
+from fivetran_emulator.errors import FunctionError
+from fivetran_emulator.protocol.answer import read_failure
+
+__all__ = ["GENERATIONS", "Function", "Limits", "Reply", "Request", "Sender", "refuse_status"]
+
+_PIECE = 256 * 1024
+_CONNECT_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the platform allows a function: bytes of each body, uncompressed, and seconds for one call."""
+
+    body_bytes: int
+    seconds: float
+
+
+GENERATIONS: Mapping[int, Limits] = {1: Limits(10_000_000, 540), 2: Limits(32_000_000, 3_600)}
+"""Google's limits for each generation of Cloud Functions; a megabyte is taken as the smaller 10**6 bytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is sent; `state` and `secrets` are JSON text and are spliced in unchanged. `further` are other root members.
+
+    `sync_id` is None when there is no sync.
+    """
+
+    agent: str
+    state: str
+    secrets: str
+    sync_id: str | None
+    further: Mapping[str, object] = field(default_factory=dict)
+
+    def encode(self) -> bytes:
+        """The body of the POST."""
+        raw = {"state": msgspec.Raw(self.state.encode()), "secrets": msgspec.Raw(self.secrets.encode())}
+        sync = {"sync_id": self.sync_id} if self.sync_id is not None else {}
+        return msgspec.json.encode({"agent": self.agent, **raw, **sync, **self.further})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """An answer with whatever status, and the seconds the call took."""
+
+    status: int = 200
+    reason: str = ""
+    body: bytes
+    headers: Mapping[str, str]
+    seconds: float
+
+
+class Sender(Protocol):
+    """What can be called as a function is: over HTTP, from a recording, or with faults."""
+
+    @property
+    def url(self) -> str:
+        """Where the function listens, to be shown."""
+
+    def send(self, request: Request) -> Reply:
+        """The answer to `request`. Raises FunctionError when there is none."""
+
+
+class Function:
+    """The function behind `url`. `elapsed` is a clock in seconds that never goes back.
+
+    `headers` are sent too, in place of ours where the names are the same.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        session: requests.Session,
+        limits: Limits,
+        elapsed: Callable[[], float],
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._url = url
+        self._session = session
+        self._limits = limits
+        self._elapsed = elapsed
+        self._headers = headers or {}
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return self._url
+
+    def call(self, request: Request) -> Reply:
+        """POST `request` once; there is no retry. Raises FunctionError for all but status 200 within the limits."""
+        reply = self.send(request)
+        refuse_status(reply)
+        return reply
+
+    def send(self, request: Request) -> Reply:
+        """POST `request` once and take any status. Raises FunctionError when there is no answer within the limits."""
+        body = request.encode()
+        self._refuse_size(len(body), "request")
+        began = self._elapsed()
+        try:
+            with self._post(body) as response:
+                received = self._read(response, until=began + self._limits.seconds)
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise self._unreachable(error) from error
+        return Reply(
+            status=response.status_code,
+            reason=response.reason or "",
+            body=received,
+            headers=response.headers,
+            seconds=self._elapsed() - began,
+        )
+
+    def _post(self, body: bytes) -> requests.Response:
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": f"Fivetran Google Cloud Functions Connector (fivetran-emulator/{__version__})",
+            **self._headers,
+        }
+        return self._session.post(
+            self._url,
+            data=body,
+            headers=headers,
+            auth=_as_it_is,
+            timeout=(_CONNECT_SECONDS, self._limits.seconds),
+            stream=True,
+            allow_redirects=False,
+        )
+
+    def _read(self, response: requests.Response, *, until: float) -> bytes:
+        received = bytearray()
+        # Not iter_content: it waits for a whole piece, however slowly it comes.
+        while piece := response.raw.read1(_PIECE, decode_content=True):
+            received += piece
+            self._refuse_size(len(received), "answer")
+            if self._elapsed() > until:
+                raise self._too_slow()
+        return bytes(received)
+
+    def _refuse_size(self, size: int, what: str) -> None:
+        if size > self._limits.body_bytes:
+            problem = f"the {what} is larger than the {self._limits.body_bytes / 1e6:g} MB the platform lets through"
+            hint = (
+                "Answer with fewer rows and `hasMore: true`." if what == "answer" else "Keep the state small."
+            )
+            raise FunctionError(problem, hint=hint)
+
+    def _too_slow(self) -> FunctionError:
+        problem = (
+            f"the function did not finish within {self._limits.seconds:g} s, the most the platform allows"
+        )
+        return FunctionError(problem, hint="Answer with what there is and `hasMore: true`.")
+
+    def _unreachable(self, error: Exception) -> FunctionError:
+        if isinstance(error, requests.ConnectTimeout):
+            return FunctionError(
+                f"{self._url} does not answer", hint="Is the host right, and reachable from here?"
+            )
+        if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
+            return self._too_slow()
+        text = str(error)
+        if "Connection refused" in text:
+            problem, hint = (
+                f"nothing listens at {self._url}",
+                "Is the function being served, and on that port?",
+            )
+        elif "NameResolution" in text or "Name or service not known" in text:
+            problem, hint = f"there is no host of that name: {self._url}", "Check the spelling of the URL."
+        elif isinstance(error, requests.exceptions.SSLError):
+            problem, hint = (
+                f"no secure connection to {self._url}: {_reason(text)}",
+                "Does the port speak https?",
+            )
+        else:
+            problem = (
+                f"the connection to {self._url} broke before the answer was complete ({type(error).__name__})"
+            )
+            hint = "The function may have died, for instance out of memory; its own log says why."
+        return FunctionError(problem, hint=hint)
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """No authorisation but the headers given: requests would else put that of a .netrc file in their place."""
+    return request
+
+
+_HINTS = {
+    401: "The function wants a caller it knows; Fivetran's service account needs the Invoker role.",
+    403: "The function wants a caller it knows; Fivetran's service account needs the Invoker role.",
+    404: "Is the path of the URL right?",
+    405: "This URL does not take a POST; is it the function's?",
+    415: "The function did not recognise the request as JSON.",
+}
+_LOG_HINT = "An exception nobody caught looks like this; the function's own log has the traceback."
+
+
+def refuse_status(reply: Reply) -> None:
+    """Raises FunctionError, with what the function tells of its failure, unless the status is 200."""
+    if reply.status == 200:
+        return
+    status = f"HTTP {reply.status} {reply.reason}".strip()
+    told = read_failure(reply.body)
+    if told is not None:
+        raise FunctionError(f"{told.problems[0]} ({status})", details=told.details)
+    hint = _HINTS.get(reply.status, _LOG_HINT if reply.status >= 500 else "")
+    raise FunctionError(f"the function answered {status}{_gist(reply.body)}", hint=hint)
+
+
+def _gist(body: bytes) -> str:
+    """The title of an HTML page or the beginning of a text, for the end of a sentence."""
+    text = body[:4096].decode(errors="replace")
+    title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
+    plain = " ".join((title.group(1) if title else re.sub(r"<[^>]*>", " ", text)).split())
+    return f": {plain[:120]}" if plain else ""
+
+
+def _reason(text: str) -> str:
+    return text.rsplit(":", 1)[-1].strip(" )'\"")

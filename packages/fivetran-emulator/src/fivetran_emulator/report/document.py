@@ -1,0 +1,68 @@
+"""A sync as one JSON document, the output of `--json`.
+
+A newcomer would parse the screen's text. This has the same facts under stable names; nothing else goes to stdout with it.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from fivetran_emulator.errors import EmulatorError
+from fivetran_emulator.report.changes import state_changes
+from fivetran_emulator.report.figures import Accepted, SyncReport
+from fivetran_emulator.secrets import Secrets
+
+__all__ = ["document"]
+
+
+def document(report: SyncReport | None, error: EmulatorError | None, secrets: Secrets) -> str:
+    """The JSON text for a sync, or for an `error` that came before one could begin. Secrets are hidden in it."""
+    facts: dict[str, object] = _facts(report) if report is not None else {"outcome": "failed"}
+    if error is not None:
+        told = {"problems": error.problems, "hint": error.hint, "details": error.details}
+        facts["error"] = told | {"exit_status": error.exit_status}
+    hidden = _redacted(msgspec.to_builtins(facts), secrets)
+    return msgspec.json.format(msgspec.json.encode(hidden)).decode()
+
+
+def _facts(report: SyncReport) -> dict[str, object]:
+    return {
+        "outcome": report.outcome,
+        "url": report.url,
+        "warehouse": report.warehouse,
+        "schema": report.schema,
+        "sync_id": report.sync_id,
+        "rules": report.rules,
+        "resync": report.resync,
+        "resuming": report.resuming,
+        "seconds": report.seconds,
+        "invocations": [_invocation(accepted) for accepted in report.accepted],
+        "tables": {
+            name: msgspec.to_builtins(counts) | {"rows_now": report.rows_now.get(name, 0)}
+            for name, counts in sorted(report.counts.items())
+        },
+        "absent_tables": sorted(report.absent),
+        "not_seen_again": dict(sorted(report.unseen.items())),
+        "state_before": msgspec.json.decode(report.state_before),
+        "state": msgspec.json.decode(report.state),
+        "state_changes": state_changes(report.state_before, report.state),
+        "warnings": [
+            msgspec.to_builtins(finding) | {"times": times} for finding, times in report.findings.counted()
+        ],
+    }
+
+
+def _invocation(accepted: Accepted) -> dict[str, object]:
+    facts: dict[str, object] = msgspec.to_builtins(accepted)
+    told: dict[str, object] = facts.pop("told")  # type: ignore[assignment]
+    return facts | told
+
+
+def _redacted(value: object, secrets: Secrets) -> object:
+    if isinstance(value, str):
+        return secrets.redact(value)
+    if isinstance(value, dict):
+        return {name: _redacted(member, secrets) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_redacted(member, secrets) for member in value]
+    return value

@@ -1,0 +1,248 @@
+"""A sync for a person to read: lines as it goes, then tables, state, warnings, and how to look at the data.
+
+A newcomer would format twice, for a terminal and for a pipe. There is one layout; on a terminal rich adds colour and a
+line that shows what is being waited for. Nothing is ever cut to the width of a pipe.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from fivetran_emulator.errors import EmulatorError
+from fivetran_emulator.protocol.findings import Finding
+from fivetran_emulator.report.changes import state_changes
+from fivetran_emulator.report.figures import Accepted, SyncReport
+from fivetran_emulator.secrets import Secrets
+from fivetran_emulator.warehouse.database import quoted
+from fivetran_emulator.warehouse.merge import Counts
+
+__all__ = ["Screen", "console_for", "query_command"]
+
+_MOST_CHANGES = 12
+_LONGEST_VALUE = 48
+_PIPE_WIDTH = 1_000
+
+
+def console_for(file: TextIO) -> Console:
+    """A console as wide as the terminal, or wide enough for anything in a pipe."""
+    console = Console(file=file, highlight=False)
+    return console if console.is_terminal else Console(file=file, highlight=False, width=_PIPE_WIDTH)
+
+
+def query_command() -> str:
+    """How whoever ran this can ask the warehouse; a tool that runs it for them says so in FIVETRAN_EMULATOR_QUERY."""
+    told = os.environ.get("FIVETRAN_EMULATOR_QUERY")
+    if told:
+        return told
+    program = Path(sys.argv[0])
+    if program.name != "fivetran-emulator":
+        return f"{shlex.quote(_near(Path(sys.executable)))} -m fivetran_emulator query"
+    found = shutil.which(program.name)
+    on_path = found is not None and Path(found).resolve() == program.resolve()
+    return f"{program.name if on_path else shlex.quote(_near(program))} query"
+
+
+def _near(path: Path) -> str:
+    """The path as seen from here, where it lies below."""
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would leave a virtual environment
+    return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(absolute)
+
+
+class Screen:
+    """Writes to `console` what a sync does; secrets in anything a function said are hidden. `quiet` leaves warnings only."""
+
+    def __init__(self, console: Console, secrets: Secrets, *, quiet: bool = False) -> None:
+        self._console = console
+        self._secrets = secrets
+        self._quiet = quiet
+        self._waiting: Progress | None = None
+
+    def started(self, report: SyncReport) -> None:
+        """The headline, and what this sync goes on from."""
+        first = "first sync" if report.state_before == "{}" else "from the last state"
+        first = "re-sync from an empty state" if report.resync and report.state_before == "{}" else first
+        self._line(
+            f"sync {report.url} -> {report.warehouse}, schema {report.schema} ({first}, sync_id {report.sync_id})",
+            "bold",
+        )
+        if report.resuming:
+            self._line(f"resuming: {report.resuming}; going on from the last accepted state", "yellow")
+
+    def calling(self, number: int) -> None:
+        """A spinner with the seconds waited, on a terminal."""
+        if self._quiet or not self._console.is_terminal:
+            return
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        self._waiting = Progress(*columns, console=self._console, transient=True)
+        self._waiting.add_task(f"#{number} calling the function")
+        self._waiting.start()
+
+    def accepted(self, accepted: Accepted) -> None:
+        """One line for an invocation."""
+        self.stop_waiting()
+        self._line(_invocation(accepted))
+
+    def stop_waiting(self) -> None:
+        """Take the spinner away."""
+        if self._waiting is not None:
+            self._waiting.stop()
+            self._waiting = None
+
+    def finished(self, report: SyncReport) -> None:
+        """Tables, state, warnings and the last line of a sync that did not fail."""
+        self._tables(report)
+        self._state(report)
+        self.warnings(report)
+        self._line("")
+        self._line(_summary(report), "bold")
+        self._line(_look(report))
+
+    def failed(self, report: SyncReport | None, error: EmulatorError) -> None:
+        """What went wrong and what to do, after whatever was shown so far."""
+        self.stop_waiting()
+        if report is not None:
+            self.warnings(report)
+        self.tell_error(error)
+        if report is not None:
+            self._always(f"  {_kept(report)}")
+
+    def tell_error(self, error: EmulatorError) -> None:
+        """Every problem, what the function said of it, and what to do."""
+        for problem in error.problems:
+            self._always(f"error: {problem}", "bold red")
+        for detail in error.details:
+            self._always(f"    {detail.rstrip()}")
+        if error.hint:
+            self._always(f"  -> {error.hint}")
+
+    def interrupted(self, report: SyncReport | None) -> None:
+        """One line about what was kept."""
+        self.stop_waiting()
+        self._always(
+            f"interrupted: {_kept(report)}" if report else "interrupted: nothing was begun", "yellow"
+        )
+
+    def warnings(self, report: SyncReport) -> None:
+        """Every finding of a sync with its hint."""
+        self.tell_findings(report.findings.counted())
+
+    def tell_findings(self, counted: Iterable[tuple[Finding, int]]) -> None:
+        """Each finding with the times it was met, and what to do."""
+        for finding, times in counted:
+            often = f" ({times} times)" if times > 1 else ""
+            self._always(f"warning: {finding.text}{often}", "bold yellow")
+            self._always(f"  -> {finding.hint}")
+
+    def _tables(self, report: SyncReport) -> None:
+        if self._quiet:
+            return
+        if report.counts:
+            self._counts(report)
+        if report.absent:
+            self._line("")
+            self._line(f"no rows, so no table: {', '.join(sorted(report.absent))}")
+
+    def _counts(self, report: SyncReport) -> None:
+        table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+        table.add_column("table", no_wrap=True)
+        for heading in ("inserted", "updated", "unchanged", "deleted", "rows now"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        for name, counts in sorted(report.counts.items()):
+            table.add_row(Text(name), *_cells(counts, report.rows_now.get(name, 0)))
+        self._console.print()
+        self._console.print(table)
+
+    def _state(self, report: SyncReport) -> None:
+        changes = state_changes(report.state_before, report.state)
+        self._line("")
+        self._line("state" if changes else "state: as before", "bold")
+        for change in changes[:_MOST_CHANGES]:
+            self._line(f"  {change.path}: {_short(change.before)} -> {_short(change.after)}")
+        if len(changes) > _MOST_CHANGES:
+            self._line(f"  and {len(changes) - _MOST_CHANGES} more")
+
+    def say(self, text: str, style: str = "") -> None:
+        """One line, unless only warnings and errors are wanted."""
+        self._line(text, style)
+
+    def _line(self, text: str, style: str = "") -> None:
+        if not self._quiet:
+            self._always(text, style)
+
+    def _always(self, text: str, style: str = "") -> None:
+        self._console.print(Text(self._secrets.redact(text), style=style), soft_wrap=True)
+
+
+def _invocation(accepted: Accepted) -> str:
+    told = accepted.told
+    deletes = f"  {accepted.deletes:,} deletes" if accepted.deletes else ""
+    retries = f" ({told.retries} retried)" if told.retries else ""
+    requests = f"  {told.requests:,} requests{retries}" if told.requests is not None else ""
+    cut = f" cut={told.cut}" if told.cut else ""
+    return (
+        f"#{accepted.number:<3} {'hasMore' if accepted.has_more else 'done':<7}{cut}  {accepted.rows:>9,} rows{deletes}"
+        f"  {accepted.size / 1e6:6.2f} MB  {accepted.seconds:6.2f} s{requests}"
+    )
+
+
+def _cells(counts: Counts, rows: int) -> tuple[str, ...]:
+    return tuple(f"{n:,}" for n in (counts.inserted, counts.updated, counts.unchanged, counts.deleted, rows))
+
+
+def _summary(report: SyncReport) -> str:
+    total = sum(report.counts.values(), Counts())
+    calls = f"{len(report.accepted)} invocation{'s' if len(report.accepted) != 1 else ''}"
+    end = {"paused": "not complete: six hours are over, the next sync goes on from here; stopped"}.get(
+        report.outcome, report.outcome
+    )
+    if total.inserted or total.updated or total.deleted:
+        what = f"{total.inserted:,} inserted, {total.updated:,} updated, {total.deleted:,} deleted"
+    else:
+        what = f"nothing changed, {total.unchanged:,} rows came again with the same content"
+    waited = sum(accepted.seconds for accepted in report.accepted)
+    return f"{end} in {report.seconds:.1f} s ({waited:.1f} s in the function), {calls}: {what}"
+
+
+def _look(report: SyncReport) -> str:
+    table = next((name for name, rows in sorted(report.rows_now.items()) if rows), None)
+    if table is None:
+        return "no row yet"
+    path = Path(report.warehouse)
+    at = "" if _near(path) == "warehouse.duckdb" else f" --warehouse {shlex.quote(_near(path))}"
+    return f"look at it: {query_command()}{at} {shlex.quote(f'FROM {_sql(report.schema)}.{_sql(table)} LIMIT 10')}"
+
+
+def _sql(name: str) -> str:
+    """An identifier, quoted only where it must be: it is to be typed again."""
+    return name if re.fullmatch(r"[a-z_][a-z_0-9]*", name) else quoted(name)
+
+
+def _kept(report: SyncReport) -> str:
+    if not report.accepted:
+        return "no answer was accepted: tables and state are as before"
+    rows = sum(accepted.rows for accepted in report.accepted)
+    answers = "1 accepted answer" if len(report.accepted) == 1 else f"{len(report.accepted)} accepted answers"
+    return f"{answers} with {rows:,} rows and their state are kept; run the same command to go on from there"
+
+
+def _short(value: str) -> str:
+    """A value of the state as far as it says something: of packed ones only the size does."""
+    if not value:
+        return "(none)"
+    if len(value) <= _LONGEST_VALUE:
+        return value
+    if re.fullmatch(r'"\S+"', value):
+        return f"({len(value) - 2:,} characters)"
+    return value[: _LONGEST_VALUE - 3] + "..."

@@ -1,0 +1,1 @@
+"""The destination: tables in DuckDB, loaded as Fivetran would, and the ledger beside them."""

@@ -1,0 +1,181 @@
+"""An accepted answer into the warehouse: check every table first, then shape, then load.
+
+A newcomer would load table by table and stop at the first mistake. All tables are checked before anything is written, so
+that the author of the function sees every problem of an answer at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import duckdb
+
+from fivetran_emulator.protocol.answer import Answer
+from fivetran_emulator.protocol.findings import Finding
+from fivetran_emulator.protocol.rules import Rules
+from fivetran_emulator.warehouse.columns import Kind, kind_of, types_in, wider
+from fivetran_emulator.warehouse.database import quoted
+from fivetran_emulator.warehouse.ledger import LoadedTable
+from fivetran_emulator.warehouse.merge import Counts, Target, append, delete, upsert
+from fivetran_emulator.warehouse.row_checks import TableOfAnswer, check_answer
+from fivetran_emulator.warehouse.schema_changes import admit
+from fivetran_emulator.warehouse.shape import add_soft_delete, create, fit
+from fivetran_emulator.warehouse.staging import stage
+from fivetran_emulator.warehouse.type_lock import lock
+
+__all__ = ["Loaded", "load_answer"]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What became of an answer: counts by table, the tables whose record changed, and what is worth a warning.
+
+    `absent` are the tables that it declares and that are not there, because no row ever had a value; `soft` those of
+    `softDelete`.
+    """
+
+    counts: Mapping[str, Counts]
+    changed: tuple[LoadedTable, ...]
+    findings: tuple[Finding, ...]
+    absent: tuple[str, ...] = ()
+    soft: tuple[str, ...] = ()
+
+
+def load_answer(
+    warehouse: duckdb.DuckDBPyConnection,
+    schema: str,
+    answer: Answer,
+    known: Mapping[str, LoadedTable],
+    *,
+    batch: int,
+    at: datetime,
+    rules: Rules | None = None,
+    settled: Mapping[str, LoadedTable] | None = None,
+) -> Loaded:
+    """Load every row and delete of `answer` into `schema`; call it inside a transaction.
+
+    `known` are the tables loaded before, by name, `settled` those that were there after the first sync; `batch` is the
+    number of the answer, `at` the UTC time of loading. Raises FunctionError, with every problem in every table and before
+    anything is written, when Fivetran would not load it.
+    """
+    rules = rules or Rules()
+    parts, findings = check_answer(answer, known, rules)
+    parts, blocked = admit(parts, settled, rules)
+    findings += blocked
+    warehouse.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}")
+    loader = _Loader(warehouse, schema, batch, at.replace(tzinfo=None), rules, settled or {})
+    counts: dict[str, Counts] = {}
+    changed: list[LoadedTable] = []
+    for part in parts:
+        table, counted, found = loader.take(part, known.get(part.name))
+        findings += found
+        if table is not None:
+            counts[part.name] = counted
+        if table is not None and table != known.get(part.name):
+            changed.append(table)
+    absent = tuple(part.name for part in parts if part.name not in counts)
+    soft = tuple(part.name for part in parts if part.soft_delete)
+    return Loaded(counts, tuple(changed), tuple(findings), absent, soft)
+
+
+@dataclass(frozen=True)
+class _Loader:
+    """Loads an answer's tables, each after it was given its shape."""
+
+    warehouse: duckdb.DuckDBPyConnection
+    schema: str
+    batch: int
+    at: datetime
+    rules: Rules
+    settled: Mapping[str, LoadedTable]
+
+    def take(
+        self, part: TableOfAnswer, table: LoadedTable | None
+    ) -> tuple[LoadedTable | None, Counts, list[Finding]]:
+        """Shape and load one table; None when there is none and no value to make one of."""
+        locked: list[Finding] = []
+        if self.rules.type_lock == "on" and part.name in self.settled:
+            part, locked = lock(part, self.settled[part.name])
+        table, shaped = self._shape(part, table)
+        if table is None:
+            return None, Counts(), shaped
+        counts, loaded = self._load(part, table)
+        return table, counts, [*locked, *shaped, *loaded]
+
+    def _shape(
+        self, part: TableOfAnswer, table: LoadedTable | None
+    ) -> tuple[LoadedTable | None, list[Finding]]:
+        """The table as every row of `part` fits into it."""
+        columns = _kinds(part)
+        findings: list[Finding] = []
+        mixed = _mixed(part, columns, table)
+        if table is not None:
+            table, findings = fit(self.warehouse, self.schema, replace(table, source=part.source), columns)
+        elif columns:
+            table = create(self.warehouse, self.schema, part, columns)
+        if table is not None and part.soft_delete and not table.soft_delete:
+            table = add_soft_delete(self.warehouse, self.schema, table)
+        return table, [*findings, *mixed]
+
+    def _load(self, part: TableOfAnswer, table: LoadedTable) -> tuple[Counts, list[Finding]]:
+        """Delete, then insert: a row that is in both ends as the inserted one."""
+        counts = self._delete(part, table) if part.delete else Counts()
+        if not part.insert:
+            return counts, []
+        inserted, emptied = self._insert(part, table)
+        return counts + inserted, [_emptied(table.name, column, rows) for column, rows in emptied.items()]
+
+    def _insert(self, part: TableOfAnswer, table: LoadedTable) -> tuple[Counts, dict[str, int]]:
+        named = {member: name for member, name in part.columns.items() if name in table.columns}
+        members = {member: (name, table.columns[name]) for member, name in named.items()}
+        stage(self.warehouse, "staged", part.insert, members)
+        if not table.key:
+            return append(self.warehouse, self._target(table), "staged", self.batch, self.at), {}
+        return upsert(self.warehouse, self._target(table), "staged", self.at)
+
+    def _delete(self, part: TableOfAnswer, table: LoadedTable) -> Counts:
+        members: dict[str, tuple[str, Kind]] = {}
+        for member, name in part.key_members.items():
+            seen = kind_of([row.get(member) for row in part.delete])
+            members[member] = (name, wider(table.columns[name], seen or table.columns[name]))
+        stage(self.warehouse, "gone", part.delete, members)
+        return delete(self.warehouse, self._target(table), "gone", self.at)
+
+    def _target(self, table: LoadedTable) -> Target:
+        return Target(
+            sql=quoted(self.schema, table.name),
+            key=table.key,
+            columns=list(table.columns),
+            soft_delete=table.soft_delete and self.rules.soft_delete != "hard",
+        )
+
+
+def _kinds(part: TableOfAnswer) -> dict[str, Kind]:
+    """The kind of each column that has a value in one of the inserted rows."""
+    kinds = (
+        (name, kind_of([row.get(member) for row in part.insert])) for member, name in part.columns.items()
+    )
+    return {name: kind for name, kind in kinds if kind is not None}
+
+
+def _mixed(part: TableOfAnswer, columns: Mapping[str, Kind], table: LoadedTable | None) -> list[Finding]:
+    """Columns that are text although not only text was sent for them; a widening is told of elsewhere."""
+    findings = []
+    for member, name in part.columns.items():
+        seen = columns.get(name)
+        had = table.columns.get(name) if table is not None else None
+        if seen is None or had not in (None, Kind.TEXT) or wider(seen, had or seen) is not Kind.TEXT:
+            continue
+        types = types_in([row.get(member) for row in part.insert])
+        if types != ["text"]:
+            text = f"column {part.name}.{name} is text, because its values are not of one type: this answer has {' and '.join(types)} in it"
+            hint = "Send one type in a column, in every row of every sync."
+            findings.append(Finding("mixed-types", text, hint))
+    return findings
+
+
+def _emptied(table: str, column: str, rows: int) -> Finding:
+    text = f"column {table}.{column} lost its value in {rows} rows that came again without it"
+    return Finding("column-absent", text, "A row replaces the whole row: send every column every time.")

@@ -1,0 +1,183 @@
+"""Staged rows into a table: replace, append, delete, and count what really changed.
+
+A newcomer would give the table a primary key and use INSERT OR REPLACE. DuckDB's key index would have to be kept in memory
+for the whole table; a join with the few staged rows skips what they cannot be in, so the cost goes by the change, not
+by the table. Rows are found once, by key, and from then on named by their rowid.
+"""
+
+# ruff: noqa: S608 - every identifier in the SQL is quoted or our own, every value is a parameter
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from fivetran_emulator.warehouse.database import quoted
+from fivetran_emulator.warehouse.staging import ORDINAL
+
+__all__ = ["BATCH", "DELETED", "INDEX", "SYNCED", "Counts", "Target", "append", "delete", "upsert"]
+
+SYNCED = "_fivetran_synced"
+DELETED = "_fivetran_deleted"
+BATCH = "_fivetran_batch"
+INDEX = "_fivetran_index"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """Rows of a table by what became of them. An unchanged row came again with the content it had."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            inserted=self.inserted + other.inserted,
+            updated=self.updated + other.updated,
+            unchanged=self.unchanged + other.unchanged,
+            deleted=self.deleted + other.deleted,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """The table to change: its SQL name, key and own columns, and whether deleted rows are only flagged."""
+
+    sql: str
+    key: Sequence[str]
+    columns: Sequence[str]
+    soft_delete: bool
+
+
+def append(
+    warehouse: duckdb.DuckDBPyConnection, target: Target, staged: str, batch: int, at: datetime
+) -> Counts:
+    """Every staged row becomes a new row: without a key there is nothing to recognise it by."""
+    names = _staged_columns(warehouse, staged)
+    values = ", ".join([*(f"s.{quoted(name)}" for name in names), "$1", f"s.{ORDINAL}", "$2"])
+    inserted = _changed(
+        warehouse,
+        f"""INSERT INTO {target.sql} ({_list([*names, BATCH, INDEX, SYNCED])})
+        SELECT {values} FROM {quoted(staged)} s ORDER BY s.{ORDINAL}""",
+        batch,
+        at,
+    )
+    return Counts(inserted=inserted)
+
+
+def upsert(
+    warehouse: duckdb.DuckDBPyConnection, target: Target, staged: str, at: datetime
+) -> tuple[Counts, dict[str, int]]:
+    """Every staged row replaces the whole row of its key or is inserted; of several with one key the last counts.
+
+    Beside the counts, the rows that had a value in a column which no staged row has, by column: they have none now.
+    """
+    _keep_last(warehouse, target.key, staged)
+    present = _staged_columns(warehouse, staged)
+    _match(warehouse, target, staged, present)
+    emptied = _emptied(warehouse, target, present)
+    updated = _update(warehouse, target, present, staged, at)
+    unchanged = _changed(
+        warehouse,
+        f"""UPDATE {target.sql} t SET {SYNCED} = $1 FROM matched m WHERE t.rowid = m.place AND NOT m.differs""",
+        at,
+    )
+    inserted = _changed(
+        warehouse,
+        f"""INSERT INTO {target.sql} ({_list([*present, SYNCED])}) SELECT {_list(present, "s.")}, $1
+        FROM {quoted(staged)} s WHERE s.{ORDINAL} NOT IN (SELECT ordinal FROM matched) ORDER BY s.{ORDINAL}""",
+        at,
+    )
+    return Counts(inserted=inserted, updated=updated, unchanged=unchanged), emptied
+
+
+def delete(warehouse: duckdb.DuckDBPyConnection, target: Target, staged: str, at: datetime) -> Counts:
+    """The rows with a staged key are deleted, or flagged where deletes are soft. Unknown keys are no-ops.
+
+    The staged key columns may have wider types than the table's: the table's values are cast to them.
+    """
+    types = dict(
+        warehouse.execute(f"SELECT column_name, column_type FROM (DESCRIBE {quoted(staged)})").fetchall()
+    )
+    same = " AND ".join(f"CAST(t.{quoted(c)} AS {types[c]}) = s.{quoted(c)}" for c in target.key)
+    where = f"EXISTS (SELECT 1 FROM {quoted(staged)} s WHERE {same})"
+    if target.soft_delete:
+        flag = f"UPDATE {target.sql} t SET {DELETED} = true, {SYNCED} = $1 WHERE NOT coalesce({DELETED}, false) AND {where}"
+        return Counts(deleted=_changed(warehouse, flag, at))
+    return Counts(deleted=_changed(warehouse, f"DELETE FROM {target.sql} t WHERE {where}"))
+
+
+def _keep_last(warehouse: duckdb.DuckDBPyConnection, key: Sequence[str], staged: str) -> None:
+    columns, table = _list(key), quoted(staged)
+    distinct, rows = _one(
+        warehouse,
+        f"SELECT count(*), coalesce(sum(times), 0) FROM (SELECT count(*) AS times FROM {table} GROUP BY {columns})",
+    )
+    if distinct < rows:
+        last = f"SELECT max({ORDINAL}) FROM {table} GROUP BY {columns}"
+        warehouse.execute(f"DELETE FROM {table} WHERE {ORDINAL} NOT IN ({last})")
+
+
+def _match(warehouse: duckdb.DuckDBPyConnection, target: Target, staged: str, present: Sequence[str]) -> None:
+    """Make `matched`: for each staged row whose key is in the table both places, and whether the contents differ."""
+    same = " AND ".join(f"t.{quoted(c)} = s.{quoted(c)}" for c in target.key)
+    warehouse.execute(
+        f"""CREATE OR REPLACE TEMP TABLE found AS SELECT s.{ORDINAL} AS ordinal, t.rowid AS place
+        FROM {quoted(staged)} s JOIN {target.sql} t ON {same}"""
+    )
+    others = [c for c in target.columns if c not in target.key]
+    news = [f"t.{quoted(c)} IS DISTINCT FROM {f's.{quoted(c)}' if c in present else 'NULL'}" for c in others]
+    flagged = [f"coalesce(t.{DELETED}, false)"] if target.soft_delete else []
+    warehouse.execute(
+        f"""CREATE OR REPLACE TEMP TABLE matched AS SELECT found.*, {" OR ".join([*news, *flagged, "false"])} AS differs
+        FROM found JOIN {target.sql} t ON t.rowid = found.place JOIN {quoted(staged)} s ON s.{ORDINAL} = found.ordinal"""
+    )
+
+
+def _emptied(warehouse: duckdb.DuckDBPyConnection, target: Target, present: Sequence[str]) -> dict[str, int]:
+    absent = [column for column in target.columns if column not in present]
+    if not absent:
+        return {}
+    counts = ", ".join(f"count(t.{quoted(column)})" for column in absent)
+    found = _one(
+        warehouse, f"SELECT {counts} FROM matched m JOIN {target.sql} t ON t.rowid = m.place WHERE m.differs"
+    )
+    return {column: rows for column, rows in zip(absent, found, strict=True) if rows}
+
+
+def _update(
+    warehouse: duckdb.DuckDBPyConnection, target: Target, present: Sequence[str], staged: str, at: datetime
+) -> int:
+    others = [c for c in target.columns if c not in target.key]
+    values = [f"{quoted(c)} = {f's.{quoted(c)}' if c in present else 'NULL'}" for c in others]
+    alive = [f"{DELETED} = false"] if target.soft_delete else []
+    return _changed(
+        warehouse,
+        f"""UPDATE {target.sql} t SET {", ".join([*values, *alive, f"{SYNCED} = $1"])}
+        FROM matched m JOIN {quoted(staged)} s ON s.{ORDINAL} = m.ordinal WHERE t.rowid = m.place AND m.differs""",
+        at,
+    )
+
+
+def _staged_columns(warehouse: duckdb.DuckDBPyConnection, staged: str) -> list[str]:
+    described = warehouse.execute(f"SELECT column_name FROM (DESCRIBE {quoted(staged)})").fetchall()
+    return [name for (name,) in described if name != ORDINAL]
+
+
+def _list(columns: Sequence[str], prefix: str = "") -> str:
+    return ", ".join(prefix + quoted(column) for column in columns)
+
+
+def _changed(warehouse: duckdb.DuckDBPyConnection, sql: str, *values: object) -> int:
+    """Run a statement that changes rows; how many it changed."""
+    return _one(warehouse, sql, *values)[0]
+
+
+def _one(warehouse: duckdb.DuckDBPyConnection, sql: str, *values: object) -> tuple[int, ...]:
+    row = warehouse.execute(sql, list(values)).fetchone()
+    return tuple(int(value) for value in row or (0,))

@@ -1,0 +1,59 @@
+"""Rows of an answer into a temporary table with columns of known types.
+
+A newcomer would let DuckDB find out the types. It reads from_json leniently: what does not fit becomes NULL without a
+word, a member given twice counts once, `userName` and `username` are one. Types are therefore decided before, on decoded
+values, members get plain names, and the strict reader refuses what still does not fit.
+"""
+
+# ruff: noqa: S608 - every identifier in the SQL is quoted or our own, every value is a parameter
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import duckdb
+import msgspec
+
+from fivetran_emulator.protocol.answer import Row
+from fivetran_emulator.warehouse.columns import Kind
+from fivetran_emulator.warehouse.database import quoted
+
+__all__ = ["ORDINAL", "stage"]
+
+ORDINAL = "_fivetran_ordinal"
+"""The staged column with a row's place in the answer, from 0; a function's own column cannot have such a name."""
+
+_CHUNK = 8_192
+
+
+def stage(
+    warehouse: duckdb.DuckDBPyConnection,
+    name: str,
+    rows: Sequence[Row],
+    columns: Mapping[str, tuple[str, Kind]],
+) -> None:
+    """Make the temporary table `name` of `rows`.
+
+    `columns` gives for each member of a row the column it becomes and that column's kind; members not named there are
+    left out, members a row does not have are NULL.
+    """
+    types = {"o": "BIGINT"} | {f"c{i}": kind.sql for i, (_, kind) in enumerate(columns.values())}
+    typed = [f"{quoted(column)} {kind.sql}" for column, kind in columns.values()]
+    warehouse.execute(
+        f"CREATE OR REPLACE TEMP TABLE {quoted(name)} ({', '.join([f'{ORDINAL} BIGINT', *typed])})"
+    )
+    structure = msgspec.json.encode(types).decode()
+    insert = f"""INSERT INTO {quoted(name)} SELECT unnest(from_json_strict(line, '{structure}'))
+        FROM (SELECT unnest($1::VARCHAR[])::JSON AS line)"""
+    for start in range(0, len(rows), _CHUNK):
+        warehouse.execute(insert, [_lines(rows[start : start + _CHUNK], start, list(columns))])
+
+
+def _lines(rows: Sequence[Row], start: int, members: Sequence[str]) -> list[str]:
+    """Each row as JSON text with the members `o`, `c0`, `c1`...: the strict reader wants all of them in every row."""
+    encode = msgspec.json.Encoder().encode
+    places = [(f"c{i}", member) for i, member in enumerate(members)]
+    return [
+        encode({"o": ordinal} | {place: row.get(member) for place, member in places}).decode()
+        for ordinal, row in enumerate(rows, start)
+    ]
