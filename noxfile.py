@@ -26,7 +26,17 @@ import nox.registry
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))  # nox loads this file without its folder on the path
 
-from tools import locks, machine, names, readmes, scaffolding, syncing, testing, virtual_environments
+from tools import (
+    locks,
+    machine,
+    names,
+    readmes,
+    recording,
+    scaffolding,
+    syncing,
+    testing,
+    virtual_environments,
+)
 from tools.arguments import Arguments
 from tools.errors import RepositoryError
 from tools.processes import foreground
@@ -104,6 +114,43 @@ def serve(session: nox.Session) -> None:
     )
 
 
+@nox.session(default=False)
+@told
+def query(session: nox.Session) -> None:
+    """SQL: ask the warehouse that sync filled; only reads."""
+    arguments = Arguments("query", "Further options go to the emulator: fivetran-emulator query --help.")
+    arguments.add_argument("sql", metavar="SQL", help="for example 'FROM casa_export.users LIMIT 10'")
+    options, further = arguments.read_known(session.posargs)
+    code = syncing.query(REPOSITORY, options.sql, further)
+    if code:
+        sys.exit(code)  # the emulator has said why
+
+
+@nox.session(default=False)
+@told
+def record(session: nox.Session) -> None:
+    """NAME: its real source's answers, anonymised, as its practice source; --secrets FILE opens it."""
+    arguments = Arguments("record")
+    arguments.add_argument("name", metavar="NAME", help="a connector")
+    arguments.add_argument(
+        "--secrets", type=Path, required=True, help="a JSON file with the source's secrets"
+    )
+    arguments.add_argument("--url", help="the source's address, where the secrets don't hold it")
+    arguments.add_argument("--url-key", default="url", metavar="KEY", help="the secret that is the address")
+    arguments.add_argument("--pages", type=int, default=3, metavar="N", help="of each list; 0 for all")
+    arguments.add_argument(
+        "--keep", action="append", default=[], metavar="COLUMN", help="keep its values; repeatable"
+    )
+    arguments.add_argument(
+        "--hide", action="append", default=[], metavar="COLUMN", help="replace its values; repeatable"
+    )
+    arguments.add_argument("--force", action="store_true", help="replace a practice.py written by hand")
+    options = vars(arguments.read(session.posargs))
+    name = options.pop("name")
+    wish = recording.Wish(**{**options, "keep": tuple(options["keep"]), "hide": tuple(options["hide"])})
+    recording.record(REPOSITORY, name, syncing.limits_for(REPOSITORY, name), wish)
+
+
 @nox.session
 @told
 def lint(session: nox.Session) -> None:
@@ -137,6 +184,13 @@ def tests(session: nox.Session, subject: str) -> None:
     if wanted and subject not in wanted:
         session.skip("not asked for")
     testing.run_tests(REPOSITORY, subject, options)
+
+
+@nox.session(default=False)
+@told
+def mutants(session: nox.Session) -> None:
+    """Every check of the contract suite against connectors with one fault each: which check finds which."""
+    testing.run_mutants(REPOSITORY, session.posargs)
 
 
 @nox.session

@@ -30,6 +30,9 @@ ON_MAIN = 'pipeline.git.branch == "main"'
 RUNTIME = "fivetran-runtime"
 """The package that ships inside every function, so its tests stand before every deploy."""
 
+LOCKS = "/tmp/locks.txt"  # noqa: S108 - on CircleCI's machine, which runs one job
+GATHER_LOCKS = f"cat tools/requirements.txt */*/requirements*.txt > {LOCKS}\n"
+
 INSTALL_NOX = (
     'python3 -m venv ~/nox\n~/nox/bin/pip install --quiet "nox[uv]"\n'
     "echo 'export PATH=~/nox/bin:$PATH' >> \"$BASH_ENV\"\n"
@@ -77,6 +80,7 @@ def config(
         "executors": {"python": {"docker": [{"image": IMAGE}]}},
         "commands": {
             "prepare": _command("Check out and install nox", ["checkout", _run("Install nox", INSTALL_NOX)]),
+            "restore-downloads": _restore_downloads(),
             **(
                 {
                     "install-gcloud": _command(
@@ -89,7 +93,14 @@ def config(
             **{f"log-in-{auth}": _log_in(auth) for auth in auths},
         },
         "jobs": {
-            "check": _job(["prepare", _run("Lint, types and checks", "nox -s lint types check")]),
+            "check": _job(
+                [
+                    "prepare",
+                    {"restore-downloads": {"subject": "check"}},
+                    _run("Lint, types and checks", "nox -s lint types check"),
+                    _keep_downloads("check"),
+                ]
+            ),
             "test": _test_job(),
             **{f"deploy-{auth}": _deploy_definition(auth) for auth in auths},
         },
@@ -101,8 +112,10 @@ def _test_job() -> dict[str, Any]:
     subject = {"subject": {"type": "string", "description": "A connector, a package or the tools"}}
     steps = [
         "prepare",
+        {"restore-downloads": {"subject": "<< parameters.subject >>"}},
         _run("Test << parameters.subject >>", 'nox -s "tests(<< parameters.subject >>)"'),
         {"store_test_results": {"path": ".nox/results"}},
+        _keep_downloads("<< parameters.subject >>"),
     ]
     return _job(steps, parameters=subject)
 
@@ -110,6 +123,7 @@ def _test_job() -> dict[str, Any]:
 def _deploy_definition(auth: str) -> dict[str, Any]:
     function = {"function": {"type": "string", "description": "A group of deploy.yaml"}}
     deploy = _run("Deploy << parameters.function >>", "nox -s deploy -- << parameters.function >>")
+    # No cache here: any branch's job may have written to it, and this is what ships.
     return _job(["prepare", "install-gcloud", f"log-in-{auth}", deploy], parameters=function)
 
 
@@ -124,6 +138,26 @@ def _deploy_job(one: Deployment, target: Environment, projects: list[str]) -> di
             "filters": ON_MAIN,
         }
     }
+
+
+def _restore_downloads() -> dict[str, Any]:
+    newest = _downloads("<< parameters.subject >>")
+    keys = [newest, newest.partition("{{ checksum")[0]]  # older downloads spare most of the new ones
+    steps = [_run("Gather the locks", GATHER_LOCKS), {"restore_cache": {"keys": keys}}]
+    subject = {"subject": {"type": "string", "description": "Whose downloads"}}
+    return {
+        "parameters": subject,
+        **_command("Take out what an earlier run downloaded for the same locks", steps),
+    }
+
+
+def _keep_downloads(subject: str) -> dict[str, Any]:
+    return {"save_cache": {"key": _downloads(subject), "paths": ["~/.cache/uv", "~/.cache/pip"]}}
+
+
+def _downloads(subject: str) -> str:
+    """The cache's key: environments are never cached, only what they are made from."""
+    return f'downloads-1-{{{{ arch }}}}-{subject}-{{{{ checksum "{LOCKS}" }}}}'
 
 
 def _log_in(auth: str) -> dict[str, Any]:

@@ -1,15 +1,16 @@
 """Runs one command that must not outlive whoever started it, however that one ends.
 
-Called as `supervisor.py FD COMMAND...`. FD is the reading end of a pipe whose writing end only the starter holds.
+Called as `supervisor.py FD FOLDER COMMAND...`. FD is the reading end of a pipe whose writing end only the starter holds.
 A starter that is killed with SIGKILL can't clean up, but its end of the pipe closes all the same; that is what is
 watched here. The command leads a process group of its own, so its workers end with it, and a Ctrl-C on the terminal
-reaches none of them.
+reaches none of them. FOLDER, unless it is empty, is removed at the end: what must not stay in the temporary directory.
 """
 
 from __future__ import annotations
 
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,15 +22,17 @@ GRACE = 3.0
 
 def main(arguments: list[str]) -> int:
     """Run the command until it ends or the starter does; its exit status as a shell tells it."""
-    watched = int(arguments[0])
+    watched, folder = int(arguments[0]), arguments[1]
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    child = subprocess.Popen(arguments[1:], stdin=subprocess.DEVNULL, process_group=0)
+    child = subprocess.Popen(arguments[2:], process_group=0)
     try:
         _wait(watched, child)
     except KeyboardInterrupt:
         print("supervisor: told to stop", file=sys.stderr)
     finally:
         _end_group(child)
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
     code = child.wait()
     return code if code >= 0 else 128 - code
 

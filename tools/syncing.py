@@ -7,10 +7,10 @@ Fivetran's side. So a connector may pin whatever it needs, and the emulator know
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -20,7 +20,7 @@ from pathlib import Path
 from tools import names
 from tools.errors import RepositoryError
 from tools.limits import Limits
-from tools.processes import Server, foreground, server
+from tools.processes import Server, descriptor_path, foreground, nameless, server
 from tools.repository import Project, Repository
 from tools.virtual_environments import VirtualEnvironment, project_environment, tools_environment
 
@@ -29,6 +29,9 @@ LISTENING = re.compile(r"Listening at: (http://127\.0\.0\.1:\d+)")
 
 READY = re.compile(r"^(\{.*\})$", re.MULTILINE)
 """The practice kit's one line: `{"url": ..., "secrets": {...}}`."""
+
+WAREHOUSE = "warehouse.duckdb"
+"""What a sync fills where nothing else is said, at the repository's root."""
 
 FUNCTION_SECONDS = 30.0
 PRACTICE_SECONDS = 300.0
@@ -61,7 +64,7 @@ class Local:
             )
         command = [str(self.environment.python), "-m", "fivetran_emulator.practice", str(file)]
         with server(
-            "the practice source", command, log=self._log("practice"), cwd=self.project.path
+            "the practice source", command, log=self.log("practice"), cwd=self.project.path
         ) as running:
             ready = json.loads(running.wait_for(READY, seconds=PRACTICE_SECONDS)[1])
             yield ready["url"], ready["secrets"]
@@ -69,26 +72,36 @@ class Local:
     @contextmanager
     def function(self) -> Iterator[tuple[str, Server]]:
         """Its function under the real functions-framework: the URL, and the server for its log."""
-        with tempfile.TemporaryDirectory(prefix="function-") as folder:
-            main = Path(folder) / "main.py"
-            main.write_text(f"from {self.project.module} import main\n", "utf-8")
-            # Port 0 leaves the choice to the system; gunicorn tells it only from this log level on.
-            command = [
-                str(self.environment.script("functions-framework")),
-                "--target=main",
-                f"--source={main}",
-            ]
-            env = {**self.limits.variables(), "GUNICORN_LOG_LEVEL": "info"}
-            with server(
-                "the function",
-                [*command, "--host=127.0.0.1", "--port=0"],
-                log=self._log("function"),
-                cwd=Path(folder),
-                env=env,
-            ) as running:
-                yield running.wait_for(LISTENING, seconds=FUNCTION_SECONDS)[1], running
+        main = self._main()
+        # Port 0 leaves the choice to the system; gunicorn tells it only from this log level on.
+        command = [
+            str(self.environment.script("functions-framework")),
+            "--target=main",
+            f"--source={main}",
+        ]
+        env = {**self.limits.variables(), "GUNICORN_LOG_LEVEL": "info"}
+        with server(
+            "the function",
+            [*command, "--host=127.0.0.1", "--port=0"],
+            log=self.log("function"),
+            cwd=main.parent,
+            env=env,
+        ) as running:
+            yield running.wait_for(LISTENING, seconds=FUNCTION_SECONDS)[1], running
 
-    def _log(self, what: str) -> Path:
+    def _main(self) -> Path:
+        """The one line that Google's host looks for; the same file in every run, so that none stays behind."""
+        main = self.logs.parent / "functions" / self.project.name / "main.py"
+        main.parent.mkdir(parents=True, exist_ok=True)
+        text = f"from {self.project.module} import main\n"
+        if not main.is_file() or main.read_text("utf-8") != text:
+            unfinished = main.with_name(f"main-{os.getpid()}.py")
+            unfinished.write_text(text, "utf-8")
+            unfinished.replace(main)  # another sync's function may be reading it
+        return main
+
+    def log(self, what: str) -> Path:
+        """Where the log of one of its servers goes."""
         return self.logs / f"{self.project.name}-{what}.log"
 
 
@@ -103,14 +116,18 @@ def sync(
     local = Local.prepared(repository, name, limits)
     emulator = emulator_environment(repository)
     with ExitStack() as running:
+        files = []
         if secrets is None:
             url, made_up = running.enter_context(local.practice())
             say(f"practice source  {url}")
-            secrets = running.enter_context(_private_file(made_up))
+            files.append(running.enter_context(nameless(json.dumps(made_up))))
         url, function = running.enter_context(local.function())
         say(f"function         {url}  ({limits}; ready after {time.monotonic() - started:.1f} s)")
-        command = [str(emulator.script("fivetran-emulator")), "sync", "--url", url, "--secrets", str(secrets)]
-        code = foreground([*command, *_defaults(repository, name, options), *options], cwd=Path.cwd())
+        held = descriptor_path(files[0]) if secrets is None else str(secrets)
+        command = [str(emulator.script("fivetran-emulator")), "sync", "--url", url, "--secrets", held]
+        code = foreground(
+            [*command, *_defaults(repository, name, options), *options], cwd=Path.cwd(), files=files
+        )
     if code not in (0, 130):
         say(f"exit {code}; the function's log is {function.log}")
     return code
@@ -137,6 +154,14 @@ def serve(repository: Repository, name: str, limits: Limits, *, practice: bool) 
             say("stopped")
         else:
             raise RepositoryError(f"the function ended by itself (exit {code}).\n{function.tail()}")
+
+
+def query(repository: Repository, sql: str, options: list[str]) -> int:
+    """Ask the warehouse; the emulator's exit status. `options` go to the emulator as they are."""
+    given = {option.split("=")[0] for option in options}
+    warehouse = [] if "--warehouse" in given else ["--warehouse", str(repository.root / WAREHOUSE)]
+    command = [str(emulator_environment(repository).script("fivetran-emulator")), "query"]
+    return foreground([*command, *warehouse, *options, "--", sql], cwd=Path.cwd())
 
 
 def limits_for(repository: Repository, connector: str) -> Limits:
@@ -171,14 +196,5 @@ def say(text: str) -> None:
 def _defaults(repository: Repository, name: str, options: list[str]) -> list[str]:
     """The warehouse and schema, unless the options choose others."""
     given = {option.split("=")[0] for option in options}
-    chosen = {"--warehouse": str(repository.root / "warehouse.duckdb"), "--schema": names.dataset(name)}
+    chosen = {"--warehouse": str(repository.root / WAREHOUSE), "--schema": names.dataset(name)}
     return [word for option, value in chosen.items() if option not in given for word in (option, value)]
-
-
-@contextmanager
-def _private_file(secrets: Mapping[str, object]) -> Iterator[Path]:
-    """The secrets in a file only we can read, gone afterwards."""
-    with tempfile.NamedTemporaryFile("w", suffix=".json", prefix="secrets-") as file:  # made with mode 0600
-        json.dump(secrets, file)
-        file.flush()
-        yield Path(file.name)

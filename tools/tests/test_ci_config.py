@@ -43,6 +43,24 @@ def test_a_deploy_waits_for_what_it_ships_and_for_main(small: Repository) -> Non
     assert job["context"] == "dev-context"
 
 
+def test_downloads_are_kept_by_the_locks_but_never_for_a_deploy(small: Repository) -> None:
+    """A test job takes out what it will put back under the same key; a cache that any branch can write ships nothing."""
+    config = data_of(small)
+    restored = config["commands"]["restore-downloads"]["steps"][1]["restore_cache"]["keys"]
+    steps = config["jobs"]["test"]["steps"]
+    saved = next(step["save_cache"] for step in steps if isinstance(step, dict) and "save_cache" in step)
+    assert saved["key"] == restored[0]
+    assert 'checksum "/tmp/locks.txt"' in saved["key"]
+    assert {"restore-downloads": {"subject": "<< parameters.subject >>"}} in steps
+    assert "cache" not in str(config["jobs"]["deploy-oidc"])
+    assert "restore-downloads" not in str(config["jobs"]["deploy-oidc"])
+
+
+def test_a_test_jobs_results_are_stored(small: Repository) -> None:
+    """CircleCI reads JUnit files from the folder that `tests` writes them to under CI."""
+    assert {"store_test_results": {"path": ".nox/results"}} in data_of(small)["jobs"]["test"]["steps"]
+
+
 def test_a_connector_that_comes_and_goes_leaves_no_trace(small: Repository, write: Write) -> None:
     """Rendering depends on what is there and on nothing else: the old file is back byte for byte."""
     before = render(small)

@@ -12,7 +12,7 @@ import pytest
 from small_repository import ROOT
 
 from tools.errors import RepositoryError
-from tools.processes import foreground, server
+from tools.processes import descriptor_path, foreground, nameless, server
 
 FAMILY = """
 import os, subprocess, sys, time
@@ -81,6 +81,66 @@ with server("it", [sys.executable, "-c", {FAMILY!r}], log=Path({str(log)!r}), cw
     assert gone([int(pid) for pid in found.groups()])
 
 
+def test_two_servers_never_share_a_log(tmp_path: Path) -> None:
+    """The second of two that run at once writes to one of its own; later ones use the first again."""
+    command = [sys.executable, "-c", FAMILY]
+    with server("one", command, log=tmp_path / "it.log", cwd=tmp_path) as one:
+        one.wait_for(READY, seconds=20)
+        with server("two", command, log=tmp_path / "it.log", cwd=tmp_path) as two:
+            two.wait_for(READY, seconds=20)
+            assert (one.log.name, two.log.name) == ("it.log", "it-2.log")
+            assert one.log.read_text("utf-8").count("ready") == 1
+    with server("three", command, log=tmp_path / "it.log", cwd=tmp_path) as three:
+        assert three.log == one.log
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_nothing_stays_in_the_temporary_directory_of_a_starter_that_is_killed(
+    tmp_path: Path, how: signal.Signals
+) -> None:
+    """Neither what a server was told, nor its folder, nor secrets in a file without a name."""
+    temporary, log = tmp_path / "tmp", tmp_path / "log"
+    temporary.mkdir()
+    program = "import sys; open('kept', 'w').write(sys.stdin.read())\n" + FAMILY
+    starter = f"""
+import re, sys, tempfile, time
+from pathlib import Path
+from tools.processes import nameless, server
+folder = Path(tempfile.mkdtemp())
+with nameless("hunter2"), server(
+    "it", [sys.executable, "-c", {program!r}], log=Path({str(log)!r}), cwd=folder, told="hunter2", folder=folder
+) as running:
+    running.wait_for(re.compile("ready"), seconds=20)
+    print((folder / "kept").read_text(), flush=True)
+    time.sleep(600)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", starter],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(temporary)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "hunter2\n"
+        assert len(list(temporary.iterdir())) == 1
+        process.send_signal(how)
+    deadline = time.monotonic() + 10
+    while list(temporary.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_file_without_a_name_is_read_by_who_is_given_it(tmp_path: Path) -> None:
+    """As often as it is asked for, through the path of its descriptor."""
+    reading = "import sys; sys.exit(open(sys.argv[1]).read() != 'hunter2')"
+    with nameless("hunter2") as file:
+        for _ in range(2):
+            command = [sys.executable, "-c", reading, descriptor_path(file)]
+            assert foreground(command, cwd=tmp_path, files=[file]) == 0
+
+
 def test_a_server_that_dies_shows_the_end_of_its_log(tmp_path: Path) -> None:
     """Its last words are the reason; nobody has to look for the file."""
     program = "import sys; print('loading'); sys.exit('no module named acme')"
@@ -127,7 +187,7 @@ sys.exit(foreground([sys.executable, "-c", child], cwd=Path({str(tmp_path)!r})))
 def test_the_supervisor_tells_how_its_command_ended(tmp_path: Path) -> None:
     """As a shell does: 128 and the signal's number."""
     reading, writing = os.pipe()
-    supervisor = [sys.executable, "-I", str(ROOT / "tools/supervisor.py"), str(reading)]
+    supervisor = [sys.executable, "-I", str(ROOT / "tools/supervisor.py"), str(reading), ""]
     killed = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
     done = subprocess.run([*supervisor, *killed], pass_fds=[reading], cwd=tmp_path, check=False)
     os.close(reading)

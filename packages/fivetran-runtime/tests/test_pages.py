@@ -357,7 +357,6 @@ def test_a_promised_member_that_is_missing_is_an_error(style: Style, missing: st
 @pytest.mark.parametrize("style", [Offset(size=5), PageNumber(size=5), Keyset(column="id", size=5)])
 def test_a_source_that_ignores_the_position_is_noticed(style: Style) -> None:
     """The same page again would go on for ever; the text says what to look at."""
-
     with (
         serving(Says({"data": ROWS[:5]})) as source,
         pytest.raises(DefectError, match=r"twice in a row|just used"),

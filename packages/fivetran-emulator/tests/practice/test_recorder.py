@@ -42,12 +42,17 @@ class Recording:
     def get(self, path: str, **more: Any) -> requests.Response:
         return requests.get(path if path.startswith("http") else self.url + path, timeout=10, **more)
 
-    def finished(self, secrets: dict[str, Any] | None = None, **steering: tuple[str, ...]) -> str:
+    def finished(
+        self,
+        secrets: dict[str, Any] | None = None,
+        *,
+        keep: tuple[str, ...] = (),
+        hide: tuple[str, ...] = (),
+    ) -> str:
         """The text of the file."""
         given = {"url": self.origin, **(secrets or {})}
-        job = Job(
-            secrets=given, url_key="url", file=str(self.file), made_by="nox -s record -- acme", **steering
-        )  # type: ignore[arg-type]
+        made_by = "nox -s record -- acme"
+        job = Job(given, "url", str(self.file), made_by, keep=keep, hide=hide)
         self.summary = finish(self.recorder, job)
         return self.file.read_text("utf-8")
 

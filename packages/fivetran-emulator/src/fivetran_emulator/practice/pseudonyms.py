@@ -7,6 +7,7 @@ from a keyed hash; nobody who lacks the key, which is thrown away, can try names
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import string
 
@@ -44,11 +45,9 @@ class Pseudonyms:
 
     def number(self, value: float) -> int | float:
         """The pseudonym of a number: as many digits, the same sign."""
-        return type(value)(self._digits(repr(value)))
-
-    def _digits(self, text: str) -> str:
-        mantissa, exponent, power = text.partition("e")
-        return self._shaped(mantissa, 0) + exponent + power
+        mantissa, exponent, power = repr(value).partition("e")
+        made = type(value)(self._shaped(mantissa, 0) + exponent + power)
+        return made if math.isfinite(made) else type(value)(self._shaped(mantissa, 0))
 
     def _made(self, value: str, attempt: int) -> str:
         if INSTANT.fullmatch(value) and attempt < _TRIES:

@@ -12,7 +12,7 @@ from fivetran_emulator.contract.subject import Subject
 from fivetran_emulator.contract.trial import Trial
 from fivetran_emulator.contract.violation import NotRun, Violation
 
-__all__ = ["QUIET_SYNCS", "compare", "leaves", "living", "settle", "spread"]
+__all__ = ["QUIET_SYNCS", "compare", "leaves", "living", "settle", "spread", "state_differences"]
 
 QUIET_SYNCS = 2
 """Undisturbed syncs after which everything has arrived: one, and one more where deletes are inferred."""
@@ -63,3 +63,10 @@ def leaves(value: Any, path: str = "state") -> Iterator[tuple[str, Any]]:
             yield from leaves(inner, f"{path}[{place}]")
     else:
         yield path, value
+
+
+def state_differences(seen: Any, expected: Any) -> list[str]:
+    """The places at which two states differ, with what is there and what should be."""
+    here, there = dict(leaves(seen)), dict(leaves(expected))
+    places = [place for place in {**here, **there} if here.get(place) != there.get(place)]
+    return [f"{place} is {here.get(place)!r}, not {there.get(place)!r}" for place in sorted(places)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from fivetran_emulator.contract.check import check
-from fivetran_emulator.contract.checks.changing import compare, living, settle, spread
-from fivetran_emulator.contract.checks.observed import sent
+from fivetran_emulator.contract.checks.changing import compare, living, settle, spread, state_differences
+from fivetran_emulator.contract.checks.observed import sent, shown
 from fivetran_emulator.contract.checks.protocol import rows_differ
 from fivetran_emulator.contract.connection import Connection
 from fivetran_emulator.contract.faults import Asked, Fault, slow, status
@@ -85,10 +85,10 @@ def _refuse_loss(subject: Subject, trial: Trial, *, cause: str, reproduce: list[
         reproduce=reproduce,
         truth=truth,
     )
-    if trial.connection.state != subject.clean.state:
+    if places := state_differences(trial.connection.state, subject.clean.state):
         raise Violation(
-            f"the state is {trial.connection.state}",
-            expected=f"{subject.clean.state}, as after an undisturbed sync",
+            f"the state differs from that of an undisturbed sync: {shown(places)}",
+            expected="the same state",
             cause=cause,
             reproduce=reproduce,
         )
