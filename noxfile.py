@@ -120,8 +120,9 @@ def query(session: nox.Session) -> None:
     """SQL: ask the warehouse that sync filled; only reads."""
     arguments = Arguments("query", "Further options go to the emulator: fivetran-emulator query --help.")
     arguments.add_argument("sql", metavar="SQL", help="for example 'FROM casa_export.users LIMIT 10'")
+    arguments.add_argument("--warehouse", type=Path, help="another warehouse than the repository's own")
     options, further = arguments.read_known(session.posargs)
-    code = syncing.query(REPOSITORY, options.sql, further)
+    code = syncing.query(REPOSITORY, options.sql, further, warehouse=options.warehouse)
     if code:
         sys.exit(code)  # the emulator has said why
 

@@ -126,7 +126,10 @@ def sync(
         held = descriptor_path(files[0]) if secrets is None else str(secrets)
         command = [str(emulator.script("fivetran-emulator")), "sync", "--url", url, "--secrets", held]
         code = foreground(
-            [*command, *_defaults(repository, name, options), *options], cwd=Path.cwd(), files=files
+            [*command, *_defaults(repository, name, options), *options],
+            cwd=Path.cwd(),
+            env={"FIVETRAN_EMULATOR_QUERY": "nox -s query --"},  # what its last line tells people to type
+            files=files,
         )
     if code not in (0, 130):
         say(f"exit {code}; the function's log is {function.log}")
@@ -156,12 +159,16 @@ def serve(repository: Repository, name: str, limits: Limits, *, practice: bool) 
             raise RepositoryError(f"the function ended by itself (exit {code}).\n{function.tail()}")
 
 
-def query(repository: Repository, sql: str, options: list[str]) -> int:
-    """Ask the warehouse; the emulator's exit status. `options` go to the emulator as they are."""
-    given = {option.split("=")[0] for option in options}
-    warehouse = [] if "--warehouse" in given else ["--warehouse", str(repository.root / WAREHOUSE)]
-    command = [str(emulator_environment(repository).script("fivetran-emulator")), "query"]
-    return foreground([*command, *warehouse, *options, "--", sql], cwd=Path.cwd())
+def query(repository: Repository, sql: str, options: list[str], *, warehouse: Path | None = None) -> int:
+    """Ask the warehouse, the repository's own unless named; the emulator's exit status. `options` go to the emulator as they are."""
+    file = str(warehouse or repository.root / WAREHOUSE)
+    command = [
+        str(emulator_environment(repository).script("fivetran-emulator")),
+        "query",
+        "--warehouse",
+        file,
+    ]
+    return foreground([*command, *options, "--", sql], cwd=Path.cwd())
 
 
 def limits_for(repository: Repository, connector: str) -> Limits:

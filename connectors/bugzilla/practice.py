@@ -8,7 +8,7 @@ match.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 from fivetran_emulator.practice import Refusal, Request, Source
 
@@ -16,6 +16,8 @@ Row = dict[str, object]
 
 KEY = "practice-key"
 MAX_SEARCH_RESULTS = 10_000
+ZONE = timezone(timedelta(hours=-8))
+"""Where the server stands: a time that is sent without an offset counts in its zone."""
 DOCUMENTATION = "https://bugzilla.readthedocs.org/en/5.0/api/"
 SORTABLE = {"changeddate": "last_change_time", "bug_id": "id"}
 PEOPLE = {
@@ -219,12 +221,12 @@ def number_of(request: Request, name: str) -> int:
 
 
 def instant(text: str) -> datetime:
-    """A time as Bugzilla reads it, to the second; without an offset it is the server's local time (here: UTC)."""
+    """A time as Bugzilla reads it, to the second; without an offset it is the server's local time."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise Refusal(400, body=error(56, f"'{text}' is not a legal date.")) from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).replace(microsecond=0)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=ZONE)).replace(microsecond=0)
 
 
 def narrowed(row: Mapping[str, object], request: Request) -> Row:

@@ -39,9 +39,10 @@ create table flights (year integer, month integer, day integer, dep_time integer
 """
 ODDITIES = """
 create table remarks (text text);
-create table _search (text text);
+create virtual table remarks_search using fts5(text);
+insert into remarks_search values ('first');
 """
-"""Only in the small database: a table without a key, and one that Datasette hides."""
+"""Only in the small database: a table without a key, and a search index, which Datasette hides."""
 TABLES = ("airlines", "airports", "planes", "weather", "flights")
 
 FEW: dict[str, Iterable[Any]] = {

@@ -1,206 +1,137 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bugs import arrived, change, visible
 from functions_framework import create_app
 
-from fivetran_emulator.practice import Source, serving
+from fivetran_emulator.contract.memory_warehouse import MemoryWarehouse
+from fivetran_emulator.contract.trial import Trial
+from fivetran_emulator.practice import serving
 from fivetran_emulator.practice.loading import load
 
-Post = Callable[..., Any]
-
-PRACTICE = load(Path(__file__).parents[1] / "practice.py")
-COLUMNS = [
-    "id",
-    "summary",
-    "assigned_to",
-    "creation_time",
-    "status",
-    "last_change_time",
-    "creator",
-    "product",
-    "component",
-]
-LATER = "2026-07-01T00:00:00Z"
+NewTrial = Callable[..., Trial]
 
 
-@pytest.fixture
-def source() -> Source:
-    source = load(Path(__file__).parents[1] / "practice.py").source
-    assert isinstance(source, Source)
-    return source
-
-
-@pytest.fixture
-def post(tmp_path: Path) -> Post:
-    """POST to the function as Google serves it."""
+def test_google_serves_it_as_it_is(tmp_path: Path) -> None:
+    """The functions framework finds `main`, and a whole sync goes through it."""
+    practice = load(Path(__file__).parents[1] / "practice.py")
     (tmp_path / "main.py").write_text("from connector_bugzilla import main\n")
     client = create_app("main", str(tmp_path / "main.py")).test_client()
-    return lambda **body: client.post("/", json=body)
-
-
-@dataclass
-class Connection:
-    """Fivetran's side: secrets, state and the tables by key."""
-
-    post: Post
-    secrets: dict[str, Any]
-    state: dict[str, Any] = field(default_factory=dict)
-    tables: dict[str, dict[Any, Any]] = field(default_factory=dict)
-    sent: int = 0
-    """Bugs that came in the last sync."""
-
-    def sync(self) -> None:
-        self.sent, more = 0, True
+    warehouse, more = MemoryWarehouse(), True
+    state: dict[str, Any] = {}
+    with serving(practice.source) as url:
         while more:
-            answer = self.post(state=self.state, secrets=self.secrets)
-            assert answer.status_code == 200, answer.text
-            for table, rows in answer.json["insert"].items():
-                key = "name" if table == "products" else "id"
-                self.tables.setdefault(table, {}).update({row[key]: row for row in rows})
-            self.sent += len(answer.json["insert"].get("bugs", []))
-            self.state, more = answer.json["state"], answer.json["hasMore"]
-
-    def failure(self, **secrets: Any) -> str:
-        """How a sync with some secrets changed fails; tables that can be read are, before it does."""
-        answer = self.post(state={}, secrets={**self.secrets, **secrets})
-        while answer.status_code == 200:
-            assert answer.json["hasMore"], "the sync did not fail"
-            answer = self.post(state=answer.json["state"], secrets={**self.secrets, **secrets})
-        assert answer.json["errorType"] == "configuration"
-        return str(answer.json["errorMessage"])
+            answer: Any = client.post("/", json={"state": state, "secrets": practice.secrets_at(url)}).json
+            warehouse.load(answer)
+            state, more = answer["state"], answer["hasMore"]
+    assert {table: len(rows) for table, rows in warehouse.tables.items()} == {
+        "products": 4,
+        "components": 8,
+        "bugs": 299,
+    }
 
 
-@pytest.fixture
-def connection(source: Source, post: Post) -> Iterator[Connection]:
-    with serving(source) as url:
-        yield Connection(post, PRACTICE.secrets_at(url))
+def test_products_and_components_arrive(trial: Trial) -> None:
+    """Of the configured products only; each component says whose it is."""
+    trial.connection.sync()
+    assert [row["name"] for row in arrived(trial, "products")] == sorted(trial.practice.secrets["products"])  # type: ignore[call-overload]
+    assert {row["product"] for row in arrived(trial, "components")} <= set(trial.practice.secrets["products"])  # type: ignore[call-overload]
 
 
-def visible(source: Source) -> dict[int, Any]:
-    """The bugs that the key may see, as the table has them."""
-    bugs = [row for row in source.tables["bugs"].listed() if not row["groups"]]
-    return {int(str(bug["id"])): {column: bug[column] for column in COLUMNS} for bug in bugs}
-
-
-def touch(source: Source, number: int, second: str = LATER) -> None:
-    bug = next(row for row in source.tables["bugs"].listed() if row["id"] == number)
-    source.tables["bugs"].put({**bug, "status": "VERIFIED", "last_change_time": second})
-
-
-@pytest.mark.parametrize(
-    ("cap", "limit"), [(None, "1000"), (None, "100"), (25, "100"), (1, "100"), (None, "7")]
-)
-def test_every_bug_arrives_whatever_the_page_size(
-    source: Source, connection: Connection, cap: int | None, limit: str
-) -> None:
-    """Also where sixty bugs share a second and a page holds fewer than that."""
-    source.cap = cap
-    connection.secrets["bug_limit"] = limit
-    connection.sync()
-    assert connection.tables["bugs"] == visible(source)
-
-
-def test_products_and_components_arrive(connection: Connection) -> None:
-    """Of the configured products only; each component says whose it is, so two of one name are told apart."""
-    connection.sync()
-    assert sorted(connection.tables["products"]) == sorted(connection.secrets["products"])
-    docs = [row["product"] for row in connection.tables["components"].values() if row["name"] == "Docs"]
-    assert sorted(docs) == ["Gadgets", "Widgets"]
-
-
-def test_a_second_sync_brings_what_has_changed(source: Source, connection: Connection) -> None:
+def test_a_second_sync_brings_what_has_changed(trial: Trial) -> None:
     """And, in case a change was committed late, the last ten minutes again."""
-    connection.sync()
-    touch(source, 8)
-    connection.sync()
-    assert connection.tables["bugs"] == visible(source)
-    assert connection.sent == 61
-    connection.sync()
-    assert connection.sent == 1
+    trial.connection.sync()
+    change(trial, 8)
+    assert trial.connection.sync().rows["bugs"] == 1 + 60
+    assert arrived(trial) == visible(trial)
+    assert trial.connection.sync().rows["bugs"] == 1
+
+
+def test_a_change_that_is_committed_late_arrives(trial: Trial) -> None:
+    """Nine minutes behind a newer one that a sync has seen: Bugzilla's transactions end when they end."""
+    trial.connection.sync()
+    change(trial, 8, at="2026-06-22T06:11:42Z")
+    trial.connection.sync()
+    assert arrived(trial) == visible(trial)
 
 
 @pytest.mark.parametrize("limit", ["7", "100"])
-@pytest.mark.parametrize("number", range(3, 60, 4))
-def test_a_bug_that_changes_while_bugs_are_read_hides_no_other(
-    source: Source, post: Post, number: int, limit: str
-) -> None:
+@pytest.mark.parametrize("number", range(3, 60, 8))
+def test_a_bug_that_changes_while_bugs_are_read_hides_no_other(trial: Trial, number: int, limit: str) -> None:
     """Whichever request the change comes before, and be it one of those that share a second."""
-    requests = 0
-
-    def moving(environ: Any, start_response: Any) -> Any:
-        nonlocal requests
-        requests += 1
-        if requests == number:
-            touch(source, 5)
-            touch(source, 2)
-        return source(environ, start_response)
-
-    with serving(moving) as url:
-        connection = Connection(post, {**PRACTICE.secrets_at(url), "bug_limit": limit})
-        connection.sync()
-        missing = visible(source).keys() - connection.tables["bugs"].keys()
-        assert not missing
-        connection.sync()
-    assert connection.tables["bugs"] == visible(source)
+    trial.source.before = lambda now: change(trial, 5, 2) if now == number else None
+    trial.connection = trial.connect(bug_limit=limit)
+    trial.connection.sync()
+    assert [row["id"] for row in arrived(trial)] == [row["id"] for row in visible(trial)]
+    trial.connection.sync()
+    assert arrived(trial) == visible(trial)
 
 
-def test_the_first_sync_goes_back_as_far_as_max_date(source: Source, connection: Connection) -> None:
-    """Bugs that changed before are left out."""
-    connection.secrets["max_date"] = "2024-01-01"
-    connection.sync()
-    expected = {key: bug for key, bug in visible(source).items() if bug["last_change_time"] >= "2024-01-01"}
-    assert connection.tables["bugs"] == expected
+def test_the_first_sync_goes_back_as_far_as_max_date(trial: Trial) -> None:
+    """Bugs that changed before are left out, then and in the next sync."""
+    trial.connection = trial.connect(max_date="2024-01-01")
+    for _ in range(2):
+        trial.connection.sync()
+        assert arrived(trial) == [row for row in visible(trial) if row["last_change_time"] >= "2024-01-01"]
 
 
-@pytest.mark.parametrize("ending", ["", "/", "/rest", "/rest/"])
-def test_the_address_may_be_given_with_or_without_rest(connection: Connection, ending: str) -> None:
-    """With or without a slash at the end, too."""
-    connection.secrets["url"] = connection.secrets["url"].removesuffix("/rest/") + ending
-    answer = connection.post(setup_test=True, secrets=connection.secrets)
-    assert answer.status_code == 200, answer.text
-    assert not answer.json.get("insert")
-
-
-def test_secrets_typed_as_text_mean_the_same(source: Source, connection: Connection) -> None:
-    """Fivetran's form sends nothing but text."""
-    connection.secrets |= {"products": '["Widgets", "Gadgets"]', "bug_limit": "1000"}
-    connection.sync()
-    expected = {key: bug for key, bug in visible(source).items() if bug["product"] in ("Widgets", "Gadgets")}
-    assert connection.tables["bugs"] == expected
-
-
-def test_unknown_products_are_named_in_one_message(connection: Connection) -> None:
-    """Bugzilla itself would say nothing of them; names differ by case as well."""
-    message = connection.failure(products=["Widgets", "Nope", "gadgets"])
-    assert "Nope, gadgets" in message
-    assert "Widgets" not in message
+def test_a_list_may_be_typed_as_text(trial: Trial) -> None:
+    """Fivetran's form knows nothing but text."""
+    trial.connection = trial.connect(products='["Widgets", "Gadgets"]')
+    trial.connection.sync()
+    assert arrived(trial) == visible(trial, ("Widgets", "Gadgets"))
 
 
 @pytest.mark.parametrize(
-    ("secrets", "told"),
-    [({"products": []}, "products"), ({"bug_limit": "0"}, "bug_limit"), ({"max_date": "lately"}, "max_date")],
+    ("secrets", "told"), [({"bug_limit": "0"}, "bug_limit"), ({"max_date": "lately"}, "max_date")]
 )
-def test_secrets_that_bugzilla_would_take_for_everything_are_refused(
-    connection: Connection, secrets: dict[str, Any], told: str
+def test_secrets_that_bugzilla_would_take_for_something_else_are_refused(
+    trial: Trial, secrets: dict[str, Any], told: str
 ) -> None:
-    """No products would mean all products, a limit of 0 no limit."""
-    assert told in connection.failure(**secrets)
+    """A limit of 0 would mean no limit."""
+    assert told in trial.connect(**secrets).sync().exchanges[-1].error
+    assert not trial.source.requests
 
 
-def test_a_wrong_key_is_told_from_an_outage(connection: Connection) -> None:
-    """What Bugzilla says of it is in the message, the key is not."""
-    message = connection.failure(api_key="wrong-key")
-    assert "API key you specified is invalid" in message
-    assert "wrong-key" not in message
+def test_the_setup_test_tells_a_product_that_the_key_does_not_see(trial: Trial) -> None:
+    """Before any sync."""
+    exchange = trial.connect(products=["Widgets", "Invisible"]).call(setup_test=True)
+    assert "Invisible" in exchange.error
 
 
-def test_a_connection_of_the_earlier_connector_goes_on(source: Source, connection: Connection) -> None:
-    """Its state is replaced, and every bug read again: it had lost some."""
-    connection.state = {"offset": 197, "since_id": "2026-11-22T06-26-13Z"}
-    connection.sync()
-    assert connection.tables["bugs"] == visible(source)
+def test_a_bug_that_comes_back_is_not_deleted(trial: Trial) -> None:
+    """A single listing without it decides nothing."""
+    trial.connection = trial.connect(reconcile=True)
+    trial.connection.sync()
+    change(trial, 11, groups=["core-security"])
+    trial.connection.sync()
+    change(trial, 11, at="2026-07-01T01:00:00Z", groups=[])
+    for _ in range(2):
+        trial.connection.sync()
+        assert arrived(trial) == visible(trial)
+
+
+def test_reconciling_costs_the_ids_and_nothing_else(trial: Trial) -> None:
+    """Ids are listed in pages of thousands without any other column, and are not sent."""
+    trial.connection = trial.connect(reconcile=True)
+    trial.connection.sync()
+    assert trial.connection.sync().rows["bugs"] == 60
+    listings = [request for request in trial.source.requests if "include_fields=id&" in f"{request.query}&"]
+    assert len(listings) == 6, "in each sync a page, its overlap, and the empty one behind it"
+    state = trial.connection.state["tables"]
+    assert len(state["bugs.keys"]["keys"]) < 100, "three hundred ids in a row"
+
+
+def test_a_product_that_is_added_brings_its_bugs_with_their_next_change(trial: Trial) -> None:
+    """As README.md says of it."""
+    trial.connection = trial.connect(products=["Widgets"])
+    trial.connection.sync()
+    trial.connection.secrets = {**trial.connection.secrets, "products": ["Widgets", "Gadgets"]}
+    change(trial, 10)
+    trial.connection.sync()
+    assert {row["id"] for row in arrived(trial)} > {row["id"] for row in visible(trial, ("Widgets",))}
+    assert {"Widgets", "Gadgets"} == {row["product"] for row in arrived(trial, "components")}

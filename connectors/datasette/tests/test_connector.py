@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,103 +8,78 @@ from datasette.utils import tilde_decode  # type: ignore[import-untyped]
 from functions_framework import create_app
 
 from connector_datasette import quoted
+from fivetran_emulator.contract.connection import Connection
+from fivetran_emulator.contract.memory_warehouse import MemoryWarehouse
+from fivetran_emulator.contract.trial import Trial
 from fivetran_emulator.practice import serving
 from fivetran_emulator.practice.loading import load
 
-Post = Callable[..., Any]
+ROWS = {"airlines": 3, "airports": 2, "planes": 2, "weather": 10, "flights": 30, "remarks": 3}
 
 
-@pytest.fixture
-def post(tmp_path: Path) -> Post:
-    """POST to the function as Google serves it."""
+def refusal(connection: Connection) -> str:
+    """The message with which a sync fails that somebody has to change the secrets for."""
+    last = connection.sync().exchanges[-1]
+    assert last.failed
+    assert last.reply.json["errorType"] == "configuration"
+    return last.error
+
+
+def test_google_serves_it_as_it_is(tmp_path: Path) -> None:
+    """The functions framework finds `main`, and a whole sync goes through it."""
+    practice = load(Path(__file__).parents[1] / "practice.py")
     (tmp_path / "main.py").write_text("from connector_datasette import main\n")
     client = create_app("main", str(tmp_path / "main.py")).test_client()
-    return lambda **body: client.post("/", json=body)
-
-
-@dataclass
-class Connection:
-    """Fivetran's side: secrets, state, and how many rows of each table came in the last sync."""
-
-    post: Post
-    secrets: dict[str, Any]
-    state: dict[str, Any] = field(default_factory=dict)
-    rows: dict[str, int] = field(default_factory=dict)
-    keys: dict[str, list[str]] = field(default_factory=dict)
-
-    def sync(self) -> None:
-        self.rows, more = {}, True
-        while more:
-            answer = self.post(state=self.state, secrets=self.secrets)
-            assert answer.status_code == 200, answer.text
-            for table, rows in answer.json["insert"].items():
-                self.rows[table] = self.rows.get(table, 0) + len(rows)
-            self.keys = {table: schema["primary_key"] for table, schema in answer.json["schema"].items()}
-            self.state, more = answer.json["state"], answer.json["hasMore"]
-
-    def failure(self, **secrets: Any) -> str:
-        """The message for secrets of which some are changed."""
-        answer = self.post(state={}, secrets={**self.secrets, **secrets})
-        assert (answer.status_code, answer.json["errorType"]) == (500, "configuration"), answer.text
-        return str(answer.json["errorMessage"])
-
-
-@pytest.fixture
-def connection(post: Post) -> Iterator[Connection]:
-    practice = load(Path(__file__).parents[1] / "practice.py")
+    warehouse, more = MemoryWarehouse(), True
+    state: dict[str, Any] = {}
     with serving(practice.source) as url:
-        yield Connection(post, practice.secrets_at(url))
+        while more:
+            answer: Any = client.post("/", json={"state": state, "secrets": practice.secrets_at(url)}).json
+            warehouse.load(answer)
+            state, more = answer["state"], answer["hasMore"]
+    assert {table: len(rows) for table, rows in warehouse.tables.items()} == ROWS
 
 
-def test_every_published_table_arrives_with_its_key(connection: Connection) -> None:
-    """Without a primary key it is the rowid; hidden tables are left out."""
-    connection.sync()
-    assert connection.rows == {
-        "airlines": 3,
-        "airports": 2,
-        "planes": 2,
-        "weather": 10,
-        "flights": 30,
-        "remarks": 3,
-    }
-    assert connection.keys["flights"] == ["time_hour", "carrier", "flight"]
-    assert connection.keys["remarks"] == ["rowid"]
+def test_every_published_table_arrives_with_its_key(trial: Trial) -> None:
+    """Without a primary key it is the rowid; the tables of a search index, which Datasette hides, are left out."""
+    sync = trial.connection.sync()
+    assert sync.rows == ROWS
+    assert trial.connection.warehouse.keys["flights"] == ("time_hour", "carrier", "flight")
+    assert trial.connection.warehouse.keys["remarks"] == ("rowid",)
 
 
-def test_a_second_sync_reads_a_table_with_a_cursor_from_the_day_before_its_mark(
-    connection: Connection,
-) -> None:
+def test_a_second_sync_reads_a_table_with_a_cursor_from_the_day_before_its_mark(trial: Trial) -> None:
     """Two of five days of flights; the others are listed in full."""
-    connection.sync()
-    connection.sync()
-    assert connection.rows["flights"] == 12
-    assert connection.rows["airlines"] == 3
+    trial.connection.sync()
+    rows = trial.connection.sync().rows
+    assert (rows["flights"], rows["airlines"]) == (12, 3)
 
 
-def test_only_the_configured_tables_are_read(connection: Connection) -> None:
+def test_only_the_configured_tables_are_read(trial: Trial) -> None:
     """In the order in which they are configured."""
-    connection.secrets |= {"tables": '["planes", "airlines"]', "cursors": {}}
-    connection.sync()
-    assert connection.rows == {"planes": 2, "airlines": 3}
+    connection = trial.connect(tables='["planes", "airlines"]', cursors={})
+    assert list(connection.sync().rows.items()) == [("planes", 2), ("airlines", 3)]
 
 
-def test_tables_and_cursors_that_are_not_there_are_told_at_once(connection: Connection) -> None:
+def test_tables_and_cursors_that_are_not_there_are_told_at_once(trial: Trial) -> None:
     """With what there is."""
-    message = connection.failure(tables=["planes", "nope"], cursors={"flights": "when", "never": "day"})
+    wrong = {"tables": ["planes", "nope"], "cursors": {"flights": "when", "never": "day"}}
+    message = refusal(trial.connect(**wrong))
     assert "nope, never, flights.when" in message
     assert "weather" in message
 
 
-def test_an_unknown_database_is_a_mistake_in_the_secrets(connection: Connection) -> None:
+def test_an_unknown_database_is_a_mistake_in_the_secrets(trial: Trial) -> None:
     """Not an outage, and not an empty sync."""
-    assert "404" in connection.failure(database="nope")
+    assert "404" in refusal(trial.connect(database="nope"))
 
 
-def test_the_setup_test_brings_no_rows(connection: Connection) -> None:
+def test_the_setup_test_brings_no_rows(trial: Trial) -> None:
     """It asks for the list of tables only."""
-    answer = connection.post(setup_test=True, secrets=connection.secrets)
-    assert answer.status_code == 200
-    assert not answer.json.get("insert")
+    answer = trial.connection.call(setup_test=True).answer
+    assert answer["hasMore"] is False
+    assert not answer.get("insert")
+    assert len(trial.source.requests) == 1
 
 
 @pytest.mark.parametrize("name", ["plain_name-1", "a/b", "50% of", "ünï.cøde", "~tilde", "a+b"])

@@ -24,25 +24,12 @@ PRODUCT = "name,components.id,components.name"
 class BugzillaConfig(Config):
     """What Fivetran sends as secrets."""
 
-    url: Annotated[
-        str,
-        Meta(description="The Bugzilla, with or without /rest.", examples=["https://bugzilla.mozilla.org"]),
-    ]
+    url: Annotated[str, Meta(description="With or without /rest.", examples=["https://bugzilla.mozilla.org"])]
     api_key: Annotated[Secret, Meta(description="An API key of an account that sees the products.")]
-    products: Annotated[
-        list[str],
-        Meta(description="Products to read, written as Bugzilla does.", examples=[["Firefox", "Toolkit"]]),
-    ]
+    products: Annotated[list[str], Meta(description="Products to read.", examples=[["Firefox", "Toolkit"]])]
     bug_limit: Annotated[int, Meta(description="Bugs asked for at once.", ge=1)] = 500
-    max_date: Annotated[
-        str | None, Meta(description="How far back the first sync goes.", examples=["2020-01-31"])
-    ] = None
-    reconcile: Annotated[
-        bool,
-        Meta(
-            description="Delete bugs that were moved away or made private; lists all bug ids in every sync."
-        ),
-    ] = False
+    max_date: Annotated[str | None, Meta(description="First day to read.", examples=["2020-01-31"])] = None
+    reconcile: Annotated[bool, Meta(description="Delete bugs that moved away or became private.")] = False
 
     def __post_init__(self) -> None:
         """Refuse what Bugzilla would take without a word, and answer with every bug it has."""
@@ -69,13 +56,11 @@ class Tracker:
     def products(self) -> list[dict[str, Any]]:
         """The configured products; Bugzilla itself leaves unknown and invisible ones out without a word."""
         wanted = self.config.products
-        found: list[dict[str, Any]] = self.api.get("/product", names=wanted, include_fields=PRODUCT)[
-            "products"
-        ]
-        if missing := sorted(set(wanted) - {product["name"] for product in found}):
+        found = self.api.get("/product", names=wanted, include_fields=PRODUCT)
+        if missing := sorted(set(wanted) - {product["name"] for product in found["products"]}):
             message = f"products: unknown, or not visible to this API key: {', '.join(missing)}."
             raise ConfigurationError(message, hint="Write them as Bugzilla does, capitals included.")
-        return found
+        return list(found["products"])
 
     def bugs(self, changed_from: datetime | str | None, offset: int) -> list[dict[str, Any]]:
         """A page of bugs changed in or after a second, in order of change; an empty one only past the end."""
@@ -91,12 +76,9 @@ def connect(config: BugzillaConfig) -> Tracker:
     return Tracker(Client(url, auth=QueryKey("Bugzilla_api_key", config.api_key)), config)
 
 
+OLD_STATE = ("offset", "since_id")
 app = Connector(
-    "bugzilla",
-    version=__version__,
-    config=BugzillaConfig,
-    client=connect,
-    replaces_state=("offset", "since_id"),
+    "bugzilla", version=__version__, config=BugzillaConfig, client=connect, replaces_state=OLD_STATE
 )
 
 
@@ -117,10 +99,8 @@ def components(tracker: Tracker) -> Iterator[dict[str, Any]]:
 def bug_ids(tracker: Tracker, offset: int = 0) -> Iterator[Any]:
     """The ids of all bugs there are; pages overlap, since a bug that goes pulls the others forward."""
     style = Offset(offset, size=10_000, overlap=100)
-    products = tracker.config.products
-    yield from tracker.api.pages(
-        "/bug", style, rows="bugs", product=products, order="bug_id", include_fields="id"
-    )
+    what: dict[str, Any] = {"product": tracker.config.products, "order": "bug_id", "include_fields": "id"}
+    yield from tracker.api.pages("/bug", style, rows="bugs", **what)
 
 
 # A bug that changes while we read moves to the end of the list, and all behind its old place move up by one: a plain

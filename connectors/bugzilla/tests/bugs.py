@@ -1,0 +1,48 @@
+"""The bugs of the practice source, as a test changes them and as they ought to arrive."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fivetran_emulator.contract.trial import Trial
+
+COLUMNS = (
+    "id",
+    "summary",
+    "assigned_to",
+    "creation_time",
+    "status",
+    "last_change_time",
+    "creator",
+    "product",
+    "component",
+)
+PRODUCTS = ("Widgets", "Gadgets", "Émile & Söhne / R&D", "Empty Product")
+LATER = "2026-07-01T00:00:00Z"
+"""After every change that the practice source knows of."""
+
+
+def bug(trial: Trial, number: int) -> dict[str, Any]:
+    return next(dict(row) for row in trial.rows["bugs"].listed() if row["id"] == number)
+
+
+def change(trial: Trial, *numbers: int, at: str = LATER, **columns: object) -> None:
+    """Change bugs at the source, all in one second."""
+    for number in numbers:
+        changed = {"status": "VERIFIED", "last_change_time": at, **columns}
+        trial.rows["bugs"].put({**bug(trial, number), **changed})
+
+
+def visible(trial: Trial, products: tuple[str, ...] = PRODUCTS) -> list[dict[str, Any]]:
+    """The bugs that the key may see, with the columns of the table, by id."""
+    bugs = [row for row in trial.rows["bugs"].listed() if not row["groups"] and row["product"] in products]
+    return sorted(({column: bug[column] for column in COLUMNS} for bug in bugs), key=_id)
+
+
+def arrived(trial: Trial, table: str = "bugs") -> list[dict[str, Any]]:
+    """The rows of a table in the warehouse of the trial's connection, by key."""
+    return sorted((dict(row) for row in trial.connection.warehouse.tables.get(table, {}).values()), key=_id)
+
+
+def _id(row: dict[str, Any]) -> Any:
+    return row.get("id") or row["name"]  # a product has no id
