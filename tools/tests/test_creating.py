@@ -20,7 +20,7 @@ from tools.testing import check_types, run_tests
 NAME = "quite-a-long-name-for-a-source-2"
 EIGHT = {
     "CHANGELOG.md", "README.md", "practice.py", "pyproject.toml",
-    "src/connector_quite_a_long_name_for_a_source_2/__init__.py", "tests/test_connector.py", "tests/test_contract.py",
+    "src/connector_quite_a_long_name_for_a_source_2/__init__.py", "tests/test_contract.py",
 }  # fmt: skip
 LOCKS = {"requirements.txt", "requirements-test.txt"}
 

@@ -28,17 +28,17 @@ def warehouse(tmp_path: Path) -> Path:
 @pytest.mark.index
 def test_the_warehouse_is_asked_in_sql(warehouse: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Nobody needs DuckDB's own program for a look."""
-    assert query(Repository(ROOT), COUNT, ["--warehouse", str(warehouse)]) == 0
+    assert query(Repository(ROOT), COUNT, [], warehouse=warehouse) == 0
     assert re.search(r"answer(?s:.)*42", capfd.readouterr().out)
 
 
 @pytest.mark.index
 def test_a_query_only_reads(warehouse: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """What a sync brought can't be lost by a slip."""
-    code = query(Repository(ROOT), "DROP TABLE kept", ["--warehouse", str(warehouse)])
+    code = query(Repository(ROOT), "DROP TABLE kept", [], warehouse=warehouse)
     assert code != 0
     assert "read-only" in capfd.readouterr().err
-    assert query(Repository(ROOT), "FROM kept", ["--warehouse", str(warehouse)]) == 0
+    assert query(Repository(ROOT), "FROM kept", [], warehouse=warehouse) == 0
 
 
 def test_no_mutants_are_told_in_one_sentence(small: Repository, write: Write) -> None:

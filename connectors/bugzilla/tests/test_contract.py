@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from connector_bugzilla import main
-from fivetran_emulator.contract import Exemption, contract_tests
+from fivetran_emulator.contract import contract_tests
 
 PRODUCTS = {"Widgets", "Gadgets", "Émile & Söhne / R&D", "Empty Product"}
 
@@ -25,11 +25,4 @@ test_contract = contract_tests(
     commits_late={"bugs": timedelta(minutes=10)},
     leave_alone={"products": "the secrets name them, and one that is gone is an error, not a delete"},
     selects=selects,
-    exempt=[
-        Exemption(
-            "C32",
-            "the runtime takes a mark from the future, and then asks for nothing",
-            until=date(2026, 12, 31),
-        )
-    ],
 )

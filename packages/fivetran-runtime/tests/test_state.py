@@ -56,9 +56,9 @@ def test_a_mark_patched_by_hand_is_where_the_next_pass_starts() -> None:
 
 def test_the_mark_never_moves_back() -> None:
     """A source that only brings older rows leaves the mark where it is."""
-    fivetran = connection(acme(mark="2030-01-01T00:00:00Z"))
+    fivetran = connection(acme(mark="2026-10-01T00:00:00Z"))
     fivetran.sync()
-    assert fivetran.state == acme(mark="2030-01-01T00:00:00Z")
+    assert fivetran.state == acme(mark="2026-10-01T00:00:00Z")
 
 
 def test_a_position_of_another_release_restarts_the_pass_under_the_same_since() -> None:
@@ -91,6 +91,7 @@ def test_a_predecessors_state_is_a_full_pass_with_one_line_in_the_log(
         ({"version": 1, "connector": "acme", "tables": []}, "Expected `object`, got `array`"),
         (acme(mark="yesterday"), "The state's mark of table changes is 'yesterday', which is not an instant"),
         (acme(mark="2026-01-01T00:00:00"), "which has no offset"),
+        (acme(mark="2999-01-01T00:00:00Z"), "which is in the future"),
         (acme(since="x", at={}), "The state's since of table changes is 'x'"),
     ],
 )
@@ -128,3 +129,22 @@ def test_a_position_that_does_not_move_is_an_error() -> None:
         first, second = fivetran.sync()
     assert (first.status, second.status) == (200, 500)
     assert "does not move" in second.body["errorMessage"]
+
+
+def test_a_row_from_the_future_is_sent_and_does_not_move_the_mark(capsys: pytest.CaptureFixture[str]) -> None:
+    """One wrong year at the source would otherwise hide every change until then; the log tells of it once."""
+    app = Connector("future")
+
+    @app.table(key="id", cursor="at")
+    def changes(_: Any, since: datetime | None) -> Iterator[Any]:
+        yield {"id": 1, "at": "2026-01-01T00:00:00Z"}
+        yield {"id": 2, "at": "2999-01-01T00:00:00Z"}
+        yield {"id": 3, "at": "2999-01-02T00:00:00Z"}
+
+    fivetran = Fivetran(app.handler)
+    fivetran.sync()
+    assert len(fivetran.tables["changes"]) == 3
+    assert fivetran.state["tables"]["changes"] == {"mark": "2026-01-01T00:00:00Z"}
+    told = [line for line in capsys.readouterr().out.splitlines() if "in the future" in line]
+    assert len(told) == 1
+    assert "Table changes, key id=2: at is '2999-01-01T00:00:00Z', in the future" in told[0]

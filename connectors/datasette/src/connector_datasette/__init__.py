@@ -19,9 +19,6 @@ __version__ = "0.1.0"
 
 Rows = Iterator[dict[str, Any] | At]
 
-SMALL = 20_000
-"""Rows up to which deletes are found by comparing keys; those of larger tables may be too many for the state."""
-
 
 class DatasetteConfig(Config):
     """What Fivetran sends as secrets."""
@@ -39,6 +36,9 @@ class DatasetteConfig(Config):
             examples=[{"flights": "time_hour"}],
         ),
     ] = {}
+    keep_deleted: Annotated[
+        list[str], Meta(description="Tables with too many keys to find deleted rows by; such rows stay.")
+    ] = []
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,8 @@ def published(instance: Instance) -> Iterator[Table]:
         if cursor := instance.config.cursors.get(name):
             yield Table(name, changes(name, cursor), key=key, cursor=cursor, lookback=timedelta(days=1))
         else:
-            small = table["count"] is not None and table["count"] <= SMALL
-            yield Table(name, listing(name), key=key, on_missing="delete" if small else "keep")
+            keeps = name in instance.config.keep_deleted
+            yield Table(name, listing(name), key=key, on_missing="keep" if keeps else "delete")
 
 
 def listing(table: str) -> Any:

@@ -26,12 +26,14 @@ class Kind:
         parse: a source's value as a cursor; raises ValueError with the reason.
         dump: a cursor as the state holds it.
         lookback: the type `lookback=` must have.
+        horizon: from the present instant, the latest value that can be true; None where any can.
     """
 
     name: str
     parse: Callable[[object], Any]
     dump: Callable[[Any], int | str]
     lookback: type
+    horizon: Callable[[datetime], Any] | None = None
 
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")  # int() would read "1_000" and other scripts' digits too
@@ -73,9 +75,10 @@ def _dump_instant(value: datetime) -> str:
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+_AHEAD = timedelta(days=1)  # clocks are wrong by hours, and zones apart by less than a day
 INTEGER = Kind("an integer", _parse_integer, int, int)
-DAY = Kind("a day", _parse_day, date.isoformat, timedelta)
-INSTANT = Kind("an instant", _parse_instant, _dump_instant, timedelta)
+DAY = Kind("a day", _parse_day, date.isoformat, timedelta, lambda now: (now + _AHEAD * 2).date())
+INSTANT = Kind("an instant", _parse_instant, _dump_instant, timedelta, lambda now: now + _AHEAD)
 
 KINDS: dict[type, Kind] = {int: INTEGER, date: DAY, datetime: INSTANT}
 """The kind that the annotation of `since` names."""
@@ -89,3 +92,8 @@ def minus(mark: Any, lookback: Lookback | None) -> Any:
         return mark - lookback
     except OverflowError:
         return datetime.min.replace(tzinfo=UTC) if isinstance(mark, datetime) else date.min
+
+
+def is_beyond(kind: Kind, value: Any, now: datetime) -> bool:
+    """Whether a value lies in a future that nothing can have changed in: a mark there would hide every later change."""
+    return kind.horizon is not None and bool(value > kind.horizon(now))

@@ -12,9 +12,10 @@ from typing import Any
 
 import msgspec
 
-from fivetran_runtime import logs
+from fivetran_runtime import cursors, logs
 from fivetran_runtime.batch import Batch, Operation
 from fivetran_runtime.budget import MB, Budget, OutOfBudget
+from fivetran_runtime.clock import clock
 from fivetran_runtime.encoding import encode
 from fivetran_runtime.errors import ConfigurationError, DefectError
 from fivetran_runtime.missing import Missing
@@ -68,6 +69,8 @@ class Pass:
         self._largest_unit = 0
         self._slowest_unit = 0.0
         self._committed = False
+        self._now = clock().now()
+        self._told_future = False
 
     def run(self, client: Any) -> str | None:
         """Read on until the table ends or the budget does.
@@ -142,8 +145,19 @@ class Pass:
         value = parsed(
             table, row[column], lambda: f"{at_key(table.name, self._writer.key(table.name, row))}, {column}"
         )
-        if self._seen is None or value > self._seen:
+        if cursors.is_beyond(table.require_kind(), value, self._now):
+            self._tell_future(row)
+        elif self._seen is None or value > self._seen:
             self._seen = value
+
+    def _tell_future(self, row: Mapping[str, Any]) -> None:
+        """Once per pass: the row is sent, but a mark in the future would hide every change until then."""
+        if self._told_future:
+            return
+        self._told_future = True
+        key = at_key(self._table.name, self._writer.key(self._table.name, row))
+        message = f"{key}: {self._table.cursor} is {row[self._table.cursor or '']!r}, in the future"
+        logs.emit("WARNING", f"{message}; it does not move the mark.", table=self._table.name)
 
     def _commit_at(self, at: At) -> str | None:
         position = self._checked(at)

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 
 from fivetran_runtime import cursors
+from fivetran_runtime.clock import clock
 from fivetran_runtime.errors import StateError
-from fivetran_runtime.rows import parsed
+from fivetran_runtime.rows import parsed as as_cursor
 from fivetran_runtime.state import TableState
 from fivetran_runtime.tables import Table
 
@@ -48,7 +49,7 @@ def _opening(table: Table, state: TableState, floor: Any) -> Any:
     """The `since` of a new pass: the mark less the lookback, not before the floor."""
     mark = cursor(table, state, "mark")
     if floor is not None:
-        floor = parsed(table, floor, lambda: f"Table {table.name}, floor")
+        floor = as_cursor(table, floor, lambda: f"Table {table.name}, floor")
     if mark is None:
         return floor
     since = cursors.minus(mark, table.lookback)
@@ -64,11 +65,17 @@ def cursor(table: Table, state: TableState, member: str) -> Any:
     value = getattr(state, member)
     if value is None:
         return None
+    kind = table.require_kind()
+    hint = "Patch it, or remove it to read the table from the start."
     try:
-        return table.require_kind().parse(value)
+        parsed = kind.parse(value)
     except ValueError as error:
         message = f"The state's {member} of table {table.name} is {value!r}, which {error}."
-        raise StateError(message, hint="Patch it, or remove it to read the table from the start.") from None
+        raise StateError(message, hint=hint) from None
+    if cursors.is_beyond(kind, parsed, clock().now()):
+        message = f"The state's {member} of table {table.name} is {value!r}, which is in the future."
+        raise StateError(message, hint=hint)
+    return parsed
 
 
 def _position(table: Table, state: TableState) -> dict[str, Any]:

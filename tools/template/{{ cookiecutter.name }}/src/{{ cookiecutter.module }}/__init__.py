@@ -6,7 +6,7 @@ Made from the template: replace the items with what the source really has, here 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -33,7 +33,8 @@ def connect(secrets: Secrets) -> Client:
 app = Connector("{{ cookiecutter.name }}", version=__version__, config=Secrets, client=connect)
 
 
-@app.table(key="id", cursor="updated_at")
+# The lookback has to be longer than one reading takes: an item that changes behind the page being read comes next time.
+@app.table(key="id", cursor="updated_at", lookback=timedelta(hours=6))
 def items(source: Client, since: datetime | None, bookmark: str | None = None) -> Iterator[Any]:
     """The items changed at or after `since`; all of them on the first sync, when it is None."""
     pages = Token(bookmark, param="bookmark", next="next")
