@@ -5,12 +5,15 @@ A newcomer would print both states. They are mostly equal; what a reader asks is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import msgspec
 
-__all__ = ["Change", "state_changes"]
+__all__ = ["Change", "shortened", "state_changes"]
+
+_LONGEST_VALUE = 48
 
 
 @dataclass(frozen=True)
@@ -37,3 +40,14 @@ def _values(path: str, value: object) -> Iterator[tuple[str, str]]:
             yield from _values(f"{path}.{name}" if path else str(name), member)
     elif path:
         yield path, msgspec.json.encode(value).decode()
+
+
+def shortened(value: str) -> str:
+    """A value of the state as far as it says something: of packed ones only the size does."""
+    if not value:
+        return "(none)"
+    if len(value) <= _LONGEST_VALUE:
+        return value
+    if re.fullmatch(r'"\S+"', value):
+        return f"({len(value) - 2:,} characters)"
+    return value[: _LONGEST_VALUE - 3] + "..."

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from fivetran_emulator.report.changes import Change, state_changes
+from fivetran_emulator.report.changes import Change, shortened, state_changes
 from fivetran_emulator.report.figures import SyncReport
 from fivetran_emulator.report.page_markup import Element, tag
 from fivetran_emulator.report.page_numbers import megabytes
@@ -45,7 +45,9 @@ def _moved(changes: list[Change]) -> Element:
 
 
 def _value(text: str, class_: str) -> Element:
-    return tag("td", tag("code", text, class_=class_) if text else tag("span", "not there", class_="absent"))
+    if not text:
+        return tag("td", tag("span", "not there", class_="absent"))
+    return tag("td", tag("code", shortened(text), class_=class_))
 
 
 def _document(name: str, text: str) -> Element:

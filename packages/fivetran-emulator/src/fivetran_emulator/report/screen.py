@@ -22,7 +22,7 @@ from rich.text import Text
 
 from fivetran_emulator.errors import EmulatorError
 from fivetran_emulator.protocol.findings import Finding
-from fivetran_emulator.report.changes import state_changes
+from fivetran_emulator.report.changes import shortened, state_changes
 from fivetran_emulator.report.figures import Accepted, SyncReport
 from fivetran_emulator.secrets import Secrets
 from fivetran_emulator.warehouse.database import quoted
@@ -31,7 +31,6 @@ from fivetran_emulator.warehouse.merge import Counts
 __all__ = ["Screen", "console_for", "query_command"]
 
 _MOST_CHANGES = 12
-_LONGEST_VALUE = 48
 _PIPE_WIDTH = 1_000
 
 
@@ -169,7 +168,7 @@ class Screen:
         self._line("")
         self._line("state" if changes else "state: as before", "bold")
         for change in changes[:_MOST_CHANGES]:
-            self._line(f"  {change.path}: {_short(change.before)} -> {_short(change.after)}")
+            self._line(f"  {change.path}: {shortened(change.before)} -> {shortened(change.after)}")
         if len(changes) > _MOST_CHANGES:
             self._line(f"  and {len(changes) - _MOST_CHANGES} more")
 
@@ -235,14 +234,3 @@ def _kept(report: SyncReport) -> str:
     rows = sum(accepted.rows for accepted in report.accepted)
     answers = "1 accepted answer" if len(report.accepted) == 1 else f"{len(report.accepted)} accepted answers"
     return f"{answers} with {rows:,} rows and their state are kept; run the same command to go on from there"
-
-
-def _short(value: str) -> str:
-    """A value of the state as far as it says something: of packed ones only the size does."""
-    if not value:
-        return "(none)"
-    if len(value) <= _LONGEST_VALUE:
-        return value
-    if re.fullmatch(r'"\S+"', value):
-        return f"({len(value) - 2:,} characters)"
-    return value[: _LONGEST_VALUE - 3] + "..."
