@@ -17,7 +17,7 @@ from tools.repository import TOOLS, Repository
 from tools.virtual_environments import VirtualEnvironment, project_environment, tools_environment
 
 EMULATOR = "fivetran-emulator"
-MUTANTS = "fivetran_emulator.contract.mutants"
+MUTANTS = "tests/mutants/matrix.py"
 
 
 def environment_of(repository: Repository, subject: str) -> VirtualEnvironment:
@@ -54,12 +54,11 @@ def run_tests(repository: Repository, subject: str, options: Sequence[str] = ())
 def run_mutants(repository: Repository, options: Sequence[str] = ()) -> None:
     """Print the contract suite's kill matrix. RepositoryError if a mutant survives, or if there are no mutants here."""
     package = repository.project(EMULATOR)
-    module = package.path / "src" / MUTANTS.replace(".", "/")
-    if not (module.with_suffix(".py").is_file() or (module / "__main__.py").is_file()):
+    if not (package.path / MUTANTS).is_file():
         raise RepositoryError(f"packages/{EMULATOR} has no {MUTANTS}: there are no mutants to run")
     environment = project_environment(repository, package).prepare()
     refuse(
-        foreground([str(environment.python), "-m", MUTANTS, *options], cwd=package.path),
+        foreground([str(environment.python), MUTANTS, *options], cwd=package.path),
         "a mutant survives, or a check fails without one",
     )
 

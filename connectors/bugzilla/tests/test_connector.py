@@ -71,6 +71,26 @@ def test_a_bug_that_changes_while_bugs_are_read_hides_no_other(trial: Trial, num
     assert arrived(trial) == visible(trial)
 
 
+def change_before(trial: Trial, number: int) -> None:
+    """Bug 2 changes at the source ahead of a request."""
+    trial.source.before = lambda now: change(trial, 2) if now == number else None
+
+
+def test_a_change_between_any_two_requests_costs_no_other_bug(new_trial: NewTrial) -> None:
+    """Nor with pages of a single bug, where looking whether a bug is in its place takes a request of its own."""
+    for number in range(1, 25):
+        trial = new_trial()
+        trial.cap(1)
+        for row in trial.rows["bugs"].listed()[4:]:
+            trial.rows["bugs"].remove(row["id"])
+        change(trial, 2, 3, 4, at="2026-06-01T00:00:00Z")
+        change_before(trial, number)
+        trial.connection.sync()
+        trial.heal()
+        trial.connection.sync()
+        assert arrived(trial) == visible(trial), f"request {number}"
+
+
 def test_the_first_sync_goes_back_as_far_as_max_date(trial: Trial) -> None:
     """Bugs that changed before are left out, then and in the next sync."""
     trial.connection = trial.connect(max_date="2024-01-01")

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from databases import published
+import pytest
+from databases import Publisher
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +22,9 @@ from fivetran_emulator.contract.faults import FaultySource
 from fivetran_emulator.contract.memory_warehouse import differences
 from fivetran_emulator.contract.trial import Trial
 from fivetran_emulator.practice.serving import as_wsgi
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
 
 NewTrial = Callable[..., Trial]
 
@@ -82,29 +86,45 @@ interruptions = st.builds(
 )
 
 
-def trial_of(new_trial: NewTrial, app: Any, **limits: int) -> Trial:
+@dataclass(frozen=True)
+class MadeUp:
+    """Where databases are made, and what publishes them."""
+
+    path: Path
+    publisher: Publisher
+    source: WSGIApplication
+
+
+@pytest.fixture(scope="session")
+def made_up(tmp_path_factory: pytest.TempPathFactory) -> MadeUp:
+    publisher = Publisher()
+    return MadeUp(tmp_path_factory.mktemp("published") / "made_up.db", publisher, as_wsgi(publisher))
+
+
+def trial_of(new_trial: NewTrial, source: WSGIApplication, **limits: int) -> Trial:
     """The made-up database behind the faults."""
     trial = new_trial(**limits)
-    trial.source = FaultySource(as_wsgi(app))
+    trial.source = FaultySource(source)
     trial.connection = trial.connect(database="made_up", cursors={"odd name/%": "changed"})
     return trial
 
 
 @given(content=tables, disturbed=interruptions)
 def test_nothing_is_lost_and_nothing_stays_behind(
-    new_trial: NewTrial, tmp_path_factory: Any, content: Tables, disturbed: Interruptions
+    new_trial: NewTrial, made_up: MadeUp, content: Tables, disturbed: Interruptions
 ) -> None:
     """A disturbed sync, and a quiet one if it failed, leave the rows and the state of a single undisturbed one."""
-    folder: Path = tmp_path_factory.getbasetemp()
     rows: dict[str, Any] = {
         "pairs": sorted(content.pairs),
         "bare": [(word,) for word in content.bare],
         '"odd name/%"': list(enumerate(content.changed)),
     }
-    app = published(folder / "made_up.db", SCHEMA, rows, page=content.page)
-    calm = trial_of(new_trial, app)
+    made_up.publisher.publish(made_up.path, SCHEMA, rows, page=content.page)
+    calm = trial_of(new_trial, made_up.source)
     assert calm.connection.sync().complete
-    trial = trial_of(new_trial, app, answer_bytes=1_000 + ROW_BYTES * content.page * disturbed.pages)
+    trial = trial_of(
+        new_trial, made_up.source, answer_bytes=1_000 + ROW_BYTES * content.page * disturbed.pages
+    )
     trial.source.fault = lambda asked: FAULTS.get(disturbed.faults.get(asked.number, ""))
     trial.connection.sync(lose=lambda number: number in disturbed.lost)
     trial.heal()

@@ -62,12 +62,19 @@ class Tracker:
             raise ConfigurationError(message, hint="Write them as Bugzilla does, capitals included.")
         return list(found["products"])
 
-    def bugs(self, changed_from: datetime | str | None, offset: int) -> list[dict[str, Any]]:
+    def bugs(self, start: datetime | str | None, offset: int, limit: int) -> list[dict[str, Any]]:
         """A page of bugs changed in or after a second, in order of change; an empty one only past the end."""
         order = "changeddate,bug_id"  # by any other spelling it is not sorted, and nothing says so
-        what = {"product": self.config.products, "last_change_time": changed_from, "include_fields": BUG}
-        page = self.api.get("/bug", order=order, limit=self.config.bug_limit, offset=offset, **what)
+        what = {"product": self.config.products, "last_change_time": start, "include_fields": BUG}
+        page = self.api.get("/bug", order=order, limit=limit, offset=offset, **what)
         return [{column: bug[column] for column in BUG.split(",")} for bug in page["bugs"]]
+
+    def bugs_behind(self, start: datetime | str | None, taken: int, last: int) -> list[dict[str, Any]] | None:
+        """The page behind the bugs already taken; None when the last of those is not where it was."""
+        page = self.bugs(start, taken, self.config.bug_limit)
+        # Looked at afterwards: what was moved before the page was made is seen, what is moved later does no harm.
+        there = self.bugs(start, taken - 1, limit=1) if taken else []
+        return page if [bug["id"] for bug in there] == [last] * bool(taken) else None
 
 
 def connect(config: BugzillaConfig) -> Tracker:
@@ -105,7 +112,7 @@ def bug_ids(tracker: Tracker, offset: int = 0) -> Iterator[Any]:
 
 # A bug that changes while we read moves to the end of the list, and all behind its old place move up by one: a plain
 # offset would skip one of them. So each page begins anew at the second that the last one reached. Only within a
-# second that fills a whole page (a mass change) do we count, and check that the bug we stopped at is where it was.
+# second that fills a whole page (a mass change) do we count, and look whether the bug we stopped at is where it was.
 @app.table(
     key="id",
     cursor="last_change_time",
@@ -119,17 +126,15 @@ def bugs(
 ) -> Iterator[dict[str, Any] | At]:
     """Bugs changed since; the position is a second, how many of its bugs are taken, and the last one's id."""
     while True:
-        page = tracker.bugs(second or since, max(taken - 1, 0))
-        if taken and (not page or page[0]["id"] != last):
+        page = tracker.bugs_behind(second or since, taken, last)
+        if page is None:
             taken = 0
             continue
-        new = page[1:] if taken else page
-        new = new or tracker.bugs(second or since, taken)
-        if not new:
+        if not page:
             return
-        yield from new
-        last, reached = new[-1]["id"], new[-1]["last_change_time"]
-        second, taken = reached, taken + len(new) if reached == second else 0
+        yield from page
+        last, reached = page[-1]["id"], page[-1]["last_change_time"]
+        second, taken = reached, taken + len(page) if reached == second else 0
         yield At(second=second, taken=taken, last=last)
 
 

@@ -15,9 +15,12 @@ from fivetran_emulator.errors import UsageError
 
 __all__ = ["main"]
 
-_NEEDS = (
-    "fivetran-emulator: the command needs DuckDB and rich; install `fivetran-emulator[cli]` ({} is missing)"
-)
+_NEEDS = {
+    "duckdb": "the command needs DuckDB and rich; install `fivetran-emulator[cli]`",
+    "rich": "the command needs DuckDB and rich; install `fivetran-emulator[cli]`",
+    "werkzeug": "the command needs Werkzeug; install `werkzeug`, or `functions-framework`, which brings it",
+}
+"""What to do when a module is missing that only some commands need."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,9 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(options)
     except ModuleNotFoundError as error:
-        if error.name not in ("duckdb", "rich"):
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _NEEDS:
             raise
-        print(_NEEDS.format(error.name), file=sys.stderr)
+        print(f"fivetran-emulator: {_NEEDS[missing]} ({missing} is missing)", file=sys.stderr)
         return UsageError.exit_status
 
 
@@ -41,6 +45,10 @@ def _run(options: argparse.Namespace) -> int:
         from fivetran_emulator.commands.check_setup import run_check_setup  # noqa: PLC0415 - needs the extra
 
         return run_check_setup(options)
+    if options.command == "check":
+        from fivetran_emulator.commands.check import run_check  # noqa: PLC0415 - needs Werkzeug
+
+        return run_check(options)
     from fivetran_emulator.commands.looking import run_looking  # noqa: PLC0415 - needs the extra
 
     return run_looking(options)

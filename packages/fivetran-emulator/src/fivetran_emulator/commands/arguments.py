@@ -36,6 +36,7 @@ def command_parser() -> argparse.ArgumentParser:
     _check_setup(
         commands.add_parser("check-setup", help="Fivetran's setup test: one call, nothing is loaded")
     )
+    _check(commands.add_parser("check", help="put the contract's promises to a function; nothing is loaded"))
     _state(commands.add_parser("state", help="show, explain, replace, patch or reset the state"))
     _tables(commands.add_parser("tables", help="what landed: rows, columns, types, last sync"))
     _log(commands.add_parser("log", help="past syncs with their invocations and warnings"))
@@ -87,12 +88,21 @@ def _call(parser: argparse.ArgumentParser, *, url_required: bool = True) -> None
         help="the member of the request that holds it; default: %(default)s",
     )
     parser.add_argument(
+        "--profile",
         "--generation",
-        type=int,
-        choices=(1, 2),
+        dest="generation",
+        type=_generation,
+        metavar="gen1|gen2",
         default=2 if os.environ.get("FIVETRAN_GENERATION") == "2" else 1,
-        help="whose limits apply: 1 is 10 MB and 540 s, 2 is 32 MB and 3600 s; default: %(default)s",
+        help="whose limits apply: gen1 is 10 MB and 540 s, gen2 is 32 MB and 3600 s; default: gen%(default)s",
     )
+
+
+def _generation(text: str) -> int:
+    number = text.removeprefix("gen")
+    if number not in ("1", "2"):
+        raise argparse.ArgumentTypeError("must be gen1 or gen2")
+    return int(number)
 
 
 def _file(parser: argparse.ArgumentParser, *, schema: str | None = None) -> None:
@@ -155,6 +165,23 @@ def _check_setup(parser: argparse.ArgumentParser) -> None:
         default="setup_test",
         metavar="NAME",
         help="the member that says so; default: %(default)s",
+    )
+    _output(parser)
+
+
+def _check(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Call a function as two syncs and some odd requests would, and tell which promises of docs/contract.md its answers "
+        "keep. Checks that need a practice source are listed as not run. Nothing is loaded, and no state is kept. "
+        "Exit status: 0 none failed, 1 one failed or the function cannot be reached, 2 the command line."
+    )
+    _call(parser)
+    parser.add_argument(
+        "--calls",
+        type=int,
+        default=20,
+        metavar="N",
+        help="look at the first N answers of each sync; default: %(default)s",
     )
     _output(parser)
 

@@ -19,13 +19,17 @@ Run = Callable[["Subject"], None]
 
 @dataclass(frozen=True)
 class Check:
-    """One promise. `remote` says that it can be put to a deployed function: no practice source, no virtual time."""
+    """One promise.
+
+    `remote` is what of it can be put to a deployed function, which has neither a practice source nor virtual time: the
+    promise or a part of it; empty when nothing can.
+    """
 
     id: str
     title: str
     promise: str
     run: Run
-    remote: bool = False
+    remote: str = ""
 
     @property
     def name(self) -> str:
@@ -33,11 +37,15 @@ class Check:
         return f"{self.id} {self.title}"
 
 
-def check(id_: str, title: str, *, remote: bool = False) -> Callable[[Run], Check]:
-    """Make a check of a function; the first line of its docstring is the promise."""
+def check(id_: str, title: str, *, remote: bool | str = False) -> Callable[[Run], Check]:
+    """Make a check of a function; the first line of its docstring is the promise.
+
+    `remote` is True when all of it can be put to a deployed function, or the part of it that can.
+    """
 
     def declare(run: Run) -> Check:
         promise = " ".join((run.__doc__ or "").strip().partition("\n\n")[0].split())
-        return Check(id_, title, promise, run, remote)
+        part = remote if isinstance(remote, str) else promise if remote else ""
+        return Check(id_, title, promise, run, part)
 
     return declare

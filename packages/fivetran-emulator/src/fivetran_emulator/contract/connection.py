@@ -91,9 +91,10 @@ class Sync:
 class Connection:
     """A connection that starts with `state: {}`. `secrets` are sent on every call."""
 
-    def __init__(self, call: Call, secrets: Mapping[str, Any]) -> None:
+    def __init__(self, call: Call, secrets: Mapping[str, Any], *, most_calls: int = MOST_CALLS) -> None:
         self._call = call
         self.secrets = secrets
+        self.most_calls = most_calls
         self.state: Any = {}
         self.warehouse = MemoryWarehouse()
         self.exchanges: list[Exchange] = []
@@ -119,7 +120,7 @@ class Connection:
         """Call until there is no more, or a call fails. `lose` says of which calls the answer is lost on its way."""
         self.syncs += 1
         sync = Sync()
-        for number in range(1, MOST_CALLS + 1):
+        for number in range(1, self.most_calls + 1):
             lost = lose(number)
             exchange = self.call(accept=not lost)
             sync.exchanges.append(exchange)
@@ -130,7 +131,7 @@ class Connection:
 
     def fork(self) -> Connection:
         """A connection at the same point, whose further way is its own."""
-        other = Connection(self._call, self.secrets)
+        other = Connection(self._call, self.secrets, most_calls=self.most_calls)
         other.state, other.syncs = copy.deepcopy(self.state), self.syncs
         other.warehouse = copy.deepcopy(self.warehouse)
         return other

@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 from unittest import mock
 
@@ -33,7 +34,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     logs: str = ""
 
-    @property
+    @cached_property
     def json(self) -> Any:
         """The body as strict JSON; None when it is not."""
         return accepted_json(self.body)

@@ -63,6 +63,8 @@ class Subject:
     leave_alone: Mapping[str, str] = field(default_factory=dict)
     selects: Callable[[str, Mapping[str, Any]], bool] = lambda _table, _row: True
     exempt: Sequence[Exemption] = ()
+    has_source = True
+    """Whether the source can be changed and disturbed; a deployed function's cannot."""
 
     @cached_property
     def server(self) -> SourceServer:

@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
-
-import pytest
+from typing import Any, NoReturn
 
 from fivetran_emulator.contract.catalogue import CATALOGUE, named
 from fivetran_emulator.contract.check import Check
@@ -42,6 +40,8 @@ def contract_tests(
     """
     for exemption in exempt:
         named(exemption.check)
+    import pytest  # noqa: PLC0415 - the checks themselves also run without it, see remote.py
+
     subject = Subject(
         InProcess(main),
         practice,
@@ -68,7 +68,7 @@ def run_check(check: Check, subject: Subject, record: Record, *, today: date) ->
         check.run(subject)
     except (NotRun, Blocked) as reason:
         record("contract-not-run", f"{check.name}: {reason}")
-        pytest.skip(str(reason))
+        _skip(str(reason))
     except Violation as violation:
         told = f"{check.name}\npromise:   {check.promise}\n{violation}"
     else:
@@ -76,17 +76,29 @@ def run_check(check: Check, subject: Subject, record: Record, *, today: date) ->
     if told:
         _fail_unless_exempt(told, check, exemption, record, today)
     elif exemption is not None:
-        pytest.fail(f"{check.name} holds; take its exemption away: {exemption.reason}", pytrace=False)
+        _fail(f"{check.name} holds; take its exemption away: {exemption.reason}")
 
 
 def _fail_unless_exempt(
     told: str, check: Check, exemption: Exemption | None, record: Record, today: date
 ) -> None:
+    import pytest  # noqa: PLC0415 - see contract_tests
+
     if exemption is None:
-        pytest.fail(told, pytrace=False)
+        _fail(told)
     if today > exemption.until:
-        pytest.fail(
-            f"{told}\nexempt:    until {exemption.until}, which is over: {exemption.reason}", pytrace=False
-        )
+        _fail(f"{told}\nexempt:    until {exemption.until}, which is over: {exemption.reason}")
     record("contract-exempt", f"{check.name}: {exemption.reason} (until {exemption.until})")
     pytest.xfail(exemption.reason)
+
+
+def _fail(told: str) -> NoReturn:
+    import pytest  # noqa: PLC0415 - see contract_tests
+
+    pytest.fail(told, pytrace=False)
+
+
+def _skip(reason: str) -> NoReturn:
+    import pytest  # noqa: PLC0415 - see contract_tests
+
+    pytest.skip(reason)

@@ -18,7 +18,6 @@ from fivetran_emulator.contract.virtual_time import VirtualTime
 from fivetran_emulator.practice.loading import Practice
 from fivetran_emulator.practice.rows import Rows
 from fivetran_emulator.practice.serving import as_wsgi
-from fivetran_emulator.practice.source import Source
 
 __all__ = ["Trial"]
 
@@ -66,9 +65,10 @@ class Trial:
 
     def cap(self, rows: int) -> bool:
         """Let pages have at most so many rows; False for a source that cannot."""
-        if not isinstance(self.practice.source, Source):
+        source: Any = self.practice.source
+        if not hasattr(source, "cap"):
             return False
-        self.practice.source.cap = rows
+        source.cap = rows
         return True
 
     def living(self, warehouse: MemoryWarehouse) -> list[LivingTable]:

@@ -228,10 +228,15 @@ def nonsense(subject: Subject) -> None:
                 )
 
 
+_FEW_ROWS = 100
+"""With more, pages of one row are a thousand requests, and find what pages of seven have found."""
+
+
 @check("C51", "a short page is not the last")
 def capped_pages(subject: Subject) -> None:
     """When the source gives fewer rows than were asked for, all rows arrive all the same."""
-    for cap in (50, 7, 1):
+    few = sum(map(len, subject.clean.warehouse.tables.values())) <= _FEW_ROWS
+    for cap in (50, 7, 1) if few else (50, 7):
         trial = subject.trial()
         if not trial.cap(cap):
             raise NotRun("the practice source does not let its pages be capped")

@@ -18,7 +18,9 @@ def syncs_seen(subject: Subject) -> list[Connection]:
     """The connections that were observed, first the undisturbed one."""
     kept: list[Connection] | None = getattr(subject, "_observed", None)
     if kept is None:
-        kept = [subject.clean.connection, _after_changes(subject), *_in_small_answers(subject)]
+        kept = [subject.clean.connection]
+        if subject.has_source:
+            kept += [_after_changes(subject), *_in_small_answers(subject)]
         subject._observed = kept  # type: ignore[attr-defined]  # noqa: SLF001 - computed once for all checks
     return kept
 
@@ -60,7 +62,8 @@ def _in_small_answers(subject: Subject) -> list[Connection]:
 
 def sent(exchange: Exchange) -> str:
     """A line that says how to see this exchange again: what was sent."""
-    return f"send state {exchange.request['state']} with the practice source as practice.py has it"
+    source = " with the practice source as practice.py has it" if exchange.asked else ""
+    return f"send state {exchange.request['state']}{source}"
 
 
 def shown(values: Sequence[object], most: int = 4) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from werkzeug.wrappers import Response
 
 from fivetran_emulator.contract.check import check
 from fivetran_emulator.contract.checks.observed import shown
-from fivetran_emulator.contract.connection import Exchange
+from fivetran_emulator.contract.connection import Connection, Exchange
 from fivetran_emulator.contract.faults import Asked, Fault, bomb, elsewhere, status, text
 from fivetran_emulator.contract.secret_forms import marked_secrets, secret_traces
 from fivetran_emulator.contract.subject import Subject
@@ -31,7 +31,11 @@ def _said(exchange: Exchange) -> dict[str, str]:
     }
 
 
-@check("C48", "no secret leaves the function", remote=True)
+@check(
+    "C48",
+    "no secret leaves the function",
+    remote="No secret, whole, encoded or in part, is in an answer, a state or a header while all is well.",
+)
 def no_secrets(subject: Subject) -> None:
     """No secret, whole, encoded or in part, is in an answer, a state, a header or a log, whatever the source says."""
     trial = subject.trial()
@@ -39,6 +43,11 @@ def no_secrets(subject: Subject) -> None:
     only = marked_secrets(secrets)
     if not only:
         raise NotRun("no key of the practice secrets is called token, key, secret or password")
+    if not subject.has_source:
+        trial.connection.call(accept=False, setup_test=True)
+        said = [*subject.clean_or_not.connection.exchanges, *trial.connection.exchanges]
+        _refuse_traces(said, secrets, only, "an undisturbed sync")
+        return
     echo = " ".join(str(secrets[key]) for key in only)
     faults: Mapping[str, Fault | None] = {
         "an undisturbed sync": None,
@@ -53,15 +62,21 @@ def no_secrets(subject: Subject) -> None:
             disturbed.where(lambda _asked: True, fault)
         disturbed.connection.sync()
         disturbed.connection.call(setup_test=True)
-        for exchange in disturbed.connection.exchanges:
-            for where, said in _said(exchange).items():
-                if traces := secret_traces(said, secrets, only=only):
-                    raise Violation(
-                        f"{where} of the function holds {traces[0]}, after {what}",
-                        expected="no secret, in no form",
-                        cause="an address, a header or an exception's text that is shown as it is",
-                        reproduce=[what],
-                    )
+        _refuse_traces(disturbed.connection.exchanges, secrets, only, what)
+
+
+def _refuse_traces(
+    exchanges: Sequence[Exchange], secrets: Mapping[str, Any], only: frozenset[str], what: str
+) -> None:
+    for exchange in exchanges:
+        for where, said in _said(exchange).items():
+            if traces := secret_traces(said, secrets, only=only):
+                raise Violation(
+                    f"{where} of the function holds {traces[0]}, after {what}",
+                    expected="no secret, in no form",
+                    cause="an address, a header or an exception's text that is shown as it is",
+                    reproduce=[what],
+                )
 
 
 def _echo(asked: Asked, secrets: str) -> Response:
@@ -69,13 +84,17 @@ def _echo(asked: Asked, secrets: str) -> Response:
     return Response(f"{request.url} {dict(request.headers)} {secrets}", 400, content_type="text/plain")
 
 
-@check("C49", "all mistakes in the secrets at once", remote=True)
+@check(
+    "C49",
+    "all mistakes in the secrets at once",
+    remote="Without secrets the error is one that names every key which it names when that key alone is missing.",
+)
 def secrets_mistakes(subject: Subject) -> None:
     """Missing, mistyped and absent secrets each give one error that names every key, and no value."""
     trial = subject.trial()
     secrets = trial.connection.secrets
     usual = trial.connection.call(accept=False, setup_test=True)
-    required = [key for key in secrets if _fails_without(trial.connect(), key, secrets)]
+    required = [key for key in secrets if _is_required(subject, trial.connect(), key, secrets)]
     for what, sent in (
         ("no secrets", {}),
         ("secrets null", None),
@@ -83,6 +102,8 @@ def secrets_mistakes(subject: Subject) -> None:
     ):
         call = trial.connection.call(accept=False, secrets=sent)
         unnamed = [key for key in required if key not in call.error]
+        if not (required or subject.has_source):
+            raise NotRun("the function asks for no secret")
         if not call.failed or unnamed or call.asked:
             raise Violation(
                 f"with {what}: HTTP {call.reply.status} {call.error!r}",
@@ -96,10 +117,13 @@ def secrets_mistakes(subject: Subject) -> None:
         )
 
 
-def _fails_without(connection: Any, key: str, secrets: Mapping[str, Any]) -> bool:
+def _is_required(subject: Subject, connection: Connection, key: str, secrets: Mapping[str, Any]) -> bool:
     sent = {name: value for name, value in secrets.items() if name != key}
-    call: Exchange = connection.call(accept=False, setup_test=True, secrets=sent)
-    return call.failed and not call.asked
+    call = connection.call(accept=False, setup_test=True, secrets=sent)
+    if subject.has_source:
+        return call.failed and not call.asked
+    # A source that refuses a call without some secret cannot be told from the function; but it names no key.
+    return call.failed and (key in call.error or not call.error)
 
 
 @check("C53", "a hostile source exhausts nothing")

@@ -1,0 +1,101 @@
+"""The command `check`: the contract's promises, put to any function by its address.
+
+A newcomer would take a short list of failures for a good function. Most checks need a practice source; they are listed as
+not run, every time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import textwrap
+from collections import Counter
+from collections.abc import Sequence
+
+import requests
+
+from fivetran_emulator.clock import Clock
+from fivetran_emulator.commands.calling import further_members, headers_of, refuse_url, secrets_of
+from fivetran_emulator.contract.deployed import Deployed, Posting, Result, results
+from fivetran_emulator.errors import EmulatorError, UsageError
+from fivetran_emulator.protocol.function import GENERATIONS
+from fivetran_emulator.secrets import Secrets
+
+__all__ = ["run_check"]
+
+
+def run_check(options: argparse.Namespace) -> int:
+    """Run the checks as `options` say: 0 when none fails, 1 when one does or the function cannot be reached."""
+    secrets = Secrets()
+    try:
+        refuse_url(options.url)
+        if options.calls < 1:
+            raise UsageError("--calls is less than 1")
+        secrets = secrets_of(options)
+        found = _found(options, secrets)
+    except EmulatorError as error:
+        print(secrets.redact(_told(error, options)), file=sys.stdout if options.json else sys.stderr)
+        return error.exit_status
+    text = _document(options.url, found) if options.json else _page(found, quiet=options.quiet)
+    print(secrets.redact(text))
+    return int(any(result.outcome == "failed" for result in found))
+
+
+def _found(options: argparse.Namespace, secrets: Secrets) -> list[Result]:
+    with requests.Session() as session:
+        posting = Posting(
+            options.url,
+            session,
+            Clock().elapsed,
+            headers_of(options),
+            further_members(options),
+            GENERATIONS[options.generation].seconds,
+        )
+        return results(Deployed(posting, json.loads(secrets.json), options.calls))
+
+
+def _page(found: Sequence[Result], *, quiet: bool) -> str:
+    shown = [result for result in found if result.outcome == "failed" or not quiet]
+    return "\n".join([*map(_lines, shown), _sum(found)])
+
+
+def _lines(result: Result) -> str:
+    said = str(result.violation or result.reason)
+    head = f"{result.outcome:<8} {result.check.name}: {result.promise}"
+    return "\n".join([head, *([textwrap.indent(said, " " * 9)] if said else [])])
+
+
+def _counts(found: Sequence[Result]) -> dict[str, int]:
+    counted = Counter(result.outcome for result in found)
+    return {outcome: counted[outcome] for outcome in ("passed", "failed", "not run")}
+
+
+def _sum(found: Sequence[Result]) -> str:
+    return ", ".join(f"{number} {outcome}" for outcome, number in _counts(found).items())
+
+
+def _document(url: str, found: Sequence[Result]) -> str:
+    checks = [_object(result) for result in found]
+    counts = {outcome.replace(" ", "_"): number for outcome, number in _counts(found).items()}
+    return json.dumps({"url": url, **counts, "checks": checks}, indent=2, ensure_ascii=False)
+
+
+def _object(result: Result) -> dict[str, object]:
+    check = result.check
+    facts: dict[str, object] = {"id": check.id, "title": check.title, "promise": result.promise}
+    facts["outcome"] = result.outcome
+    if (broken := result.violation) is not None:
+        facts |= {"seen": broken.seen, "expected": broken.expected, "likely": broken.cause}
+        facts["reproduce"] = list(broken.reproduce)
+    elif result.reason:
+        facts["reason"] = result.reason
+    return facts
+
+
+def _told(error: EmulatorError, options: argparse.Namespace) -> str:
+    if options.json:
+        facts = {"url": options.url, "error": {"problems": error.problems, "hint": error.hint}}
+        return json.dumps(facts, indent=2, ensure_ascii=False)
+    lines = [*error.problems, *([error.hint] if error.hint else [])]
+    return "\n".join(f"fivetran-emulator: {line}" for line in lines)

@@ -1,0 +1,138 @@
+"""A function behind an address, as the subject of those checks that need neither a practice source nor virtual time.
+
+A newcomer would run all checks and let the others pass in silence. Nothing here can disturb the source or stop the clock, so
+whatever needs that is told as not run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import requests
+
+from fivetran_emulator.contract.catalogue import CATALOGUE
+from fivetran_emulator.contract.check import Check
+from fivetran_emulator.contract.connection import Connection
+from fivetran_emulator.contract.faults import SourceRequest
+from fivetran_emulator.contract.function import Reply
+from fivetran_emulator.contract.subject import Clean
+from fivetran_emulator.contract.violation import Blocked, NotRun, Violation
+from fivetran_emulator.errors import FunctionError
+
+__all__ = ["Deployed", "DeployedTrial", "Posting", "Result", "results"]
+
+OFFLINE_ONLY = "needs a practice source and virtual time: it runs in the connector's own tests"
+
+
+@dataclass(frozen=True)
+class Posting:
+    """How a function is called: where, with which further headers and members, and for how many seconds at most."""
+
+    url: str
+    session: requests.Session
+    elapsed: Callable[[], float]
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    members: Mapping[str, object] = field(default_factory=dict)
+    seconds: float = 540
+
+    def __call__(self, body: Mapping[str, Any]) -> tuple[Reply, float, list[SourceRequest]]:
+        """Post a body. Raises FunctionError when nothing answers."""
+        began = self.elapsed()
+        try:
+            response = self.session.post(
+                self.url,
+                json={**body, **self.members},
+                headers=dict(self.headers),
+                timeout=(10, self.seconds),
+            )
+        except requests.RequestException as error:
+            raise FunctionError(
+                f"{self.url} does not answer: {type(error).__name__}",
+                hint="Is the function running, and is this its address?",
+            ) from error
+        reply = Reply(response.status_code, response.content, dict(response.headers))
+        return reply, self.elapsed() - began, []
+
+
+@dataclass
+class DeployedTrial:
+    """A new connection to the function. There is no source to look at."""
+
+    posting: Posting
+    secrets: Mapping[str, Any] = field(repr=False)
+    most_calls: int
+
+    @cached_property
+    def connection(self) -> Connection:
+        """The trial's connection."""
+        return self.connect()
+
+    def connect(self) -> Connection:
+        """A further connection, with an empty state."""
+        return Connection(self.posting, self.secrets, most_calls=self.most_calls)
+
+
+@dataclass
+class Deployed:
+    """What `Subject` is for a function with a practice source. `most_calls` is how many calls of each sync are made."""
+
+    posting: Posting
+    secrets: Mapping[str, Any] = field(repr=False)
+    most_calls: int = 20
+    has_source = False
+
+    def trial(self) -> DeployedTrial:
+        """A new connection."""
+        return DeployedTrial(self.posting, self.secrets, self.most_calls)
+
+    @cached_property
+    def clean_or_not(self) -> Clean:
+        """Two syncs in a row, complete or not."""
+        connection = self.trial().connection
+        first = connection.sync()
+        kept = connection.fork()
+        second = connection.sync()
+        return Clean(connection, first, second, kept.state, kept.warehouse)
+
+    @property
+    def clean(self) -> Clean:
+        """The same. Raises Blocked when a call failed, which is C09's to tell; a sync that only goes on is looked at."""
+        clean = self.clean_or_not
+        if any(exchange.failed for exchange in clean.connection.exchanges):
+            raise Blocked("a call of the sync failed; see C09")
+        return clean
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a check: "passed", "failed" with the violation, or "not run" with the reason."""
+
+    check: Check
+    outcome: str
+    violation: Violation | None = None
+    reason: str = ""
+
+    @property
+    def promise(self) -> str:
+        """What was put to the function; all of the promise when nothing was."""
+        return self.check.remote or self.check.promise
+
+
+def results(subject: Deployed) -> list[Result]:
+    """Every check of the contract, in order. Raises FunctionError when the function cannot be reached."""
+    return [_result(check, subject) for check in CATALOGUE]
+
+
+def _result(check: Check, subject: Deployed) -> Result:
+    if not check.remote:
+        return Result(check, "not run", reason=OFFLINE_ONLY)
+    try:
+        check.run(subject)  # type: ignore[arg-type]  # a remote check asks for nothing that a Subject has alone
+    except Violation as violation:
+        return Result(check, "failed", violation)
+    except (NotRun, Blocked) as reason:
+        return Result(check, "not run", reason=str(reason))
+    return Result(check, "passed")

@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scripted import Emulator, Json
+
+from fivetran_emulator.contract.catalogue import CATALOGUE
+
+REMOTE = {check.id for check in CATALOGUE if check.remote}
+SECRETS = {"region": "europe", "api_token": "tr-0123456789abcdef"}
+ROWS = [{"id": number, "name": f"n{number}", "at": f"2026-01-0{number}T00:00:00Z"} for number in range(1, 8)]
+
+
+def refused(secrets: Any) -> bytes | None:
+    missing = [key for key in SECRETS if not (secrets or {}).get(key)]
+    return json.dumps({"errorMessage": f"missing: {', '.join(missing)}"}).encode() if missing else None
+
+
+def correct(request: Json) -> Json | bytes:
+    """A plain function: pages of three, a position in the state, every mistake in the secrets at once."""
+    if problem := refused(request.get("secrets")):
+        return problem
+    if request.get("setup_test"):
+        return {"state": {}, "hasMore": False}
+    state: Any = request.get("state") or {}
+    done = int(state.get("done", 0)) % len(ROWS)
+    page = ROWS[done : done + 3]
+    return {
+        "state": {"version": 1, "done": done + len(page)},
+        "insert": {"items": page},
+        "schema": {"items": {"primary_key": ["id"]}},
+        "hasMore": done + len(page) < len(ROWS),
+    }
+
+
+def but(**members: object) -> Callable[[Json], Json | bytes]:
+    """The correct function with some members of each sync's answer replaced."""
+
+    def function(request: Json) -> Json | bytes:
+        answer = correct(request)
+        if isinstance(answer, bytes) or request.get("setup_test"):
+            return answer
+        return {**answer, **members}
+
+    return function
+
+
+def ancestor(request: Json) -> bytes:
+    """Everything that was found in functions of the kind: any secrets do, a whole sync as a setup test, `has_more`."""
+    return json.dumps(
+        {
+            "state": {"offset": 1, "link": f"https://x.example/?key={SECRETS['api_token']}"},
+            "insert": {
+                "items": [
+                    {"id": 1, "at": "2026-01-01T00:00:00"},
+                    {"id": 1, "at": ""},
+                    {"id": None, "at": ""},
+                ],
+                "forgotten": [{"a": 1, "A": 2}],
+            },
+            "delete": {"items": [{"id": 1}]},
+            "schema": {"items": {"primary_key": ["id"]}},
+            "has_more": True,
+        }
+    ).encode()
+
+
+@pytest.fixture
+def check(emulator: Emulator, tmp_path: Path) -> Callable[..., tuple[int, Any]]:
+    """Run the command with --json against a function; the exit status and the document."""
+
+    def run(function: Callable[[Json], Json | bytes] | bytes, *arguments: str) -> tuple[int, Any]:
+        emulator.function.answers = [function]
+        (tmp_path / "secrets.json").write_text(json.dumps(SECRETS))
+        outcome = emulator.run(
+            *("check", "--url", emulator.function.url, "--secrets", str(tmp_path / "secrets.json")),
+            *("--json", *arguments),
+        )
+        assert SECRETS["api_token"] not in outcome.out + outcome.err
+        return outcome.status, json.loads(outcome.out)
+
+    return run
+
+
+def ids(document: Any, outcome: str) -> set[str]:
+    return {one["id"] for one in document["checks"] if one["outcome"] == outcome}
+
+
+def test_a_correct_plain_function_passes_all_that_can_be_asked(check: Callable[..., Any]) -> None:
+    """What needs a practice source is not run, and never counts as passed."""
+    status, document = check(correct)
+    assert status == 0
+    assert ids(document, "passed") == REMOTE
+    assert ids(document, "not run") == {one.id for one in CATALOGUE} - REMOTE
+    assert all(one["reason"] for one in document["checks"] if one["outcome"] == "not run")
+    assert (document["passed"], document["failed"]) == (len(REMOTE), 0)
+    assert document["not_run"] == len(CATALOGUE) - len(REMOTE)
+
+
+def test_a_function_like_the_ancestors_fails_what_it_breaks(check: Callable[..., Any]) -> None:
+    """One run tells everything at once, each with what was seen and what was likely written; without the secrets."""
+    status, document = check(ancestor)
+    assert status == 1
+    assert ids(document, "failed") == {
+        *("C01", "C04", "C05", "C06", "C07"),  # the form of the answer
+        *("C13", "C31", "C37", "C38", "C48"),
+    }
+    [misspelt] = [one for one in document["checks"] if one["id"] == "C01"]
+    assert "has_more" in misspelt["seen"]
+    assert "stops after its first page" in misspelt["likely"]
+    assert all(misspelt[part] for part in ("expected", "reproduce", "promise", "title"))
+
+
+@pytest.mark.parametrize(
+    ("faulty", "failed"),
+    [
+        (but(has_more=True), {"C01"}),
+        (but(hasMore="false"), {"C02"}),
+        (but(hasMore=True, state={"version": 1}), {"C10"}),
+        (but(insert={"items": [{"id": 1, "price": float("nan")}]}), {"C03", "C09"}),
+        (b"<html>Please log in</html>", {"C03", "C09", "C49"}),
+        (but(schema={}), {"C04"}),
+        (but(insert={"items": [{"id": 1, "at": "2026-01-01 10:00:00"}]}), {"C37"}),
+        (but(insert={"items": [{"id": 1, "_fivetran_synced": 1}]}), {"C38"}),
+        (but(insert={"items": [{"id": 1, "v": 1}, {"id": 2, "v": "x"}]}), {"C36"}),
+        (but(state={"done": 7}, hasMore=False), {"C31"}),
+    ],
+    ids=lambda value: "-".join(sorted(value)) if isinstance(value, set) else "",
+)
+def test_each_fault_fails_its_own_check(check: Callable[..., Any], faulty: Any, failed: set[str]) -> None:
+    """And the checks that the fault has nothing to do with do not."""
+    status, document = check(faulty)
+    assert status == 1
+    assert ids(document, "failed") == failed
+
+
+def test_a_request_that_is_not_the_usual_one_is_put_too(check: Callable[..., Any]) -> None:
+    """A state that is missing, a setup test, secrets that are missing one after the other."""
+
+    def strict(request: Json) -> Json | bytes:
+        return correct(request) if "state" in request else b'{"errorMessage": "KeyError: state"}'
+
+    assert ids(check(strict)[1], "failed") == {"C11"}
+
+    def first_only(request: Json) -> Json | bytes:
+        secrets: Any = request.get("secrets") or {}
+        missing = [key for key in SECRETS if not secrets.get(key)]
+        return (
+            json.dumps({"errorMessage": f"missing: {missing[0]}"}).encode() if missing else correct(request)
+        )
+
+    assert ids(check(first_only)[1], "failed") == {"C49"}
+
+    def no_setup_test(request: Json) -> Json | bytes:
+        return correct({**request, "setup_test": False})
+
+    assert ids(check(no_setup_test)[1], "failed") == {"C13"}
+
+
+def test_a_sync_longer_than_the_calls_is_not_known_to_end(check: Callable[..., Any]) -> None:
+    """Its first answers are checked all the same."""
+    status, document = check(correct, "--calls", "2")
+    assert status == 0
+    assert ids(document, "passed") == REMOTE - {"C09"}
+    [terminates] = [one for one in document["checks"] if one["id"] == "C09"]
+    assert "--calls" in terminates["reason"]
+
+
+def test_a_person_reads_each_promise_and_the_three_counts(emulator: Emulator, tmp_path: Path) -> None:
+    """The last line is for whoever reads nothing else."""
+    emulator.function.answers = [ancestor]
+    outcome = emulator.run("check", "--url", emulator.function.url)
+    assert outcome.status == 1
+    *_, last = outcome.out.splitlines()
+    words = last.replace(",", "").split()
+    assert words[1::2] == ["passed", "failed", "not"]
+    assert int(words[0]) + int(words[2]) + int(words[4]) == len(CATALOGUE)
+    assert "failed   C01 only the members Fivetran knows: An answer has no member but" in outcome.out
+    assert "         seen:      the answer has has_more" in outcome.out
+    assert "not run  C21 crash at every HTTP call: " in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("--url", "localhost"), 2, "is no http address"),
+        (("--url", "http://127.0.0.1:1"), 1, "does not answer"),
+        (("--url", "http://127.0.0.1:1", "--calls", "0"), 2, "--calls"),
+        (("--url", "http://127.0.0.1:1", "--secrets", "/nowhere"), 2, "cannot be read"),
+    ],
+)
+def test_what_cannot_be_called_is_told_in_a_line(
+    emulator: Emulator, arguments: tuple[str, ...], status: int, said: str
+) -> None:
+    """Without a traceback, and without a list of checks."""
+    outcome = emulator.run("check", *arguments)
+    assert outcome.status == status
+    assert said in outcome.err
+    assert outcome.out == ""
+
+
+def test_it_needs_neither_the_warehouse_nor_pytest() -> None:
+    """A connector's environment has no DuckDB, and the command's own has no pytest."""
+    code = (
+        "import sys; sys.modules.update(dict.fromkeys(['duckdb', 'rich', 'pytest', 'flask', 'hypothesis']));"
+        "from fivetran_emulator.cli import main; sys.exit(main(['check', '--url', 'http://127.0.0.1:1']))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.returncode == 1, ran.stderr
+    assert "does not answer" in ran.stderr
