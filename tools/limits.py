@@ -33,6 +33,8 @@ class Limits:
             "FIVETRAN_GENERATION": str(self.generation),
             "FIVETRAN_TIMEOUT_S": str(self.timeout),
             "FIVETRAN_MEMORY_MB": str(self.memory),
+            # glibc keeps what a thread frees for that thread: with one arena a second answer reuses the first one's.
+            "MALLOC_ARENA_MAX": "1",
         }
 
     def __str__(self) -> str:

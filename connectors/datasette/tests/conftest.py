@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from fivetran_emulator.contract.source_server import SourceServer
 from fivetran_emulator.contract.trial import Trial
 from fivetran_emulator.contract.virtual_time import VirtualTime
 from fivetran_emulator.practice.loading import load
+from fivetran_emulator.practice.serving import as_wsgi
 from fivetran_runtime.clock import use_clock
 
 # Seeds are fixed, so that a run tells the same tomorrow; a long run looks for what the short one has not met.
@@ -41,9 +43,11 @@ class RuntimeTime(VirtualTime):
 def new_trial() -> Iterator[Callable[..., Trial]]:
     """Makes a trial; named limits are those of a deployment, e.g. answer_bytes=20_000."""
     function, server = InProcess(main), SourceServer()
+    practice = load(Path(__file__).parents[1] / "practice.py")
+    # Once for all trials, which don't change it: whatever serves an ASGI application keeps an event loop for it.
+    practice = replace(practice, source=as_wsgi(practice.source))
 
     def make(**limits: int) -> Trial:
-        practice = load(Path(__file__).parents[1] / "practice.py")
         named = {f"FIVETRAN_{name.upper()}": value for name, value in limits.items()}
         return Trial(function, practice, server, limits=named, time=RuntimeTime())
 

@@ -25,6 +25,8 @@ def test_no_form_of_a_secret_is_shown(value: str, before: str, after: str) -> No
     for form in (
         value,
         json.dumps(value, ensure_ascii=False)[1:-1],
+        json.dumps(value)[1:-1],
+        json.dumps(value)[1:-1].replace("/", "\\/"),
         quote(value, safe=""),
         quote_plus(value),
     ):

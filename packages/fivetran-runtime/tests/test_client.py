@@ -696,3 +696,10 @@ def test_a_rate_that_is_none_is_told(rate: str) -> None:
     """When the client is made, not at its first request."""
     with pytest.raises(DefectError, match="10/s"):
         Client("https://acme.example", rate=rate)
+
+
+def test_json_nested_too_deeply_is_an_error_of_the_source() -> None:
+    """No RecursionError of Python's reaches a person."""
+    deep = Says(b"[" * 100_000 + b"]" * 100_000)
+    with serving(deep) as source, pytest.raises(DefectError, match="nested too deeply to be read"):
+        Client(source.url).get("/rows")

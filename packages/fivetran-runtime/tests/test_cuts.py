@@ -64,7 +64,7 @@ def test_rows_that_come_without_an_at_are_kept_back_and_told_of() -> None:
     first, last = connection(things).sync()
     assert first.body["insert"] == {"things": [{"id": -1}]}
     assert last.status == 500
-    assert "Table things: 0.0 MB came without an At between them" in last.body["errorMessage"]
+    assert "bytes came without an At between them" in last.body["errorMessage"]
     assert "Yield At(...) more often" in last.body["errorMessage"]
 
 

@@ -7,6 +7,7 @@ are searched for, whatever text they turn up in.
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -25,9 +26,9 @@ _SHORTEST = 4
 class Secrets:
     """One JSON object, as text in `json`. Its values are in no repr. `further` texts are hidden too, and not sent."""
 
-    def __init__(self, json: str = "{}", *, further: Iterable[str] = ()) -> None:
-        self.json = json
-        found = _texts(msgspec.json.decode(json))
+    def __init__(self, text: str = "{}", *, further: Iterable[str] = ()) -> None:
+        self.json = text
+        found = _texts(msgspec.json.decode(text))
         values = {value for value in (*found, *further) if len(value) >= _SHORTEST}
         written = {form for value in values for form in _forms(value)}
         self._values = sorted(written, key=lambda form: (-len(form), form))
@@ -106,7 +107,9 @@ def _as_text(raw: bytes) -> str:
 
 def _forms(value: str) -> Iterator[str]:
     """The value, and as it would be written in JSON, in a URL, or in base64 at each of the three places in its groups."""
-    yield from (value, quote(value, safe=""), quote_plus(value), msgspec.json.encode(value).decode()[1:-1])
+    in_json = (msgspec.json.encode(value).decode()[1:-1], json.dumps(value)[1:-1])
+    yield from (value, quote(value, safe=""), quote_plus(value), *in_json)
+    yield from (form.replace("/", "\\/") for form in in_json)  # as PHP writes it
     octets = value.encode("utf-8", "surrogatepass")
     for before in range(3):
         # Without the characters at either end that depend on what stands beside the value.

@@ -301,6 +301,9 @@ def _reply(url: str, response: requests.Response, body: bytes) -> Reply:
         decoded = msgspec.json.decode(body) if body.strip() else None
     except (msgspec.DecodeError, UnicodeDecodeError):
         decoded = _undecodable(url, response, body)
+    except RecursionError:
+        message = f"{shown(url)} answered JSON that is nested too deeply to be read."
+        raise DefectError(message, hint="Ask the source for fewer levels, if it can be asked.") from None
     return Reply(url, response.status_code, response.headers, decoded)
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from fivetran_runtime import cursors, logs
 from fivetran_runtime.batch import Batch, Operation
-from fivetran_runtime.budget import MB, Budget, OutOfBudget
+from fivetran_runtime.budget import Budget, OutOfBudget
 from fivetran_runtime.clock import clock
 from fivetran_runtime.encoding import encode
 from fivetran_runtime.errors import ConfigurationError, DefectError
@@ -132,8 +132,8 @@ class Pass:
             return
         if self._batch:
             raise OutOfBudget("bytes", "the answer is full")
-        message = f"Table {self._table.name}: {self._unit.bytes / MB:.1f} MB came without an At between them"
-        limit = f"an answer holds {self._budget.row_bytes / MB:.1f} MB of rows."
+        message = f"Table {self._table.name}: {self._unit.bytes:,} bytes came without an At between them"
+        limit = f"an answer holds {self._budget.row_bytes:,} bytes of rows."
         raise DefectError(f"{message}; {limit}", hint="Yield At(...) more often.")
 
     def _see(self, row: Mapping[str, Any]) -> None:

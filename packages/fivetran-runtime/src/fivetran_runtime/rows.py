@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from fivetran_runtime.batch import Key, Operation
-from fivetran_runtime.budget import MB
 from fivetran_runtime.encoding import encode_row
 from fivetran_runtime.errors import DefectError
 from fivetran_runtime.records import Delete, Row
@@ -53,8 +52,8 @@ class Writer:
         encoded = encode_row(columns, lambda: at_key(name, key))
         self._check_columns(name, key, tuple(columns))
         if len(encoded) > self._row_bytes:
-            message = f"{at_key(name, key)}: the row takes {len(encoded) / MB:.1f} MB"
-            limit = f"an answer holds {self._row_bytes / MB:.1f} MB of rows."
+            message = f"{at_key(name, key)}: the row takes {len(encoded):,} bytes"
+            limit = f"an answer holds {self._row_bytes:,} bytes of rows."
             raise DefectError(f"{message}; {limit}", hint="Leave columns out or cut them.")
         return name, key, Operation(False, encoded)
 

@@ -9,7 +9,7 @@ import gzip
 import json
 import socket
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -29,6 +29,7 @@ __all__ = [
     "elsewhere",
     "hang",
     "html",
+    "long_line",
     "reset",
     "slow",
     "status",
@@ -177,9 +178,23 @@ def elsewhere(address: str) -> Fault:
     return lambda _asked, _ask: Response(status=302, headers={"Location": address})
 
 
+def long_line(megabytes: int) -> Fault:
+    """One JSON text without an end in sight, sent piece by piece and held nowhere."""
+    piece = b"x" * 1_000_000
+
+    def pieces() -> Iterator[bytes]:
+        yield b'["'
+        for _ in range(megabytes):
+            yield piece
+        yield b'"]'
+
+    return lambda _asked, _ask: Response(pieces(), content_type="application/json")
+
+
 def bomb(megabytes: int) -> Fault:
-    """A JSON list of one text that is small on the wire and large unpacked."""
-    packed = gzip.compress(json.dumps(["x" * 1_000_000]).encode() * megabytes, 1)
+    """JSON that is small on the wire and large unpacked."""
+    # A gzip file may be several after one another: a megabyte is packed once.
+    packed = gzip.compress(json.dumps(["x" * 1_000_000]).encode(), 1) * megabytes
     return lambda _asked, _ask: Response(
         packed, headers={"Content-Encoding": "gzip"}, content_type="application/json"
     )

@@ -32,8 +32,10 @@ def answers_fit(subject: Subject) -> None:
     width = 3 * len(_WIDE) / max(1, small)
     trial = subject.trial()
     for table in _tables_with_text(subject, trial):
+        # Asked for once: it is found by what arrived, and after the first change the rows are others.
+        column = str(table.text_column)
         for row in table.rows():
-            table.source.put({**row, str(table.text_column): _WIDE})
+            table.source.put({**row, column: _WIDE})
     whole = trial.connection.sync()
     page = max(len(request.body) for exchange in whole.exchanges for request in exchange.asked)
     trial.limits["FIVETRAN_ANSWER_BYTES"] = str(int(max(small * (1 + width), page * 2.5)))

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from fivetran_emulator.contract.check import check
 from fivetran_emulator.contract.checks.observed import shown
 from fivetran_emulator.contract.connection import Connection, Exchange
-from fivetran_emulator.contract.faults import Asked, Fault, bomb, elsewhere, status, text
+from fivetran_emulator.contract.faults import Asked, Fault, bomb, elsewhere, long_line, status, text
 from fivetran_emulator.contract.secret_forms import marked_secrets, secret_traces
 from fivetran_emulator.contract.subject import Subject
 from fivetran_emulator.contract.violation import NotRun, Violation
@@ -131,6 +131,7 @@ def hostile_source(subject: Subject) -> None:
     """A compressed bomb, a huge line and deep nesting end in an error, within memory and time."""
     attacks: dict[str, Fault] = {
         "a compressed answer of 200 MB": bomb(200),
+        "a line of 100 MB": long_line(100),
         "arrays nested 100,000 deep": text("[" * 100_000 + "]" * 100_000),
         "a number of a million digits": text('[{"id": ' + "9" * 1_000_000 + "}]"),
     }

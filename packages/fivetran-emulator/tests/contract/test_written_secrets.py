@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from scripted import Emulator, Json
+
+from fivetran_emulator.contract.secret_forms import secret_traces
+
+SECRETS = {"url": "https://api.acme.example", "api_token": 'tr/0123456789+abc"def'}
+TOKEN = SECRETS["api_token"]
+LEAKS = [TOKEN, quote(TOKEN, safe=""), base64.b64encode(f"user:{TOKEN}".encode()).decode()]
+
+
+def page(request: Json) -> Json:
+    """A function that gives its secrets away wherever it can: in rows, in the state, in a column's name."""
+    told = {f"leak {number}": leak for number, leak in enumerate(LEAKS)}
+    return {
+        "state": {"n": 1, "link": f"https://api.acme.example/next?key={quote(TOKEN, safe='')}", **told},
+        "insert": {"t": [{"id": 1, **told}]},
+        "schema": {"t": {"primary_key": ["id"]}},
+        "hasMore": request["state"] == {},
+    }
+
+
+def failure(_request: Json) -> Json:
+    """An error whose text and stack trace hold them."""
+    return {"errorMessage": f"refused: {LEAKS}", "errorType": "E", "stackTrace": "\n".join(LEAKS)}
+
+
+@pytest.mark.parametrize("answered", [page, failure], ids=["sync", "failure"])
+def test_no_secret_is_in_what_a_sync_prints_records_or_reports(
+    emulator: Emulator, tmp_path: Path, answered: object
+) -> None:
+    """As it is, URL-encoded or in base64, beside other text or alone: it is what people paste into an issue."""
+    emulator.function.answers = [answered]  # type: ignore[list-item]  # one of the two above
+    (tmp_path / "secrets.json").write_text(json.dumps(SECRETS))
+    written = tmp_path / "written"
+    for form in ((), ("--json",)):
+        outcome = emulator.sync(
+            *("--secrets", str(tmp_path / "secrets.json"), "--record", str(written)),
+            *("--report", str(tmp_path / "report.html"), *form),
+        )
+        texts = {file.name: file.read_text() for file in written.iterdir()}
+        texts |= {"stdout": outcome.out, "stderr": outcome.err}
+        texts["report"] = (tmp_path / "report.html").read_text()
+        assert "***" in texts["report"]
+        for name, text in texts.items():
+            traces = secret_traces(text, SECRETS, only=frozenset({"api_token"}))
+            assert not traces, f"{name}: {traces[0]}"
+            assert json.dumps(TOKEN)[1:-1] not in text, name
