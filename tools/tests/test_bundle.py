@@ -91,7 +91,10 @@ def test_the_function_is_told_its_limits() -> None:
     """Nothing at run time tells a function what it has; its variables do."""
     command = gcloud_command(deployed(2), DEV, Release("0.1.0", "x"), Path("build/acme"), new=True)
     assert {"--gen2", "--timeout=540s", "--memory=1024MB"} <= set(command)
-    assert "--update-env-vars=FIVETRAN_GENERATION=2,FIVETRAN_TIMEOUT_S=540,FIVETRAN_MEMORY_MB=1024" in command
+    assert (
+        "--update-env-vars=FIVETRAN_GENERATION=2,FIVETRAN_TIMEOUT_S=540,FIVETRAN_MEMORY_MB=1024,MALLOC_ARENA_MAX=1"
+        in command
+    )
 
 
 @pytest.mark.parametrize(("text", "expected"), [("1.2.3", "1-2-3"), ("A+b", "a-b"), ("x" * 80, "x" * 63)])

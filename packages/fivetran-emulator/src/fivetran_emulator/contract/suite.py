@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from fivetran_emulator.contract.catalogue import CATALOGUE, named
 from fivetran_emulator.contract.check import Check
 from fivetran_emulator.contract.function import InProcess
 from fivetran_emulator.contract.subject import Exemption, Subject
 from fivetran_emulator.contract.violation import Blocked, NotRun, Violation
+
+if TYPE_CHECKING:
+    from pytest import FixtureRequest
 
 __all__ = ["contract_tests", "run_check"]
 
@@ -53,7 +56,7 @@ def contract_tests(
     )
 
     @pytest.mark.parametrize("check", CATALOGUE, ids=[check.name for check in CATALOGUE])
-    def test_contract(check: Check, request: Any) -> None:
+    def test_contract(check: Check, request: FixtureRequest) -> None:
         # What pytest's record_property does, without its warning that JUnit files of today have no place for it.
         def record(name: str, value: object) -> None:
             request.node.user_properties.append((name, value))
