@@ -19,7 +19,7 @@ from fivetran_emulator.contract.subject import Exemption, Subject
 from fivetran_emulator.contract.violation import Blocked, NotRun, Violation
 
 if TYPE_CHECKING:
-    from pytest import FixtureRequest
+    import pytest
 
 __all__ = ["contract_tests", "run_check"]
 
@@ -56,7 +56,7 @@ def contract_tests(
     )
 
     @pytest.mark.parametrize("check", CATALOGUE, ids=[check.name for check in CATALOGUE])
-    def test_contract(check: Check, request: FixtureRequest) -> None:
+    def test_contract(check: Check, request: pytest.FixtureRequest) -> None:
         # What pytest's record_property does, without its warning that JUnit files of today have no place for it.
         def record(name: str, value: object) -> None:
             request.node.user_properties.append((name, value))
