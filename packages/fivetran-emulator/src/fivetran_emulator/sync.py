@@ -135,7 +135,11 @@ class Sync:
     def _begin(self) -> None:
         past = self._past
         if past is not None and past.outcome != "complete" and self.report.state_before != "{}":
-            how = {"running": "was killed", "paused": "stopped at six hours"}.get(past.outcome, past.outcome)
+            how = {
+                "running": "was killed",
+                "interrupted": "was interrupted",
+                "paused": "stopped at six hours",
+            }.get(past.outcome, past.outcome)
             self.report.resuming = (
                 f"the sync before ({past.sync_id}) {how} after {past.accepted} accepted answers"
             )
