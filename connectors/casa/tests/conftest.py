@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, settings
 
 from connector_casa import main
 from fivetran_emulator.contract.function import InProcess
-from fivetran_emulator.contract.source_server import SourceServer
 from fivetran_emulator.contract.trial import Trial
 from fivetran_emulator.contract.virtual_time import VirtualTime
 from fivetran_emulator.practice.loading import load
@@ -38,17 +37,16 @@ class RuntimeTime(VirtualTime):
 
 
 @pytest.fixture(scope="session")
-def new_trial() -> Iterator[Callable[..., Trial]]:
+def new_trial() -> Callable[..., Trial]:
     """Makes a trial; named limits are those of a deployment, e.g. answer_bytes=20_000."""
-    function, server = InProcess(main), SourceServer()
+    function = InProcess(main)
 
     def make(**limits: int) -> Trial:
         practice = load(Path(__file__).parents[1] / "practice.py")
         named = {f"FIVETRAN_{name.upper()}": value for name, value in limits.items()}
-        return Trial(function, practice, server, limits=named, time=RuntimeTime())
+        return Trial(function, practice, limits=named, time=RuntimeTime())
 
-    yield make
-    server.close()
+    return make
 
 
 @pytest.fixture

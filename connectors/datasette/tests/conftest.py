@@ -15,7 +15,6 @@ from hypothesis import HealthCheck, settings
 
 from connector_datasette import main
 from fivetran_emulator.contract.function import InProcess
-from fivetran_emulator.contract.source_server import SourceServer
 from fivetran_emulator.contract.trial import Trial
 from fivetran_emulator.contract.virtual_time import VirtualTime
 from fivetran_emulator.practice.loading import load
@@ -40,19 +39,18 @@ class RuntimeTime(VirtualTime):
 
 
 @pytest.fixture(scope="session")
-def new_trial() -> Iterator[Callable[..., Trial]]:
+def new_trial() -> Callable[..., Trial]:
     """Makes a trial; named limits are those of a deployment, e.g. answer_bytes=20_000."""
-    function, server = InProcess(main), SourceServer()
+    function = InProcess(main)
     practice = load(Path(__file__).parents[1] / "practice.py")
     # Once for all trials, which don't change it: whatever serves an ASGI application keeps an event loop for it.
     practice = replace(practice, source=as_wsgi(practice.source))
 
     def make(**limits: int) -> Trial:
         named = {f"FIVETRAN_{name.upper()}": value for name, value in limits.items()}
-        return Trial(function, practice, server, limits=named, time=RuntimeTime())
+        return Trial(function, practice, limits=named, time=RuntimeTime())
 
-    yield make
-    server.close()
+    return make
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The pytest plugin: at the end of a run it lists what was exempt and what was not run, and stops practice servers.
+"""The pytest plugin: at the end of a run it lists what was exempt and what was not run.
 
 It is loaded by every pytest in an environment that has this package, so it imports nothing of the suite. With
 pytest-xdist it works too: what a check noted travels in its report.
@@ -6,10 +6,9 @@ pytest-xdist it works too: what a check noted travels in its report.
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
-__all__ = ["pytest_sessionfinish", "pytest_terminal_summary"]
+__all__ = ["pytest_terminal_summary"]
 
 _HEADINGS = {
     "contract-exempt": "contract: exempt, with a reason and a last day",
@@ -31,9 +30,3 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             terminalreporter.section(heading)
             for line in lines:
                 terminalreporter.line(line)
-
-
-def pytest_sessionfinish() -> None:
-    """Stop the servers of practice sources, if there are any."""
-    if suite := sys.modules.get("fivetran_emulator.contract.source_server"):
-        suite.close_servers()

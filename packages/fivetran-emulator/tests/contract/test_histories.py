@@ -6,8 +6,8 @@ from mutants.matrix import subject_of
 from mutants.reference import Reference
 
 from fivetran_emulator.contract.catalogue import named
-from fivetran_emulator.contract.checks.histories import history, replay, seeds, shrunk
-from fivetran_emulator.contract.source_server import close_servers
+from fivetran_emulator.contract.checks.histories import replay, seeds, shrunk
+from fivetran_emulator.contract.checks.steps import history
 from fivetran_emulator.contract.violation import Violation
 
 
@@ -38,7 +38,6 @@ def test_the_environment_chooses_the_seeds(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("CONTRACT_SEEDS", "x")
     with pytest.raises(ValueError, match="CONTRACT_SEEDS"):
         named("C55").run(subject_of(Reference))
-    close_servers()
 
 
 def test_a_history_that_fails_is_shrunk_and_fails_again() -> None:
@@ -53,4 +52,3 @@ def test_a_history_that_fails_is_shrunk_and_fails_again() -> None:
     assert replay(subject, few)
     assert all(not replay(subject, few[:place] + few[place + 1 :]) for place in range(len(few)))
     assert f"replay(test_contract.subject, {few!r})" in told
-    close_servers()

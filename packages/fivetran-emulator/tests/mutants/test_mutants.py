@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from mutants.kinds import MUTANTS, Mutant
 from mutants.matrix import outcome, subject_of
@@ -9,19 +7,12 @@ from mutants.reference import Reference
 
 from fivetran_emulator.contract.catalogue import CATALOGUE, named
 from fivetran_emulator.contract.check import Check
-from fivetran_emulator.contract.source_server import close_servers
 from fivetran_emulator.contract.subject import Subject
 
 
 @pytest.fixture(scope="module")
 def reference() -> Subject:
     return subject_of(Reference)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def servers() -> Iterator[None]:
-    yield
-    close_servers()
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=[f"{one.kills} {one.__name__}" for one in MUTANTS])

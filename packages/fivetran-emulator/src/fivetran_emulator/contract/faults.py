@@ -1,21 +1,20 @@
-"""What can go wrong between the function and the source, at a chosen request, on a real connection.
+"""What can go wrong between the function and the source, at a chosen request.
 
 A fault sees the request and may ask the source for the true answer, so that it can spoil it.
 """
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
-import socket
-import struct
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from werkzeug.wrappers import Request, Response
 
-from fivetran_emulator.contract.sockets import Waits
+from fivetran_emulator.contract.wire import Answering, Killed
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -29,6 +28,7 @@ __all__ = [
     "elsewhere",
     "hang",
     "html",
+    "kill",
     "long_line",
     "reset",
     "slow",
@@ -67,17 +67,15 @@ class Asked:
 
     number: int
     request: Request
-    waits: Waits
 
     def reset(self) -> NoReturn:
-        """Close the connection with an RST instead of an answer."""
-        connection: socket.socket = self.request.environ["werkzeug.socket"]
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        raise ConnectionResetError
+        """Break the connection instead of an answer."""
+        raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
 
     def delay(self, seconds: float) -> None:
         """Let the answer take so many virtual seconds."""
-        self.waits.delay(int(self.request.environ["REMOTE_PORT"]), seconds)
+        answering: Answering = self.request.environ["contract.answering"]
+        answering.seconds = seconds
 
 
 class FaultySource:
@@ -89,7 +87,6 @@ class FaultySource:
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
-        self.waits = Waits()
         self.requests: list[SourceRequest] = []
         self.fault: Callable[[Asked], Fault | None] = lambda _asked: None
         self.before: Callable[[int], None] = lambda _number: None
@@ -97,7 +94,7 @@ class FaultySource:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
         """Answer one request, or break its connection."""
         request = Request(environ)
-        asked = Asked(len(self.requests) + 1, request, self.waits)
+        asked = Asked(len(self.requests) + 1, request)
         self.before(asked.number)
         self.requests.append(_seen(asked))
         fault = self.fault(asked)
@@ -147,6 +144,11 @@ def html(_asked: Asked, _ask: Ask) -> Response:
 def reset(asked: Asked, _ask: Ask) -> Response:
     """The connection breaks before anything is answered."""
     asked.reset()
+
+
+def kill(_asked: Asked, _ask: Ask) -> NoReturn:
+    """The function's process dies while it waits for the answer."""
+    raise Killed
 
 
 def cut_body(_asked: Asked, ask: Ask) -> Response:

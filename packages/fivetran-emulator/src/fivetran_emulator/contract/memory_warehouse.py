@@ -19,7 +19,11 @@ Key = str
 
 def key_of(row: Mapping[str, Any], columns: Collection[str]) -> Key:
     """The key of a row."""
-    return json.dumps([row.get(column) for column in columns], ensure_ascii=False, default=str)
+    return _as_text([row.get(column) for column in columns])
+
+
+# json.dumps with these settings would make an encoder for each of a great many keys.
+_as_text = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 
 @dataclass

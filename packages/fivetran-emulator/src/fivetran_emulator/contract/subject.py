@@ -15,7 +15,6 @@ from typing import Any
 from fivetran_emulator.contract.connection import Connection, Sync
 from fivetran_emulator.contract.function import Function
 from fivetran_emulator.contract.memory_warehouse import Difference, Key, MemoryWarehouse, differences
-from fivetran_emulator.contract.source_server import SourceServer
 from fivetran_emulator.contract.trial import Trial
 from fivetran_emulator.contract.violation import Blocked, NotRun
 from fivetran_emulator.contract.virtual_time import VirtualTime
@@ -66,18 +65,11 @@ class Subject:
     has_source = True
     """Whether the source can be changed and disturbed; a deployed function's cannot."""
 
-    @cached_property
-    def server(self) -> SourceServer:
-        """Where the practice source is served."""
-        return SourceServer()
-
     def trial(self, *, time: VirtualTime | None = None, **limits: object) -> Trial:
         """A new experiment with a source as practice.py has it."""
         practice = load(self.practice) if isinstance(self.practice, Path) else self.practice()
         named = {f"FIVETRAN_{name.upper()}": value for name, value in limits.items()}
-        return Trial(
-            self.function, practice, self.server, limits=named, time=time, leave_alone=self.leave_alone
-        )
+        return Trial(self.function, practice, limits=named, time=time, leave_alone=self.leave_alone)
 
     @cached_property
     def clean_or_not(self) -> Clean:

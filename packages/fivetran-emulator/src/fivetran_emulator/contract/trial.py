@@ -13,8 +13,9 @@ from fivetran_emulator.contract.faults import Asked, Fault, FaultySource, Source
 from fivetran_emulator.contract.function import Function, Reply
 from fivetran_emulator.contract.living_tables import LivingTable, living_tables
 from fivetran_emulator.contract.memory_warehouse import MemoryWarehouse
-from fivetran_emulator.contract.source_server import SourceServer
+from fivetran_emulator.contract.violation import Violation
 from fivetran_emulator.contract.virtual_time import VirtualTime
+from fivetran_emulator.contract.wire import ADDRESS, Wire
 from fivetran_emulator.practice.loading import Practice
 from fivetran_emulator.practice.rows import Rows
 from fivetran_emulator.practice.serving import as_wsgi
@@ -32,7 +33,6 @@ class Trial:
         self,
         function: Function,
         practice: Practice,
-        server: SourceServer,
         *,
         limits: Mapping[str, object] | None = None,
         time: VirtualTime | None = None,
@@ -42,18 +42,17 @@ class Trial:
         self.limits = {name: str(value) for name, value in (limits or {}).items()}
         self.time = time or VirtualTime()
         self.source = FaultySource(as_wsgi(practice.source))
-        self._server = server
+        self.wire = Wire(self.source, self.time)
         self._leave_alone = leave_alone
         self.connection = self.connect()
 
     def connect(self, **secrets: Any) -> Connection:
         """A new connection to the same source, with some secrets replaced."""
-        return Connection(self._call, {**self.practice.secrets_at(self._server.url), **secrets})
+        return Connection(self._call, {**self.practice.secrets_at(ADDRESS), **secrets})
 
     def _call(self, body: Mapping[str, Any]) -> tuple[Reply, float, list[SourceRequest]]:
-        self._server.app = self.source
         began, asked = self.time.seconds, len(self.source.requests)
-        with self.time.in_force(), self.source.waits.in_force(self.time, self._server.port):
+        with self.time.in_force(), self.wire.in_force():
             reply = self.function.call(body, self.limits)
         return reply, self.time.seconds - began, self.source.requests[asked:]
 
@@ -90,10 +89,21 @@ class Trial:
         self.source.before = lambda _number: None
 
     def fresh(self) -> MemoryWarehouse:
-        """What a new connection gets of the source as it is now: the truth that warehouses are compared with."""
+        """What a new connection gets of the source as it is now, in the usual limits: the truth to compare with.
+
+        Raises Violation when its sync does not complete.
+        """
         self.heal()
-        connection = self.connect()
-        connection.sync()
+        connection, limits = self.connect(), self.limits
+        self.limits = {}
+        sync = connection.sync()
+        self.limits = limits
+        if not sync.complete:
+            raise Violation(
+                f"a new connection's sync fails: {sync.exchanges[-1].error or 'it does not end'}",
+                expected="that it completes: nothing is wrong with the source at that moment",
+                cause="a row of a form that the connector does not expect",
+            )
         return connection.warehouse
 
     def quiet(self, connection: Connection, syncs: int) -> Iterator[Sync]:

@@ -141,10 +141,17 @@ def _datetime_of(clock: VirtualTime) -> type[datetime]:
 
 @contextmanager
 def _time_zone(zone: str) -> Iterator[None]:
-    with mock.patch.dict(os.environ, {"TZ": zone}):
-        time.tzset()
-        try:
-            yield
-        finally:
-            os.environ.pop("TZ")
+    before = os.environ.get("TZ")
+    _set_time_zone(zone)
+    try:
+        yield
+    finally:
+        _set_time_zone(before)
+
+
+def _set_time_zone(zone: str | None) -> None:
+    if zone is None:
+        os.environ.pop("TZ", None)
+    else:
+        os.environ["TZ"] = zone
     time.tzset()

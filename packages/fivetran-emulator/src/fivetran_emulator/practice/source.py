@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
 from werkzeug.exceptions import HTTPException
@@ -81,7 +82,6 @@ class Source:
         self.cap: int | None = None
         self._access = access
         self._error = error
-        self._paths = Map(strict_slashes=False)
         self._routes: dict[str, Route] = {}
 
     def rows(
@@ -136,7 +136,6 @@ class Source:
         if path in self._routes:
             raise PracticeError(f"the practice source answers {path} twice; take one away")
         self._routes[path] = route
-        self._paths.add(Rule(path, endpoint=path, methods=["GET"]))
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (WSGI)."""
@@ -146,7 +145,7 @@ class Source:
         try:
             if self._access is not None:
                 self._access.check(request)
-            path, given = self._paths.bind_to_environ(request.environ).match()
+            path, given = _map_of(tuple(self._routes)).bind_to_environ(request.environ).match()
             answer = self._routes[path](request, **given)
         except Refusal as refusal:
             return self._refused(refusal)
@@ -161,6 +160,12 @@ class Source:
     def _refused(self, refusal: Refusal) -> Response:
         body = refusal.body if refusal.body is not None else self._error(refusal.status, refusal.message)
         return json_response(body, status=refusal.status, headers=refusal.headers)
+
+
+@cache
+def _map_of(paths: tuple[str, ...]) -> Map:
+    # Making one compiles code for each path, and a suite of checks makes the same source hundreds of times.
+    return Map([Rule(path, endpoint=path, methods=["GET"]) for path in paths], strict_slashes=False)
 
 
 def json_response(body: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

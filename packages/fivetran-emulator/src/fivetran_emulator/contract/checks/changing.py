@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fivetran_emulator.contract.connection import Connection, Sync
@@ -12,10 +13,11 @@ from fivetran_emulator.contract.subject import Subject
 from fivetran_emulator.contract.trial import Trial
 from fivetran_emulator.contract.violation import NotRun, Violation
 
-__all__ = ["QUIET_SYNCS", "compare", "leaves", "living", "settle", "spread", "state_differences"]
+__all__ = ["QUIET_SYNCS", "compare", "leaves", "living", "move", "settle", "spread", "state_differences"]
 
 QUIET_SYNCS = 2
 """Undisturbed syncs after which everything has arrived: one, and one more where deletes are inferred."""
+_FEWEST_MOVED = 5
 
 
 def living(subject: Subject, trial: Trial) -> list[LivingTable]:
@@ -24,6 +26,21 @@ def living(subject: Subject, trial: Trial) -> list[LivingTable]:
     if not tables:
         raise NotRun("the practice source has no table that can be changed and found again in the warehouse")
     return tables
+
+
+def move(subject: Subject, trial: Trial, deleted: dict[str, list[Key]]) -> None:
+    """In each table that is large enough two rows go, one changes, one comes. The keys of those gone are noted in `deleted`."""
+    for table in living(subject, trial):
+        # What happens during one reading happens within seconds; a lookback covers that where the list is not sorted.
+        table = replace(table, step=1)  # noqa: PLW2901
+        rows = [row for row in table.rows() if table.lives(row)]
+        if len(rows) < _FEWEST_MOVED:
+            continue
+        table.source.put(table.touched(rows[2]))
+        table.source.put(table.another(rows[3]))
+        for row in rows[:2]:
+            table.delete(row)
+            deleted.setdefault(table.name, []).append(table.key_of(row))
 
 
 def settle(trial: Trial, connection: Connection, syncs: int = QUIET_SYNCS) -> list[Sync]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fivetran_emulator.contract.check import check
-from fivetran_emulator.contract.checks.changing import compare, leaves, living, settle, spread
+from fivetran_emulator.contract.checks.changing import compare, leaves, living, move, settle, spread
 from fivetran_emulator.contract.checks.observed import shown
 from fivetran_emulator.contract.connection import Connection
 from fivetran_emulator.contract.living_tables import LivingTable
@@ -182,7 +181,7 @@ def moving_lists(subject: Subject) -> None:
         trial = subject.trial()
         deleted: dict[str, list[Key]] = {}
         trial.source.before = lambda asked, at=number, of=trial, gone=deleted: (
-            _move(subject, of, gone) if asked == at else None
+            move(subject, of, gone) if asked == at else None
         )  # type: ignore[misc]
         trial.connection.sync()
         settle(trial, trial.connection)
@@ -197,20 +196,6 @@ def moving_lists(subject: Subject) -> None:
                 f"before request {number} of {last} in each table two rows go, one changes, one comes; then two syncs",
             ],
         )
-
-
-def _move(subject: Subject, trial: Trial, deleted: dict[str, list[Key]]) -> None:
-    for table in living(subject, trial):
-        # What happens during one reading happens within seconds; a lookback covers that where the list is not sorted.
-        table = replace(table, step=1)  # noqa: PLW2901
-        rows = table.rows()
-        if len(rows) < 5:
-            continue
-        table.source.put(table.touched(rows[2]))
-        table.source.put(table.another(rows[3]))
-        for row in rows[:2]:
-            table.delete(row)
-            deleted.setdefault(table.name, []).append(table.key_of(row))
 
 
 CHECKS = [mark_from_rows, clock_shifts, ties, late_rows, moving_lists]

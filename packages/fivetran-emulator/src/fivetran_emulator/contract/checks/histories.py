@@ -6,20 +6,22 @@ out one by one until only those remain that matter.
 
 from __future__ import annotations
 
+import json
 import os
-import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from fivetran_emulator.contract.check import check
-from fivetran_emulator.contract.checks.changing import QUIET_SYNCS, settle
-from fivetran_emulator.contract.faults import Fault, cut_body, reset, status
-from fivetran_emulator.contract.memory_warehouse import Key
+from fivetran_emulator.contract.checks.changing import QUIET_SYNCS, leaves, settle
+from fivetran_emulator.contract.checks.cursor import instant
+from fivetran_emulator.contract.checks.protocol import first_key_twice
+from fivetran_emulator.contract.checks.state import MOST_STATE_BYTES
+from fivetran_emulator.contract.checks.steps import Step, Steps, history
+from fivetran_emulator.contract.connection import Connection
 from fivetran_emulator.contract.subject import Subject
-from fivetran_emulator.contract.trial import Trial
 from fivetran_emulator.contract.violation import NotRun, Violation
 
-__all__ = ["CHECKS", "Step", "history", "replay", "seeds", "shrunk"]
+__all__ = ["CHECKS", "replay", "seeds", "shrunk"]
 
 _USUAL = "4"
 
@@ -37,83 +39,39 @@ def seeds(chosen: str) -> range:
     return range(int(first), int(last) + 1) if dash else range(1, int(first) + 1)
 
 
-_FAULTS: dict[str, Fault] = {"500": status(500), "503": status(503), "reset": reset, "cut body": cut_body}
-_CHANGES = ("touch", "delete", "add", "make again")
-
-
-@dataclass(frozen=True)
-class Step:
-    """One thing that happens: `what`, to the row at `place` (taken modulo their number), before a request or between syncs."""
-
-    what: str
-    place: int = 0
-    request: int = 0
-
-
-def history(seed: int, length: int = 8) -> list[Step]:
-    """The steps of a seed."""
-    chance = random.Random(seed)  # noqa: S311 - repeatable on purpose
-    steps = []
-    for _ in range(length):
-        what = chance.choice([*_CHANGES, *_CHANGES, "sync", "sync", "lose", *_FAULTS])
-        steps.append(Step(what, chance.randrange(1000), chance.randrange(1, 9)))
-    return steps
-
-
-@dataclass
-class _Run:
-    """A history in the middle."""
-
-    subject: Subject
-    trial: Trial
-    deleted: dict[str, dict[Key, dict[str, object]]]
-
-    def take(self, step: Step) -> None:
-        connection = self.trial.connection
-        begun = len(self.trial.source.requests)
-        if step.what in _CHANGES:
-            self._change(step)
-        elif step.what == "lose":
-            connection.sync(lose=lambda number: number == 1)
-        else:
-            if fault := _FAULTS.get(step.what):
-                self.trial.at(begun + step.request, fault)
-            connection.sync()
-            self.trial.heal()
-
-    def _change(self, step: Step) -> None:
-        for table in self.trial.living(self.subject.clean.warehouse):
-            rows = [row for row in table.rows() if table.lives(row)]
-            if len(rows) < 3:
-                continue
-            row = rows[step.place % len(rows)]
-            gone = self.deleted.setdefault(table.name, {})
-            if step.what == "touch":
-                table.source.put(table.touched(row))
-            elif step.what == "add":
-                table.source.put(table.another(row))
-            elif step.what == "delete":
-                table.delete(row)
-                gone[table.key_of(row)] = row
-            elif gone:
-                key, old = gone.popitem()
-                table.source.put(table.touched(old, mark=f"again {key}"))
-
-
 def replay(subject: Subject, steps: Sequence[Step]) -> str:
-    """What is wrong at the end of a history; nothing when the warehouse equals the source."""
+    """What is wrong after a history; nothing when the warehouse equals the source and all answers were in order."""
     trial = subject.trial()
-    trial.connection.sync()
-    run = _Run(subject, trial, {})
+    connection = trial.connection
+    connection.sync()
+    run = Steps(subject, trial)
     for step in steps:
         run.take(step)
-    trial.heal()
-    if trial.connection.exchanges[-1].has_more:
-        trial.connection.sync()
-    settle(trial, trial.connection, QUIET_SYNCS)
+    if not settle(trial, connection, 1)[0].complete:  # ends what was begun when a sync was interrupted
+        return f"an undisturbed sync fails: {connection.exchanges[-1].error}"
+    settle(trial, connection, QUIET_SYNCS)
     deleted = {table: list(keys) for table, keys in run.deleted.items()}
-    found = subject.differences(trial.connection.warehouse, trial.fresh(), deleted=deleted)
-    return "; ".join(map(str, found))
+    found = subject.differences(connection.warehouse, trial.fresh(), deleted=deleted)
+    return "; ".join([*map(str, found), *_out_of_order(connection)])
+
+
+def _out_of_order(connection: Connection) -> Iterator[str]:
+    """A key twice in an answer, a state too large, a mark that moves back."""
+    marks: dict[str, datetime] = {}
+    for number, exchange in enumerate(connection.exchanges, 1):
+        if twice := first_key_twice(exchange):
+            yield f"answer {number} has {twice} twice"
+        state = exchange.answer.get("state")
+        if (size := len(json.dumps(state))) > MOST_STATE_BYTES:
+            yield f"the state of answer {number} has {size} bytes"
+        if exchange.failed or exchange.has_more:
+            continue
+        for place, value in leaves(state):
+            if (moment := instant(value)) is None:
+                continue
+            if moment < marks.setdefault(place, moment):
+                yield f"{place} moved back from {marks[place]} to {moment} in answer {number}"
+            marks[place] = moment
 
 
 def shrunk(subject: Subject, steps: Sequence[Step]) -> list[Step]:
@@ -147,7 +105,8 @@ def random_histories(subject: Subject) -> None:
 def script(steps: Sequence[Step]) -> list[str]:
     """A history as Python that can be run: paste it into the connector's test_contract.py."""
     return [
-        "from fivetran_emulator.contract.checks.histories import Step, replay",
+        "from fivetran_emulator.contract.checks.histories import replay",
+        "from fivetran_emulator.contract.checks.steps import Step",
         f"print(replay(test_contract.subject, {list(steps)!r}))",
     ]
 

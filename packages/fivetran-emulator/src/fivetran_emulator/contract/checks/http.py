@@ -53,7 +53,7 @@ def timeouts(subject: Subject) -> None:
         trial.at(number, hang)
         sync = trial.connection.sync()
         hung = any(exchange.reply.status == 0 for exchange in sync.exchanges)
-        if hung or None in trial.source.waits.connect_timeouts:
+        if hung or None in trial.wire.connect_timeouts:
             raise Violation(
                 f"{trial.source.requests[number - 1]} has no time-out"
                 + ("" if hung else " for the connection"),

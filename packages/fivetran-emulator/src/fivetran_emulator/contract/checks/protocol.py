@@ -14,7 +14,7 @@ from fivetran_emulator.contract.memory_warehouse import key_of
 from fivetran_emulator.contract.subject import Subject
 from fivetran_emulator.contract.violation import NotRun, Violation
 
-__all__ = ["CHECKS"]
+__all__ = ["CHECKS", "first_key_twice", "rows_differ"]
 
 _MEMBERS = {"state", "insert", "delete", "schema", "hasMore", "softDelete"}
 _SCALARS = (bool, int, float, str)
@@ -136,19 +136,26 @@ def _key(schema: Any, table: str) -> tuple[str, ...]:
 def one_row_a_key(subject: Subject) -> None:
     """An answer has at most one row for a key of a table."""
     for exchange in _first_calls(subject):
-        seen: set[tuple[str, str]] = set()
-        for table, row in exchange.rows():
-            if not (key := _key(exchange.answer.get("schema"), table)):
-                continue
-            one = (table, key_of(row, key))
-            if one in seen:
-                raise Violation(
-                    f"the answer has several rows of {table} with the key {one[1]}",
-                    expected="one; which of several wins is not documented",
-                    cause="overlapping pages in one answer: keep the last row of a key",
-                    reproduce=[sent(exchange)],
-                )
-            seen.add(one)
+        if twice := first_key_twice(exchange):
+            raise Violation(
+                f"the answer has several rows of {twice}",
+                expected="one; which of several wins is not documented",
+                cause="overlapping pages in one answer: keep the last row of a key",
+                reproduce=[sent(exchange)],
+            )
+
+
+def first_key_twice(exchange: Exchange) -> str:
+    """Table and key of the first row of an answer that has a second one; empty when there is none."""
+    seen: set[tuple[str, str]] = set()
+    for table, row in exchange.rows():
+        if not (key := _key(exchange.answer.get("schema"), table)):
+            continue
+        one = (table, key_of(row, key))
+        if one in seen:
+            return f"{table} with the key {one[1]}"
+        seen.add(one)
+    return ""
 
 
 @check("C07", "no key both inserted and deleted", remote=True)

@@ -15,6 +15,7 @@ from fivetran_emulator.contract.faults import Asked, Fault, bomb, elsewhere, lon
 from fivetran_emulator.contract.secret_forms import marked_secrets, secret_traces
 from fivetran_emulator.contract.subject import Subject
 from fivetran_emulator.contract.violation import NotRun, Violation
+from fivetran_emulator.contract.wire import ADDRESS, PORT
 
 __all__ = ["CHECKS"]
 
@@ -157,8 +158,7 @@ def hostile_source(subject: Subject) -> None:
 def redirects(subject: Subject) -> None:
     """A redirect to another host carries no credentials there, and redirects without end are given up."""
     trial = subject.trial()
-    port = subject.server.port
-    foreign = f"http://localhost:{port}/stolen"
+    foreign = f"http://localhost:{PORT}/stolen"
     trial.where(lambda asked: asked.request.host.startswith("127."), elsewhere(foreign))
     call = trial.connection.call()
     secrets = trial.connection.secrets
@@ -173,7 +173,7 @@ def redirects(subject: Subject) -> None:
                 cause="credentials in the session or the query follow every redirect",
                 reproduce=[f"the source redirects to {foreign}"],
             )
-    trial.where(lambda _asked: True, elsewhere(f"{subject.server.url}/round"))
+    trial.where(lambda _asked: True, elsewhere(f"{ADDRESS}/round"))
     turning = trial.connection.call()
     if not turning.failed or len(turning.asked) > 200:
         raise Violation(

@@ -17,9 +17,9 @@ from fivetran_emulator.contract.secret_forms import marked_secrets, secret_trace
 from fivetran_emulator.contract.subject import Subject
 from fivetran_emulator.contract.violation import Violation
 
-__all__ = ["CHECKS"]
+__all__ = ["CHECKS", "MOST_STATE_BYTES"]
 
-_MOST_BYTES = 65_536
+MOST_STATE_BYTES = 65_536
 _BYTES_A_ROW = 28
 """More than a compressed key takes, with which deletes are found, and less than a key with anything beside it."""
 
@@ -33,10 +33,10 @@ def state_size(subject: Subject) -> None:
         added = _grow(next(table for table in living(subject, trial) if table.name == name))
         sync = trial.connection.sync()
         size = max((len(json.dumps(call.answer.get("state"))) for call in sync.exchanges), default=0)
-        if size > _MOST_BYTES or size - before > 500 + added * _BYTES_A_ROW:
+        if size > MOST_STATE_BYTES or size - before > 500 + added * _BYTES_A_ROW:
             raise Violation(
                 f"the state grew from {before} to {size} bytes with {added} rows of {name} more",
-                expected=f"at most {_MOST_BYTES} bytes, and at most {_BYTES_A_ROW} for each new row",
+                expected=f"at most {MOST_STATE_BYTES} bytes, and at most {_BYTES_A_ROW} for each new row",
                 cause="an entry for each row or parent in the state: keep the place where the reading stopped instead",
                 reproduce=[f"each source row of {name} ten times, under new keys"],
             )

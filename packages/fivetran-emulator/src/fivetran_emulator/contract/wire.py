@@ -1,0 +1,195 @@
+"""The function's connections to the practice source, in memory: HTTP as it stands on the wire, without a network.
+
+A newcomer would replace the HTTP library. What breaks in production breaks beneath it, in its sockets: an answer that stops
+in the middle, a reset, a time-out that was never set. So the sockets are what is replaced, and whichever library the
+function uses, on blocking sockets, reads and writes them as ever. No thread and no port is involved, and a wait is a
+matter of the virtual clock: a thousand requests take a second, and two runs are alike to the byte.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import socket
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from math import inf
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+from weakref import WeakKeyDictionary
+
+from werkzeug.serving import WSGIRequestHandler
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication, WSGIEnvironment
+
+    from fivetran_emulator.contract.virtual_time import VirtualTime
+
+__all__ = ["ADDRESS", "HOST", "PORT", "Answering", "Killed", "Wire"]
+
+HOST, PORT = "127.0.0.1", 59_595
+ADDRESS = f"http://{HOST}:{PORT}"
+"""Where the function finds the source. Always the same: an address gets into states, messages and the size of answers."""
+_HOSTS = (HOST, "localhost", "::1")
+
+
+class Killed(BaseException):
+    """The platform ends the call: it waits without a time-out, or a fault kills it. Nothing it catches may change that."""
+
+
+@dataclass
+class Wire:
+    """A source's end of all connections of one trial. `connect_timeouts` are those the function had set."""
+
+    app: WSGIApplication
+    clock: VirtualTime
+    connect_timeouts: list[float | None] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._asking = (
+            threading.Lock()
+        )  # a function may ask from several threads, a source answers one at a time
+
+    @contextmanager
+    def in_force(self) -> Iterator[None]:
+        """Let every connection to the source's address be one of these."""
+        connect = socket.socket.connect
+
+        def connect_to(self_: socket.socket, address: Any) -> None:
+            if not (isinstance(address, tuple) and address[0] in _HOSTS and address[1] == PORT):
+                connect(self_, address)
+                return
+            self.connect_timeouts.append(self_.gettimeout())
+            _plug(self_, self)
+
+        with mock.patch.object(socket.socket, "connect", connect_to):
+            yield
+
+    def answer(self, request: bytes, answering: Answering) -> Iterable[bytes]:
+        """The source's whole answer as it goes over the wire, piece by piece. Raises ConnectionResetError for a reset."""
+        parsed = _Parsed(request, (HOST, 0), _SERVER)
+        parsed.environ["contract.answering"] = answering
+        head: list[bytes] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], _failure: Any = None) -> Any:
+            lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers)]
+            head[:] = ["\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1")]
+
+        with self._asking:
+            body = self.app(parsed.environ, start_response)
+        yield from head
+        if parsed.command != "HEAD":
+            yield from body
+
+
+@dataclass
+class Answering:
+    """One answer on its way: a source, or a fault in front of it, may delay it."""
+
+    seconds: float = 0.0
+
+    def wait(self, timeout: float | None, clock: VirtualTime) -> None:
+        """Let the delay pass on the clock. Raises TimeoutError when it is longer than the time-out, Killed when there is no end to it."""
+        seconds, self.seconds = self.seconds, 0.0
+        if timeout is not None and seconds > timeout:
+            clock.advance(timeout)
+            raise TimeoutError("timed out")
+        if seconds == inf:
+            raise Killed
+        clock.advance(seconds)
+
+
+class _Line:
+    """One connection: what was sent, and what comes back of it."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._sent = bytearray()
+        self._coming: Iterator[bytes] | None = None
+        self._answering = Answering()
+        self._piece = memoryview(b"")
+
+    def send(self, data: bytes) -> None:
+        if self._coming is not None:  # the answer ended the connection
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+        self._sent += data
+
+    def receive(self, most: int, timeout: float | None) -> memoryview:
+        """Up to so many bytes of the answer; none at its end."""
+        if self._coming is None:
+            self._coming = iter(self._wire.answer(bytes(self._sent), self._answering))
+            # The delay is known once the source has begun to answer.
+            self._piece = memoryview(next(self._coming, b""))
+            self._answering.wait(timeout, self._wire.clock)
+        while not self._piece and (piece := next(self._coming, None)) is not None:
+            self._piece = memoryview(piece)
+        taken, self._piece = self._piece[:most], self._piece[most:]
+        return taken
+
+
+_lines: WeakKeyDictionary[socket.socket, _Line] = WeakKeyDictionary()
+
+
+class _Plugged(socket.socket):
+    """A socket whose other end is in memory. Without attributes of its own, so that any socket can become one."""
+
+    __slots__ = ()
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        _lines[self].send(bytes(data))
+        return len(data)
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        _lines[self].send(bytes(data))
+
+    def recv(self, bufsize: int, flags: int = 0) -> bytes:
+        return bytes(_lines[self].receive(bufsize, self.gettimeout()))
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        room = memoryview(buffer).cast("B")
+        taken = _lines[self].receive(nbytes or len(room), self.gettimeout())
+        room[: len(taken)] = taken
+        return len(taken)
+
+    def shutdown(self, how: int) -> None:
+        """Nothing to tell: the other end sees each request as a whole."""
+
+    def getpeername(self) -> Any:
+        return (HOST, PORT)
+
+
+def _plug(one: socket.socket, wire: Wire) -> None:
+    if one.gettimeout() == 0:
+        raise ConnectionRefusedError(
+            errno.ECONNREFUSED,
+            "the practice source is reached on blocking sockets only, see docs/contract.md",
+        )
+    _lines[one] = _Line(wire)
+    one.__class__ = _Plugged
+
+
+class _Parsed(WSGIRequestHandler):
+    """A request from its bytes, as werkzeug's own server reads it."""
+
+    environ: WSGIEnvironment
+
+    def setup(self) -> None:
+        self.connection: Any = None
+        self.rfile, self.wfile = io.BytesIO(self.request), io.BytesIO()
+
+    def handle(self) -> None:
+        self.raw_requestline = self.rfile.readline()
+        if not self.parse_request():
+            raise ConnectionResetError(errno.ECONNRESET, "not an HTTP request")
+        self.environ = self.make_environ()
+
+    def finish(self) -> None:
+        """Nothing was opened."""
+
+
+_SERVER: Any = SimpleNamespace(
+    ssl_context=None, multithread=False, multiprocess=False, server_address=(HOST, PORT), _server_version=""
+)
