@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
+from functools import cache
 
 from fivetran_emulator.practice import Refusal, Request, Source
 
@@ -220,6 +221,7 @@ def number_of(request: Request, name: str) -> int:
     raise Refusal(400, body=error(52, message))
 
 
+@cache
 def instant(text: str) -> datetime:
     """A time as Bugzilla reads it, to the second; without an offset it is the server's local time."""
     try:

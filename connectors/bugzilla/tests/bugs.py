@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fivetran_emulator.contract.trial import Trial
+from fivetran_emulator.contract import Trial
 
 COLUMNS = (
     "id",

@@ -17,12 +17,9 @@ import pytest
 from bugs import COLUMNS, PRODUCTS, arrived, bug, change, visible
 from worn_out_server import worn_out
 
-from fivetran_emulator.contract import faults
+from fivetran_emulator.contract import Trial, Trials, faults
 from fivetran_emulator.contract.connection import Connection, Exchange, Sync
-from fivetran_emulator.contract.trial import Trial
 from fivetran_emulator.practice import Source
-
-NewTrial = Callable[..., Trial]
 
 
 def complete(connection: Connection) -> Sync:
@@ -166,7 +163,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_defect_10_a_request_that_fails_once_fails_no_sync(new_trial: NewTrial, fault: str) -> None:
+def test_defect_10_a_request_that_fails_once_fails_no_sync(new_trial: Trials, fault: str) -> None:
     """Whichever request it is; it is sent again, and what a table had already sent is kept."""
     for number in range(1, 7):
         trial = with_secrets(new_trial(), bug_limit="100")
@@ -239,7 +236,7 @@ def test_defect_14_no_products_do_not_mean_all_of_them(trial: Trial, products: o
     assert not trial.source.requests
 
 
-def test_defect_15_what_was_read_is_not_read_again_in_the_same_sync(new_trial: NewTrial) -> None:
+def test_defect_15_what_was_read_is_not_read_again_in_the_same_sync(new_trial: Trials) -> None:
     """Products are asked for once for each table that needs them, however many calls the bugs take."""
     trial = with_secrets(new_trial(answer_bytes=12_000), bug_limit="20")
     sync = complete(trial.connection)

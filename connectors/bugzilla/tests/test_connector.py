@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +7,10 @@ import pytest
 from bugs import arrived, change, visible
 from functions_framework import create_app
 
+from fivetran_emulator.contract import Trial, Trials
 from fivetran_emulator.contract.memory_warehouse import MemoryWarehouse
-from fivetran_emulator.contract.trial import Trial
 from fivetran_emulator.practice import serving
 from fivetran_emulator.practice.loading import load
-
-NewTrial = Callable[..., Trial]
 
 
 def test_google_serves_it_as_it_is(tmp_path: Path) -> None:
@@ -76,7 +73,7 @@ def change_before(trial: Trial, number: int) -> None:
     trial.source.before = lambda now: change(trial, 2) if now == number else None
 
 
-def test_a_change_between_any_two_requests_costs_no_other_bug(new_trial: NewTrial) -> None:
+def test_a_change_between_any_two_requests_costs_no_other_bug(new_trial: Trials) -> None:
     """Nor with pages of a single bug, where looking whether a bug is in its place takes a request of its own."""
     for number in range(1, 25):
         trial = new_trial()

@@ -6,7 +6,7 @@ on its way to Fivetran, a bug that changes or disappears between two requests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +14,8 @@ from bugs import PRODUCTS, bug, change
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fivetran_emulator.contract import faults
+from fivetran_emulator.contract import Trial, Trials, faults
 from fivetran_emulator.contract.memory_warehouse import MemoryWarehouse, differences
-from fivetran_emulator.contract.trial import Trial
-
-NewTrial = Callable[..., Trial]
 
 FAULTS: Mapping[str, faults.Fault] = {
     "503": faults.status(503),
@@ -66,7 +63,7 @@ interruptions = st.builds(
 )
 
 
-def trial_of(new_trial: NewTrial, tracker: Tracker, **limits: int) -> Trial:
+def trial_of(new_trial: Trials, tracker: Tracker, **limits: int) -> Trial:
     """A practice source with these bugs instead of its own."""
     trial = new_trial(**limits)
     rows = trial.rows["bugs"]
@@ -108,7 +105,7 @@ def as_new(trial: Trial) -> MemoryWarehouse:
 
 @given(tracker=trackers, disturbed=interruptions)
 def test_nothing_is_lost_and_nothing_stays_behind(
-    new_trial: NewTrial, tracker: Tracker, disturbed: Interruptions
+    new_trial: Trials, tracker: Tracker, disturbed: Interruptions
 ) -> None:
     """A disturbed sync, and a quiet one if it failed, leave the rows and the state of a single undisturbed one."""
     calm = trial_of(new_trial, tracker)
@@ -128,7 +125,7 @@ def test_nothing_is_lost_and_nothing_stays_behind(
     departures=st.dictionaries(st.integers(1, 25), st.integers(1, 30), max_size=2),
 )
 def test_a_moving_tracker_is_caught_up_with(
-    new_trial: NewTrial,
+    new_trial: Trials,
     tracker: Tracker,
     disturbed: Interruptions,
     changes: dict[int, int],
@@ -156,7 +153,7 @@ def test_a_moving_tracker_is_caught_up_with(
 
 @given(tracker=trackers, pages=st.integers(1, 3), cut=st.integers(0, 20))
 def test_marks_never_move_back_and_positions_stay_small(
-    new_trial: NewTrial, tracker: Tracker, pages: int, cut: int
+    new_trial: Trials, tracker: Tracker, pages: int, cut: int
 ) -> None:
     """Answer after answer, in this sync and the next one, after a failure anywhere."""
     disturbed = Interruptions({cut: "HTML"}, frozenset(), pages)

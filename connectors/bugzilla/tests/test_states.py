@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from bugs import arrived, bug, change, visible
 
-from fivetran_emulator.contract.trial import Trial
+from fivetran_emulator.contract import Trial
 
 WHOLE = {
     "products": {

@@ -6,19 +6,15 @@ A test here fails if its defect is built in again. Defect 1 has none: Biztera ca
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from listed import arrived, at_source
 from werkzeug.wrappers import Response
 
-from fivetran_emulator.contract import faults
+from fivetran_emulator.contract import Trial, Trials, faults
 from fivetran_emulator.contract.connection import Connection, Sync
 from fivetran_emulator.contract.faults import Ask, Asked
-from fivetran_emulator.contract.trial import Trial
-
-NewTrial = Callable[..., Trial]
 
 
 def complete(connection: Connection) -> Sync:
@@ -109,7 +105,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_defect_08_a_request_that_fails_once_fails_no_sync(new_trial: NewTrial, fault: str) -> None:
+def test_defect_08_a_request_that_fails_once_fails_no_sync(new_trial: Trials, fault: str) -> None:
     """Whichever request it is; it is sent again, and what a table had already sent is kept."""
     for number in range(1, 8):
         trial = new_trial()
@@ -128,7 +124,7 @@ def test_defect_09_a_source_that_hangs_ends_in_an_answer(trial: Trial, path: str
     assert last.seconds <= 60
 
 
-def test_defect_10_each_call_leaves_a_line_in_the_log(new_trial: NewTrial) -> None:
+def test_defect_10_each_call_leaves_a_line_in_the_log(new_trial: Trials) -> None:
     """With what was read and what it took."""
     trial = new_trial(answer_bytes=20_000)
     sync = complete(trial.connection)

@@ -6,8 +6,8 @@ from typing import Any
 from functions_framework import create_app
 from listed import arrived, at_source
 
+from fivetran_emulator.contract import Trial
 from fivetran_emulator.contract.memory_warehouse import MemoryWarehouse
-from fivetran_emulator.contract.trial import Trial
 from fivetran_emulator.practice import serving
 from fivetran_emulator.practice.loading import load
 

@@ -6,17 +6,14 @@ on its way to Fivetran, a row that comes or goes between two requests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fivetran_emulator.contract import faults
+from fivetran_emulator.contract import Trial, Trials, faults
 from fivetran_emulator.contract.memory_warehouse import MemoryWarehouse, differences
-from fivetran_emulator.contract.trial import Trial
-
-NewTrial = Callable[..., Trial]
 
 FAULTS: Mapping[str, faults.Fault] = {
     "503": faults.status(503),
@@ -62,7 +59,7 @@ interruptions = st.builds(
 )
 
 
-def trial_of(new_trial: NewTrial, biztera: Biztera, **limits: int) -> Trial:
+def trial_of(new_trial: Trials, biztera: Biztera, **limits: int) -> Trial:
     """A practice source with so many of its rows."""
     trial = new_trial(**limits)
     for table, count in (("projects", biztera.projects), ("users", biztera.users)):
@@ -94,7 +91,7 @@ def as_new(trial: Trial) -> MemoryWarehouse:
 
 @given(biztera=sources, disturbed=interruptions)
 def test_nothing_is_lost_and_nothing_stays_behind(
-    new_trial: NewTrial, biztera: Biztera, disturbed: Interruptions
+    new_trial: Trials, biztera: Biztera, disturbed: Interruptions
 ) -> None:
     """A disturbed sync, and a quiet one if it failed, leave the rows and the state of a single undisturbed one."""
     calm = trial_of(new_trial, biztera)
@@ -116,7 +113,7 @@ def test_nothing_is_lost_and_nothing_stays_behind(
     arrivals=st.dictionaries(st.integers(1, 20), st.sampled_from("pu"), max_size=4),
 )
 def test_moving_lists_are_caught_up_with(
-    new_trial: NewTrial,
+    new_trial: Trials,
     biztera: Biztera,
     disturbed: Interruptions,
     departures: dict[int, tuple[str, int]],
@@ -146,7 +143,7 @@ def test_moving_lists_are_caught_up_with(
 
 @given(biztera=sources, lost=st.frozensets(st.integers(1, 8), max_size=4), pages=st.integers(1, 3))
 def test_an_answer_that_is_lost_comes_again_the_same(
-    new_trial: NewTrial, biztera: Biztera, lost: frozenset[int], pages: int
+    new_trial: Trials, biztera: Biztera, lost: frozenset[int], pages: int
 ) -> None:
     """As long as the source stands still, the call that is repeated gets the same rows and the same state."""
     trial = trial_of(new_trial, biztera, answer_bytes=answer_bytes(biztera, Interruptions({}, lost, pages)))

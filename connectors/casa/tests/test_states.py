@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from listed import TABLES, arrived, at_source
 
-from fivetran_emulator.contract.trial import Trial
+from fivetran_emulator.contract import Trial
 
 ALL_USERS = "c-pI0%1*5;R<eqYRw^|B0z;)(9VpWX!8ArNO%O~|1k((`G)FKk5KK!r)6f9HMA&8sv@Nz40Mj)hjs"
 SYNC = {"id": "00000000-0000-4000-8000-000000000001"}

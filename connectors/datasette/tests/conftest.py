@@ -5,21 +5,13 @@ No time passes in a trial. Waits and time-outs are virtual, so a test of a minut
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from connector_datasette import main
-from fivetran_emulator.contract.function import InProcess
-from fivetran_emulator.contract.trial import Trial
-from fivetran_emulator.contract.virtual_time import VirtualTime
-from fivetran_emulator.practice.loading import load
-from fivetran_emulator.practice.serving import as_wsgi
-from fivetran_runtime.clock import use_clock
+from fivetran_emulator.contract import Trial, Trials
 
 # Seeds are fixed, so that a run tells the same tomorrow; a long run looks for what the short one has not met.
 settings.register_profile("short", max_examples=15, deadline=None, derandomize=True, database=None)
@@ -29,30 +21,11 @@ settings.register_profile(
 settings.load_profile("short")
 
 
-class RuntimeTime(VirtualTime):
-    """Stands still for the function alone: the practice source, in the same process, keeps its own time."""
-
-    @contextmanager
-    def in_force(self) -> Iterator[None]:
-        with use_clock(self):
-            yield
-
-
 @pytest.fixture(scope="session")
-def new_trial() -> Callable[..., Trial]:
-    """Makes a trial; named limits are those of a deployment, e.g. answer_bytes=20_000."""
-    function = InProcess(main)
-    practice = load(Path(__file__).parents[1] / "practice.py")
-    # Once for all trials, which don't change it: whatever serves an ASGI application keeps an event loop for it.
-    practice = replace(practice, source=as_wsgi(practice.source))
-
-    def make(**limits: int) -> Trial:
-        named = {f"FIVETRAN_{name.upper()}": value for name, value in limits.items()}
-        return Trial(function, practice, limits=named, time=RuntimeTime())
-
-    return make
+def new_trial() -> Trials:
+    return Trials(main, practice=Path(__file__).parents[1] / "practice.py")
 
 
 @pytest.fixture
-def trial(new_trial: Callable[..., Trial]) -> Trial:
+def trial(new_trial: Trials) -> Trial:
     return new_trial()

@@ -7,7 +7,7 @@ one, with a cursor that ties, has nulls and is written in several zones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,16 +17,12 @@ from databases import Publisher
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fivetran_emulator.contract import faults
-from fivetran_emulator.contract.faults import FaultySource
+from fivetran_emulator.contract import Trial, Trials, faults
 from fivetran_emulator.contract.memory_warehouse import differences
-from fivetran_emulator.contract.trial import Trial
-from fivetran_emulator.practice.serving import as_wsgi
 
 if TYPE_CHECKING:
-    from wsgiref.types import WSGIApplication
+    pass
 
-NewTrial = Callable[..., Trial]
 
 FAULTS: Mapping[str, faults.Fault] = {
     "503": faults.status(503),
@@ -92,26 +88,24 @@ class MadeUp:
 
     path: Path
     publisher: Publisher
-    source: WSGIApplication
 
 
 @pytest.fixture(scope="session")
 def made_up(tmp_path_factory: pytest.TempPathFactory) -> MadeUp:
     publisher = Publisher()
-    return MadeUp(tmp_path_factory.mktemp("published") / "made_up.db", publisher, as_wsgi(publisher))
+    return MadeUp(tmp_path_factory.mktemp("published") / "made_up.db", publisher)
 
 
-def trial_of(new_trial: NewTrial, source: WSGIApplication, **limits: int) -> Trial:
+def trial_of(new_trial: Trials, source: Publisher, **limits: int) -> Trial:
     """The made-up database behind the faults."""
-    trial = new_trial(**limits)
-    trial.source = FaultySource(source)
+    trial = new_trial(source, **limits)
     trial.connection = trial.connect(database="made_up", cursors={"odd name/%": "changed"})
     return trial
 
 
 @given(content=tables, disturbed=interruptions)
 def test_nothing_is_lost_and_nothing_stays_behind(
-    new_trial: NewTrial, made_up: MadeUp, content: Tables, disturbed: Interruptions
+    new_trial: Trials, made_up: MadeUp, content: Tables, disturbed: Interruptions
 ) -> None:
     """A disturbed sync, and a quiet one if it failed, leave the rows and the state of a single undisturbed one."""
     rows: dict[str, Any] = {
@@ -120,10 +114,10 @@ def test_nothing_is_lost_and_nothing_stays_behind(
         '"odd name/%"': list(enumerate(content.changed)),
     }
     made_up.publisher.publish(made_up.path, SCHEMA, rows, page=content.page)
-    calm = trial_of(new_trial, made_up.source)
+    calm = trial_of(new_trial, made_up.publisher)
     assert calm.connection.sync().complete
     trial = trial_of(
-        new_trial, made_up.source, answer_bytes=1_000 + ROW_BYTES * content.page * disturbed.pages
+        new_trial, made_up.publisher, answer_bytes=1_000 + ROW_BYTES * content.page * disturbed.pages
     )
     trial.source.fault = lambda asked: FAULTS.get(disturbed.faults.get(asked.number, ""))
     trial.connection.sync(lose=lambda number: number in disturbed.lost)

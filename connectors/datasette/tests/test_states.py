@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from fivetran_emulator.contract.trial import Trial
+from fivetran_emulator.contract import Trial
 
 LISTED = {
     "airlines": {"keys": "c-pI0%1*5;R<eqYR&sPyiq(l$axw!`p+H`2EdY@92*&"},

@@ -461,6 +461,25 @@ def test_netrc_is_not_asked_for_credentials(tmp_path: Path, monkeypatch: pytest.
         assert "Authorization" not in source.received[0].headers
 
 
+def test_the_environments_proxy_is_asked_unless_it_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As requests does it: HTTP_PROXY for every host but those of NO_PROXY."""
+    with serving(FINE) as proxy, serving(FINE) as source:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        Client(source.url).get("/rows")
+        Client("http://source.example").get("/rows")
+        assert [len(one.received) for one in (source, proxy)] == [1, 1]
+
+
+def test_the_environments_certificates_are_the_trusted_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is not there is an error, not a reason to trust others."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "company.pem"))
+    with serving(FINE) as source, pytest.raises(OSError, match=r"company\.pem"):
+        Client(source.url.replace("http:", "https:")).get("/rows")
+
+
 class TokenServer:
     """A source whose access tokens are numbered and can be revoked."""
 

@@ -6,9 +6,11 @@ as ordinary as one that is refused. urllib3's own retries see neither the body n
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
@@ -86,7 +88,9 @@ class Client:
         self._hosts = hosts
         self._most_bytes = most_bytes
         self._session = requests.Session()
-        self._session.auth = _keep_as_is  # else requests would look for credentials in ~/.netrc
+        # requests would search the environment for each request, and ~/.netrc for credentials; see _environment.
+        self._session.trust_env = False
+        self._environment = cache(_environment)
 
     def get(self, path: str, /, **query: Any) -> Any:
         """The JSON at a path.
@@ -251,6 +255,7 @@ class Client:
                 data=form,
                 headers=headers,
                 timeout=self._timeouts_within(invocation.budget.remaining()),
+                **self._environment(_root(url)),
                 stream=True,
                 allow_redirects=False,
             ) as response:
@@ -370,6 +375,17 @@ def _is_web_address(url: str) -> bool:
         return False
 
 
+def _root(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _environment(url: str) -> dict[str, Any]:
+    """What the environment says of a host: the proxy to take, and the certificates to trust, as requests reads them."""
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    return {"proxies": requests.utils.get_environ_proxies(url), "verify": bundle or True}
+
+
 def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
@@ -380,7 +396,3 @@ def shown(url: str) -> str:
     parts = urlsplit(url)
     port = f":{parts.port}" if parts.port else ""
     return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
-
-
-def _keep_as_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request

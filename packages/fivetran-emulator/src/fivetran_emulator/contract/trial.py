@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
+from fivetran_emulator.contract.asgi import in_this_thread
 from fivetran_emulator.contract.connection import Connection, Sync
 from fivetran_emulator.contract.faults import Asked, Fault, FaultySource, SourceRequest
 from fivetran_emulator.contract.function import Function, Reply
@@ -18,7 +19,6 @@ from fivetran_emulator.contract.virtual_time import VirtualTime
 from fivetran_emulator.contract.wire import ADDRESS, Wire
 from fivetran_emulator.practice.loading import Practice
 from fivetran_emulator.practice.rows import Rows
-from fivetran_emulator.practice.serving import as_wsgi
 
 __all__ = ["Trial"]
 
@@ -41,7 +41,7 @@ class Trial:
         self.practice, self.function = practice, function
         self.limits = {name: str(value) for name, value in (limits or {}).items()}
         self.time = time or VirtualTime()
-        self.source = FaultySource(as_wsgi(practice.source))
+        self.source = FaultySource(in_this_thread(practice.source))
         self.wire = Wire(self.source, self.time)
         self._leave_alone = leave_alone
         self.connection = self.connect()
