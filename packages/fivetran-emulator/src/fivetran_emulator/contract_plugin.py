@@ -8,12 +8,23 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["pytest_terminal_summary"]
+__all__ = ["pytest_addoption", "pytest_terminal_summary"]
 
 _HEADINGS = {
+    "contract-report": "contract: a report, which fails nothing until the connector opts in",
+    "contract-recorded": "contract: recorded",
     "contract-exempt": "contract: exempt, with a reason and a last day",
     "contract-not-run": "contract: not run, and so not known to hold",
 }
+
+
+def pytest_addoption(parser: Any) -> None:
+    """Add --write-released."""
+    parser.addoption(
+        "--write-released",
+        action="store_true",
+        help="record what the connector releases now in tests/released.json, as its present version",
+    )
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -28,5 +39,5 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         )
         if lines:
             terminalreporter.section(heading)
-            for line in lines:
+            for line in "\n".join(lines).splitlines():
                 terminalreporter.line(line)

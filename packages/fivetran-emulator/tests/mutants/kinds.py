@@ -9,6 +9,7 @@ import json
 import random
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, ClassVar
 
 import requests
@@ -388,6 +389,23 @@ class TokenInState(Mutant):
         return super().envelope(state | {"session": self.token}, more)
 
 
+class StateRenamed(Mutant):
+    """A member of the state renamed, without a thought for the states that are out there."""
+
+    kills = "C31"
+
+    def load(self, state: Any) -> State:
+        loaded = super().load(state)
+        if "tickets" in loaded:
+            part = loaded["tickets"]
+            loaded["tickets"] = part | {"mark": part["high"]} if "token" not in part else part
+        return loaded
+
+    def marked(self, part: State, seen: str) -> State:
+        marked = super().marked(part, seen)
+        return marked | {"high": marked["mark"]} if marked else marked
+
+
 class AnyState(Mutant):
     """Whatever state comes is taken for one of ours."""
 
@@ -428,6 +446,15 @@ class StartsAtOne(Mutant):
     def users(self, state: State) -> None:
         state.setdefault("users", {}).setdefault("offset", 1)
         super().users(state)
+
+
+class RenamedField(Mutant):
+    """A column that has another name since the last release."""
+
+    kills = "C35"
+
+    def user(self, row: Row) -> Row:
+        return {"years" if name == "age" else name: value for name, value in row.items()}
 
 
 class NumberOrText(Mutant):
@@ -624,6 +651,16 @@ class ForgetsAfterLoss(Mutant):
     def marked(self, part: State, seen: str) -> State:
         marked = super().marked(part, seen)
         return marked if len(self.operations.get("tickets", {})) != 2 else {"mark": "2026-06-01T00:00:00Z"}
+
+
+class TakesAway(Mutant):
+    """A column dropped in a minor release, and recorded so."""
+
+    kills = "C50"
+    released = Path(__file__).parent / "released_without_age.json"
+
+    def user(self, row: Row) -> Row:
+        return {name: value for name, value in row.items() if name != "age"}
 
 
 MUTANTS: tuple[type[Mutant], ...] = tuple(Mutant.__subclasses__())

@@ -31,8 +31,13 @@ MARKS = {"violation": "X", "holds": ".", "not run": "-", "error": "!"}
 
 def subject_of(kind: type[Reference]) -> Subject:
     """A connector of this kind over the mutants' practice source."""
-    function = kind()
-    return Subject(InProcess(function), practice, commits_late={"tickets": timedelta(minutes=4)})
+    return Subject(
+        InProcess(kind()),
+        practice,
+        commits_late={"tickets": timedelta(minutes=4)},
+        released=kind.released,
+        version="1.1.0",
+    )
 
 
 def outcome(check: Check, subject: Subject) -> tuple[str, str]:

@@ -11,6 +11,7 @@ import os
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -35,6 +36,7 @@ class Cut(Exception):  # noqa: N818 - no error
 class Reference:
     """The connector; an instance is the function."""
 
+    released = Path(__file__).parent / "released.json"
     lookback = timedelta(minutes=5)
     overlap = 3
     tries = 5

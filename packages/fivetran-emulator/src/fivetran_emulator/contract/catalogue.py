@@ -11,6 +11,7 @@ from fivetran_emulator.contract.checks import (
     histories,
     http,
     protocol,
+    releases,
     resume,
     security,
     state,
@@ -22,7 +23,19 @@ CATALOGUE: tuple[Check, ...] = tuple(
     sorted(
         (
             check
-            for module in (protocol, budgets, resume, cursor, state, data, deletes, http, security, histories)
+            for module in (
+                protocol,
+                budgets,
+                resume,
+                cursor,
+                state,
+                data,
+                deletes,
+                http,
+                security,
+                releases,
+                histories,
+            )
             for check in module.CHECKS
         ),
         key=lambda check: check.id,

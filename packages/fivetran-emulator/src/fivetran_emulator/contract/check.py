@@ -21,7 +21,8 @@ Run = Callable[["Subject"], None]
 class Check:
     """One promise.
 
-    `remote` is what of it can be put to a deployed function, which has neither a practice source nor virtual time: the
+    `risk` says what a connector that breaks it would do, and when: "lose rows when a call dies on its way"; empty for the checks
+    of the protocol, without which nothing works at all. `remote` is what of it can be put to a deployed function, which has neither a practice source nor virtual time: the
     promise or a part of it; empty when nothing can.
     """
 
@@ -30,6 +31,7 @@ class Check:
     promise: str
     run: Run
     remote: str = ""
+    risk: str = ""
 
     @property
     def name(self) -> str:
@@ -37,15 +39,15 @@ class Check:
         return f"{self.id} {self.title}"
 
 
-def check(id_: str, title: str, *, remote: bool | str = False) -> Callable[[Run], Check]:
+def check(id_: str, title: str, *, remote: bool | str = False, risk: str = "") -> Callable[[Run], Check]:
     """Make a check of a function; the first line of its docstring is the promise.
 
-    `remote` is True when all of it can be put to a deployed function, or the part of it that can.
+    `remote` is True when all of it can be put to a deployed function, or the part of it that can; `risk` as in `Check`.
     """
 
     def declare(run: Run) -> Check:
         promise = " ".join((run.__doc__ or "").strip().partition("\n\n")[0].split())
         part = remote if isinstance(remote, str) else promise if remote else ""
-        return Check(id_, title, promise, run, part)
+        return Check(id_, title, promise, run, part, risk)
 
     return declare

@@ -17,6 +17,8 @@ from fivetran_emulator.practice.rows import Rows
 __all__ = ["LivingTable", "later", "living_tables"]
 
 Row = dict[str, Any]
+_LOOKED_AT = 20
+"""Rows by which a column is judged."""
 
 
 @dataclass(frozen=True)
@@ -41,25 +43,23 @@ class LivingTable:
     @property
     def text_column(self) -> str | None:
         """A column of text that arrives as it is and tells rows apart; None when there is none."""
-        rows = self.rows()
+        rows = self.rows()[:_LOOKED_AT]
         spoken_for = {*self.key, *self.source.key, self.source.cursor}
         candidates = [
             column
             for column in (rows[0] if rows else {})
-            if column not in spoken_for and all(self._is_plain_text(row, column) for row in rows[:20])
+            if column not in spoken_for and self._is_plain_text(rows, column)
         ]
         most = {column: len({str(row.get(column)) for row in rows}) for column in candidates}
         return max(candidates, key=lambda column: most[column], default=None)
 
-    def _is_plain_text(self, row: Row, column: str) -> bool:
-        value = row.get(column)
-        if value is None:
-            return True
-        return (
-            isinstance(value, str)
-            and _moment(value) is None
-            and self.arrived[self.key_of(row)].get(column) == value
-        )
+    def _is_plain_text(self, rows: list[Row], column: str) -> bool:
+        values = [row.get(column) for row in rows]
+        if any(value is not None and (not isinstance(value, str) or _moment(value)) for value in values):
+            return False
+        # Not of all rows: some have been changed since they arrived.
+        same = [row for row in rows if self.arrived[self.key_of(row)].get(column) == row.get(column)]
+        return len(same) * 2 > len(rows)
 
     def newest(self) -> Any:
         """The largest cursor among all source rows; None without one."""

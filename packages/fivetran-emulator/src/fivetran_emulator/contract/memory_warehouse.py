@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fivetran_emulator.contract.violation import counted
+
 __all__ = ["Difference", "Key", "MemoryWarehouse", "differences", "key_of"]
 
 Key = str
@@ -75,11 +77,11 @@ class Difference:
     def __str__(self) -> str:
         told = (
             ("never arrived", self.missing),
-            ("should not be there", self.extra),
-            ("are not as at the source", self.changed),
+            ("too many", self.extra),
+            ("other than at the source", self.changed),
         )
         return "; ".join(
-            f"{len(keys)} rows of {self.table} {what}: {_few(keys)}" for what, keys in told if keys
+            f"{counted(len(keys), 'row')} of {self.table} {what}: {_few(keys)}" for what, keys in told if keys
         )
 
 

@@ -15,8 +15,9 @@ from typing import Any
 from fivetran_emulator.contract.connection import Connection, Sync
 from fivetran_emulator.contract.function import Function
 from fivetran_emulator.contract.memory_warehouse import Difference, Key, MemoryWarehouse, differences
+from fivetran_emulator.contract.releases import Release, read
 from fivetran_emulator.contract.trial import Trial
-from fivetran_emulator.contract.violation import Blocked, NotRun
+from fivetran_emulator.contract.violation import Blocked, NotRun, Violation
 from fivetran_emulator.contract.virtual_time import VirtualTime
 from fivetran_emulator.practice.loading import Practice, load
 
@@ -52,7 +53,8 @@ class Subject:
     `practice` is the practice source, or the path of a practice.py to load anew for each trial. `keeps_deleted` names the
     tables that keep rows deleted at the source, with the reason. `commits_late` says by table how long after its
     timestamp a row may become visible at the source. `leave_alone` names the tables whose rows no check may change, with
-    the reason. `selects` says which source rows the secrets select.
+    the reason. `selects` says which source rows the secrets select. `released` is the record of what earlier versions
+    promised, `version` the present one.
     """
 
     function: Function
@@ -62,6 +64,10 @@ class Subject:
     leave_alone: Mapping[str, str] = field(default_factory=dict)
     selects: Callable[[str, Mapping[str, Any]], bool] = lambda _table, _row: True
     exempt: Sequence[Exemption] = ()
+    released: Path | None = None
+    version: str | None = None
+    reports: bool = False
+    """Whether checks beyond the protocol are told of and not failed."""
     has_source = True
     """Whether the source can be changed and disturbed; a deployed function's cannot."""
 
@@ -79,6 +85,16 @@ class Subject:
         kept = trial.connection.fork()
         second = trial.connection.sync()
         return Clean(trial.connection, first, second, kept.state, kept.warehouse)
+
+    @cached_property
+    def releases(self) -> list[Release]:
+        """What earlier versions promised, oldest first. Raises Violation for a record that cannot be read."""
+        try:
+            return read(self.released) if self.released else []
+        except ValueError as error:
+            raise Violation(
+                str(error), expected="the file as it was written", cause="a merge, or an edit by hand"
+            ) from None
 
     @property
     def clean(self) -> Clean:

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from fivetran_emulator.contract.catalogue import CATALOGUE, named
 from fivetran_emulator.contract.check import Check
+from fivetran_emulator.contract.checks.releases import record as record_release
 from fivetran_emulator.contract.function import InProcess
+from fivetran_emulator.contract.releases import version_of
 from fivetran_emulator.contract.subject import Exemption, Subject
 from fivetran_emulator.contract.violation import Blocked, NotRun, Violation
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["contract_tests", "run_check"]
 
 Record = Callable[[str, object], None]
+WRITES_RELEASE = "C35"
+"""The check that writes what it would compare with when pytest is run with --write-released."""
 
 
 def contract_tests(
@@ -35,11 +39,13 @@ def contract_tests(
     leave_alone: Mapping[str, str] | None = None,
     selects: Callable[[str, Mapping[str, Any]], bool] | None = None,
     exempt: Sequence[Exemption] = (),
+    blocking: Literal["all", "protocol"] = "all",
 ) -> Callable[..., None]:
     """A test function that runs every check against a function and its practice source.
 
     `main` is the function, `practice` the path of its practice.py. The other arguments are what only the author can know,
-    see `Subject` and docs/contract.md.
+    see `Subject` and docs/contract.md. With blocking="protocol" only the checks of the protocol fail; of the others the run's end
+    tells which would, and what that means.
     """
     for exemption in exempt:
         named(exemption.check)
@@ -53,6 +59,9 @@ def contract_tests(
         leave_alone=leave_alone or {},
         selects=selects or (lambda _table, _row: True),
         exempt=tuple(exempt),
+        released=practice.parent / "tests" / "released.json",
+        version=version_of(practice.parent),
+        reports=blocking == "protocol",
     )
 
     @pytest.mark.parametrize("check", CATALOGUE, ids=[check.name for check in CATALOGUE])
@@ -61,6 +70,9 @@ def contract_tests(
         def record(name: str, value: object) -> None:
             request.node.user_properties.append((name, value))
 
+        if check.id == WRITES_RELEASE and request.config.getoption("write_released", default=False):
+            _write_release(subject, record)
+            return
         run_check(check, subject, record, today=datetime.now(UTC).date())
 
     test_contract.subject = subject  # type: ignore[attr-defined]  # a failure's script asks for it
@@ -68,22 +80,39 @@ def contract_tests(
     return test_contract
 
 
+def _write_release(subject: Subject, record: Record) -> None:
+    try:
+        record("contract-recorded", record_release(subject))
+    except ValueError as error:
+        _fail(f"{error}\nRaise the version of the connector first; nothing is written.")
+
+
 def run_check(check: Check, subject: Subject, record: Record, *, today: date) -> None:
     """Run one check as a test: fail with the violation's text, skip what cannot run, and note both for the summary."""
     exemption = next((one for one in subject.exempt if one.check == check.id), None)
+    broken = None
     try:
         check.run(subject)
     except (NotRun, Blocked) as reason:
         record("contract-not-run", f"{check.name}: {reason}")
         _skip(str(reason))
     except Violation as violation:
-        told = f"{check.name}\npromise:   {check.promise}\n{violation}"
-    else:
-        told = ""
-    if told:
+        broken = violation
+    if broken and subject.reports and check.risk:
+        _report(broken, check, record)
+    elif broken:
+        told = f"{check.name}\npromise:   {check.promise}\n{broken}"
         _fail_unless_exempt(told, check, exemption, record, today)
     elif exemption is not None:
         _fail(f"{check.name} holds; take its exemption away: {exemption.reason}")
+
+
+def _report(broken: Violation, check: Check, record: Record) -> None:
+    import pytest  # noqa: PLC0415 - see contract_tests
+
+    told = str(broken).replace("\n", "\n    ")
+    record("contract-report", f"{check.name}: would {check.risk}\n    {told}")
+    pytest.xfail(f"would {check.risk}")
 
 
 def _fail_unless_exempt(

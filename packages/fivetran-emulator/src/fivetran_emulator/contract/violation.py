@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["Blocked", "NotRun", "Violation"]
+__all__ = ["Blocked", "NotRun", "Violation", "counted"]
 
 
 class Violation(Exception):  # noqa: N818 - what it is called in docs/contract.md
@@ -25,6 +25,11 @@ class Violation(Exception):  # noqa: N818 - what it is called in docs/contract.m
     def __str__(self) -> str:
         lines = [f"seen:      {self.seen}", f"expected:  {self.expected}", f"likely:    {self.cause}"]
         return "\n".join([*lines, *(f"reproduce: {line}" for line in self.reproduce)])
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 class NotRun(Exception):  # noqa: N818 - no failure

@@ -25,7 +25,7 @@ def _tables_with_text(subject: Subject, trial: Trial) -> list[LivingTable]:
     return tables
 
 
-@check("C14", "an answer fits, counted in bytes")
+@check("C14", "an answer fits, counted in bytes", risk="fail when rows hold many characters of several bytes")
 def answers_fit(subject: Subject) -> None:
     """With rows of many multi-byte characters every answer stays within the limit, in encoded bytes."""
     small = subject.smallest_answers
@@ -50,7 +50,7 @@ def answers_fit(subject: Subject) -> None:
             )
 
 
-@check("C15", "an answer before the deadline")
+@check("C15", "an answer before the deadline", risk="be killed in the middle when the source is slow")
 def before_deadline(subject: Subject) -> None:
     """Whether each request takes 1 s or 30 s or hangs, a call ends before its time-out."""
     requests = sum(len(exchange.asked) for exchange in subject.clean.first.exchanges)
@@ -74,7 +74,7 @@ def _refuse_late(sync: Sync, timeout: int, source: str) -> None:
             )
 
 
-@check("C16", "memory does not grow with the source")
+@check("C16", "memory does not grow with the source", risk="run out of memory when the source grows")
 def memory_flat(subject: Subject) -> None:
     """One call over a source ten times as large takes about as much memory."""
     small = subject.smallest_answers
@@ -103,7 +103,11 @@ def _peak(subject: Subject, answer_bytes: int, times: int) -> int:
         tracemalloc.stop()
 
 
-@check("C17", "a row too large is named")
+@check(
+    "C17",
+    "a row too large is named",
+    risk="get stuck at a row that is larger than an answer, or leave it out",
+)
 def huge_row(subject: Subject) -> None:
     """One row larger than an answer fails with an error that names its table and key."""
     small = subject.smallest_answers
@@ -126,7 +130,7 @@ def huge_row(subject: Subject) -> None:
         )
 
 
-@check("C18", "the size of answers changes nothing")
+@check("C18", "the size of answers changes nothing", risk="lose rows when an answer is cut")
 def budget_invariance(subject: Subject) -> None:
     """Cut into the smallest answers, a sync brings the same warehouse and state as in one."""
     size = subject.smallest_answers
@@ -146,7 +150,7 @@ def _refuse_difference(subject: Subject, trial: Trial, sync: Sync, how: str) -> 
         )
 
 
-@check("C19", "a wait too long is not slept")
+@check("C19", "a wait too long is not slept", risk="be killed when the source asks it to wait")
 def long_wait(subject: Subject) -> None:
     """When the source asks to wait longer than the call has left, the call ends at once, and nothing is lost."""
     for number in {1, max(1, len(subject.clean.first.exchanges[0].asked) // 2)}:

@@ -18,7 +18,7 @@ __all__ = ["CHECKS"]
 _LOCAL = re.compile(r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?$")
 
 
-@check("C34", "every row of the source arrives")
+@check("C34", "every row of the source arrives", risk="lose rows of the source in every sync")
 def all_rows(subject: Subject) -> None:
     """Every table has rows, and every row of the practice source that the secrets select is in the warehouse."""
     clean = subject.clean
@@ -42,7 +42,12 @@ def all_rows(subject: Subject) -> None:
             )
 
 
-@check("C36", "a column keeps its type", remote=True)
+@check(
+    "C36",
+    "a column keeps its type",
+    remote=True,
+    risk="turn a column into text when the source changes a type",
+)
 def stable_types(subject: Subject) -> None:
     """In all rows of all syncs a column has one JSON type, null aside."""
     types: dict[tuple[str, str], tuple[str, Any]] = {}
@@ -70,7 +75,12 @@ def _kind(value: Any) -> str | None:
     return "text" if isinstance(value, str) else "a list" if isinstance(value, list) else "an object"
 
 
-@check("C37", "instants carry an offset", remote=True)
+@check(
+    "C37",
+    "instants carry an offset",
+    remote=True,
+    risk="shift times by hours when the zone is not the one that was guessed",
+)
 def offsets(subject: Subject) -> None:
     """Every text that looks like a date with a time says in which zone it is."""
     for exchange in observed(subject):
@@ -85,7 +95,7 @@ def offsets(subject: Subject) -> None:
                     )
 
 
-@check("C38", "names survive Fivetran's naming", remote=True)
+@check("C38", "names survive Fivetran's naming", remote=True, risk="lose columns when two are named alike")
 def names(subject: Subject) -> None:
     """No two tables or columns become one in the warehouse, and none has Fivetran's own prefix."""
     columns: dict[str, dict[str, None]] = {}
@@ -111,7 +121,12 @@ def _name_problems(columns: dict[str, dict[str, None]]) -> Iterator[str]:
                 yield f"the column {column!r} of {table} is Fivetran's own or nothing"
 
 
-@check("C39", "a row never loses columns", remote=True)
+@check(
+    "C39",
+    "a row never loses columns",
+    remote=True,
+    risk="lose values when a row comes again with fewer columns",
+)
 def full_rows(subject: Subject) -> None:
     """The same key never arrives with fewer columns than before, since a row replaces the whole row."""
     for connection in syncs_seen(subject):

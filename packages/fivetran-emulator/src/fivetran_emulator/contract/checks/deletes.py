@@ -13,7 +13,7 @@ from fivetran_emulator.contract.violation import Violation
 __all__ = ["CHECKS"]
 
 
-@check("C40", "a delete at the source arrives")
+@check("C40", "a delete at the source arrives", risk="keep rows when they are deleted at the source")
 def deletes_arrive(subject: Subject) -> None:
     """A row deleted at the source is gone after two quiet syncs, or stays where keeps_deleted says so."""
     trial = subject.trial()
@@ -42,7 +42,7 @@ def deletes_arrive(subject: Subject) -> None:
             )
 
 
-@check("C41", "no living row is deleted")
+@check("C41", "no living row is deleted", risk="delete living rows when the source fails")
 def no_false_deletes(subject: Subject) -> None:
     """While the source fails, or hides a row once, nothing is deleted that the source still has."""
     clean = subject.clean
@@ -85,7 +85,7 @@ def _hidden_once(subject: Subject) -> None:
     )
 
 
-@check("C42", "deleted and made again is there")
+@check("C42", "deleted and made again is there", risk="lose rows when they are deleted and made again")
 def made_again(subject: Subject) -> None:
     """A row deleted and made again under its key, between syncs or within one, is in the warehouse at the end."""
     trial = subject.trial()
@@ -103,7 +103,7 @@ def made_again(subject: Subject) -> None:
             subject,
             trial.connection.warehouse,
             trial.fresh(),
-            cause="the delete is sent after the row, or the key stays on a list of deleted ones",
+            cause="the delete is sent after the row, the key stays on a list of deleted ones, or the mark lies ahead (C25)",
             reproduce=[f"delete the first row of each table, sync {wait} times, make it again, sync"],
         )
 

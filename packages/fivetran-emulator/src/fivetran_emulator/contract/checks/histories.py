@@ -13,7 +13,7 @@ from datetime import datetime
 
 from fivetran_emulator.contract.check import check
 from fivetran_emulator.contract.checks.changing import QUIET_SYNCS, leaves, settle
-from fivetran_emulator.contract.checks.cursor import instant
+from fivetran_emulator.contract.checks.instants import instant
 from fivetran_emulator.contract.checks.protocol import first_key_twice
 from fivetran_emulator.contract.checks.state import MOST_STATE_BYTES
 from fivetran_emulator.contract.checks.steps import Step, Steps, history
@@ -85,7 +85,7 @@ def shrunk(subject: Subject, steps: Sequence[Step]) -> list[Step]:
     return kept if len(kept) == len(steps) else shrunk(subject, kept)
 
 
-@check("C55", "any history ends with the source's rows")
+@check("C55", "any history ends with the source's rows", risk="lose rows when several things happen in a row")
 def random_histories(subject: Subject) -> None:
     """Whatever changes and fails in whatever order, after two quiet syncs the warehouse equals the source."""
     if not subject.trial().living(subject.clean.warehouse):

@@ -26,7 +26,7 @@ from fivetran_emulator.contract.faults import (
 from fivetran_emulator.contract.function import accepted_json
 from fivetran_emulator.contract.subject import Subject
 from fivetran_emulator.contract.trial import Trial
-from fivetran_emulator.contract.violation import NotRun, Violation
+from fivetran_emulator.contract.violation import NotRun, Violation, counted
 from fivetran_emulator.contract.virtual_time import NOON
 
 __all__ = ["CHECKS"]
@@ -45,7 +45,7 @@ def _places(subject: Subject) -> list[int]:
     return spread(2, max(1, count - 1))
 
 
-@check("C43", "every request has a time-out")
+@check("C43", "every request has a time-out", risk="hang when the source does")
 def timeouts(subject: Subject) -> None:
     """No request waits for ever, neither for a connection nor for an answer."""
     for number in _places(subject):
@@ -73,7 +73,7 @@ def _passing() -> Iterator[tuple[str, Fault, float]]:
     yield "a body that is cut", cut_body, 0
 
 
-@check("C44", "a passing fault is retried")
+@check("C44", "a passing fault is retried", risk="fail, or lose rows, when the source fails once")
 def retries(subject: Subject) -> None:
     """429, 503, a broken connection or a cut body, once: asked again, as late as Retry-After says, and nothing is lost."""
     for number in _places(subject):
@@ -123,7 +123,7 @@ def _refuse_storm(subject: Subject) -> None:
         )
 
 
-@check("C45", "a refusal is not retried")
+@check("C45", "a refusal is not retried", risk="ask again and again when the source refuses")
 def refusals(subject: Subject) -> None:
     """401, 403, 404 and 422 are asked once, and told with the address and the status, without the query."""
     for code in (401, 403, 404, 422):
@@ -136,12 +136,19 @@ def refusals(subject: Subject) -> None:
         most = len(subject.clean.warehouse.keys)
         told = call.error
         if len(same) > most or trial.time.slept or not call.failed or str(code) not in told:
+            once = counted(len(same), "request")
             raise Violation(
-                f"{len(same)} requests to {first.path} in {trial.time.seconds:.0f} s, then: {told or call.reply.status}",
+                f"{once} to {first.path} in {trial.time.seconds:.0f} s, then {_outcome(call)}",
                 expected=f"one request, and an error that says {code}",
-                cause="every status that is not 200 is retried, or none is looked at",
+                cause="the answer is read whatever its status, or every status but 200 is retried",
                 reproduce=[f"every request answers HTTP {code}"],
             )
+
+
+def _outcome(call: Exchange) -> str:
+    if not call.failed:
+        return "success"
+    return f"the error {call.error!r}" if call.error else f"HTTP {call.reply.status} without a message"
 
 
 def _is_listing(asked: SourceRequest) -> bool:
@@ -161,7 +168,7 @@ def _paged(subject: Subject) -> list[str]:
     return found
 
 
-@check("C46", "pages that never end are noticed")
+@check("C46", "pages that never end are noticed", risk="never end when the source repeats a page")
 def endless_pages(subject: Subject) -> None:
     """A source that answers the same page again and again ends the sync with an error, within bounds."""
     for path in _paged(subject):
@@ -177,7 +184,7 @@ def endless_pages(subject: Subject) -> None:
         rows = sum(len(call.rows()) for call in calls)
         if not calls[-1].failed:
             raise Violation(
-                f"{len(trial.source.requests)} requests and {rows} rows of the same page of {path}, "
+                f"{counted(len(trial.source.requests), 'request')} and {counted(rows, 'row')} of the same page of {path}, "
                 + ("and no end" if calls[-1].has_more else "and success"),
                 expected="an error: the next page's token or link is the one that was just used",
                 cause="a next token is followed without a look at whether it moves",
@@ -208,20 +215,20 @@ def _nonsense() -> Iterator[tuple[str, Fault]]:
     yield "null", text("null")
 
 
-@check("C47", "nonsense is no empty page")
+@check("C47", "nonsense is no empty page", risk="lose rows when the source answers nonsense")
 def nonsense(subject: Subject) -> None:
     """HTML, broken JSON, or JSON without the rows, with status 200, is an error and never success without rows."""
-    count = len(_asked(subject.clean.first))
+    asked = _asked(subject.clean.first)
+    count = len(asked)
     for number in {1, *_places(subject), count}:
         for what, fault in _nonsense():
             trial = subject.trial(timeout_s=540)
             place = number
-            trial.where(lambda asked, at=place: asked.number >= at, fault)  # type: ignore[misc]
+            trial.where(lambda one, at=place: one.number >= at, fault)  # type: ignore[misc]
             sync = trial.connection.sync()
             if not sync.exchanges[-1].failed:
                 raise Violation(
-                    f"the sync is a success after {what} in the place of request {number}"
-                    f" ({subject.clean.first.exchanges[0].asked[0].path if number == 1 else 'later'})",
+                    f"the sync is a success with {what} in the place of what {asked[number - 1].path} answers",
                     expected="an error that says what came",
                     cause='body.get("data", []) in the place of body["data"]',
                     reproduce=[f"from request {number} of {count} on every answer is {what}"],
@@ -232,7 +239,9 @@ _FEW_ROWS = 100
 """With more, pages of one row are a thousand requests, and find what pages of seven have found."""
 
 
-@check("C51", "a short page is not the last")
+@check(
+    "C51", "a short page is not the last", risk="lose rows when the source gives fewer than were asked for"
+)
 def capped_pages(subject: Subject) -> None:
     """When the source gives fewer rows than were asked for, all rows arrive all the same."""
     few = sum(map(len, subject.clean.warehouse.tables.values())) <= _FEW_ROWS
@@ -250,7 +259,9 @@ def capped_pages(subject: Subject) -> None:
         )
 
 
-@check("C52", "a position that expired is given up")
+@check(
+    "C52", "a position that expired is given up", risk="fail for ever when a token expires between two calls"
+)
 def expired_positions(subject: Subject) -> None:
     """When the source no longer knows a token from the call before, the next syncs start over instead of failing for ever."""
     size = subject.smallest_answers
@@ -317,7 +328,7 @@ def _dead_until_begun_anew(dead: SourceRequest, begun: str) -> Callable[[Asked],
     return fault
 
 
-@check("C56", "the source is read once")
+@check("C56", "the source is read once", risk="read the source over and over when there are several pages")
 def read_once(subject: Subject) -> None:
     """A sync does not read the same rows of the source over and over."""
     read: dict[str, list[str]] = {}

@@ -19,7 +19,7 @@ __all__ = ["CHECKS"]
 _MOST_PLACES = 10
 
 
-@check("C20", "asked twice, the same answer")
+@check("C20", "asked twice, the same answer", risk="bring other rows when a call is repeated")
 def repeatable(subject: Subject) -> None:
     """The same request twice gives the same rows and the same state."""
     trial = subject.trial()
@@ -33,7 +33,7 @@ def repeatable(subject: Subject) -> None:
         )
 
 
-@check("C21", "crash at every HTTP call")
+@check("C21", "crash at every HTTP call", risk="lose rows when a call dies on its way")
 def crash_anywhere(subject: Subject) -> None:
     """Whichever request the call dies at, calling again from the last accepted state loses and doubles nothing."""
     last = len(_requests(subject))
@@ -44,7 +44,7 @@ def crash_anywhere(subject: Subject) -> None:
         _refuse_loss(
             subject,
             trial,
-            cause="the state moves ahead of the rows: a cursor or an offset is saved before what lies behind it is answered",
+            cause="a cursor or an offset is saved before the rows behind it are answered, or a failure is taken for an end (C12)",
             reproduce=[f"the source fails from request {number} of {last} to the end of that call", *crashed],
         )
 
@@ -94,7 +94,7 @@ def _refuse_loss(subject: Subject, trial: Trial, *, cause: str, reproduce: list[
         )
 
 
-@check("C22", "lost answer at every invocation")
+@check("C22", "lost answer at every invocation", risk="lose rows when an answer is lost on its way")
 def lost_answers(subject: Subject) -> None:
     """Whichever answer is lost on its way, the repeated call makes up for it."""
     size = _small_or_whole(subject)
@@ -121,7 +121,7 @@ def _small_or_whole(subject: Subject) -> dict[str, Any]:
         return {}
 
 
-@check("C23", "cut at every checkpoint")
+@check("C23", "cut at every checkpoint", risk="lose rows when the time runs out")
 def cut_anywhere(subject: Subject) -> None:
     """Wherever the time runs out, the next call goes on with the first row that was not sent."""
     cut = False
@@ -143,7 +143,11 @@ def cut_anywhere(subject: Subject) -> None:
         raise NotRun("no time-out from 3 to 12 s cut the sync; does the function read FIVETRAN_TIMEOUT_S?")
 
 
-@check("C24", "a change after a sync arrives in the next")
+@check(
+    "C24",
+    "a change after a sync arrives in the next",
+    risk="lose what changes after a sync, or read everything again each time",
+)
 def changes_arrive(subject: Subject) -> None:
     """Syncs of an unchanged source bring less and the same each time; a change after any of them arrives."""
     clean = subject.clean
@@ -176,7 +180,7 @@ def changes_arrive(subject: Subject) -> None:
         subject,
         connection.warehouse,
         trial.fresh(),
-        cause="the position of the sync before is still in the state, and what lies in front of it is skipped",
+        cause="the position of the sync before is still in the state, or the mark lies ahead of the rows (C25)",
         reproduce=[
             "three syncs, then the first, the middle and the last row of each table change, then a sync"
         ],
@@ -188,7 +192,7 @@ def _ties(rows: list[dict[str, object]], cursor: str) -> list[object]:
     return [row for row in rows if str(row.get(cursor)) == newest]
 
 
-@check("C33", "a table that fails harms no other")
+@check("C33", "a table that fails harms no other", risk="lose the other tables when one fails")
 def isolation(subject: Subject) -> None:
     """While one part of the source fails, the sync fails and the tables of the other parts arrive."""
     clean = subject.clean

@@ -17,7 +17,7 @@ from fivetran_emulator.contract.subject import Subject
 from fivetran_emulator.contract.violation import NotRun, Violation
 from fivetran_emulator.contract.wire import ADDRESS, PORT
 
-__all__ = ["CHECKS"]
+__all__ = ["CHECKS", "required_secrets"]
 
 _MOST_MEMORY = 300_000_000
 
@@ -35,6 +35,7 @@ def _said(exchange: Exchange) -> dict[str, str]:
 @check(
     "C48",
     "no secret leaves the function",
+    risk="give secrets away when something fails",
     remote="No secret, whole, encoded or in part, is in an answer, a state or a header while all is well.",
 )
 def no_secrets(subject: Subject) -> None:
@@ -88,18 +89,18 @@ def _echo(asked: Asked, secrets: str) -> Response:
 @check(
     "C49",
     "all mistakes in the secrets at once",
+    risk="tell one mistake in the secrets at a time",
     remote="Without secrets the error is one that names every key which it names when that key alone is missing.",
 )
 def secrets_mistakes(subject: Subject) -> None:
     """Missing, mistyped and absent secrets each give one error that names every key, and no value."""
     trial = subject.trial()
-    secrets = trial.connection.secrets
     usual = trial.connection.call(accept=False, setup_test=True)
-    required = [key for key in secrets if _is_required(subject, trial.connect(), key, secrets)]
+    required = required_secrets(subject)
     for what, sent in (
         ("no secrets", {}),
         ("secrets null", None),
-        ("every value null", dict.fromkeys(secrets)),
+        ("every value null", dict.fromkeys(trial.connection.secrets)),
     ):
         call = trial.connection.call(accept=False, secrets=sent)
         unnamed = [key for key in required if key not in call.error]
@@ -107,7 +108,7 @@ def secrets_mistakes(subject: Subject) -> None:
             raise NotRun("the function asks for no secret")
         if not call.failed or unnamed or call.asked:
             raise Violation(
-                f"with {what}: HTTP {call.reply.status} {call.error!r}",
+                f"with {what}: {call.error or f'HTTP {call.reply.status} without a message'}",
                 expected=f"one error that names {shown(required)}, before anything is asked of the source",
                 cause='secrets["key"], which stops at the first one that is missing',
                 reproduce=[f"send secrets {sent}"],
@@ -118,16 +119,21 @@ def secrets_mistakes(subject: Subject) -> None:
         )
 
 
-def _is_required(subject: Subject, connection: Connection, key: str, secrets: Mapping[str, Any]) -> bool:
+def required_secrets(subject: Subject) -> list[str]:
+    """The keys without which the function refuses a setup test."""
+    trial = subject.trial()
+    secrets = trial.connection.secrets
+    return [key for key in secrets if _is_required(trial.connect(), key, secrets)]
+
+
+def _is_required(connection: Connection, key: str, secrets: Mapping[str, Any]) -> bool:
     sent = {name: value for name, value in secrets.items() if name != key}
     call = connection.call(accept=False, setup_test=True, secrets=sent)
-    if subject.has_source:
-        return call.failed and not call.asked
-    # A source that refuses a call without some secret cannot be told from the function; but it names no key.
-    return call.failed and (key in call.error or not call.error)
+    # Without an address a function may ask its default one, and be refused there: that names no key.
+    return call.failed and not call.asked and (key in call.error or not call.error)
 
 
-@check("C53", "a hostile source exhausts nothing")
+@check("C53", "a hostile source exhausts nothing", risk="exhaust memory or time when the source misbehaves")
 def hostile_source(subject: Subject) -> None:
     """A compressed bomb, a huge line and deep nesting end in an error, within memory and time."""
     attacks: dict[str, Fault] = {
@@ -146,15 +152,20 @@ def hostile_source(subject: Subject) -> None:
         finally:
             tracemalloc.stop()
         if not call.failed or not call.error or peak > _MOST_MEMORY:
+            told = call.error[:100] or f"HTTP {call.reply.status} without a message"
             raise Violation(
-                f"{what}: HTTP {call.reply.status} {call.error[:100]!r}, {peak / 1e6:.0f} MB",
+                f"{what}: {told}, and {peak / 1e6:.0f} MB of memory",
                 expected=f"an error, in less than {_MOST_MEMORY / 1e6:.0f} MB",
                 cause="response.json() of whatever comes: read a bounded number of bytes",
                 reproduce=[f"every request is answered with {what}"],
             )
 
 
-@check("C54", "credentials go to the source only")
+@check(
+    "C54",
+    "credentials go to the source only",
+    risk="send credentials to another host when the source redirects",
+)
 def redirects(subject: Subject) -> None:
     """A redirect to another host carries no credentials there, and redirects without end are given up."""
     trial = subject.trial()

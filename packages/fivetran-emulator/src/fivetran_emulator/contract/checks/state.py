@@ -10,9 +10,10 @@ from typing import Any
 
 from fivetran_emulator.contract.check import check
 from fivetran_emulator.contract.checks.changing import compare, leaves, living
-from fivetran_emulator.contract.checks.cursor import instant
+from fivetran_emulator.contract.checks.instants import instant
 from fivetran_emulator.contract.checks.observed import observed
 from fivetran_emulator.contract.living_tables import LivingTable
+from fivetran_emulator.contract.releases import Release
 from fivetran_emulator.contract.secret_forms import marked_secrets, secret_traces
 from fivetran_emulator.contract.subject import Subject
 from fivetran_emulator.contract.violation import Violation
@@ -24,7 +25,7 @@ _BYTES_A_ROW = 28
 """More than a compressed key takes, with which deletes are found, and less than a key with anything beside it."""
 
 
-@check("C30", "the state stays small")
+@check("C30", "the state stays small", risk="fail when the state has grown too large")
 def state_size(subject: Subject) -> None:
     """Ten times the rows make the state no larger than the keys alone would, and never larger than 64 KiB."""
     before = len(json.dumps(subject.clean.state))
@@ -51,9 +52,14 @@ def _grow(table: LivingTable) -> int:
     return 9 * len(rows)
 
 
-@check("C31", "the state can be kept for years", remote=True)
+@check(
+    "C31",
+    "the state can be kept for years",
+    risk="fail, or give secrets away, when a state is kept for long",
+    remote="Each state is a JSON object with a version, and has no secret in it.",
+)
 def durable_state(subject: Subject) -> None:
-    """Each state is a JSON object with a version, and has no secret in it."""
+    """Each state is a JSON object with a version, has no secret in it, and those of recorded releases are still read."""
     for exchange in observed(subject):
         state = exchange.answer.get("state")
         if not isinstance(state, dict) or not {"version", "v"} & set(state):
@@ -69,9 +75,40 @@ def durable_state(subject: Subject) -> None:
                 expected="no secret: states are shown and logged",
                 cause="a next link with the key in its query, saved as it came",
             )
+    if subject.has_source:
+        for release in subject.releases:
+            _refuse_unread(subject, release)
 
 
-@check("C32", "a state of somebody else's is refused")
+def _refuse_unread(subject: Subject, release: Release) -> None:
+    """A connection of an earlier release goes on with its state, and a change made since arrives."""
+    trial = subject.trial()
+    connection = trial.connection
+    connection.state, connection.warehouse = release.state, copy.deepcopy(subject.clean.warehouse)
+    for table in trial.living(connection.warehouse):
+        table.source.put(table.touched(table.rows()[0]))
+    reproduce = [f"send the state of {release.version} in tests/released.json"]
+    sync = connection.sync()
+    if not sync.complete:
+        raise Violation(
+            f"a state of release {release.version} is not read: {sync.exchanges[-1].error}",
+            expected="that connections go on after an update",
+            cause="a member of the state that was renamed: read the old name too, or begin anew when it is there",
+            reproduce=reproduce,
+        )
+    compare(
+        subject,
+        connection.warehouse,
+        trial.fresh(),
+        cause="a member of the state means something else than it did",
+        reproduce=reproduce,
+        truth="what changed since arrives",
+    )
+
+
+@check(
+    "C32", "a state of somebody else's is refused", risk="lose rows in silence when the state is not its own"
+)
 def foreign_states(subject: Subject) -> None:
     """A foreign, broken or future state gives an error or a full sync, never success without the rows."""
     clean = subject.clean
@@ -79,8 +116,16 @@ def foreign_states(subject: Subject) -> None:
         trial = subject.trial()
         trial.connection.state = state
         sync = trial.connection.sync()
-        if sync.exchanges[-1].failed and sync.exchanges[-1].error:
+        last = sync.exchanges[-1]
+        if last.failed and last.error:
             continue
+        if last.failed:
+            raise Violation(
+                f"a state that is {what} ends in HTTP {last.reply.status} without a message",
+                expected="an error that says what is wrong with the state, or a full sync",
+                cause="state[...] or state.get(...) of whatever came: look at its form before anything else",
+                reproduce=[f"send the state {json.dumps(state)[:300]}"],
+            )
         compare(
             subject,
             trial.connection.warehouse,

@@ -1,0 +1,72 @@
+"""C35, C50: what earlier releases promised, from the record in tests/released.json."""
+
+from __future__ import annotations
+
+from fivetran_emulator.contract.check import check
+from fivetran_emulator.contract.checks.security import required_secrets
+from fivetran_emulator.contract.releases import Release, breaks, fits, tables_of, write
+from fivetran_emulator.contract.subject import Subject
+from fivetran_emulator.contract.violation import NotRun, Violation
+
+__all__ = ["CHECKS", "record"]
+
+_COMMAND = "nox -s tests -- NAME -k C35 --write-released"
+
+
+def record(subject: Subject) -> str:
+    """Write what the connector promises now under its present version; a sentence that says so.
+
+    Raises ValueError when the version must be raised first, or there is none.
+    """
+    if subject.version is None or subject.released is None:
+        raise ValueError(
+            "there is no __version__ of three numbers in src/*/__init__.py, and nothing to record it under"
+        )
+    write(subject.released, _now(subject, subject.version))
+    return f"{subject.version} is recorded in {subject.released.parent.name}/{subject.released.name}"
+
+
+def _now(subject: Subject, version: str) -> Release:
+    required = required_secrets(subject)
+    secrets = subject.trial().connection.secrets
+    return Release(
+        version,
+        tables_of(subject.clean.connection),
+        {key: "required" if key in required else "optional" for key in sorted(secrets)},
+        subject.clean.state,
+    )
+
+
+def _recorded(subject: Subject) -> list[Release]:
+    if not subject.releases:
+        raise NotRun(f"no release is recorded; do so before the first one is deployed: {_COMMAND}")
+    return subject.releases
+
+
+@check("C35", "columns as released", risk="change its columns without a word when the source renames a field")
+def released_columns(subject: Subject) -> None:
+    """Tables, keys and columns are those recorded for the last release, with the same kinds of values."""
+    latest = _recorded(subject)[-1]
+    if differs := list(fits(latest.tables, tables_of(subject.clean.connection))):
+        raise Violation(
+            "; ".join(differs),
+            expected=f"the tables of {latest.version} in tests/released.json",
+            cause="a field that the source has renamed, or a change that is meant: then raise the version and record it",
+            reproduce=[_COMMAND],
+        )
+
+
+@check("C50", "an update breaks nobody", risk="break queries when it is updated")
+def compatible_releases(subject: Subject) -> None:
+    """Within a major version no table, column or key goes, no column changes its kind, and no secret becomes required."""
+    releases = _recorded(subject)
+    latest = releases[-1]
+    if broken := [line for earlier in releases[:-1] for line in breaks(earlier, latest)]:
+        raise Violation(
+            "; ".join(broken),
+            expected=f"a version that says so: the next major one, or before 1.0 the next minor one, not {latest.version}",
+            cause="a column renamed or dropped in a small release: queries and connections that rely on it break",
+        )
+
+
+CHECKS = [released_columns, compatible_releases]

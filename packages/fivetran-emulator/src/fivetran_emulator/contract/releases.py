@@ -1,0 +1,166 @@
+"""What a connector has released: its tables, columns and secrets, and a state, by version; in tests/released.json.
+
+Whoever reads a warehouse depends on the columns, whoever runs a connection on the secrets and the state. None of them is in the
+tests of the next release, so each release leaves them here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from fivetran_emulator.contract.connection import Connection
+
+__all__ = ["Release", "Table", "breaks", "fits", "read", "tables_of", "version_of", "write"]
+
+_MADE_BY = "nox -s tests -- NAME -k C35 --write-released"
+_WIDER = {("integer", "number")}
+"""Changes of type that the warehouse makes by itself, without a loss: Fivetran widens whole numbers to fractions."""
+
+
+class Table(msgspec.Struct, frozen=True):
+    """A table's key and the kinds of its columns: integer, number, boolean, text, list, object; null when it never had a value."""
+
+    key: list[str]
+    columns: dict[str, str]
+
+
+class Release(msgspec.Struct, frozen=True):
+    """What a version promised. `state` is the one after a first sync of its practice source."""
+
+    version: str
+    tables: dict[str, Table]
+    secrets: dict[str, Literal["required", "optional"]]
+    state: Any
+
+
+class _File(msgspec.Struct, rename={"made_by": "made by"}):
+    made_by: str
+    releases: list[Release]
+
+
+def read(path: Path) -> list[Release]:
+    """The releases of a file, oldest first; none when there is no file. Raises ValueError for one that cannot be read."""
+    if not path.is_file():
+        return []
+    try:
+        releases = msgspec.json.decode(path.read_bytes(), type=_File).releases
+        return sorted(releases, key=lambda one: _numbers(one.version))
+    except (msgspec.DecodeError, ValueError) as error:
+        raise ValueError(f"{path} is not a record of releases ({error}); made by {_MADE_BY}") from error
+
+
+def write(path: Path, release: Release) -> None:
+    """Record a release.
+
+    Raises ValueError when it takes away what an earlier one with a compatible version has promised; nothing is
+    written then.
+    """
+    recorded = read(path)
+    upto = [one for one in recorded if _numbers(one.version) <= _numbers(release.version)]
+    if broken := [line for one in upto for line in breaks(one, release)]:
+        raise ValueError("\n".join(broken))
+    others = [one for one in recorded if one.version != release.version]
+    releases = sorted([*others, release], key=lambda one: _numbers(one.version))
+    built = msgspec.to_builtins(_File(_MADE_BY, releases))
+    path.write_text(json.dumps(built, indent=2, ensure_ascii=False, sort_keys=True) + "\n", "utf-8")
+
+
+def tables_of(connection: Connection) -> dict[str, Table]:
+    """The tables with rows in what a connection was sent."""
+    kinds: dict[str, dict[str, set[str]]] = {}
+    for exchange in connection.exchanges:
+        for name, row in exchange.rows():
+            columns = kinds.setdefault(name, {})
+            for column, value in row.items():
+                columns.setdefault(column, set()).add(_kind(value))
+    keys = connection.warehouse.keys
+    return {
+        name: Table(
+            list(keys.get(name, ())), {column: _one(found) for column, found in sorted(columns.items())}
+        )
+        for name, columns in sorted(kinds.items())
+    }
+
+
+def _kind(value: Any) -> str:
+    names = {type(None): "null", bool: "boolean", int: "integer", float: "number", str: "text", list: "list"}
+    return names.get(type(value), "object")
+
+
+def _one(kinds: set[str]) -> str:
+    """The kind of a column from those of its values."""
+    kinds = kinds - {"null"} or {"null"}
+    if kinds == {"integer", "number"}:
+        return "number"
+    return kinds.pop() if len(kinds) == 1 else "mixed"
+
+
+def fits(recorded: Mapping[str, Table], seen: Mapping[str, Table]) -> Iterator[str]:
+    """Every difference of the tables that are seen from those recorded, as a sentence."""
+    yield from _gone(recorded, seen, "is gone")
+    for name, table in seen.items():
+        if name not in recorded:
+            yield f"table {name} is new"
+            continue
+        had = recorded[name].columns
+        yield from (f"{name}.{column} is new" for column in table.columns if column not in had)
+        for column, kind in table.columns.items():
+            if had.get(column, kind) != kind and kind == "null":
+                yield f"{name}.{column} has no value any more"
+            elif had.get(column, kind) != kind:
+                yield f"{name}.{column} is {kind}, not {had[column]}"
+
+
+def _gone(recorded: Mapping[str, Table], seen: Mapping[str, Table], what: str) -> Iterator[str]:
+    for name, table in recorded.items():
+        if name not in seen:
+            yield f"table {name} {what}"
+            continue
+        yield from (f"{name}.{column} {what}" for column in table.columns if column not in seen[name].columns)
+        if table.key != seen[name].key:
+            yield f"the key of {name} is {', '.join(seen[name].key)}, not {', '.join(table.key)}"
+
+
+def breaks(earlier: Release, later: Release) -> list[str]:
+    """What of an earlier release a later one breaks although its version says that it does not."""
+    if _promise(earlier.version) != _promise(later.version):
+        return []
+    found = list(_gone(earlier.tables, later.tables, "is gone"))
+    for name, table in earlier.tables.items():
+        for column, kind in table.columns.items():
+            now = later.tables[name].columns.get(column, kind) if name in later.tables else kind
+            if now != kind and "null" not in (now, kind) and (kind, now) not in _WIDER:
+                found.append(f"{name}.{column} is {now}, not {kind}")
+    found += [
+        f"the secret {key} is required now"
+        for key, needed in later.secrets.items()
+        if needed == "required" and earlier.secrets.get(key) != "required"
+    ]
+    return [f"{line}, unlike in {earlier.version}" for line in found]
+
+
+def version_of(connector: Path) -> str | None:
+    """The `__version__` in the source of a connector's folder; None when there is none."""
+    for source in sorted(connector.glob("src/*/__init__.py")):
+        if found := re.search(r'^__version__ = "(\d+\.\d+\.\d+)"', source.read_text("utf-8"), re.MULTILINE):
+            return found[1]
+    return None
+
+
+def _promise(version: str) -> tuple[int, ...]:
+    """The part of a version that stays while nothing breaks: the major one, and the minor one before 1.0."""
+    major, minor, _patch = _numbers(version)
+    return (major,) if major else (major, minor)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    numbers = tuple(map(int, version.split(".")))
+    if len(numbers) != 3:
+        raise ValueError(f"the version {version} is not three numbers")
+    return numbers
