@@ -18,6 +18,10 @@ from mutants.reference import Cut, Problem, Reference, Row, State
 __all__ = ["MUTANTS", "Mutant"]
 
 
+UNRELEASED = Path(__file__).parent / "never_released.json"
+"""No record: for faults that change a column, which C35 would tell too."""
+
+
 class Mutant(Reference):
     """A reference connector with a fault; the docstring says which."""
 
@@ -61,6 +65,7 @@ class UndeclaredTable(Mutant):
     """A child table that schema does not name."""
 
     kills = "C04"
+    released = UNRELEASED
 
     def finish(self, answer: Row, body: Any) -> Row:
         if "insert" in answer and answer["insert"].get("tickets"):
@@ -253,13 +258,16 @@ class SleepsTooLong(Mutant):
 # -- resuming -------------------------------------------------------------------------------------------------
 
 
-class RandomValue(Mutant):
-    """A value drawn anew in each call."""
+class RandomOrder(Mutant):
+    """Rows in another order in each call, as threads or a set give them."""
 
     kills = "C20"
+    chance = random.Random(1)
 
-    def user(self, row: Row) -> Row:
-        return row | {"batch": random.random()}
+    def finish(self, answer: Row, body: Any) -> Row:
+        for rows in answer.get("insert", {}).values():
+            self.chance.shuffle(rows)
+        return answer
 
 
 class MarkBeforeRows(Mutant):
@@ -277,22 +285,14 @@ class MarkBeforeRows(Mutant):
 
 
 class RemembersInMemory(Mutant):
-    """What was sent is remembered in the process and not sent again."""
+    """What was sent is remembered in the process, and a call that comes again gets nothing."""
 
     kills = "C22"
+    last: Any = None
 
-    def __init__(self) -> None:
-        self.sent: dict[str, set[str]] = {}
-
-    def answer(self, body: Any) -> Row:
-        answer = super().answer(body)
-        sent = self.sent.setdefault(f"{body.get('sync_id')} {self.url}", set())
-        for table, rows in answer.get("insert", {}).items():
-            new = [row for row in rows if f"{table} {json.dumps(row)}" not in sent]
-            if body.get("state"):
-                sent |= {f"{table} {json.dumps(row)}" for row in rows}
-            answer["insert"][table] = new
-        return answer
+    def finish(self, answer: Row, body: Any) -> Row:
+        again, self.last = body == self.last and bool(body.get("state")), body
+        return answer | {"insert": {}} if again else answer
 
 
 class PositionBeforeRows(Mutant):
@@ -336,6 +336,7 @@ class LocalTimeWithZ(Mutant):
     """Local time labelled Z in the rows."""
 
     kills = "C26"
+    released = UNRELEASED
 
     def ticket(self, row: Row) -> Row:
         local = self.moment(row["updated_at"]).astimezone()
@@ -461,6 +462,7 @@ class NumberOrText(Mutant):
     """A number in one row, text in the next."""
 
     kills = "C36"
+    released = UNRELEASED
 
     def ticket(self, row: Row) -> Row:
         return row | {"price": str(row["price"])} if row["id"] == 7 else row
@@ -470,6 +472,7 @@ class NoOffset(Mutant):
     """Instants without an offset."""
 
     kills = "C37"
+    released = UNRELEASED
 
     def ticket(self, row: Row) -> Row:
         return row | {"opened_at": str(row["updated_at"]).removesuffix("Z")}
@@ -479,6 +482,7 @@ class NamesCollide(Mutant):
     """Two columns that Fivetran names alike."""
 
     kills = "C38"
+    released = UNRELEASED
 
     def ticket(self, row: Row) -> Row:
         return row | {"Order": 1, "order": 2}
@@ -606,12 +610,16 @@ class ShortPageIsLast(Mutant):
 
     kills = "C51"
 
+    def begin(self) -> None:
+        super().begin()
+        self.ended: Any = None
+
     def get(self, path: str, **query: Any) -> Any:
-        if path == "/users" and getattr(self, "ended", None) == (self.began, query["offset"]):
+        if path == "/users" and query["offset"] == self.ended:
             return []
         page = super().get(path, **query)
         if path == "/users" and isinstance(page, list) and len(page) < 10:
-            self.ended = (self.began, self.next_offset(query["offset"], page))
+            self.ended = self.next_offset(query["offset"], page)
         return page
 
 
