@@ -5,12 +5,13 @@ import json
 from pathlib import Path
 from urllib.parse import quote
 
+import duckdb
 import pytest
 from scripted import Emulator, Json
 
 from fivetran_emulator.contract.secret_forms import secret_traces
 
-SECRETS = {"url": "https://api.acme.example", "api_token": 'tr/0123456789+abc"def'}
+SECRETS = {"url": "https://api.acme.example", "api_token": 'tr/0123456789+abc"défg'}
 TOKEN = SECRETS["api_token"]
 LEAKS = [TOKEN, quote(TOKEN, safe=""), base64.b64encode(f"user:{TOKEN}".encode()).decode()]
 
@@ -52,3 +53,35 @@ def test_no_secret_is_in_what_a_sync_prints_records_or_reports(
             traces = secret_traces(text, SECRETS, only=frozenset({"api_token"}))
             assert not traces, f"{name}: {traces[0]}"
             assert json.dumps(TOKEN)[1:-1] not in text, name
+
+
+def correct(request: Json) -> Json:
+    """Rows and a state as they should be, beside members that Fivetran does not know and that hold the secrets."""
+    return {
+        "state": {"n": len(request["state"])},
+        "insert": {"t": [{"id": 1, "name": "one"}]},
+        "schema": {"t": {"primary_key": ["id"]}},
+        "hasMore": request["state"] == {},
+        "debug": {"sent": request["secrets"], "as": LEAKS},
+    }
+
+
+@pytest.mark.parametrize("command", ["sync", "resync"])
+def test_the_warehouse_has_no_secret_that_the_function_did_not_put_into_rows_or_state(
+    emulator: Emulator, tmp_path: Path, command: str
+) -> None:
+    """Neither in the file's bytes, nor in what its tables say: the history of syncs, their errors, the request's secrets."""
+    (tmp_path / "secrets.json").write_text(json.dumps(SECRETS))
+    emulator.function.answers = [correct, correct, failure]
+    for _ in range(2):
+        outcome = emulator.sync("--secrets", str(tmp_path / "secrets.json"), command=command)
+    assert outcome.status != 0
+    found = {file.name: file.read_bytes().decode("latin-1") for file in tmp_path.glob("*.duckdb*")}
+    with duckdb.connect(emulator.path, read_only=True) as warehouse:
+        tables = warehouse.execute("SELECT database, schema, name FROM (SHOW ALL TABLES)").fetchall()
+        for table in tables:
+            name = ".".join(f'"{part}"' for part in table)
+            found[name] = repr(warehouse.execute(f"FROM {name}").fetchall())  # noqa: S608 - names from the warehouse
+    assert len(found) > 2
+    for place, text in found.items():
+        assert not secret_traces(text, SECRETS, only=frozenset({"api_token"})), place
