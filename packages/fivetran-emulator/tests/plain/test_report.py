@@ -89,6 +89,13 @@ def test_what_the_page_quotes_is_said(report: str) -> None:
     assert [line for line in QUOTED if line not in said] == []
 
 
+def test_run_in_parallel_it_says_the_same(folder: Path, report: str) -> None:
+    """With pytest-xdist; what a check notes travels in its report."""
+    said = run(folder, "protocol", "-n", "2")
+    notes = re.compile(r"^(?:tests/test_contract\.py  |    \w+: ).*$", re.MULTILINE)
+    assert notes.findall(said) == notes.findall(report)
+
+
 def test_a_connector_that_opts_in_fails(folder: Path) -> None:
     """With blocking="all", or without a word."""
     output = run(folder, "all", "-k", "C25 or C40 or C06")
