@@ -449,6 +449,24 @@ class StartsAtOne(Mutant):
         super().users(state)
 
 
+class LimitAsText(Mutant):
+    """A limit that the secrets give as text: no length of a page ever equals it, as with the ancestor's "1000"."""
+
+    kills = "C34"
+    limit: Any = "10"
+
+    def begin(self) -> None:
+        super().begin()
+        self.ended = False
+
+    def get(self, path: str, **query: Any) -> Any:
+        if path != "/users":
+            return super().get(path, **query)
+        page = [] if self.ended else super().get(path, **query)
+        self.ended = len(page) != self.limit
+        return page
+
+
 class RenamedField(Mutant):
     """A column that has another name since the last release."""
 
@@ -568,6 +586,24 @@ class UnmovingToken(Mutant):
 
     def next_token(self, page: Row, token: str | None) -> str | None:
         return page["next"]  # type: ignore[no-any-return]
+
+
+class PageTwiceIsTaken(Mutant):
+    """A page that comes again where the next one should be is taken for it."""
+
+    kills = "C46"
+
+    def users(self, state: State) -> None:
+        part = state.setdefault("users", {})
+        offset, found = part.get("offset", 0), set(part.get("found", []))
+        while page := self.listed(self.get("/users", offset=offset, limit=10)):
+            self.take("users", page)
+            found |= {row["id"] for row in page}
+            offset = self.next_offset(offset, page)
+            part |= {"offset": offset, "found": sorted(found)}
+            self.pause()
+        self.delete_missing(part, found)
+        state["users"] = self.after_pass(part, found)
 
 
 class NoRowsNoProblem(Mutant):

@@ -61,6 +61,20 @@ class LivingTable:
         same = [row for row in rows if self.arrived[self.key_of(row)].get(column) == row.get(column)]
         return len(same) * 2 > len(rows)
 
+    @property
+    def nested_columns(self) -> list[str]:
+        """The columns with lists or objects that arrive as they are."""
+        rows = self.rows()[:_LOOKED_AT]
+        return [
+            column
+            for column in (rows[0] if rows else {})
+            if all(
+                isinstance(row.get(column), list | dict)
+                and self.arrived[self.key_of(row)].get(column) == row.get(column)
+                for row in rows
+            )
+        ]
+
     def newest(self) -> Any:
         """The largest cursor among all source rows; None without one."""
         column = self.source.cursor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from typing import Any
 
 from fivetran_emulator.contract.check import check
 from fivetran_emulator.contract.checks.observed import sent, shown
@@ -16,6 +17,15 @@ from fivetran_emulator.contract.violation import NotRun, Violation
 __all__ = ["CHECKS"]
 
 _WIDE = "漢" * 300
+_LEVELS = 40
+
+
+def _deep() -> Any:
+    """Lists in objects in lists, with a text of three-byte characters on each level."""
+    value: Any = []
+    for _ in range(_LEVELS):
+        value = [{"漢字": value}]
+    return value
 
 
 def _tables_with_text(subject: Subject, trial: Trial) -> list[LivingTable]:
@@ -27,15 +37,16 @@ def _tables_with_text(subject: Subject, trial: Trial) -> list[LivingTable]:
 
 @check("C14", "an answer fits, counted in bytes", risk="fail when rows hold many characters of several bytes")
 def answers_fit(subject: Subject) -> None:
-    """With rows of many multi-byte characters every answer stays within the limit, in encoded bytes."""
+    """With deep rows of many multi-byte characters every answer stays within the limit, in encoded bytes."""
     small = subject.smallest_answers
     width = 3 * len(_WIDE) / max(1, small)
     trial = subject.trial()
     for table in _tables_with_text(subject, trial):
         # Asked for once: it is found by what arrived, and after the first change the rows are others.
         column = str(table.text_column)
+        deep = dict.fromkeys(table.nested_columns, _deep())
         for row in table.rows():
-            table.source.put({**row, column: _WIDE})
+            table.source.put({**row, **deep, column: _WIDE})
     whole = trial.connection.sync()
     page = max(len(request.body) for exchange in whole.exchanges for request in exchange.asked)
     trial.limits["FIVETRAN_ANSWER_BYTES"] = str(int(max(small * (1 + width), page * 2.5)))
@@ -46,7 +57,9 @@ def answers_fit(subject: Subject) -> None:
                 f"an answer of {len(exchange.reply.body)} bytes ({len(exchange.reply.body.decode())} characters)",
                 expected=f"at most {limit} bytes, the limit that was set",
                 cause="characters are counted, or the rows without the rest of the answer",
-                reproduce=[f"FIVETRAN_ANSWER_BYTES={limit}; a text of 300 three-byte characters in each row"],
+                reproduce=[
+                    f"FIVETRAN_ANSWER_BYTES={limit}; a text of 300 three-byte characters in each row, {_LEVELS} levels deep"
+                ],
             )
 
 

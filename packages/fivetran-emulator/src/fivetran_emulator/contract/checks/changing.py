@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from fivetran_emulator.contract.checks.instants import of_a_clock
+from fivetran_emulator.contract.checks.observed import shortened
 from fivetran_emulator.contract.connection import Connection, Sync
 from fivetran_emulator.contract.living_tables import LivingTable
 from fivetran_emulator.contract.memory_warehouse import Key, MemoryWarehouse
@@ -83,9 +84,15 @@ def leaves(value: Any, path: str = "state") -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def state_differences(seen: Any, expected: Any) -> list[str]:
-    """The places at which two states differ, with what is there and what should be; times of a clock aside, which are C25's."""
+def state_differences(seen: Any, expected: Any, *, clocks: bool = False) -> list[str]:
+    """The places at which two states differ, with what is there and what should be; times of a clock aside (C25's) unless asked."""
     here, there = dict(leaves(seen)), dict(leaves(expected))
     places = [place for place in {**here, **there} if here.get(place) != there.get(place)]
-    places = [place for place in places if not (of_a_clock(here.get(place)) and of_a_clock(there.get(place)))]
-    return [f"{place} is {here.get(place)!r}, not {there.get(place)!r}" for place in sorted(places)]
+    if not clocks:
+        places = [
+            place for place in places if not (of_a_clock(here.get(place)) and of_a_clock(there.get(place)))
+        ]
+    return [
+        f"{place} is {shortened(here.get(place))!r}, not {shortened(there.get(place))!r}"
+        for place in sorted(places)
+    ]

@@ -5,7 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 
 from fivetran_emulator.contract.check import check
-from fivetran_emulator.contract.checks.changing import compare, leaves, living, move, settle, spread
+from fivetran_emulator.contract.checks.changing import (
+    compare,
+    leaves,
+    living,
+    move,
+    settle,
+    spread,
+    state_differences,
+)
 from fivetran_emulator.contract.checks.instants import instant, of_a_clock
 from fivetran_emulator.contract.checks.observed import shown
 from fivetran_emulator.contract.connection import Connection
@@ -69,8 +77,8 @@ def clock_shifts(subject: Subject) -> None:
         how = f"clock {days:+} days, TZ={zone}"
         if trial.connection.state != clean.state:
             raise Violation(
-                f"with {how} the state is {trial.connection.state}",
-                expected=f"{clean.state}",
+                f"with {how} another state: {shown(state_differences(trial.connection.state, clean.state, clocks=True))}",
+                expected="the state of an undisturbed sync",
                 cause="datetime.now(), or a time without an offset that is taken for local",
                 reproduce=[how],
             )

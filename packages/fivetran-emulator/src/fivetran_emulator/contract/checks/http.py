@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from fivetran_emulator.contract.check import check
-from fivetran_emulator.contract.checks.changing import compare, spread
+from fivetran_emulator.contract.checks.changing import compare, settle, spread
 from fivetran_emulator.contract.connection import Exchange, Sync
 from fivetran_emulator.contract.faults import (
     Asked,
@@ -170,7 +170,7 @@ def _paged(subject: Subject) -> list[str]:
 
 @check("C46", "pages that never end are noticed", risk="never end when the source repeats a page")
 def endless_pages(subject: Subject) -> None:
-    """A source that answers the same page again and again ends the sync with an error, within bounds."""
+    """A page that comes again and again ends the sync with an error, within bounds; one that comes twice loses no other."""
     for path in _paged(subject):
         trial = subject.trial()
         page = next(one for one in _asked(subject.clean.first) if one.path == path and _is_listing(one))
@@ -190,6 +190,23 @@ def endless_pages(subject: Subject) -> None:
                 cause="a next token is followed without a look at whether it moves",
                 reproduce=[f"{path} always answers its first page"],
             )
+        _refuse_loss_by_page_twice(subject, path)
+
+
+def _refuse_loss_by_page_twice(subject: Subject, path: str) -> None:
+    """A cache may answer a page once more where the next one should be: an error, or nothing is lost by it."""
+    pages = [one for one in _asked(subject.clean.first) if one.path == path and _is_listing(one)]
+    trial = subject.trial()
+    trial.at(pages[1].number, text(pages[0].body.decode()))
+    if not trial.connection.sync().complete:
+        settle(trial, trial.connection, 1)
+    compare(
+        subject,
+        trial.connection.warehouse,
+        subject.clean.warehouse,
+        cause="the next page is taken for what it should be, without a look at whether it is the one before",
+        reproduce=[f"request {pages[1].number} is answered with the page that request {pages[0].number} got"],
+    )
 
 
 def _patiently(trial: Trial) -> Exchange:

@@ -6,12 +6,15 @@ Checks of an answer's form look at all of them; a form that only breaks in the s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from fivetran_emulator.contract.connection import Connection, Exchange
 from fivetran_emulator.contract.subject import Subject
 from fivetran_emulator.contract.violation import NotRun
 
-__all__ = ["observed", "sent", "shown", "syncs_seen"]
+__all__ = ["observed", "sent", "shortened", "shown", "syncs_seen"]
+
+_LONGEST_TEXT = 80
 
 
 def syncs_seen(subject: Subject) -> list[Connection]:
@@ -63,7 +66,18 @@ def _in_small_answers(subject: Subject) -> list[Connection]:
 def sent(exchange: Exchange) -> str:
     """A line that says how to see this exchange again: what was sent."""
     source = " with the practice source as practice.py has it" if exchange.asked else ""
-    return f"send state {exchange.request['state']}{source}"
+    return f"send state {shortened(exchange.request['state'])}{source}"
+
+
+def shortened(state: Any) -> Any:
+    """A state for a person: texts that nobody can read, such as packed keys, by their length."""
+    if isinstance(state, dict):
+        return {name: shortened(value) for name, value in state.items()}
+    if isinstance(state, list):
+        return [shortened(value) for value in state]
+    if isinstance(state, str) and len(state) > _LONGEST_TEXT:
+        return f"{state[:20]}... ({len(state)} characters)"
+    return state
 
 
 def shown(values: Sequence[object], most: int = 4) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from fivetran_emulator.contract.check import check
 from fivetran_emulator.contract.checks.changing import compare, leaves, living
 from fivetran_emulator.contract.checks.instants import instant
-from fivetran_emulator.contract.checks.observed import observed
+from fivetran_emulator.contract.checks.observed import observed, shortened
 from fivetran_emulator.contract.living_tables import LivingTable
 from fivetran_emulator.contract.releases import Release
 from fivetran_emulator.contract.secret_forms import marked_secrets, secret_traces
@@ -64,7 +64,7 @@ def durable_state(subject: Subject) -> None:
         state = exchange.answer.get("state")
         if not isinstance(state, dict) or not {"version", "v"} & set(state):
             raise Violation(
-                f"the state is {state}",
+                f"the state is {shortened(state)}",
                 expected='an object with a version, such as {"version": 1, ...}',
                 cause="without one a later release cannot tell an old state from a broken one",
             )
