@@ -47,7 +47,7 @@ def test_a_history_that_fails_is_shrunk_and_fails_again() -> None:
     with pytest.raises(Violation) as failure:
         named("C55").run(subject)
     told = str(failure.value)
-    seed = int(told.partition("seed ")[2].partition(",")[0])
+    seed = int(told.partition("CONTRACT_SEEDS=")[2].partition("-")[0])
     few = shrunk(subject, history(seed))
     assert replay(subject, few)
     assert all(not replay(subject, few[:place] + few[place + 1 :]) for place in range(len(few)))

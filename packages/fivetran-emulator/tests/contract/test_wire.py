@@ -157,11 +157,20 @@ def test_an_asynchronous_library_is_told_that_it_cannot() -> None:
         asyncio.run(ask())
 
 
-def test_every_other_address_is_the_networks() -> None:
-    """A function may talk to something beside its source."""
-    with serving(echo) as address, wired(echo) as (source, _clock):
+def test_every_other_address_of_this_machine_is_the_networks() -> None:
+    """A function may talk to something beside its source; that it did is noted."""
+    wire = Wire(echo, VirtualTime())
+    with serving(echo) as address, wire.in_force():
         assert requests.get(f"{address}/real", timeout=5).json()["path"] == "/real?"
-        assert not source.requests
+    assert wire.hosts == {address.removeprefix("http://")}
+
+
+def test_no_other_host_is_looked_up() -> None:
+    """A check must not depend on a network, and what it would have asked is worth knowing."""
+    wire = Wire(echo, VirtualTime())
+    with wire.in_force(), pytest.raises(requests.ConnectionError, match="checks have no network"):
+        requests.get("http://telemetry.example/", timeout=5)
+    assert wire.hosts == {"telemetry.example"}
 
 
 async def asgi_echo(scope: Any, receive: Any, send: Any) -> None:

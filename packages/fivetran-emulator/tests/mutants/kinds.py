@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import time
@@ -673,6 +674,17 @@ class UnboundedBody(Mutant):
 
     kills = "C53"
     most_bytes = 10**12
+
+
+class CallsHome(Mutant):
+    """Every call is counted somewhere else, and nobody told."""
+
+    kills = "C54"
+
+    def answer(self, body: Any) -> Row:
+        with contextlib.suppress(requests.RequestException):
+            requests.get("http://telemetry.example/called", timeout=1)
+        return super().answer(body)
 
 
 class FollowsRedirects(Mutant):

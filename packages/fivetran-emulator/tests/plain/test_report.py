@@ -89,6 +89,17 @@ def test_what_the_page_quotes_is_said(report: str) -> None:
     assert [line for line in QUOTED if line not in said] == []
 
 
+def test_the_script_of_a_history_can_be_run(folder: Path, report: str) -> None:
+    """In the connector's folder, as the report says it; it tells what the check told."""
+    told = report[report.index("C55 any history") :]
+    script = re.findall(r"^    reproduce: ((?:import|from|sys|print).*)$", told, re.MULTILINE)
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(["import sys", 'sys.path.insert(0, ".")', *script])],
+        cwd=folder, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert f"seen:      {done.stdout.strip()}" in told
+
+
 def test_run_in_parallel_it_says_the_same(folder: Path, report: str) -> None:
     """With pytest-xdist; what a check notes travels in its report."""
     said = run(folder, "protocol", "-n", "2")

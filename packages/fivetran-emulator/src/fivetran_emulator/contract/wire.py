@@ -42,11 +42,16 @@ class Killed(BaseException):
 
 @dataclass
 class Wire:
-    """A source's end of all connections of one trial. `connect_timeouts` are those the function had set."""
+    """A source's end of all connections of one trial.
+
+    `connect_timeouts` are those the function had set, `hosts` all others that it asked for. There is no network but this
+    machine: any other name is an unknown one.
+    """
 
     app: WSGIApplication
     clock: VirtualTime
     connect_timeouts: list[float | None] = field(default_factory=list)
+    hosts: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._asking = (
@@ -56,16 +61,28 @@ class Wire:
     @contextmanager
     def in_force(self) -> Iterator[None]:
         """Let every connection to the source's address be one of these."""
-        connect = socket.socket.connect
+        connect, look_up = socket.socket.connect, socket.getaddrinfo
 
         def connect_to(self_: socket.socket, address: Any) -> None:
-            if not (isinstance(address, tuple) and address[0] in _HOSTS and address[1] == PORT):
-                connect(self_, address)
+            if isinstance(address, tuple) and address[0] in _HOSTS and address[1] == PORT:
+                self.connect_timeouts.append(self_.gettimeout())
+                _plug(self_, self)
                 return
-            self.connect_timeouts.append(self_.gettimeout())
-            _plug(self_, self)
+            if isinstance(address, tuple):
+                self.hosts.add(f"{address[0]}:{address[1]}")
+            connect(self_, address)
 
-        with mock.patch.object(socket.socket, "connect", connect_to):
+        def look_up_here(host: Any, *arguments: Any, **named: Any) -> Any:
+            name = host.decode() if isinstance(host, bytes) else str(host)
+            if name not in _HOSTS:
+                self.hosts.add(name)
+                raise socket.gaierror(socket.EAI_NONAME, f"{name} is not looked up: checks have no network")
+            return look_up(host, *arguments, **named)
+
+        with (
+            mock.patch.object(socket.socket, "connect", connect_to),
+            mock.patch.object(socket, "getaddrinfo", look_up_here),
+        ):
             yield
 
     def answer(self, request: bytes, answering: Answering) -> Iterable[bytes]:

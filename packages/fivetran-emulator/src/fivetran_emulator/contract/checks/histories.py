@@ -98,13 +98,19 @@ def random_histories(subject: Subject) -> None:
                 replay(subject, few) or wrong,
                 expected="the warehouse equals the source",
                 cause="see the steps; each is something that happens in production",
-                reproduce=[f"seed {seed}, shrunk:", *script(few)],
+                reproduce=[
+                    f"CONTRACT_SEEDS={seed}-{seed}, or as a script of what matters in it:",
+                    *script(few),
+                ],
             )
 
 
 def script(steps: Sequence[Step]) -> list[str]:
-    """A history as Python that can be run: paste it into the connector's test_contract.py."""
+    """A history as Python, to be run in the connector's folder by the Python that runs its tests."""
     return [
+        "import sys",
+        'sys.path.insert(0, "tests")',
+        "from test_contract import test_contract",
         "from fivetran_emulator.contract.checks.histories import replay",
         "from fivetran_emulator.contract.checks.steps import Step",
         f"print(replay(test_contract.subject, {list(steps)!r}))",

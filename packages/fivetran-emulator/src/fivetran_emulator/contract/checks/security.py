@@ -163,11 +163,24 @@ def hostile_source(subject: Subject) -> None:
 
 @check(
     "C54",
-    "credentials go to the source only",
-    risk="send credentials to another host when the source redirects",
+    "requests and credentials go to the source only",
+    risk="send requests or credentials to another host when the source, or its own code, says so",
 )
 def redirects(subject: Subject) -> None:
-    """A redirect to another host carries no credentials there, and redirects without end are given up."""
+    """No other host is asked but those in the secrets, none gets credentials by a redirect, and endless redirects are given up."""
+    trial = subject.trial()
+    trial.connection.sync()
+    if foreign := sorted(host for host in trial.wire.hosts if host not in str(trial.connection.secrets)):
+        raise Violation(
+            f"it asks {shown(foreign)}, beside the source",
+            expected="no host but those that its secrets name",
+            cause="an address that stands in the code, or a library that reports home",
+            reproduce=["an undisturbed sync"],
+        )
+    _refuse_foreign_redirects(subject)
+
+
+def _refuse_foreign_redirects(subject: Subject) -> None:
     trial = subject.trial()
     foreign = f"http://localhost:{PORT}/stolen"
     trial.where(lambda asked: asked.request.host.startswith("127."), elsewhere(foreign))
