@@ -194,11 +194,40 @@ def test_an_asgi_application_is_answered_in_the_thread_that_asks() -> None:
         assert clock.seconds == 0
 
 
-def test_an_asgi_application_that_fails_fails_the_request() -> None:
-    """As loudly as a WSGI one."""
+def broken(_environ: Any, _start_response: Any) -> Any:
+    """A WSGI application with a fault."""
+    raise ValueError("broken")
 
-    async def broken(_scope: Any, _receive: Any, _send: Any) -> None:
-        raise ValueError("broken")
 
-    with wired(in_this_thread(broken)), pytest.raises(ValueError, match="broken"):
-        by_requests("/")
+async def asgi_broken(_scope: Any, _receive: Any, _send: Any) -> None:
+    """And an ASGI one."""
+    raise ValueError("broken")
+
+
+@pytest.mark.parametrize("app", [broken, asgi_broken])
+def test_a_source_that_fails_is_a_server_error(app: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    """And no exception of the function's; the traceback is on stderr, for the source's author."""
+    with wired(in_this_thread(app)):
+        assert requests.get(ADDRESS, timeout=5).status_code == 500
+    assert "ValueError: broken" in capfd.readouterr().err
+
+
+def test_an_answer_is_closed() -> None:
+    """When it has been read, as a server does it: sources keep files and databases open until then."""
+    closed: list[int] = []
+
+    def pieces() -> Iterator[bytes]:
+        try:
+            yield b"a"
+            yield b"b"
+            yield b"c"
+        finally:
+            closed.append(1)
+
+    def app(_environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [("Content-Length", "2")])
+        return pieces()
+
+    with Wire(app, VirtualTime()).in_force():
+        assert requests.get(ADDRESS, timeout=5).text == "ab"
+    assert closed == [1]

@@ -11,7 +11,9 @@ from __future__ import annotations
 import errno
 import io
 import socket
+import sys
 import threading
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,9 +24,10 @@ from unittest import mock
 from weakref import WeakKeyDictionary
 
 from werkzeug.serving import WSGIRequestHandler
+from werkzeug.wrappers import Response
 
 if TYPE_CHECKING:
-    from wsgiref.types import WSGIApplication, WSGIEnvironment
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from fivetran_emulator.contract.virtual_time import VirtualTime
 
@@ -97,10 +100,25 @@ class Wire:
             head[:] = ["\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1")]
 
         with self._asking:
-            body = self.app(parsed.environ, start_response)
-        yield from head
-        if parsed.command != "HEAD":
-            yield from body
+            body = self._asked(parsed.environ, start_response)
+        try:
+            yield from head
+            if parsed.command != "HEAD":
+                yield from body
+        finally:
+            getattr(body, "close", bool)()
+
+    def _asked(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            return self.app(environ, start_response)
+        except ConnectionResetError:
+            raise
+        except Exception:  # noqa: BLE001 - a source may fail in any way
+            # As a server does it: its author needs the traceback, the connector only an error of the server's.
+            traceback.print_exc(file=sys.__stderr__)
+            return Response("the practice source failed; its traceback is on stderr", 500)(
+                environ, start_response
+            )
 
 
 @dataclass
