@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
+from msgspec import Meta
 
 from fivetran_runtime import Config, ConfigurationError, Secret
 from fivetran_runtime.config import read
@@ -106,6 +107,37 @@ def test_the_known_keys_are_listed() -> None:
 def test_a_mistake_says_which_key_and_what_it_should_be(key: str, wrong: Any, reason: str) -> None:
     """In the words of somebody who fills in a form."""
     assert reason in told({"token": "t0p-secret", key: wrong})
+
+
+class Bounded(Config):
+    size: Literal["small", "large"] = "small"
+    kinds: list[Literal["bug", "task"]] = []
+    names: dict[str, Literal["x"]] = {}
+    limit: Annotated[int, Meta(ge=1, le=100)] = 5
+    region: Annotated[str, Meta(min_length=2)] | None = None
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong", "told"),
+    [
+        ("size", "hunter2", 'size must be "small" or "large"'),
+        ("size", 5, 'size must be "small" or "large"'),
+        ("kinds", ["bug", "hunter2"], 'only "bug" or "task" may stand at `$[1]`'),
+        ("kinds", '["bug", "hunter2"]', 'only "bug" or "task" may stand at `$[1]`'),
+        ("kinds", ["bug", "a - at b"], 'only "bug" or "task" may stand at `$[1]`'),
+        ("names", {"a": "hunter2"}, 'only "x" may stand at `$[...]`'),
+        ("limit", "0", "limit must be a whole number >= 1"),
+        ("limit", "101", "limit must be a whole number <= 100"),
+        ("limit", "x", "limit must be a whole number."),
+        ("region", "a", "region must be text of length >= 2"),
+    ],
+)
+def test_what_is_allowed_is_told(key: str, wrong: Any, told: str) -> None:
+    """The few values, or the bound, and where; not what was sent."""
+    with pytest.raises(ConfigurationError) as error:
+        read(Bounded, {key: wrong})
+    assert told in str(error.value)
+    assert "hunter2" not in str(error.value)
 
 
 @pytest.mark.parametrize("key", list(Acme.__struct_fields__))

@@ -133,12 +133,32 @@ def _reason(error: Exception, value: object, kind: Any) -> str:
         return str(error)
     if value is None:
         return "is null: leave the key out or give it a value"
-    # msgspec names types and places ("Expected `int`, got `str` - at `$[0]`"), never a value.
-    return (
-        f"is not as it should be: {error}"
-        if isinstance(value, list | dict)
-        else f"must be {described_type(kind)}"
-    )
+    # msgspec names types and places ("Expected `int`, got `str` - at `$[0]`"), and a value only where it is none of a few.
+    told, _, place = str(error).partition(" - at ")
+    if place and told.startswith("Invalid enum value"):
+        return f"is not as it should be: only {_few(list(_allowed(kind)))} may stand at {str(error).rpartition(' - at ')[2]}"
+    if isinstance(value, list | dict):
+        return f"is not as it should be: {error}"
+    return f"must be {described_type(kind)}{_limit(told)}"
+
+
+def _limit(told: str) -> str:
+    """What msgspec says of a bound ("Expected `int` >= 1"), if that is what was broken."""
+    bound = told.removeprefix("Expected ").partition("` ")[2]
+    return f" {bound}" if bound and ", got" not in told else ""
+
+
+def _allowed(kind: Any) -> Iterator[object]:
+    """The values that the literals within a type allow."""
+    for inner in typing.get_args(kind):
+        if typing.get_origin(kind) is typing.Literal:
+            yield inner
+        else:
+            yield from _allowed(inner)
+
+
+def _few(values: list[object]) -> str:
+    return " or ".join(msgspec.json.encode(value).decode() for value in values)
 
 
 def _holds(kind: Any, wanted: tuple[type, ...]) -> bool:
@@ -171,8 +191,14 @@ _NAMES = {
 
 def described_type(kind: Any) -> str:
     """What a key's type is called for people, e.g. "a whole number"."""
-    names = [getattr(typing.get_origin(part) or part, "__name__", str(part)) for part in _parts(kind)]
-    return " or ".join(_NAMES.get(name, name) for name in names if name != "NoneType")
+    return " or ".join(_named(part) for part in _parts(kind) if part is not types.NoneType)
+
+
+def _named(part: Any) -> str:
+    if typing.get_origin(part) is typing.Literal:
+        return _few(list(typing.get_args(part)))
+    name = getattr(typing.get_origin(part) or part, "__name__", str(part))
+    return _NAMES.get(name, name)
 
 
 def secret_texts(config: object) -> Iterator[str]:
