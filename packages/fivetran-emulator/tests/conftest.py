@@ -8,7 +8,13 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from scripted import Emulator, ScriptedFunction, handler
+
+# Seeds are fixed, so that a run tells the same tomorrow; --hypothesis-profile=random looks for what it has not met.
+settings.register_profile("fixed", derandomize=True, database=None)
+settings.register_profile("random", print_blob=True)
+settings.load_profile("fixed")
 
 
 @pytest.fixture

@@ -147,9 +147,13 @@ def test_after_three_quiet_passes_the_destination_equals_the_source(
     ids: Ids = [1, 2, 3]
     failing = list(faults)
     fivetran = listing(ids, failing=failing)
+    whole = True
     for sign, identity in changes:
-        complete = fivetran.sync()[-1].status == 200
-        assert not complete or set(ids) <= present(fivetran), "a living row is missing after a complete pass"
+        before, whole = whole, fivetran.sync()[-1].status == 200
+        # A pass that goes on after a failure does not see what has moved in front of it since; the next one does.
+        assert not (before and whole) or set(ids) <= present(fivetran), (
+            "a living row is missing after a complete pass"
+        )
         if sign == "+" and identity not in ids:
             ids.append(identity)
         elif sign == "-" and identity in ids:

@@ -34,6 +34,7 @@ TRIES = 5
 _NOT_NOW = frozenset({408, 425})  # the client did nothing wrong but come too slowly or too early
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
+_NOT_HTTP = (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader, UnicodeError)
 _EXCERPT = 300
 _MOST_SAID = 100_000
 
@@ -247,20 +248,16 @@ class Client:
             parameters = [*parameters, *credentials.items()]
         invocation.requests += 1
         try:
-            with self._session.request(
-                method,
-                url,
-                params=parameters,
-                json=json,
-                data=form,
-                headers=headers,
+            request = requests.Request(method, url, params=parameters, json=json, data=form, headers=headers)
+            with self._session.send(
+                self._session.prepare_request(request),
                 timeout=self._timeouts_within(invocation.budget.remaining()),
                 **self._environment(_root(url)),
                 stream=True,
                 allow_redirects=False,
             ) as response:
                 body = self._body(response)
-        except ValueError:  # requests refused to build it; the error's text may hold the credential
+        except _NOT_HTTP:  # the error's text may hold the credential
             message = f"{shown(url)}: the request cannot be sent; a header or the address is not valid HTTP."
             raise ConfigurationError(message, hint="Is there a line break in a pasted key?") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
