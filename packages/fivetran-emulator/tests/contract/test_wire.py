@@ -16,7 +16,7 @@ from werkzeug.wrappers import Request, Response
 from fivetran_emulator.contract.asgi import in_this_thread
 from fivetran_emulator.contract.faults import FaultySource, cut_body, hang, kill, reset, slow
 from fivetran_emulator.contract.virtual_time import VirtualTime
-from fivetran_emulator.contract.wire import ADDRESS, HOST, PORT, Killed, Wire
+from fivetran_emulator.contract.wire import ADDRESS, HOST, MOST_REQUESTS, PORT, Killed, Wire
 from fivetran_emulator.practice.serving import serving
 
 if TYPE_CHECKING:
@@ -138,6 +138,16 @@ def test_what_would_never_return_is_killed(fault: Any, timeout: float | None) ->
         with pytest.raises(Killed):
             requests.get(ADDRESS, timeout=timeout)
     assert not issubclass(Killed, Exception)
+
+
+def test_a_call_that_asks_for_ever_is_killed() -> None:
+    """Each call anew: a loop that never looks at the time would take the test run's memory with it."""
+    wire = Wire(echo, VirtualTime())
+    for _ in range(2):
+        with wire.in_force(), pytest.raises(Killed):
+            while True:
+                by_http_client("/")
+    assert len(wire.connect_timeouts) == 2 * MOST_REQUESTS
 
 
 def test_connections_of_several_threads_stay_apart() -> None:

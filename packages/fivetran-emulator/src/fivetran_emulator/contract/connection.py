@@ -46,6 +46,11 @@ class Exchange:
         return not self.answer or "errorMessage" in self.answer
 
     @property
+    def killed(self) -> bool:
+        """Whether it ended without an answer."""
+        return self.reply.status == 0
+
+    @property
     def error(self) -> str:
         """What the function says went wrong; empty when it says nothing readable."""
         body = self.reply.json

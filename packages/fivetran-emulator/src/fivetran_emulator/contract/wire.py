@@ -31,16 +31,21 @@ if TYPE_CHECKING:
 
     from fivetran_emulator.contract.virtual_time import VirtualTime
 
-__all__ = ["ADDRESS", "HOST", "PORT", "Answering", "Killed", "Wire"]
+__all__ = ["ADDRESS", "HOST", "MOST_REQUESTS", "PORT", "Answering", "Killed", "Wire"]
 
 HOST, PORT = "127.0.0.1", 59_595
 ADDRESS = f"http://{HOST}:{PORT}"
 """Where the function finds the source. Always the same: an address gets into states, messages and the size of answers."""
 _HOSTS = (HOST, "localhost", "::1")
+MOST_REQUESTS = 1_000
+"""Requests in one call after which it is killed, as the platform would in the end: some loops never look at the time."""
 
 
 class Killed(BaseException):
-    """The platform ends the call: it waits without a time-out, or a fault kills it. Nothing it catches may change that."""
+    """The platform ends the call: it waits without a time-out, asks without an end, or a fault kills it.
+
+    Nothing the function catches may change that.
+    """
 
 
 @dataclass
@@ -57,17 +62,19 @@ class Wire:
     hosts: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._asking = (
-            threading.Lock()
-        )  # a function may ask from several threads, a source answers one at a time
+        # A function may ask from several threads, a source answers one at a time.
+        self._asking = threading.Lock()
+        self._connections = 0
 
     @contextmanager
     def in_force(self) -> Iterator[None]:
-        """Let every connection to the source's address be one of these."""
+        """Let every connection to the source's address be one of these, for the time of one call."""
+        self._connections = 0
         connect, look_up = socket.socket.connect, socket.getaddrinfo
 
         def connect_to(self_: socket.socket, address: Any) -> None:
             if isinstance(address, tuple) and address[0] in _HOSTS and address[1] == PORT:
+                self._count(self_)
                 self.connect_timeouts.append(self_.gettimeout())
                 _plug(self_, self)
                 return
@@ -87,6 +94,12 @@ class Wire:
             mock.patch.object(socket, "getaddrinfo", look_up_here),
         ):
             yield
+
+    def _count(self, one: socket.socket) -> None:
+        self._connections += 1
+        if self._connections > MOST_REQUESTS:
+            _drop(one)
+            raise Killed
 
     def answer(self, request: bytes, answering: Answering) -> Iterable[bytes]:
         """The source's whole answer as it goes over the wire, piece by piece. Raises ConnectionResetError for a reset."""
@@ -182,13 +195,20 @@ class _Plugged(socket.socket):
         _lines[self].send(bytes(data))
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        return bytes(_lines[self].receive(bufsize, self.gettimeout()))
+        return bytes(self._receive(bufsize))
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         room = memoryview(buffer).cast("B")
-        taken = _lines[self].receive(nbytes or len(room), self.gettimeout())
+        taken = self._receive(nbytes or len(room))
         room[: len(taken)] = taken
         return len(taken)
+
+    def _receive(self, most: int) -> memoryview:
+        try:
+            return _lines[self].receive(most, self.gettimeout())
+        except Killed:
+            _drop(self)
+            raise
 
     def shutdown(self, how: int) -> None:
         """Nothing to tell: the other end sees each request as a whole."""
@@ -205,6 +225,11 @@ def _plug(one: socket.socket, wire: Wire) -> None:
         )
     _lines[one] = _Line(wire)
     one.__class__ = _Plugged
+
+
+def _drop(one: socket.socket) -> None:
+    """Close a killed function's socket, which it can no longer do itself, and nobody is to be warned of."""
+    socket.close(one.detach())
 
 
 class _Parsed(WSGIRequestHandler):

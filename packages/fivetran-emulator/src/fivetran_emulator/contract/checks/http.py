@@ -52,7 +52,7 @@ def timeouts(subject: Subject) -> None:
         trial = subject.trial(timeout_s=540)
         trial.at(number, hang)
         sync = trial.connection.sync()
-        hung = any(exchange.reply.status == 0 for exchange in sync.exchanges)
+        hung = any(exchange.killed for exchange in sync.exchanges)
         if hung or None in trial.wire.connect_timeouts:
             raise Violation(
                 f"{trial.source.requests[number - 1]} has no time-out"
@@ -182,10 +182,10 @@ def endless_pages(subject: Subject) -> None:
             if calls[-1].failed or not calls[-1].has_more:
                 break
         rows = sum(len(call.rows()) for call in calls)
-        if not calls[-1].failed:
+        if calls[-1].killed or not calls[-1].failed:
             raise Violation(
                 f"{counted(len(trial.source.requests), 'request')} and {counted(rows, 'row')} of the same page of {path}, "
-                + ("and no end" if calls[-1].has_more else "and success"),
+                + ("and no end" if calls[-1].has_more or calls[-1].killed else "and success"),
                 expected="an error: the next page's token or link is the one that was just used",
                 cause="a next token is followed without a look at whether it moves",
                 reproduce=[f"{path} always answers its first page"],
