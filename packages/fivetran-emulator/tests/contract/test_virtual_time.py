@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import time
 from datetime import UTC, date, datetime, timedelta
@@ -36,3 +37,34 @@ def test_datetimes_stay_what_they_are() -> None:
         assert isinstance(made, date)
     assert type(made) is type(real)
     assert made == real
+
+
+def test_every_way_to_ask_for_the_present_is_answered_alike() -> None:
+    """Or a mark by one of them would pass for the rows'."""
+    clock = VirtualTime()
+    with clock.in_force():
+        assert time.time_ns() == int(NOON.timestamp()) * 1_000_000_000
+        assert time.gmtime()[:4] == time.localtime()[:4] == NOON.timetuple()[:4]
+        assert time.strftime("%Y-%m-%dT%H") == "2031-05-05T12"
+        assert time.strftime("%Y", time.gmtime(0)) == "1970"
+        assert "2031" in time.ctime()
+        assert "1970" in time.ctime(0)
+        assert datetime.utcnow() == NOON.replace(tzinfo=None)  # noqa: DTZ003 - what is tested
+    assert time.gmtime().tm_year < 2031
+
+
+def test_what_is_imported_in_one_trial_keeps_no_clock() -> None:
+    """A function may import its modules when it is called."""
+    with VirtualTime().in_force():
+        kept, now = time.sleep, dt.datetime
+    other = VirtualTime()
+    with other.in_force():
+        kept(7)
+        assert now.now(UTC) == NOON + timedelta(seconds=7)
+    assert now.now(UTC).year < 2031
+
+
+def test_an_event_loop_keeps_its_time() -> None:
+    """Its timers would never be due."""
+    with VirtualTime().in_force():
+        asyncio.run(asyncio.sleep(0.01))

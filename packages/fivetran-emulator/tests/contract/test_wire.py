@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import json
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,8 +17,11 @@ from werkzeug.wrappers import Request, Response
 
 from fivetran_emulator.contract.asgi import in_this_thread
 from fivetran_emulator.contract.faults import FaultySource, cut_body, hang, kill, reset, slow
+from fivetran_emulator.contract.function import InProcess
+from fivetran_emulator.contract.trial import Trial
 from fivetran_emulator.contract.virtual_time import VirtualTime
 from fivetran_emulator.contract.wire import ADDRESS, HOST, MOST_REQUESTS, PORT, Killed, Wire
+from fivetran_emulator.practice.loading import Practice
 from fivetran_emulator.practice.serving import serving
 
 if TYPE_CHECKING:
@@ -145,8 +150,7 @@ def test_a_call_that_asks_for_ever_is_killed() -> None:
     wire = Wire(echo, VirtualTime())
     for _ in range(2):
         with wire.in_force(), pytest.raises(Killed):
-            while True:
-                by_http_client("/")
+            list(map(by_http_client, repeat("/")))
     assert len(wire.connect_timeouts) == 2 * MOST_REQUESTS
 
 
@@ -220,6 +224,39 @@ def test_a_source_that_fails_is_a_server_error(app: Any, capfd: pytest.CaptureFi
     with wired(in_this_thread(app)):
         assert requests.get(ADDRESS, timeout=5).status_code == 500
     assert "ValueError: broken" in capfd.readouterr().err
+
+
+def test_a_kill_that_is_caught_is_a_kill_all_the_same() -> None:
+    """The process is gone: nothing is asked any more, and no answer counts."""
+
+    def main(_request: Any) -> Any:
+        with contextlib.suppress(BaseException):
+            requests.get(ADDRESS, timeout=5)
+        with contextlib.suppress(BaseException):
+            requests.get(ADDRESS, timeout=5)
+        return {"state": {}, "hasMore": False}
+
+    trial = Trial(InProcess(main), Practice(echo, {}))
+    trial.at(1, kill)
+    assert trial.connection.call().killed
+    assert len(trial.source.requests) == 1
+
+
+def test_a_fault_of_the_suites_own_comes_out() -> None:
+    """And is no answer of the source's, which the function might make something of."""
+
+    def main(_request: Any) -> Any:
+        with contextlib.suppress(Exception):
+            requests.get(ADDRESS, timeout=5)
+        return {"state": {}, "hasMore": False}
+
+    def broken_change(_number: int) -> None:
+        raise ValueError("cannot change that")
+
+    trial = Trial(InProcess(main), Practice(echo, {}))
+    trial.source.before = broken_change
+    with pytest.raises(ValueError, match="cannot change that"):
+        trial.connection.call()
 
 
 def test_an_answer_is_closed() -> None:

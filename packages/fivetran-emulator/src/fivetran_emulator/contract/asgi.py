@@ -11,7 +11,6 @@ import inspect
 import time
 from collections.abc import Callable, Iterable
 from functools import cache
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
@@ -58,9 +57,8 @@ async def _answer(app: Callable[..., Any], request: Request) -> Response:
 
     await app(_scope(request), receive, send)
     start, *body = messages
-    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in start["headers"]]
-    status = f"{start['status']} {HTTPStatus(start['status']).phrase}"
-    return Response(b"".join(one.get("body", b"") for one in body), status, headers)
+    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in start.get("headers", ())]
+    return Response(b"".join(one.get("body", b"") for one in body), start["status"], headers)
 
 
 def _scope(request: Request) -> dict[str, Any]:

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import errno
 import gzip
+import io
 import json
+import sys
+import traceback
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -46,7 +50,10 @@ Fault = Callable[["Asked", Ask], Response]
 
 @dataclass(frozen=True)
 class SourceRequest:
-    """One request as the source saw it; `number` counts from 1, `status` and `body` are what was answered."""
+    """One request as the source saw it.
+
+    `number` counts from 1, `content` is its body, `seconds` when it came; `status` and `body` are what was answered, unpacked.
+    """
 
     number: int
     method: str
@@ -54,6 +61,8 @@ class SourceRequest:
     query: str
     host: str
     headers: Mapping[str, str] = field(repr=False)
+    content: bytes = field(repr=False, default=b"")
+    seconds: float = 0.0
     status: int = 0
     body: bytes = field(repr=False, default=b"")
 
@@ -85,34 +94,51 @@ class FaultySource:
     change the source's rows.
     """
 
-    def __init__(self, app: WSGIApplication) -> None:
+    def __init__(self, app: WSGIApplication, clock: Callable[[], float] = lambda: 0.0) -> None:
         self._app = app
+        self._clock = clock
         self.requests: list[SourceRequest] = []
         self.fault: Callable[[Asked], Fault | None] = lambda _asked: None
         self.before: Callable[[int], None] = lambda _number: None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
         """Answer one request, or break its connection."""
+        content = Request(environ).get_data()
+        environ |= {"wsgi.input": io.BytesIO(content), "CONTENT_LENGTH": str(len(content))}  # for the source to read
         request = Request(environ)
         asked = Asked(len(self.requests) + 1, request)
         self.before(asked.number)
-        self.requests.append(_seen(asked))
+        self.requests.append(_seen(asked, content, self._clock()))
         fault = self.fault(asked)
         response = fault(asked, lambda: self._ask(environ)) if fault else self._ask(environ)
         self._note(asked.number, response)
         return response(environ, start_response)
 
     def _ask(self, environ: WSGIEnvironment) -> Response:
-        return Response.from_app(self._app, environ, buffered=True)
+        try:
+            return Response.from_app(self._app, environ, buffered=True)
+        except Exception:  # noqa: BLE001 - a source may fail in any way
+            # As a server does it: its author needs the traceback, the connector only an error of the server's.
+            traceback.print_exc(file=sys.__stderr__)
+            return Response("the practice source failed; its traceback is on stderr", 500)
 
     def _note(self, number: int, response: Response) -> None:
         body = b"" if response.is_streamed else response.get_data()
-        kept = body if len(body) < _MOST_KEPT else b""
+        kept = _unpacked(response, body) if len(body) < _MOST_KEPT else b""
         seen = self.requests[number - 1]
         self.requests[number - 1] = replace(seen, status=response.status_code, body=kept)
 
 
-def _seen(asked: Asked) -> SourceRequest:
+def _unpacked(response: Response, body: bytes) -> bytes:
+    if response.headers.get("Content-Encoding") != "gzip":
+        return body
+    try:
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(body, _MOST_KEPT)
+    except zlib.error:
+        return b""
+
+
+def _seen(asked: Asked, content: bytes, seconds: float) -> SourceRequest:
     request = asked.request
     return SourceRequest(
         asked.number,
@@ -121,6 +147,8 @@ def _seen(asked: Asked) -> SourceRequest:
         request.query_string.decode("latin-1"),
         request.host,
         dict(request.headers),
+        content,
+        seconds,
     )
 
 

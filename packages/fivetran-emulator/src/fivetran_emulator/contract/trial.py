@@ -41,7 +41,7 @@ class Trial:
         self.practice, self.function = practice, function
         self.limits = {name: str(value) for name, value in (limits or {}).items()}
         self.time = time or VirtualTime()
-        self.source = FaultySource(in_this_thread(practice.source))
+        self.source = FaultySource(in_this_thread(practice.source), lambda: self.time.seconds)
         self.wire = Wire(self.source, self.time)
         self._leave_alone = leave_alone
         self.connection = self.connect()
@@ -54,6 +54,10 @@ class Trial:
         began, asked = self.time.seconds, len(self.source.requests)
         with self.time.in_force(), self.wire.in_force():
             reply = self.function.call(body, self.limits)
+        if self.wire.failure is not None:
+            raise self.wire.failure
+        if self.wire.killed:
+            reply = Reply(0, b"", {}, reply.logs)
         return reply, self.time.seconds - began, self.source.requests[asked:]
 
     @property

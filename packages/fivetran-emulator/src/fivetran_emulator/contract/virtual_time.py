@@ -12,10 +12,10 @@ import os
 import sys
 import sysconfig
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import cache
+from functools import cache, wraps
 from typing import Any
 from unittest import mock
 
@@ -59,32 +59,82 @@ class VirtualTime:
         """Put this clock in the place of the real one."""
         with ExitStack() as stack:
             stack.enter_context(_time_zone(self.zone))
-            for replacement in self._replacements():
+            stack.enter_context(_ticking(self))
+            for name, function in _TIME.items():
+                stack.enter_context(mock.patch.object(time, name, function))
+            stack.enter_context(mock.patch.object(dt, "datetime", _Virtual))
+            for replacement in _in_authors_modules():
                 stack.enter_context(replacement)
+            if (loops := sys.modules.get("asyncio.base_events")) is not None:
+                # A loop waits in real time: on a clock that stands still no timer would ever be due.
+                stack.enter_context(mock.patch.object(loops.BaseEventLoop, "time", lambda _loop: _monotonic()))
             if (seam := sys.modules.get("fivetran_runtime.clock")) is not None:
                 stack.enter_context(seam.use_clock(self))
             yield
 
-    def _replacements(self) -> Iterator[contextlib.AbstractContextManager[object]]:
-        virtual: dict[int, Any] = {}
-        for name, function in self._of_module_time().items():
-            virtual[id(getattr(time, name))] = function
-            yield mock.patch.object(time, name, function)
-        frozen = _datetime_of(self)
-        virtual[id(dt.datetime)] = frozen
-        yield mock.patch.object(dt, "datetime", frozen)
-        for module in _authors_modules():
-            for name, value in list(vars(module).items()):
-                if id(value) in virtual:
-                    yield mock.patch.object(module, name, virtual[id(value)])
 
-    def _of_module_time(self) -> dict[str, Any]:
-        return {
-            "sleep": self.sleep,
-            "time": lambda: self.now().timestamp(),
-            "monotonic": self.monotonic,
-            "perf_counter": self.monotonic,
-        }
+_monotonic = time.monotonic
+_ticks: list[VirtualTime] = []
+"""The clock in force, last. The stand-ins ask it: a module that is loaded in one trial keeps them in all others."""
+
+
+@contextmanager
+def _ticking(clock: VirtualTime) -> Iterator[None]:
+    _ticks.append(clock)
+    try:
+        yield
+    finally:
+        _ticks.pop()
+
+
+def _virtual(real: Any, answer: Callable[..., Any]) -> Any:
+    """A stand-in for a function of `time`: virtual while a clock is in force, the real one otherwise."""
+
+    @wraps(real)
+    def stand_in(*arguments: Any) -> Any:
+        return answer(_ticks[-1], *arguments) if _ticks else real(*arguments)
+
+    return stand_in
+
+
+def _of_now(real: Any, *, given: int = 0) -> Any:
+    """A stand-in for a function that takes the present when it is not told another time."""
+
+    def answer(clock: VirtualTime, *arguments: Any) -> Any:
+        now = clock.now().timestamp()
+        if real in (_STRFTIME, _ASCTIME):
+            return real(*arguments, *([] if len(arguments) > given else [_LOCALTIME(now)]))
+        return real(*(arguments if arguments and arguments[0] is not None else [now]))
+
+    return _virtual(real, answer)
+
+
+_STRFTIME, _ASCTIME, _LOCALTIME = time.strftime, time.asctime, time.localtime
+_NS = 1_000_000_000
+_TIME: dict[str, Any] = {
+    "sleep": _virtual(time.sleep, lambda clock, seconds: clock.sleep(seconds)),
+    "time": _virtual(time.time, lambda clock: clock.now().timestamp()),
+    "time_ns": _virtual(time.time_ns, lambda clock: int(clock.now().timestamp() * _NS)),
+    "monotonic": _virtual(time.monotonic, lambda clock: clock.monotonic()),
+    "monotonic_ns": _virtual(time.monotonic_ns, lambda clock: int(clock.monotonic() * _NS)),
+    "perf_counter": _virtual(time.perf_counter, lambda clock: clock.monotonic()),
+    "perf_counter_ns": _virtual(time.perf_counter_ns, lambda clock: int(clock.monotonic() * _NS)),
+    "gmtime": _of_now(time.gmtime),
+    "localtime": _of_now(time.localtime),
+    "ctime": _of_now(time.ctime),
+    "asctime": _of_now(time.asctime),
+    "strftime": _of_now(time.strftime, given=1),
+}
+
+
+def _in_authors_modules() -> Iterator[contextlib.AbstractContextManager[object]]:
+    """What authors' modules have imported by name from `time` and `datetime`."""
+    virtual = {id(getattr(time, name).__wrapped__): function for name, function in _TIME.items()}
+    virtual[id(_REAL)] = _Virtual
+    for module in _authors_modules():
+        for name, value in list(vars(module).items()):
+            if id(value) in virtual:
+                yield mock.patch.object(module, name, virtual[id(value)])
 
 
 def _authors_modules() -> list[Any]:
@@ -103,40 +153,38 @@ def _authors_names(_loaded: int) -> list[str]:
     ]
 
 
-def _datetime_of(clock: VirtualTime) -> type[datetime]:
+class _Meta(type):
+    # To whoever looks at an annotation it is the real one.
+    def __eq__(cls, other: object) -> bool:
+        return other is _REAL or other is cls
+
+    def __hash__(cls) -> int:
+        return hash(_REAL)
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, _REAL)
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return issubclass(subclass, _REAL)
+
+
+class _Virtual(_REAL, metaclass=_Meta):
     """A stand-in for `datetime` whose present is the clock's; what it makes are ordinary datetimes."""
 
-    class _Meta(type):
-        # To whoever looks at an annotation it is the real one.
-        def __eq__(cls, other: object) -> bool:
-            return other is _REAL or other is cls
+    def __new__(cls, *args: Any, **kwargs: Any) -> datetime:  # type: ignore[misc]
+        return _REAL(*args, **kwargs)
 
-        def __hash__(cls) -> int:
-            return hash(_REAL)
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        return _REAL.fromtimestamp(_ticks[-1].now().timestamp(), tz) if _ticks else _REAL.now(tz)
 
-        def __instancecheck__(cls, instance: object) -> bool:
-            return isinstance(instance, _REAL)
+    @classmethod
+    def utcnow(cls) -> datetime:  # type: ignore[override]
+        return cls.now(UTC).replace(tzinfo=None)
 
-        def __subclasscheck__(cls, subclass: type) -> bool:
-            return issubclass(subclass, _REAL)
-
-    class Virtual(_REAL, metaclass=_Meta):
-        def __new__(cls, *args: Any, **kwargs: Any) -> datetime:  # type: ignore[misc]
-            return _REAL(*args, **kwargs)
-
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
-            return _REAL.fromtimestamp(clock.now().timestamp(), tz)
-
-        @classmethod
-        def utcnow(cls) -> datetime:  # type: ignore[override]
-            return clock.now().replace(tzinfo=None)
-
-        @classmethod
-        def today(cls) -> datetime:  # type: ignore[override]
-            return cls.now()
-
-    return Virtual
+    @classmethod
+    def today(cls) -> datetime:  # type: ignore[override]
+        return cls.now()
 
 
 @contextmanager

@@ -11,23 +11,20 @@ from __future__ import annotations
 import errno
 import io
 import socket
-import sys
 import threading
-import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import inf
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from unittest import mock
 from weakref import WeakKeyDictionary
 
 from werkzeug.serving import WSGIRequestHandler
-from werkzeug.wrappers import Response
 
 if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+    from wsgiref.types import WSGIApplication, WSGIEnvironment
 
     from fivetran_emulator.contract.virtual_time import VirtualTime
 
@@ -60,6 +57,10 @@ class Wire:
     clock: VirtualTime
     connect_timeouts: list[float | None] = field(default_factory=list)
     hosts: set[str] = field(default_factory=set)
+    killed: bool = False
+    """Whether the present call was killed; a function that catches that goes no further all the same."""
+    failure: Exception | None = None
+    """What went wrong in the suite itself, behind the function's back."""
 
     def __post_init__(self) -> None:
         # A function may ask from several threads, a source answers one at a time.
@@ -69,7 +70,7 @@ class Wire:
     @contextmanager
     def in_force(self) -> Iterator[None]:
         """Let every connection to the source's address be one of these, for the time of one call."""
-        self._connections = 0
+        self._connections, self.killed = 0, False
         connect, look_up = socket.socket.connect, socket.getaddrinfo
 
         def connect_to(self_: socket.socket, address: Any) -> None:
@@ -89,17 +90,30 @@ class Wire:
                 raise socket.gaierror(socket.EAI_NONAME, f"{name} is not looked up: checks have no network")
             return look_up(host, *arguments, **named)
 
+        def connect_and_tell(self_: socket.socket, address: Any) -> int:
+            try:
+                self_.connect(address)
+            except OSError as error:
+                return error.errno or errno.EINVAL
+            return 0
+
         with (
             mock.patch.object(socket.socket, "connect", connect_to),
+            mock.patch.object(socket.socket, "connect_ex", connect_and_tell),
             mock.patch.object(socket, "getaddrinfo", look_up_here),
         ):
             yield
 
     def _count(self, one: socket.socket) -> None:
         self._connections += 1
-        if self._connections > MOST_REQUESTS:
-            _drop(one)
-            raise Killed
+        if self.killed or self._connections > MOST_REQUESTS:
+            self.kill(one)
+
+    def kill(self, one: socket.socket) -> NoReturn:
+        """End the call."""
+        self.killed = True
+        _drop(one)
+        raise Killed
 
     def answer(self, request: bytes, answering: Answering) -> Iterable[bytes]:
         """The source's whole answer as it goes over the wire, piece by piece. Raises ConnectionResetError for a reset."""
@@ -113,25 +127,19 @@ class Wire:
             head[:] = ["\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1")]
 
         with self._asking:
-            body = self._asked(parsed.environ, start_response)
+            try:
+                body = self.app(parsed.environ, start_response)
+            except ConnectionResetError:
+                raise
+            except Exception as error:  # noqa: BLE001 - raised again when the call is over
+                self.failure = error
+                raise Killed from error
         try:
             yield from head
             if parsed.command != "HEAD":
                 yield from body
         finally:
             getattr(body, "close", bool)()
-
-    def _asked(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        try:
-            return self.app(environ, start_response)
-        except ConnectionResetError:
-            raise
-        except Exception:  # noqa: BLE001 - a source may fail in any way
-            # As a server does it: its author needs the traceback, the connector only an error of the server's.
-            traceback.print_exc(file=sys.__stderr__)
-            return Response("the practice source failed; its traceback is on stderr", 500)(
-                environ, start_response
-            )
 
 
 @dataclass
@@ -155,7 +163,7 @@ class _Line:
     """One connection: what was sent, and what comes back of it."""
 
     def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+        self.wire = wire
         self._sent = bytearray()
         self._coming: Iterator[bytes] | None = None
         self._answering = Answering()
@@ -169,10 +177,10 @@ class _Line:
     def receive(self, most: int, timeout: float | None) -> memoryview:
         """Up to so many bytes of the answer; none at its end."""
         if self._coming is None:
-            self._coming = iter(self._wire.answer(bytes(self._sent), self._answering))
+            self._coming = iter(self.wire.answer(bytes(self._sent), self._answering))
             # The delay is known once the source has begun to answer.
             self._piece = memoryview(next(self._coming, b""))
-            self._answering.wait(timeout, self._wire.clock)
+            self._answering.wait(timeout, self.wire.clock)
         while not self._piece and (piece := next(self._coming, None)) is not None:
             self._piece = memoryview(piece)
         taken, self._piece = self._piece[:most], self._piece[most:]
@@ -207,8 +215,7 @@ class _Plugged(socket.socket):
         try:
             return _lines[self].receive(most, self.gettimeout())
         except Killed:
-            _drop(self)
-            raise
+            _lines[self].wire.kill(self)
 
     def shutdown(self, how: int) -> None:
         """Nothing to tell: the other end sees each request as a whole."""
