@@ -12,7 +12,7 @@ from mutants.reference import Reference
 
 from fivetran_emulator.contract.catalogue import named
 from fivetran_emulator.contract.checks.releases import record
-from fivetran_emulator.contract.releases import Release, Table, breaks, fits, read, version_of, write
+from fivetran_emulator.contract.releases import Release, Table, breaks, fits, numbers, read, version_of, write
 from fivetran_emulator.contract.violation import NotRun, Violation
 
 
@@ -82,11 +82,17 @@ def test_a_record_is_not_overwritten_with_less(tmp_path: Path) -> None:
     assert path.read_bytes() == before
     write(path, release("1.10.0", users=users(name="text", age="integer")))
     write(path, release("1.9.0"))
+    with pytest.raises(
+        ValueError, match=r"users\.city is gone.*\n1\.9\.5 cannot promise less: raise it to 2\.0\.0"
+    ):
+        write(path, release("1.9.5", users=users(name="text", city="text")))
     write(path, release("2.0.0", users=users(age="integer")))
     assert [one.version for one in read(path)] == ["1.0.0", "1.9.0", "1.10.0", "2.0.0"]
 
 
-@pytest.mark.parametrize("text", ["<<<<<<< HEAD", "{}", '{"made by": "", "releases": [{"version": "1"}]}'])
+@pytest.mark.parametrize(
+    "text", ["<<<<<<< HEAD", "{}", "", '{"made by": "", "releases": [{"version": "1"}]}']
+)
 def test_a_record_that_cannot_be_read_is_told(tmp_path: Path, text: str) -> None:
     """A merge that went wrong is no release that never was."""
     path = tmp_path / "released.json"
@@ -128,5 +134,39 @@ def test_the_version_is_the_sources(tmp_path: Path) -> None:
     assert version_of(tmp_path) is None
     source = tmp_path / "src" / "connector_acme"
     source.mkdir(parents=True)
-    (source / "__init__.py").write_text('"""Acme."""\n\n__version__ = "1.2.3"\n', "utf-8")
-    assert version_of(tmp_path) == "1.2.3"
+    for line in ('__version__ = "1.2.3"', "__version__ = '1.2.3'", '__version__: str = "1.2.3"'):
+        (source / "__init__.py").write_text(f'"""Acme."""\n\n{line}\n', "utf-8")
+        assert version_of(tmp_path) == "1.2.3"
+
+
+@pytest.mark.parametrize(
+    "version", ["1.0", "1.0.0rc1", "-1.0.0", " 1.0.0", "1_0.0.0", "01.0.0", "\uff11.0.0"]
+)
+def test_a_version_is_three_numbers(version: str) -> None:
+    """Or there would be no order among them, and no telling which may break."""
+    with pytest.raises(ValueError, match="is not three numbers"):
+        numbers(version)
+
+
+def test_releases_are_held_against_every_one_before_them(tmp_path: Path) -> None:
+    """What 1.1.0 took away is not given back by 1.2.0, and not forgiven by 2.0.0."""
+    path = tmp_path / "released.json"
+    for version in ("1.0.0", "1.1.0", "2.0.0"):
+        record(replace(subject_of(Reference), released=path, version=version))
+    kept = json.loads(path.read_text("utf-8"))
+    kept["releases"][1]["tables"]["users"]["columns"].pop("age")
+    path.write_text(json.dumps(kept), "utf-8")
+    with pytest.raises(Violation, match=r"users\.age is gone, unlike in 1\.0\.0"):
+        named("C50").run(replace(subject_of(Reference), released=path))
+
+
+def test_the_columns_are_those_of_the_version_that_is_tested(tmp_path: Path) -> None:
+    """A fix of an older one is not held against the newest."""
+    path = tmp_path / "released.json"
+    record(replace(subject_of(Reference), released=path, version="1.0.0"))
+    kept = json.loads(path.read_text("utf-8"))
+    newer = {**kept["releases"][0], "version": "2.0.0", "tables": {}}
+    path.write_text(json.dumps({**kept, "releases": [*kept["releases"], newer]}), "utf-8")
+    named("C35").run(replace(subject_of(Reference), released=path, version="1.0.7"))
+    with pytest.raises(Violation, match="table users is new"):
+        named("C35").run(replace(subject_of(Reference), released=path, version="2.0.0"))

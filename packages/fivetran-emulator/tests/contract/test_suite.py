@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fivetran_emulator.contract.check import check
 from fivetran_emulator.contract.subject import Exemption, Subject
-from fivetran_emulator.contract.suite import run_check
+from fivetran_emulator.contract.suite import contract_tests, run_check
 from fivetran_emulator.contract.violation import NotRun, Violation
+from fivetran_emulator.practice.errors import PracticeError
 
 DAY = date(2026, 6, 1)
 
@@ -63,6 +67,39 @@ def test_an_exemption_that_is_not_needed_fails() -> None:
     assert run(holds) == []
     with pytest.raises(pytest.fail.Exception, match="take its exemption away"):
         run(holds, DAY)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"main": "main"}, "main is 'main', not a function"),
+        ({"blocking": "x"}, 'it is "all" or "protocol"'),
+        ({"keeps_deleted": "items"}, "keeps_deleted is 'items'; it is a dict"),
+        ({"exempt": [Exemption("C21", "why", "2030-01-01")]}, "it is a datetime.date"),  # type: ignore[arg-type]
+        ({"exempt": [Exemption("C21", "why", DAY)] * 2}, "a check has two exemptions"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_told_at_once(arguments: dict[str, Any], told: str) -> None:
+    """Not in a traceback of the one check that meets them."""
+    with pytest.raises((TypeError, ValueError), match=re.escape(told)):
+        contract_tests(**{"main": print, "practice": Path("practice.py"), **arguments})
+
+
+@check("C09", "an example")
+def unloadable(_subject: Subject) -> None:
+    """Its practice source is broken."""
+    raise PracticeError("practice.py:3: SyntaxError: invalid syntax")
+
+
+def test_a_practice_source_that_cannot_be_loaded_fails_one_check() -> None:
+    """C09, with the one line that matters; the others are not run for the same reason."""
+    with pytest.raises(
+        pytest.fail.Exception, match=r"C09 an example\npractice\.py:3: SyntaxError"
+    ) as failure:
+        run(unloadable)
+    assert failure.value.pytrace is False
+    with pytest.raises(pytest.skip.Exception, match=r"practice\.py:3"):
+        run(replace(unloadable, id="C21"))
 
 
 def test_a_check_that_cannot_run_is_not_passed() -> None:

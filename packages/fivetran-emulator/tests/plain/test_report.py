@@ -92,9 +92,9 @@ def test_what_the_page_quotes_is_said(report: str) -> None:
 def test_the_script_of_a_history_can_be_run(folder: Path, report: str) -> None:
     """In the connector's folder, as the report says it; it tells what the check told."""
     told = report[report.index("C55 any history") :]
-    script = re.findall(r"^    reproduce: ((?:import|from|sys|print).*)$", told, re.MULTILINE)
+    [script] = re.findall(r"^    reproduce: (import .*)$", told, re.MULTILINE)
     done = subprocess.run(
-        [sys.executable, "-c", "\n".join(["import sys", 'sys.path.insert(0, ".")', *script])],
+        [sys.executable, "-c", script],
         cwd=folder, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert f"seen:      {done.stdout.strip()}" in told
@@ -127,7 +127,7 @@ def test_a_release_is_recorded_and_then_held_against_the_connector(folder: Path)
     assert "tickets.subject is gone; tickets.title is new" in output
     refused = run(folder, "all", "-k", "C35", "--write-released")
     assert "tickets.subject is gone, unlike in 0.3.0" in refused
-    assert "Raise the version of the connector first" in refused
+    assert "0.3.0 cannot promise less: raise it to 0.4.0" in refused
     assert '"title"' not in record.read_text("utf-8")
 
 

@@ -24,6 +24,8 @@ from fivetran_emulator.secrets import Secrets
 
 __all__ = ["run_check"]
 
+INTERRUPTED = 130
+
 
 def run_check(options: argparse.Namespace) -> int:
     """Run the checks as `options` say: 0 when none fails, 1 when one does or the function cannot be reached."""
@@ -37,6 +39,9 @@ def run_check(options: argparse.Namespace) -> int:
     except EmulatorError as error:
         print(secrets.redact(_told(error, options)), file=sys.stdout if options.json else sys.stderr)
         return error.exit_status
+    except KeyboardInterrupt:
+        print("fivetran-emulator: interrupted; nothing was loaded", file=sys.stderr)
+        return INTERRUPTED
     text = _document(options.url, found) if options.json else _page(found, quiet=options.quiet)
     print(secrets.redact(text))
     return int(any(result.outcome == "failed" for result in found))

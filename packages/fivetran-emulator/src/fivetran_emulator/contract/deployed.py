@@ -84,6 +84,11 @@ class Deployed:
     most_calls: int = 20
     has_source = False
 
+    @property
+    def answered(self) -> bool:
+        """Whether it ever did."""
+        return "clean_or_not" in vars(self)
+
     def trial(self) -> DeployedTrial:
         """A new connection."""
         return DeployedTrial(self.posting, self.secrets, self.most_calls)
@@ -135,4 +140,8 @@ def _result(check: Check, subject: Deployed) -> Result:
         return Result(check, "failed", violation)
     except (NotRun, Blocked) as reason:
         return Result(check, "not run", reason=str(reason))
+    except FunctionError as error:
+        if not subject.answered:
+            raise
+        return Result(check, "not run", reason=f"it has stopped answering: {error.problems[0]}")
     return Result(check, "passed")

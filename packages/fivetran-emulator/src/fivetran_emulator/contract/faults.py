@@ -104,7 +104,10 @@ class FaultySource:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
         """Answer one request, or break its connection."""
         content = Request(environ).get_data()
-        environ |= {"wsgi.input": io.BytesIO(content), "CONTENT_LENGTH": str(len(content))}  # for the source to read
+        environ |= {
+            "wsgi.input": io.BytesIO(content),
+            "CONTENT_LENGTH": str(len(content)),
+        }  # for the source to read
         request = Request(environ)
         asked = Asked(len(self.requests) + 1, request)
         self.before(asked.number)

@@ -14,7 +14,7 @@ from typing import Any
 from fivetran_emulator.contract.memory_warehouse import Key, MemoryWarehouse, key_of
 from fivetran_emulator.practice.rows import Rows
 
-__all__ = ["LivingTable", "later", "living_tables"]
+__all__ = ["LivingTable", "Row", "later", "living_tables"]
 
 Row = dict[str, Any]
 _LOOKED_AT = 20
@@ -111,6 +111,7 @@ class LivingTable:
         fresh = {
             column: _unused(self.source, column, number)
             for column in {*self.key, *self.source.key} - {self.source.cursor}
+            if not isinstance(row.get(column), bool)
         }
         identifying = (
             dict(list(fresh.items())[:1])
@@ -132,12 +133,15 @@ class LivingTable:
 
 
 def living_tables(rows: Mapping[str, Rows], warehouse: MemoryWarehouse) -> list[LivingTable]:
-    """The source tables that are found again in the warehouse, with at least one row."""
+    """The source tables that are found again in the warehouse, with at least one row.
+
+    Not those whose cursor is part of their key: no row of theirs ever changes, it only becomes another one.
+    """
     found = []
     for name, source in rows.items():
         key, arrived = warehouse.keys.get(name, ()), warehouse.tables.get(name, {})
         table = LivingTable(name, source, key, arrived)
-        if key and arrived and table.rows():
+        if key and arrived and source.cursor not in {*key, *source.key} and table.rows():
             found.append(table)
     return found
 
@@ -146,7 +150,11 @@ def later(value: Any, by: float) -> Any:
     """A cursor's value moved on, in its own notation: a number, a day, or an instant with or without fractions and Z."""
     if isinstance(value, int):
         return value + max(1, int(by) // 3600) if by > 0 else value - max(1, int(-by) // 3600)
+    if isinstance(value, float):
+        return value + by
     text = str(value)
+    if text.isdigit():
+        return str(int(text) + int(by)).zfill(len(text))
     if len(text) == 10:
         return (date.fromisoformat(text) + timedelta(days=1 if by > 0 else -1)).isoformat()
     moment = datetime.fromisoformat(text) + timedelta(seconds=by)
@@ -156,8 +164,9 @@ def later(value: Any, by: float) -> Any:
 
 def _unused(source: Rows, column: str, number: int) -> Any:
     values = [row.get(column) for row in source.listed()]
-    if all(isinstance(value, int) for value in values):
-        return max(value for value in values if isinstance(value, int)) + number
+    numbers = [value for value in values if isinstance(value, int | float)]
+    if len(numbers) == len(values):
+        return max(numbers) + number
     return f"{max(str(value) for value in values)}-{number}"
 
 

@@ -86,13 +86,17 @@ class Difference:
 
 
 def differences(
-    seen: MemoryWarehouse, expected: MemoryWarehouse, *, may_stay: Mapping[str, Collection[Key]] | None = None
+    seen: MemoryWarehouse,
+    expected: MemoryWarehouse,
+    *,
+    may_stay: Mapping[str, Collection[Key] | None] | None = None,
 ) -> list[Difference]:
-    """How two warehouses differ; `may_stay` has by table the keys that may be in `seen` only."""
+    """How two warehouses differ; `may_stay` has by table the keys that may be in `seen` only, None for any."""
     found = []
     for table in sorted({*seen.tables, *expected.tables}):
         one, other = seen.tables.get(table, {}), expected.tables.get(table, {})
-        extra = one.keys() - other.keys() - set((may_stay or {}).get(table, ()))
+        stays = (may_stay or {}).get(table, ())
+        extra = set() if stays is None else one.keys() - other.keys() - set(stays)
         changed = [key for key in one.keys() & other.keys() if one[key] != other[key]]
         if (missing := other.keys() - one.keys()) or extra or changed:
             found.append(Difference(table, _sorted(missing), _sorted(extra), _sorted(changed)))

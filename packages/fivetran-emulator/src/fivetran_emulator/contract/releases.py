@@ -16,7 +16,18 @@ import msgspec
 
 from fivetran_emulator.contract.connection import Connection
 
-__all__ = ["Release", "Table", "breaks", "fits", "read", "tables_of", "version_of", "write"]
+__all__ = [
+    "Release",
+    "Table",
+    "breaks",
+    "fits",
+    "following",
+    "numbers",
+    "read",
+    "tables_of",
+    "version_of",
+    "write",
+]
 
 _MADE_BY = "nox -s tests -- NAME -k C35 --write-released"
 _WIDER = {("integer", "number")}
@@ -46,13 +57,19 @@ class _File(msgspec.Struct, rename={"made_by": "made by"}):
 
 def read(path: Path) -> list[Release]:
     """The releases of a file, oldest first; none when there is no file. Raises ValueError for one that cannot be read."""
-    if not path.is_file():
+    if not path.exists():
         return []
     try:
         releases = msgspec.json.decode(path.read_bytes(), type=_File).releases
-        return sorted(releases, key=lambda one: _numbers(one.version))
-    except (msgspec.DecodeError, ValueError) as error:
-        raise ValueError(f"{path} is not a record of releases ({error}); made by {_MADE_BY}") from error
+        return _in_order(releases)
+    except (msgspec.DecodeError, ValueError, OSError) as error:
+        raise ValueError(f"{path} is not a record of releases: {error}") from None
+
+
+def _in_order(releases: list[Release]) -> list[Release]:
+    if len({one.version for one in releases}) < len(releases):
+        raise ValueError("a version is in it twice")
+    return sorted(releases, key=lambda one: numbers(one.version))
 
 
 def write(path: Path, release: Release) -> None:
@@ -62,13 +79,28 @@ def write(path: Path, release: Release) -> None:
     written then.
     """
     recorded = read(path)
-    upto = [one for one in recorded if _numbers(one.version) <= _numbers(release.version)]
-    if broken := [line for one in upto for line in breaks(one, release)]:
-        raise ValueError("\n".join(broken))
+    broken = [line for one in recorded for line in _breaks_in_order(one, release)]
+    if broken:
+        raise ValueError(
+            "\n".join(
+                [*broken, f"{release.version} cannot promise less: raise it to {following(release.version)}"]
+            )
+        )
     others = [one for one in recorded if one.version != release.version]
-    releases = sorted([*others, release], key=lambda one: _numbers(one.version))
+    releases = sorted([*others, release], key=lambda one: numbers(one.version))
     built = msgspec.to_builtins(_File(_MADE_BY, releases))
     path.write_text(json.dumps(built, indent=2, ensure_ascii=False, sort_keys=True) + "\n", "utf-8")
+
+
+def _breaks_in_order(one: Release, other: Release) -> list[str]:
+    earlier, later = sorted([one, other], key=lambda release: numbers(release.version))
+    return breaks(earlier, later)
+
+
+def following(version: str) -> str:
+    """The next version that may take something away."""
+    major, minor, _patch = numbers(version)
+    return f"{major + 1}.0.0" if major else f"0.{minor + 1}.0"
 
 
 def tables_of(connection: Connection) -> dict[str, Table]:
@@ -148,19 +180,21 @@ def breaks(earlier: Release, later: Release) -> list[str]:
 def version_of(connector: Path) -> str | None:
     """The `__version__` in the source of a connector's folder; None when there is none."""
     for source in sorted(connector.glob("src/*/__init__.py")):
-        if found := re.search(r'^__version__ = "(\d+\.\d+\.\d+)"', source.read_text("utf-8"), re.MULTILINE):
+        if found := re.search(
+            r"""^__version__(?:\s*:\s*\w+)?\s*=\s*["']([^"']*)["']""", source.read_text("utf-8"), re.MULTILINE
+        ):
             return found[1]
     return None
 
 
 def _promise(version: str) -> tuple[int, ...]:
     """The part of a version that stays while nothing breaks: the major one, and the minor one before 1.0."""
-    major, minor, _patch = _numbers(version)
+    major, minor, _patch = numbers(version)
     return (major,) if major else (major, minor)
 
 
-def _numbers(version: str) -> tuple[int, ...]:
-    numbers = tuple(map(int, version.split(".")))
-    if len(numbers) != 3:
-        raise ValueError(f"the version {version} is not three numbers")
-    return numbers
+def numbers(version: str) -> tuple[int, ...]:
+    """The three numbers of a version. Raises ValueError for anything else, such as 1.0.0rc1."""
+    if not re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}", version, re.ASCII):
+        raise ValueError(f"the version {version!r} is not three numbers, such as 1.2.0")
+    return tuple(map(int, version.split(".")))

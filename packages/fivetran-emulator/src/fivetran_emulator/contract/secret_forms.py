@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-__all__ = ["marked_secrets", "secret_traces"]
+__all__ = ["marked_secrets", "secret_texts", "secret_traces"]
 
 _PIECE = 8
 
@@ -22,11 +22,22 @@ def secret_traces(text: str, secrets: Mapping[str, Any], *, only: frozenset[str]
     `only` are the keys that hold secrets. Values of less than eight characters would be found by chance.
     """
     found = []
-    for key, value in secrets.items():
-        if key not in only or not isinstance(value, str) or len(value) < _PIECE:
-            continue
-        found += [f"the secret `{key}` {how}" for how, form in _forms(value) if form in text]
+    for key, value in secret_texts(secrets):
+        if key in only and len(value) >= _PIECE:
+            found += [f"the secret `{key}` {how}" for how, form in _forms(value) if form in text]
     return found
+
+
+def secret_texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Every text of the secrets with its key, `a.b` for one within another."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from secret_texts(inner, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from secret_texts(inner, key)
+    elif isinstance(value, str):
+        yield key, value
 
 
 def _forms(value: str) -> Iterator[tuple[str, str]]:
@@ -42,5 +53,7 @@ def _forms(value: str) -> Iterator[tuple[str, str]]:
 
 def marked_secrets(secrets: Mapping[str, Any]) -> frozenset[str]:
     """The keys whose names say that their values are secret."""
-    words = ("token", "key", "secret", "password", "credential")
-    return frozenset(key for key in secrets if any(word in key.lower() for word in words))
+    words = ("token", "key", "secret", "password", "passwd", "pwd", "credential", "auth")
+    return frozenset(
+        key for key, _value in secret_texts(secrets) if any(word in key.lower() for word in words)
+    )

@@ -19,6 +19,7 @@ from fivetran_emulator.contract.function import InProcess
 from fivetran_emulator.contract.releases import version_of
 from fivetran_emulator.contract.subject import Exemption, Subject
 from fivetran_emulator.contract.violation import Blocked, NotRun, Violation
+from fivetran_emulator.practice.errors import PracticeError
 
 if TYPE_CHECKING:
     import pytest
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["contract_tests", "run_check"]
 
 Record = Callable[[str, object], None]
+TELLS_ALL = "C09"
+"""The check that fails for what keeps all the others from running."""
 WRITES_RELEASE = "C35"
 """The check that writes what it would compare with when pytest is run with --write-released."""
 
@@ -47,8 +50,8 @@ def contract_tests(
     see `Subject` and docs/contract.md. With blocking="protocol" only the checks of the protocol fail; of the others the run's end
     tells which would, and what that means.
     """
-    for exemption in exempt:
-        named(exemption.check)
+    _refuse_misuse(main, keeps_deleted, commits_late, leave_alone, exempt, blocking)
+    practice = Path(practice)
     import pytest  # noqa: PLC0415 - the checks themselves also run without it, see remote.py
 
     subject = Subject(
@@ -80,25 +83,62 @@ def contract_tests(
     return test_contract
 
 
+def _refuse_misuse(main: object, *declared: Any) -> None:
+    """Raise TypeError or ValueError for arguments that would only be noticed much later."""
+    keeps_deleted, commits_late, leave_alone, exempt, blocking = declared
+    if not callable(main):
+        raise TypeError(f"main is {main!r}, not a function; of a Connector it is its handler")
+    for name, tables in (
+        ("keeps_deleted", keeps_deleted),
+        ("commits_late", commits_late),
+        ("leave_alone", leave_alone),
+    ):
+        if tables is not None and not isinstance(tables, Mapping):
+            raise TypeError(f"{name} is {tables!r}; it is a dict with the names of tables")
+    if blocking not in ("all", "protocol"):
+        raise ValueError(f'blocking is {blocking!r}; it is "all" or "protocol"')
+    for exemption in exempt:
+        named(exemption.check)
+        if type(exemption.until) is not date:
+            raise TypeError(
+                f"the exemption of {exemption.check} is until {exemption.until!r}; it is a datetime.date"
+            )
+    if len({one.check for one in exempt}) < len(exempt):
+        raise ValueError("a check has two exemptions; one is enough")
+
+
 def _write_release(subject: Subject, record: Record) -> None:
+    told = ""
     try:
         record("contract-recorded", record_release(subject))
-    except ValueError as error:
-        _fail(f"{error}\nRaise the version of the connector first; nothing is written.")
+    except (ValueError, OSError, PracticeError, Violation) as error:
+        told = str(error)
+    except (NotRun, Blocked):
+        told = "the undisturbed sync does not complete: -k C09 tells why"
+    if told:
+        _fail(f"{told}\nNothing is recorded.")
 
 
 def run_check(check: Check, subject: Subject, record: Record, *, today: date) -> None:
     """Run one check as a test: fail with the violation's text, skip what cannot run, and note both for the summary."""
     exemption = next((one for one in subject.exempt if one.check == check.id), None)
-    broken = None
+    broken, reason, wrong = None, "", False
     try:
         check.run(subject)
-    except (NotRun, Blocked) as reason:
-        record("contract-not-run", f"{check.name}: {reason}")
-        _skip(str(reason))
+    except (NotRun, Blocked) as why:
+        reason = str(why)
+    except PracticeError as error:
+        reason = str(error)
+        wrong = check.id == TELLS_ALL
     except Violation as violation:
         broken = violation
-    if broken and subject.reports and check.risk:
+    if wrong:
+        _fail(f"{check.name}\n{reason}")
+    if reason:
+        exempted = f" (exempt until {exemption.until}: {exemption.reason})" if exemption else ""
+        record("contract-not-run", f"{check.name}: {reason}{exempted}")
+        _skip(reason)
+    if broken and subject.reports and check.risk and (exemption is None or today > exemption.until):
         _report(broken, check, record)
     elif broken:
         told = f"{check.name}\npromise:   {check.promise}\n{broken}"

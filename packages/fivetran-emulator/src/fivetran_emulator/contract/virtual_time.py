@@ -67,13 +67,19 @@ class VirtualTime:
                 stack.enter_context(replacement)
             if (loops := sys.modules.get("asyncio.base_events")) is not None:
                 # A loop waits in real time: on a clock that stands still no timer would ever be due.
-                stack.enter_context(mock.patch.object(loops.BaseEventLoop, "time", lambda _loop: _monotonic()))
+                stack.enter_context(mock.patch.object(loops.BaseEventLoop, "time", _loops_time))
             if (seam := sys.modules.get("fivetran_runtime.clock")) is not None:
                 stack.enter_context(seam.use_clock(self))
             yield
 
 
 _monotonic = time.monotonic
+
+
+def _loops_time(_loop: object) -> float:
+    return _monotonic()
+
+
 _ticks: list[VirtualTime] = []
 """The clock in force, last. The stand-ins ask it: a module that is loaded in one trial keeps them in all others."""
 

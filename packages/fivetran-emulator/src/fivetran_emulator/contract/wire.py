@@ -131,7 +131,7 @@ class Wire:
                 body = self.app(parsed.environ, start_response)
             except ConnectionResetError:
                 raise
-            except Exception as error:  # noqa: BLE001 - raised again when the call is over
+            except Exception as error:
                 self.failure = error
                 raise Killed from error
         try:

@@ -6,13 +6,14 @@ import tracemalloc
 from typing import Any
 
 from fivetran_emulator.contract.check import check
+from fivetran_emulator.contract.checks.changing import change_all, compare
 from fivetran_emulator.contract.checks.observed import sent, shown
 from fivetran_emulator.contract.connection import Sync
 from fivetran_emulator.contract.faults import hang, slow, status
 from fivetran_emulator.contract.living_tables import LivingTable
 from fivetran_emulator.contract.subject import Subject
 from fivetran_emulator.contract.trial import Trial
-from fivetran_emulator.contract.violation import NotRun, Violation
+from fivetran_emulator.contract.violation import NotRun, Violation, counted
 
 __all__ = ["CHECKS"]
 
@@ -50,8 +51,14 @@ def answers_fit(subject: Subject) -> None:
     whole = trial.connection.sync()
     page = max(len(request.body) for exchange in whole.exchanges for request in exchange.asked)
     trial.limits["FIVETRAN_ANSWER_BYTES"] = str(int(max(small * (1 + width), page * 2.5)))
-    limit = int(trial.limits["FIVETRAN_ANSWER_BYTES"])
-    for exchange in trial.connect().sync().exchanges:
+    least = int(trial.limits["FIVETRAN_ANSWER_BYTES"])
+    for limit in (least, least * 9 // 8, least * 11 // 8):
+        trial.limits["FIVETRAN_ANSWER_BYTES"] = str(limit)
+        _refuse_too_large(trial.connect().sync(), limit)
+
+
+def _refuse_too_large(sync: Sync, limit: int) -> None:
+    for exchange in sync.exchanges:
         if len(exchange.reply.body) > limit:
             raise Violation(
                 f"an answer of {len(exchange.reply.body)} bytes ({len(exchange.reply.body.decode())} characters)",
@@ -145,18 +152,41 @@ def huge_row(subject: Subject) -> None:
 
 @check("C18", "the size of answers changes nothing", risk="lose rows when an answer is cut")
 def budget_invariance(subject: Subject) -> None:
-    """Cut into the smallest answers, a sync brings the same warehouse and state as in one."""
+    """Cut into the smallest answers, a sync brings the same warehouse and state as in one, after changes too."""
+    _refuse_no_halves(subject)
     size = subject.smallest_answers
     trial = subject.trial(answer_bytes=size)
     sync = trial.connection.sync()
-    _refuse_difference(subject, trial, sync, f"FIVETRAN_ANSWER_BYTES={size}, {len(sync.exchanges)} calls")
+    how = f"FIVETRAN_ANSWER_BYTES={size}, {counted(len(sync.exchanges), 'call')}"
+    _refuse_difference(subject, trial, sync, how)
+    change_all(trial, subject)
+    trial.connection.sync()
+    compare(
+        subject,
+        trial.connection.warehouse,
+        trial.fresh(),
+        cause="where a later sync goes on is kept otherwise than where the first one does: its cursor moves while it is cut",
+        reproduce=[f"{how}; then every row changes, and a sync in answers of that size"],
+    )
+
+
+def _refuse_no_halves(subject: Subject) -> None:
+    size = sum(len(exchange.reply.body) for exchange in subject.clean.first.exchanges) // 2
+    if not (sync := subject.with_answers_of(size)).complete:
+        raise Violation(
+            f"in answers of {size} bytes, half of all rows, the sync fails: {sync.exchanges[-1].error}",
+            expected="that it goes on over several answers",
+            cause="everything is read before the first place where it could be cut",
+            reproduce=[f"FIVETRAN_ANSWER_BYTES={size}"],
+        )
 
 
 def _refuse_difference(subject: Subject, trial: Trial, sync: Sync, how: str) -> None:
     differs = subject.differences(trial.connection.warehouse, subject.clean.warehouse)
-    if differs or not sync.complete:
+    failed = "" if sync.complete else f"the sync does not complete: {sync.exchanges[-1].error}"
+    if differs or failed:
         raise Violation(
-            f"{'; '.join(map(str, differs)) or 'the sync does not complete: ' + sync.exchanges[-1].error}",
+            failed or "; ".join(map(str, differs)),
             expected="the warehouse of an uncut sync",
             cause="rows read after the last saved position are dropped when a call is cut, or the position counts calls",
             reproduce=[how, *(sent(exchange) for exchange in sync.exchanges[1:3])],

@@ -15,7 +15,17 @@ from fivetran_emulator.contract.subject import Subject
 from fivetran_emulator.contract.trial import Trial
 from fivetran_emulator.contract.violation import NotRun, Violation
 
-__all__ = ["QUIET_SYNCS", "compare", "leaves", "living", "move", "settle", "spread", "state_differences"]
+__all__ = [
+    "QUIET_SYNCS",
+    "change_all",
+    "compare",
+    "leaves",
+    "living",
+    "move",
+    "settle",
+    "spread",
+    "state_differences",
+]
 
 QUIET_SYNCS = 2
 """Undisturbed syncs after which everything has arrived: one, and one more where deletes are inferred."""
@@ -43,6 +53,14 @@ def move(subject: Subject, trial: Trial, deleted: dict[str, list[Key]]) -> None:
         for row in rows[:2]:
             table.delete(row)
             deleted.setdefault(table.name, []).append(table.key_of(row))
+
+
+def change_all(trial: Trial, subject: Subject) -> None:
+    """Every row that can be changed is changed, one a second."""
+    for table in trial.living(subject.clean.warehouse):
+        for row in table.rows():
+            if table.lives(row):
+                table.source.put(replace(table, step=1).touched(row))
 
 
 def settle(trial: Trial, connection: Connection, syncs: int = QUIET_SYNCS) -> list[Sync]:

@@ -151,6 +151,7 @@ def _refuse_absent(connection: Connection, name: str, expected: set[Key], how: s
 def late_rows(subject: Subject) -> None:
     """A row that appears with a timestamp as old as the source may commit late arrives in the next sync."""
     trial = subject.trial()
+    subject.refuse_unknown("commits_late", subject.commits_late)
     tables = [table for table in _with_cursor(subject, trial) if table.name in subject.commits_late]
     if not tables:
         raise NotRun("commits_late says of no table how late its rows may appear")
@@ -184,8 +185,9 @@ def moving_lists(subject: Subject) -> None:
         trial.connection.sync()
         settle(trial, trial.connection)
         truth = truth or trial.fresh()
-        # Those that went may still be there: whether deletes arrive is C40's.
-        if found := differences(trial.connection.warehouse, truth, may_stay=deleted):
+        # Those that went may still be there, and what belongs to them: whether deletes arrive is C40's.
+        others = dict.fromkeys(set(truth.keys) - {table.name for table in trial.living(truth)})
+        if found := differences(trial.connection.warehouse, truth, may_stay={**others, **deleted}):
             raise Violation(
                 "; ".join(map(str, found)),
                 expected="the warehouse equals the source, but for rows that are deleted",

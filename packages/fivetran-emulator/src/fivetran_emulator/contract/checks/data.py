@@ -22,6 +22,7 @@ _LOCAL = re.compile(r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?$")
 def all_rows(subject: Subject) -> None:
     """Every table has rows, and every row of the practice source that the secrets select is in the warehouse."""
     clean = subject.clean
+    subject.refuse_unknown("leave_alone", subject.leave_alone)
     if empty := sorted(
         set(clean.warehouse.keys) - {name for name, rows in clean.warehouse.tables.items() if rows}
     ):
@@ -37,7 +38,7 @@ def all_rows(subject: Subject) -> None:
             raise Violation(
                 f"{len(absent)} of {len(wanted)} rows of {table.name} never arrive: {shown(absent)}",
                 expected="all that the practice source has",
-                cause="a first page or an offset that starts at 1, or the last page left out;"
+                cause="a first page or an offset that starts at 1, the last page left out, hasMore false too early;"
                 " if the secrets do not select them, say so with selects=",
             )
 

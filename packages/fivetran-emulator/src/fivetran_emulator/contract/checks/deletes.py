@@ -6,37 +6,48 @@ from fivetran_emulator.contract.check import check
 from fivetran_emulator.contract.checks.changing import QUIET_SYNCS, compare, living, settle, spread
 from fivetran_emulator.contract.checks.observed import shown
 from fivetran_emulator.contract.faults import status
+from fivetran_emulator.contract.living_tables import Row
 from fivetran_emulator.contract.memory_warehouse import Key
 from fivetran_emulator.contract.subject import Subject
-from fivetran_emulator.contract.violation import Violation
+from fivetran_emulator.contract.violation import Violation, counted
 
 __all__ = ["CHECKS"]
+
+
+_FEW = 4
+
+
+def _some(rows: list[Row]) -> list[Row]:
+    """The first, the middle and the last row; of few rows the middle one, so that some are left."""
+    middle = rows[len(rows) // 2]
+    return [rows[0], middle, rows[-1]] if len(rows) >= _FEW else [middle]
 
 
 @check("C40", "a delete at the source arrives", risk="keep rows when they are deleted at the source")
 def deletes_arrive(subject: Subject) -> None:
     """A row deleted at the source is gone after two quiet syncs, or stays where keeps_deleted says so."""
+    subject.refuse_unknown("keeps_deleted", subject.keeps_deleted)
     trial = subject.trial()
     trial.connection.sync()
     deleted: dict[str, list[Key]] = {}
     for table in living(subject, trial):
-        row = table.rows()[len(table.rows()) // 2]
-        table.delete(row)
-        deleted[table.name] = [table.key_of(row)]
+        for row in _some(table.rows()):
+            table.delete(row)
+            deleted.setdefault(table.name, []).append(table.key_of(row))
     settle(trial, trial.connection)
     warehouse = trial.connection.warehouse
     for name, keys in deleted.items():
         stays = [key for key in keys if key in warehouse.tables.get(name, {})]
         if stays and name not in subject.keeps_deleted:
             raise Violation(
-                f"the row {shown(stays)} of {name} is still there {QUIET_SYNCS} syncs after its delete",
+                f"{counted(len(stays), 'row')} of {name} still there {QUIET_SYNCS} syncs after the delete: {shown(stays)}",
                 expected=f"no such row; if {name} cannot know, say so: keeps_deleted={{'{name}': 'why'}}",
                 cause='tombstones that are passed over, or a full listing without on_missing="delete"',
                 reproduce=[f"after a sync, delete {shown(stays)} at the source; sync {QUIET_SYNCS} times"],
             )
         if not stays and name in subject.keeps_deleted:
             raise Violation(
-                f"the row {shown(keys)} of {name} is gone",
+                f"{counted(len(keys), 'row')} of {name} gone: {shown(keys)}",
                 expected=f"that it stays, as keeps_deleted says: {subject.keeps_deleted[name]}",
                 cause="a declaration that is no longer true",
             )
@@ -69,9 +80,9 @@ def _hidden_once(subject: Subject) -> None:
     trial.connection.sync()
     hidden = []
     for table in living(subject, trial):
-        row = table.rows()[0]
-        table.source.remove(*table.source.identity(row))
-        hidden.append((table.source, row))
+        for row in _some(table.rows()):
+            table.source.remove(*table.source.identity(row))
+            hidden.append((table.source, row))
     trial.connection.sync()
     for source, row in hidden:
         source.put(row)
@@ -80,7 +91,7 @@ def _hidden_once(subject: Subject) -> None:
         trial.connection.warehouse,
         subject.clean.warehouse,
         cause="one listing without a row is taken for its delete; a list that moves can hide a living row once",
-        reproduce=["the first row of each table is missing from one listing"],
+        reproduce=["the first, the middle and the last row of each table are missing from one listing"],
         truth="every row still there after one listing without it",
     )
 

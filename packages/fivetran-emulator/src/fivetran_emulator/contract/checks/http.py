@@ -48,19 +48,26 @@ def _places(subject: Subject) -> list[int]:
 @check("C43", "every request has a time-out", risk="hang when the source does")
 def timeouts(subject: Subject) -> None:
     """No request waits for ever, neither for a connection nor for an answer."""
-    for number in _places(subject):
+    for number in spread(6, len(_asked(subject.clean.first))):
         trial = subject.trial(timeout_s=540)
         trial.at(number, hang)
         sync = trial.connection.sync()
-        hung = any(exchange.killed for exchange in sync.exchanges)
-        if hung or None in trial.wire.connect_timeouts:
-            raise Violation(
-                f"{trial.source.requests[number - 1]} has no time-out"
-                + ("" if hung else " for the connection"),
-                expected="one for the connection and one for the answer",
-                cause="the HTTP library's default, which is none: requests.get(..., timeout=(10, 60))",
-                reproduce=[f"request {number} is never answered"],
-            )
+        _refuse_no_timeout(trial, number, hung=any(exchange.killed for exchange in sync.exchanges))
+    trial = subject.trial(timeout_s=540)
+    trial.where(lambda _asked: True, hang)
+    tested = trial.connection.call(accept=False, setup_test=True)
+    if tested.asked:
+        _refuse_no_timeout(trial, 1, hung=tested.killed)
+
+
+def _refuse_no_timeout(trial: Trial, number: int, *, hung: bool) -> None:
+    if hung or None in trial.wire.connect_timeouts:
+        raise Violation(
+            f"{trial.source.requests[number - 1]} has no time-out" + ("" if hung else " for the connection"),
+            expected="one for the connection and one for the answer",
+            cause="the HTTP library's default, which is none: requests.get(..., timeout=(10, 60))",
+            reproduce=[f"request {number} is never answered"],
+        )
 
 
 def _passing() -> Iterator[tuple[str, Fault, float]]:
@@ -68,6 +75,7 @@ def _passing() -> Iterator[tuple[str, Fault, float]]:
     yield "HTTP 429 with Retry-After: 7", status(429, retry_after="7"), 7
     at = format_datetime(NOON + timedelta(seconds=90), usegmt=True)
     yield f"HTTP 429 with Retry-After: {at}", status(429, retry_after=at), 60
+    yield "HTTP 503 with Retry-After: 7", status(503, retry_after="7"), 7
     yield "HTTP 503", status(503), 0
     yield "a connection that breaks", reset, 0
     yield "a body that is cut", cut_body, 0
@@ -89,9 +97,9 @@ def retries(subject: Subject) -> None:
                     cause="no retry, or one that does not cover reading the body",
                     reproduce=reproduce,
                 )
-            if trial.time.seconds < least:
+            if (waited := _waited(trial, number)) < least:
                 raise Violation(
-                    f"asked again after {trial.time.seconds:.0f} s",
+                    f"asked again after {waited:.0f} s",
                     expected=f"after {least:.0f} s, as Retry-After says",
                     cause="Retry-After is not read, or not as a date",
                     reproduce=reproduce,
@@ -106,14 +114,18 @@ def retries(subject: Subject) -> None:
     _refuse_storm(subject)
 
 
+def _waited(trial: Trial, number: int) -> float:
+    """Seconds from a request to the next one."""
+    asked = trial.source.requests
+    return asked[number].seconds - asked[number - 1].seconds if number < len(asked) else 0.0
+
+
 def _refuse_storm(subject: Subject) -> None:
     trial = subject.trial(timeout_s=540)
     trial.where(lambda _asked: True, status(503))
     call = trial.connection.call()
     first = call.asked[0] if call.asked else None
-    tries = len(
-        [asked for asked in call.asked if first and (asked.path, asked.query) == (first.path, first.query)]
-    )
+    tries = len([asked for asked in call.asked if first and _same(asked, first)])
     if tries > _MOST_TRIES or (tries > 1 and not trial.time.slept):
         raise Violation(
             f"{tries} tries in {trial.time.seconds:.0f} s",
@@ -123,7 +135,11 @@ def _refuse_storm(subject: Subject) -> None:
         )
 
 
-@check("C45", "a refusal is not retried", risk="ask again and again when the source refuses")
+@check(
+    "C45",
+    "a refusal is not retried",
+    risk="ask again and again, or take a refusal for rows, when the source refuses",
+)
 def refusals(subject: Subject) -> None:
     """401, 403, 404 and 422 are asked once, and told with the address and the status, without the query."""
     for code in (401, 403, 404, 422):
@@ -131,11 +147,12 @@ def refusals(subject: Subject) -> None:
         trial.where(lambda _asked: True, status(code))
         call = trial.connection.call()
         first = call.asked[0]
-        same = [asked for asked in call.asked if (asked.path, asked.query) == (first.path, first.query)]
+        same = [asked for asked in call.asked if _same(asked, first)]
         # Several tables may begin with the same request; each of them asks once.
         most = len(subject.clean.warehouse.keys)
         told = call.error
-        if len(same) > most or trial.time.slept or not call.failed or str(code) not in told:
+        leaked = bool(first.query) and first.query in told
+        if len(same) > most or not call.failed or str(code) not in told or leaked:
             once = counted(len(same), "request")
             raise Violation(
                 f"{once} to {first.path} in {trial.time.seconds:.0f} s, then {_outcome(call)}",
@@ -143,6 +160,10 @@ def refusals(subject: Subject) -> None:
                 cause="the answer is read whatever its status, or every status but 200 is retried",
                 reproduce=[f"every request answers HTTP {code}"],
             )
+
+
+def _same(one: SourceRequest, other: SourceRequest) -> bool:
+    return (one.path, one.query, one.content) == (other.path, other.query, other.content)
 
 
 def _outcome(call: Exchange) -> str:
@@ -168,7 +189,9 @@ def _paged(subject: Subject) -> list[str]:
     return found
 
 
-@check("C46", "pages that never end are noticed", risk="never end when the source repeats a page")
+@check(
+    "C46", "pages that never end are noticed", risk="never end, or lose rows, when the source repeats a page"
+)
 def endless_pages(subject: Subject) -> None:
     """A page that comes again and again ends the sync with an error, within bounds; one that comes twice loses no other."""
     for path in _paged(subject):
@@ -186,8 +209,8 @@ def endless_pages(subject: Subject) -> None:
             raise Violation(
                 f"{counted(len(trial.source.requests), 'request')} and {counted(rows, 'row')} of the same page of {path}, "
                 + ("and no end" if calls[-1].has_more or calls[-1].killed else "and success"),
-                expected="an error: the next page's token or link is the one that was just used",
-                cause="a next token is followed without a look at whether it moves",
+                expected="an error: the page that comes is the one before",
+                cause="a next token, page or offset is followed without a look at whether the page is another one",
                 reproduce=[f"{path} always answers its first page"],
             )
         _refuse_loss_by_page_twice(subject, path)

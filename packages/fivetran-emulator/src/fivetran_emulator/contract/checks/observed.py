@@ -5,6 +5,7 @@ Checks of an answer's form look at all of them; a form that only breaks in the s
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -66,7 +67,8 @@ def _in_small_answers(subject: Subject) -> list[Connection]:
 def sent(exchange: Exchange) -> str:
     """A line that says how to see this exchange again: what was sent."""
     source = " with the practice source as practice.py has it" if exchange.asked else ""
-    return f"send state {shortened(exchange.request['state'])}{source}"
+    state = json.dumps(shortened(exchange.request["state"]), ensure_ascii=False)
+    return f"send state {state}{source}"
 
 
 def shortened(state: Any) -> Any:

@@ -12,7 +12,7 @@ from fivetran_emulator.contract.faults import status
 from fivetran_emulator.contract.function import accepted_json
 from fivetran_emulator.contract.memory_warehouse import key_of
 from fivetran_emulator.contract.subject import Subject
-from fivetran_emulator.contract.violation import NotRun, Violation
+from fivetran_emulator.contract.violation import Blocked, NotRun, Violation
 
 __all__ = ["CHECKS", "first_key_twice", "rows_differ"]
 
@@ -25,7 +25,10 @@ def _first_calls(subject: Subject) -> list[Exchange]:
     """All that was answered, or, when nothing completes, at least the first call."""
     clean = subject.clean_or_not
     whole = clean.first.complete and clean.second.complete
-    return observed(subject) if whole else [*clean.first.exchanges, *clean.second.exchanges]
+    found = observed(subject) if whole else [*clean.first.exchanges, *clean.second.exchanges]
+    if not any(exchange.reply.status == 200 for exchange in found):
+        raise Blocked("no call was answered with status 200; see C09")
+    return found
 
 
 @check("C01", "only the members Fivetran knows", remote=True)
@@ -51,7 +54,9 @@ def member_types(subject: Subject) -> None:
         if exchange.reply.status != 200:
             continue
         answer = exchange.reply.json
-        if answer is not None and (problems := list(_type_problems(answer))):
+        if answer is None:
+            raise Blocked("an answer is not JSON; see C03")
+        if problems := list(_type_problems(answer)):
             raise Violation(
                 "; ".join(problems),
                 expected="the types of docs/protocol.md, `The answer`",
@@ -88,7 +93,9 @@ def strict_json(subject: Subject) -> None:
             raise Violation(
                 f"the answer is not JSON{': it has ' + shown(constants) if constants else ''}",
                 expected="JSON by RFC 8259",
-                cause="a float that is not a number: send None in its place",
+                cause="a page of HTML: is this the function's address, and may it be called?"
+                if body.lstrip().startswith(b"<")
+                else "a float that is not a number: send None in its place",
                 reproduce=[sent(exchange)],
             )
 
@@ -248,9 +255,11 @@ def state_moves(subject: Subject) -> None:
     remote="A missing, null or empty state, no sync_id, and members of the future are all taken.",
 )
 def tolerant(subject: Subject) -> None:
-    """A missing, null or empty state, no sync_id, and members of the future are all taken; the sync_id is logged."""
+    """A missing, null or empty state, no sync_id, and members of the future are all taken; what is logged has the sync_id."""
     trial = subject.trial()
     usual = trial.connection.call(accept=False)
+    if usual.failed:
+        raise Blocked("a usual first call fails; see C09")
     odd: dict[str, dict[str, Any]] = {
         "no state": {"state": ...},
         "state null": {"state": None},
@@ -320,7 +329,7 @@ def setup_test(subject: Subject) -> None:
     problems = [
         problem
         for problem, found in (
-            (f"HTTP {passed.reply.status}: {passed.error}", passed.reply.status != 200),
+            (f"HTTP {passed.reply.status}: {passed.error or passed.reply.body[:80]!r}", passed.failed),
             (f"{len(passed.rows())} rows", bool(passed.rows())),
             (f"{len(passed.asked)} requests to the source", len(passed.asked) > 3),
             (f"{passed.seconds:.0f} s", passed.seconds > 10),
@@ -332,7 +341,9 @@ def setup_test(subject: Subject) -> None:
         raise Violation(
             f"the setup test came to {shown(problems)}",
             expected="status 200, no rows, at most 3 requests, under 10 s",
-            cause="setup_test in the request is not looked at, so that the whole sync runs",
+            cause="see the message"
+            if passed.failed
+            else "setup_test in the request is not looked at, so that the whole sync runs",
             reproduce=['send "setup_test": true and state {}'],
         )
     if not subject.has_source:

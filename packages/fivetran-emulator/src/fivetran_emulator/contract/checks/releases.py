@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from itertools import combinations
+
 from fivetran_emulator.contract.check import check
 from fivetran_emulator.contract.checks.security import required_secrets
-from fivetran_emulator.contract.releases import Release, breaks, fits, tables_of, write
+from fivetran_emulator.contract.releases import Release, breaks, fits, following, numbers, tables_of, write
 from fivetran_emulator.contract.subject import Subject
 from fivetran_emulator.contract.violation import NotRun, Violation
 
@@ -19,9 +22,7 @@ def record(subject: Subject) -> str:
     Raises ValueError when the version must be raised first, or there is none.
     """
     if subject.version is None or subject.released is None:
-        raise ValueError(
-            "there is no __version__ of three numbers in src/*/__init__.py, and nothing to record it under"
-        )
+        raise ValueError("there is no __version__ in src/*/__init__.py to record it under")
     write(subject.released, _now(subject, subject.version))
     return f"{subject.version} is recorded in {subject.released.parent.name}/{subject.released.name}"
 
@@ -43,28 +44,38 @@ def _recorded(subject: Subject) -> list[Release]:
     return subject.releases
 
 
+def _latest(subject: Subject) -> Release:
+    """The last release up to the present version."""
+    recorded = _recorded(subject)
+    version = subject.version
+    if version is None or not re.fullmatch(r"\d+\.\d+\.\d+", version):
+        return recorded[-1]
+    upto = [one for one in recorded if numbers(one.version) <= numbers(version)]
+    return upto[-1] if upto else recorded[0]
+
+
 @check("C35", "columns as released", risk="change its columns without a word when the source renames a field")
 def released_columns(subject: Subject) -> None:
     """Tables, keys and columns are those recorded for the last release, with the same kinds of values."""
-    latest = _recorded(subject)[-1]
+    latest = _latest(subject)
     if differs := list(fits(latest.tables, tables_of(subject.clean.connection))):
         raise Violation(
             "; ".join(differs),
             expected=f"the tables of {latest.version} in tests/released.json",
-            cause="a field that the source has renamed, or a change that is meant: then raise the version and record it",
-            reproduce=[_COMMAND],
+            cause=f"a field that the source has renamed; or a change that is meant: then {_COMMAND} records it",
+            reproduce=["an undisturbed sync"],
         )
 
 
 @check("C50", "an update breaks nobody", risk="break queries when it is updated")
 def compatible_releases(subject: Subject) -> None:
     """Within a major version no table, column or key goes, no column changes its kind, and no secret becomes required."""
-    releases = _recorded(subject)
-    latest = releases[-1]
-    if broken := [line for earlier in releases[:-1] for line in breaks(earlier, latest)]:
+    for earlier, later in combinations(_recorded(subject), 2):
+        if not (broken := breaks(earlier, later)):
+            continue
         raise Violation(
             "; ".join(broken),
-            expected=f"a version that says so: the next major one, or before 1.0 the next minor one, not {latest.version}",
+            expected=f"a version that says so, {following(earlier.version)} or later, not {later.version}",
             cause="a column renamed or dropped in a small release: queries and connections that rely on it break",
         )
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from fivetran_emulator.contract.check import check
-from fivetran_emulator.contract.checks.changing import compare, living, settle, spread, state_differences
+from fivetran_emulator.contract.checks.changing import (
+    change_all,
+    compare,
+    living,
+    settle,
+    spread,
+    state_differences,
+)
 from fivetran_emulator.contract.checks.observed import sent, shown
 from fivetran_emulator.contract.checks.protocol import rows_differ
 from fivetran_emulator.contract.connection import Connection
@@ -124,7 +131,7 @@ def _small_or_whole(subject: Subject) -> dict[str, Any]:
 @check("C23", "cut at every checkpoint", risk="lose rows when the time runs out")
 def cut_anywhere(subject: Subject) -> None:
     """Wherever the time runs out, the next call goes on with the first row that was not sent."""
-    cut = False
+    cut, _clean = False, subject.clean  # nothing can be told when the undisturbed sync does not complete
     for timeout in (3, 4, 5, 7, 9, 12):
         trial = subject.trial(timeout_s=timeout)
         trial.where(lambda _asked: True, slow(1))
@@ -139,8 +146,26 @@ def cut_anywhere(subject: Subject) -> None:
             cause="the position is saved before the rows in front of it are answered",
             reproduce=[f"FIVETRAN_TIMEOUT_S={timeout}, every request takes 1 s: {len(sync.exchanges)} calls"],
         )
+        if len(sync.exchanges) > 1:
+            _refuse_loss_of_changes(subject, trial, timeout)
     if not cut:
         raise NotRun("no time-out from 3 to 12 s cut the sync; does the function read FIVETRAN_TIMEOUT_S?")
+
+
+def _refuse_loss_of_changes(subject: Subject, trial: Trial, timeout: int) -> None:
+    """What is cut is a later sync, which has as much to bring as the first."""
+    change_all(trial, subject)
+    trial.where(lambda _asked: True, slow(1))
+    if not trial.connection.sync().complete:
+        trial.limits.clear()
+        settle(trial, trial.connection, 1)
+    compare(
+        subject,
+        trial.connection.warehouse,
+        trial.fresh(),
+        cause="where a later sync goes on is kept otherwise than where the first one does",
+        reproduce=[f"after a sync every row changes; FIVETRAN_TIMEOUT_S={timeout}, every request takes 1 s"],
+    )
 
 
 @check(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tracemalloc
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from werkzeug.wrappers import Response
@@ -11,8 +12,8 @@ from werkzeug.wrappers import Response
 from fivetran_emulator.contract.check import check
 from fivetran_emulator.contract.checks.observed import shown
 from fivetran_emulator.contract.connection import Connection, Exchange
-from fivetran_emulator.contract.faults import Asked, Fault, bomb, elsewhere, long_line, status, text
-from fivetran_emulator.contract.secret_forms import marked_secrets, secret_traces
+from fivetran_emulator.contract.faults import Asked, Fault, bomb, elsewhere, long_line, reset, status, text
+from fivetran_emulator.contract.secret_forms import marked_secrets, secret_texts, secret_traces
 from fivetran_emulator.contract.subject import Subject
 from fivetran_emulator.contract.violation import NotRun, Violation
 from fivetran_emulator.contract.wire import ADDRESS, PORT
@@ -20,6 +21,8 @@ from fivetran_emulator.contract.wire import ADDRESS, PORT
 __all__ = ["CHECKS", "required_secrets"]
 
 _MOST_MEMORY = 300_000_000
+_NUMBER = 98_765.25
+"""A secret of a type that none has."""
 
 
 def _said(exchange: Exchange) -> dict[str, str]:
@@ -50,11 +53,13 @@ def no_secrets(subject: Subject) -> None:
         said = [*subject.clean_or_not.connection.exchanges, *trial.connection.exchanges]
         _refuse_traces(said, secrets, only, "an undisturbed sync")
         return
-    echo = " ".join(str(secrets[key]) for key in only)
+    echo = " ".join(value for key, value in secret_texts(secrets) if key in only)
     faults: Mapping[str, Fault | None] = {
         "an undisturbed sync": None,
         "a refusal": status(401),
         "an outage": status(500),
+        "an outage that is asked about again": status(503),
+        "a connection that breaks": reset,
         "a source that repeats what it was sent": lambda asked, _ask: _echo(asked, echo),
         "text in the place of JSON": text(f"<{echo}>"),
     }
@@ -97,16 +102,12 @@ def secrets_mistakes(subject: Subject) -> None:
     trial = subject.trial()
     usual = trial.connection.call(accept=False, setup_test=True)
     required = required_secrets(subject)
-    for what, sent in (
-        ("no secrets", {}),
-        ("secrets null", None),
-        ("every value null", dict.fromkeys(trial.connection.secrets)),
-    ):
+    for what, sent in _mistakes(subject, trial.connection.secrets):
         call = trial.connection.call(accept=False, secrets=sent)
         unnamed = [key for key in required if key not in call.error]
         if not (required or subject.has_source):
             raise NotRun("the function asks for no secret")
-        if not call.failed or unnamed or call.asked:
+        if not call.failed or unnamed or call.asked or str(_NUMBER) in call.error:
             raise Violation(
                 f"with {what}: {call.error or f'HTTP {call.reply.status} without a message'}",
                 expected=f"one error that names {shown(required)}, before anything is asked of the source",
@@ -117,6 +118,14 @@ def secrets_mistakes(subject: Subject) -> None:
         raise Violation(
             f"the practice secrets are refused: {usual.error}", expected="success", cause="practice.py"
         )
+
+
+def _mistakes(subject: Subject, secrets: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    yield "no secrets", {}
+    yield "secrets null", None
+    yield "every value null", dict.fromkeys(secrets)
+    if subject.has_source:  # a function elsewhere may take any value to its source
+        yield "a number for every value", dict.fromkeys(secrets, _NUMBER)
 
 
 def required_secrets(subject: Subject) -> list[str]:
@@ -170,12 +179,16 @@ def redirects(subject: Subject) -> None:
     """No other host is asked but those in the secrets, none gets credentials by a redirect, and endless redirects are given up."""
     trial = subject.trial()
     trial.connection.sync()
-    if foreign := sorted(host for host in trial.wire.hosts if host not in str(trial.connection.secrets)):
+    trial.where(lambda _asked: True, status(500))
+    trial.connection.sync()
+    texts = [value for _key, value in secret_texts(trial.connection.secrets)]
+    named = {part for value in texts for part in re.split(r"[/@?#\s]+", value)}
+    if foreign := sorted(trial.wire.hosts - named - {name.partition(":")[0] for name in named}):
         raise Violation(
             f"it asks {shown(foreign)}, beside the source",
             expected="no host but those that its secrets name",
             cause="an address that stands in the code, or a library that reports home",
-            reproduce=["an undisturbed sync"],
+            reproduce=["an undisturbed sync, and one while the source fails"],
         )
     _refuse_foreign_redirects(subject)
 
@@ -187,7 +200,7 @@ def _refuse_foreign_redirects(subject: Subject) -> None:
     call = trial.connection.call()
     secrets = trial.connection.secrets
     for asked in call.asked:
-        carried = f"{asked.query} {dict(asked.headers)}"
+        carried = f"{asked.path} {asked.query} {dict(asked.headers)} {asked.content!r}"
         if asked.host.startswith("localhost") and (
             traces := secret_traces(carried, secrets, only=marked_secrets(secrets))
         ):

@@ -21,13 +21,15 @@ from fivetran_emulator.contract.violation import Violation
 __all__ = ["CHECKS", "MOST_STATE_BYTES"]
 
 MOST_STATE_BYTES = 65_536
+_SYNCS = 6
 _BYTES_A_ROW = 28
 """More than a compressed key takes, with which deletes are found, and less than a key with anything beside it."""
 
 
 @check("C30", "the state stays small", risk="fail when the state has grown too large")
 def state_size(subject: Subject) -> None:
-    """Ten times the rows make the state no larger than the keys alone would, and never larger than 64 KiB."""
+    """Ten times the rows make the state no larger than the keys alone would, or than 64 KiB, and syncs alone no larger at all."""
+    _refuse_growth(subject)
     before = len(json.dumps(subject.clean.state))
     for name in [table.name for table in living(subject, subject.trial())]:
         trial = subject.trial()
@@ -41,6 +43,22 @@ def state_size(subject: Subject) -> None:
                 cause="an entry for each row or parent in the state: keep the place where the reading stopped instead",
                 reproduce=[f"each source row of {name} ten times, under new keys"],
             )
+
+
+def _refuse_growth(subject: Subject) -> None:
+    """Sync after sync of an unchanged source the state stays as large as it is."""
+    trial = subject.trial()
+    sizes = []
+    for _ in range(_SYNCS):
+        trial.connection.sync()
+        sizes.append(len(json.dumps(trial.connection.state)))
+    if sizes[-1] > sizes[1] + _SYNCS:  # a counter may gain a digit
+        raise Violation(
+            f"after {_SYNCS} syncs of an unchanged source the state has {sizes[-1]} bytes, {sizes[1]} after the second",
+            expected="the same size",
+            cause="something is noted of each sync or call and never taken out",
+            reproduce=[f"{_SYNCS} syncs"],
+        )
 
 
 def _grow(table: LivingTable) -> int:
@@ -69,12 +87,14 @@ def durable_state(subject: Subject) -> None:
                 cause="without one a later release cannot tell an old state from a broken one",
             )
         secrets = exchange.request["secrets"]
-        if traces := secret_traces(json.dumps(state), secrets, only=marked_secrets(secrets)):
-            raise Violation(
-                f"the state holds {traces[0]}",
-                expected="no secret: states are shown and logged",
-                cause="a next link with the key in its query, saved as it came",
-            )
+        for place, value in leaves(state):
+            if traces := secret_traces(str(value), secrets, only=marked_secrets(secrets)):
+                raise Violation(
+                    f"{place} holds {traces[0]}",
+                    expected="no secret: states are shown and logged",
+                    cause="a session that is kept, or a next link with the key in its query, saved as it came",
+                    reproduce=["an undisturbed sync"],
+                )
     if subject.has_source:
         for release in subject.releases:
             _refuse_unread(subject, release)
@@ -107,7 +127,9 @@ def _refuse_unread(subject: Subject, release: Release) -> None:
 
 
 @check(
-    "C32", "a state of somebody else's is refused", risk="lose rows in silence when the state is not its own"
+    "C32",
+    "a state of somebody else's is refused",
+    risk="lose rows, or fail without a word, when the state is not its own",
 )
 def foreign_states(subject: Subject) -> None:
     """A foreign, broken or future state gives an error or a full sync, never success without the rows."""
