@@ -44,6 +44,8 @@ def run_tests(repository: Repository, subject: str, options: Sequence[str] = ())
     report = [f"--junit-xml={results}"] if os.environ.get("CI") else []
     folder = repository.root if subject == TOOLS else repository.project(subject).path
     code = foreground([str(environment.python), "-m", "pytest", *report, *options], cwd=folder)
+    if code == 5 and options:
+        raise RepositoryError(f"no test of {subject} is chosen by {' '.join(options)}")
     if code == 5:
         raise RepositoryError(
             f"{subject} has no tests; an untested {subject} can't be told from a broken one"

@@ -16,6 +16,7 @@ from tools.limits import Limits
 from tools.repository import Repository
 from tools.syncing import emulator_environment, sync
 from tools.template_rendering import create
+from tools.testing import run_tests
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/*/README.md")])
 COMMAND = re.compile(r"nox -s [\w-]+(?: -- [^`#\n]*)?|nox -s \"[^\"]+\"")
@@ -65,10 +66,12 @@ def test_python_in_the_pages_is_python(page: Path) -> None:
 
 @pytest.mark.index
 def test_the_connector_that_the_tutorial_writes_works(whole: Repository, tmp_path: Path) -> None:
-    """`create`, then the two files as the page has them, then `sync`: 108 tickets with their comments land."""
+    """`create`, then the files as the page has them, `sync`, and its tests; the README's example keeps the contract too."""
     page = (ROOT / "docs/adding-a-connector.md").read_text("utf-8")
-    connector, practice = re.findall(
-        r"```python\n# (?:src/connector_helpdesk/__init__|practice)\.py\n(.*?)```", page, re.DOTALL
+    connector, practice, tests = re.findall(
+        r"```python\n# (?:src/connector_helpdesk/__init__|practice|tests/test_contract)\.py\n(.*?)```",
+        page,
+        re.DOTALL,
     )
     assert len([line for line in connector.splitlines() if line.strip()]) < 40
     folder = create(whole, "helpdesk")
@@ -85,8 +88,37 @@ def test_the_connector_that_the_tutorial_writes_works(whole: Repository, tmp_pat
             == 0
         )
         assert counted(fresh, warehouse) == "108 168"
+        (folder / "tests/test_contract.py").write_text(tests, "utf-8")
+        run_tests(fresh, "helpdesk", ["-q"])
+        write_readmes_example(folder)
+        run_tests(fresh, "helpdesk", ["-q"])
     finally:
         shutil.rmtree(folder)
+
+
+README_PRACTICE = """
+from fivetran_emulator.practice import Bearer, Source, Token
+
+TICKETS = [
+    {"id": n, "name": f"Ticket {n}", "updated_at": f"2026-01-{n % 28 + 1:02}T12:00:00Z"} for n in range(1, 121)
+]
+source = Source(access=Bearer("practice-token"))
+source.listing("/tickets", TICKETS, pages=Token(size=50), cursor="updated_at", since="updated_since")
+secrets = {"token": "practice-token", "url": "{url}"}
+"""
+
+
+def write_readmes_example(folder: Path) -> None:
+    """The connector that the README shows, in the place of the tutorial's, with a source that fits."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    [shown] = re.findall(r"## What a connector looks like\n\n```python\n(.*?)```", readme, re.DOTALL)
+    (folder / "src/connector_helpdesk/__init__.py").write_text(f'{shown}__version__ = "0.1.0"\n', "utf-8")
+    (folder / "practice.py").write_text(README_PRACTICE, "utf-8")
+    tests = folder / "tests/test_contract.py"
+    said = tests.read_text("utf-8").replace(
+        '"practice.py")', '"practice.py", keeps_deleted={"tickets": "as told"})'
+    )
+    tests.write_text(said, "utf-8")
 
 
 def lock(folder: Path) -> None:
