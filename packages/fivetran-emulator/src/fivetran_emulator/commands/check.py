@@ -11,7 +11,7 @@ import json
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import requests
 
@@ -61,8 +61,20 @@ def _found(options: argparse.Namespace, secrets: Secrets) -> list[Result]:
 
 
 def _page(found: Sequence[Result], *, quiet: bool) -> str:
-    shown = [result for result in found if result.outcome == "failed" or not quiet]
-    return "\n".join([*map(_lines, shown), _sum(found)])
+    asked = [result for result in found if result.outcome != "not run"]
+    shown = [result for result in asked if result.outcome == "failed" or not quiet]
+    return "\n".join([*map(_lines, shown), *([] if quiet else _not_run(found)), _sum(found)])
+
+
+def _not_run(found: Sequence[Result]) -> Iterator[str]:
+    """One entry for each reason, since most have the same."""
+    reasons: dict[str, list[str]] = {}
+    for result in found:
+        if result.outcome == "not run":
+            reasons.setdefault(result.reason, []).append(result.check.id)
+    for reason, ids in reasons.items():
+        yield textwrap.fill(f"not run  {' '.join(ids)}", 100, subsequent_indent=" " * 9)
+        yield textwrap.indent(reason, " " * 9)
 
 
 def _lines(result: Result) -> str:
