@@ -144,7 +144,7 @@ class Subject:
         if not half.complete:
             raise NotRun("the function cannot answer in halves; see C18")
         fits, fails = size // 2, 256
-        while fits - fails > max(256, size // 32):
+        while fits - fails > max(256, size // 16):
             middle = (fits + fails) // 2
             fits, fails = (middle, fails) if self.with_answers_of(middle).complete else (fits, middle)
         return fits

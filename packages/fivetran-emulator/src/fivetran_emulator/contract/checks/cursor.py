@@ -176,7 +176,7 @@ def moving_lists(subject: Subject) -> None:
     """Rows removed, changed and added before any request of a sync hide no other row once the next syncs are over."""
     last = sum(len(exchange.asked) for exchange in subject.clean.first.exchanges)
     truth: MemoryWarehouse | None = None
-    for number in spread(8, last):
+    for number in spread(6, last):
         trial = subject.trial()
         deleted: dict[str, list[Key]] = {}
         trial.source.before = lambda asked, at=number, of=trial, gone=deleted: (

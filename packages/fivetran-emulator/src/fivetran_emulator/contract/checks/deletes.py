@@ -58,7 +58,7 @@ def no_false_deletes(subject: Subject) -> None:
     """While the source fails, or hides a row once, nothing is deleted that the source still has."""
     clean = subject.clean
     last = sum(len(exchange.asked) for exchange in clean.second.exchanges)
-    for number in spread(6, last):
+    for number in spread(4, last):
         trial = subject.trial()
         trial.connection.sync()
         begun = len(trial.source.requests)

@@ -24,7 +24,7 @@ from fivetran_emulator.contract.violation import NotRun, Violation
 
 __all__ = ["CHECKS", "replay", "seeds", "shrunk"]
 
-_USUAL = "4"
+_USUAL = "3"
 
 
 def seeds(chosen: str) -> range:

@@ -23,7 +23,7 @@ from fivetran_emulator.contract.violation import NotRun, Violation
 
 __all__ = ["CHECKS"]
 
-_MOST_PLACES = 10
+_MOST_PLACES = 8
 
 
 @check("C20", "asked twice, the same answer", risk="bring other rows when a call is repeated")
