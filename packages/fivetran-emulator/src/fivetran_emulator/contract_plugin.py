@@ -28,16 +28,29 @@ def pytest_addoption(parser: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """List exemptions and checks that were not run."""
+    """List what was recorded, reported, exempt and not run."""
     reports = [report for reports in terminalreporter.stats.values() for report in reports]
     for property_, heading in _HEADINGS.items():
-        lines = sorted(
-            f"{str(report.nodeid).partition('::')[0]}  {value}"
+        noted = [
+            (str(report.nodeid).partition("::")[0], str(value))
             for report in reports
             for name, value in getattr(report, "user_properties", ())
             if name == property_ and getattr(report, "when", "") == "call"
-        )
-        if lines:
+        ]
+        if noted:
             terminalreporter.section(heading)
-            for line in "\n".join(lines).splitlines():
+            for line in "\n".join(_lines(noted)).splitlines():
                 terminalreporter.line(line)
+
+
+def _lines(noted: list[tuple[str, str]]) -> list[str]:
+    """A line for each check; checks that have one reason in common, which is long, share a line."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for file, told in noted:
+        name, _, reason = told.partition(": ")
+        reasons.setdefault((file, reason), []).append(name)
+    return sorted(
+        f"{file}  {names[0] if len(names) == 1 else ' '.join(sorted(name[:3] for name in names))}"
+        + (f": {reason}" if reason else "")
+        for (file, reason), names in reasons.items()
+    )

@@ -100,6 +100,11 @@ def test_the_script_of_a_history_can_be_run(folder: Path, report: str) -> None:
     assert f"seen:      {done.stdout.strip()}" in told
 
 
+def test_what_is_not_run_for_one_reason_shares_a_line(report: str) -> None:
+    """A practice source that cannot be loaded would say so more than fifty times."""
+    assert "\ntests/test_contract.py  C35 C50: no release is recorded; " in report
+
+
 def test_run_in_parallel_it_says_the_same(folder: Path, report: str) -> None:
     """With pytest-xdist; what a check notes travels in its report."""
     said = run(folder, "protocol", "-n", "2")
