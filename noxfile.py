@@ -26,25 +26,17 @@ import nox.registry
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))  # nox loads this file without its folder on the path
 
-from tools import (
-    locks,
-    machine,
-    names,
-    readmes,
-    recording,
-    scaffolding,
-    syncing,
-    testing,
-    virtual_environments,
-)
-from tools.arguments import Arguments
-from tools.errors import RepositoryError
-from tools.processes import foreground
-from tools.repository import Repository
+from tools.environments import locks, machine, virtual_environments
+from tools.local import readmes, recording, scaffolding, syncing, testing
+from tools.local.processes import foreground
+from tools.repository import names
+from tools.repository.arguments import Arguments
+from tools.repository.errors import RepositoryError
+from tools.repository.model import Repository
 
 # Not newer than needed: an older Python has an older nox, which must get as far as the sentence above.
 nox.needs_version = ">=2024.4.15"
-# One session needs two environments and many share one, so tools/virtual_environments.py makes them.
+# One session needs two environments and many share one, so tools/environments/virtual_environments.py makes them.
 nox.options.default_venv_backend = "none"
 nox.options.error_on_missing_interpreters = True
 
@@ -96,7 +88,7 @@ def create(session: nox.Session) -> None:
     arguments.add_argument("name", metavar="NAME", help="the source's name, such as acme-billing")
     name = arguments.read(session.posargs).name
     scaffolding.refuse(REPOSITORY, name)
-    run_tool("tools.template_rendering", name, failing=f"connectors/{name} isn't finished")
+    run_tool("tools.locked.creating.template_rendering", name, failing=f"connectors/{name} isn't finished")
 
 
 @nox.session(default=False)
@@ -198,7 +190,7 @@ def mutants(session: nox.Session) -> None:
 @told
 def check(session: nox.Session) -> None:
     """[CHECK ...]: everything generated is current, everything declared valid; `-- --list` names the checks."""
-    run_tool("tools.checks", *session.posargs, failing="not everything is as it should be")
+    run_tool("tools.locked.checks.checks", *session.posargs, failing="not everything is as it should be")
 
 
 @nox.session(default=False)
@@ -229,7 +221,7 @@ def update(session: nox.Session) -> None:
     check = arguments.read(session.posargs).check
     locks.lock(REPOSITORY, [], upgrade=False, check=check)
     readmes.update(REPOSITORY, [], check=check)
-    run_tool("tools.ci_config", *(["--check"] if check else []), failing="run `nox -s ci_config`")
+    run_tool("tools.locked.ci.config", *(["--check"] if check else []), failing="run `nox -s ci_config`")
 
 
 @nox.session(default=False)
@@ -239,7 +231,9 @@ def ci_config(session: nox.Session) -> None:
     arguments = Arguments("ci_config")
     arguments.add_argument("--check", action="store_true", help="write nothing; show the difference and fail")
     check = ["--check"] if arguments.read(session.posargs).check else []
-    run_tool("tools.ci_config", *check, failing=".circleci/config.yml isn't current; run `nox -s ci_config`")
+    run_tool(
+        "tools.locked.ci.config", *check, failing=".circleci/config.yml isn't current; run `nox -s ci_config`"
+    )
 
 
 @nox.session(default=False)
@@ -248,7 +242,11 @@ def bundle(session: nox.Session) -> None:
     """FUNCTION: exactly what Google receives, in build/FUNCTION."""
     arguments = Arguments("bundle")
     arguments.add_argument("function", metavar="FUNCTION", help="a group of deploy.yaml")
-    run_tool("tools.bundle", arguments.read(session.posargs).function, failing="there is no bundle")
+    run_tool(
+        "tools.locked.deploying.bundle",
+        arguments.read(session.posargs).function,
+        failing="there is no bundle",
+    )
 
 
 @nox.session(default=False)
@@ -262,7 +260,9 @@ def deploy(session: nox.Session) -> None:
     )
     options = arguments.read(session.posargs)
     dry = ["--dry-run"] if options.dry_run else []
-    run_tool("tools.deploy", options.function, *dry, failing=f"{options.function} isn't deployed")
+    run_tool(
+        "tools.locked.deploying.deploy", options.function, *dry, failing=f"{options.function} isn't deployed"
+    )
 
 
 @nox.session(default=False)

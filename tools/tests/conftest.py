@@ -12,8 +12,8 @@ import pytest
 from hypothesis import settings
 from small_repository import ROOT, Write, add_project
 
-from tools.repository import Repository
-from tools.uv import find_uv
+from tools.environments.uv import find_uv
+from tools.repository.model import Repository
 
 settings.register_profile("tools", deadline=None, max_examples=50)
 settings.load_profile("tools")

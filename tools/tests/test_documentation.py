@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from small_repository import ROOT
 
-from tools.limits import Limits
-from tools.repository import Repository
-from tools.syncing import emulator_environment, sync
-from tools.template_rendering import create
-from tools.testing import run_tests
+from tools.local.syncing import emulator_environment, sync
+from tools.local.testing import run_tests
+from tools.locked.creating.template_rendering import create
+from tools.repository.limits import Limits
+from tools.repository.model import Repository
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/*/README.md")])
 COMMAND = re.compile(r"nox -s [\w-]+(?: -- [^`#\n]*)?|nox -s \"[^\"]+\"")

@@ -6,7 +6,7 @@ import sys
 
 from small_repository import ROOT
 
-from tools.imports import imports_of
+from tools.locked.checks.imports import imports_of
 
 
 def test_an_older_python_can_read_the_noxfile() -> None:
@@ -36,7 +36,7 @@ def test_the_noxfile_needs_nothing_installed_but_nox() -> None:
         seen.add(name)
         path = ROOT / (name.replace(".", "/") + ".py")
         for one in imports_of(path):
-            within = [one.module, *[f"tools.{module}" for module in _imported_from_tools(path)]]
+            within = [one.module, *_imported_from_tools(path)]
             waiting += [
                 module
                 for module in within
@@ -45,10 +45,11 @@ def test_the_noxfile_needs_nothing_installed_but_nox() -> None:
             assert one.top in {"nox", "tools", "uv"} or one.top in sys.stdlib_module_names, (
                 f"{path}:{one.line}: {one.module}"
             )
-    assert {"tools.locks", "tools.syncing", "tools.processes"} <= seen
+    assert {"tools.environments.locks", "tools.local.syncing", "tools.local.processes"} <= seen
+    assert not [module for module in seen if module.startswith("tools.locked")]
 
 
 def _imported_from_tools(path: object) -> list[str]:
     tree = ast.parse((ROOT / str(path)).read_text("utf-8"))
-    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "tools"]
-    return [alias.name for node in nodes for alias in node.names]
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+    return [f"{node.module}.{alias.name}" for node in nodes for alias in node.names]

@@ -1,0 +1,1 @@
+"""Locks and the virtual environments made from them. Standard library only."""

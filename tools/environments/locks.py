@@ -1,0 +1,212 @@
+"""Locks: every third-party distribution pinned and hashed, one set for what ships and one for what tests it.
+
+A lock's second line is the digest of what it was made from, so that a lock older than its pyproject.toml is found
+without a network. Packages of this repository are in no lock: they are installed from their folders only.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.environments.uv import find_uv
+from tools.environments.virtual_environments import tools_environment, tools_lock
+from tools.repository.errors import Problem, RepositoryError, at
+from tools.repository.model import TOOLS, Project, Repository, group, read_toml
+
+PYTHON = "3.11"
+"""The oldest Python a lock serves; `--universal` adds markers for newer ones."""
+
+FOLDERS = "folders"
+"""The root's dependency group that every test environment needs to install the repository's own folders."""
+
+DIGEST = re.compile(r"^# Inputs: (sha256:[0-9a-f]{64})$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Lock:
+    """One lock file: whose it is, what uv is asked for, and the `inputs` that decide what it should hold.
+
+    `constraint` is a lock this one must agree with; it is made first.
+    """
+
+    file: Path
+    subject: str
+    folder: Path
+    request: tuple[str, ...]
+    inputs: Mapping[str, Any]
+    constraint: Path | None = None
+
+    @property
+    def command(self) -> str:
+        """The command that makes it."""
+        return f"nox -s lock -- {self.subject}"
+
+    def digest(self) -> str:
+        """The digest of its inputs as they are now, the lock it must agree with among them."""
+        pins = (
+            _pins(self.constraint.read_text("utf-8")) if self.constraint and self.constraint.is_file() else ""
+        )
+        document = json.dumps({**self.inputs, "python": PYTHON, "constraint": pins}, sort_keys=True)
+        return "sha256:" + hashlib.sha256(document.encode()).hexdigest()
+
+    def header(self, root: Path) -> str:
+        """Its first two lines."""
+        source = at(self.folder / "pyproject.toml", root)
+        return f"# Made by `{self.command}` from {source}; don't edit.\n# Inputs: {self.digest()}\n"
+
+    def problems(self, root: Path) -> Iterator[Problem]:
+        """Whether it is missing or older than its inputs. Needs no network."""
+        where = at(self.file, root)
+        if not self.file.is_file():
+            yield Problem(where, "this lock is missing", f"run `{self.command}`")
+        elif (found := DIGEST.search(self.file.read_text("utf-8"))) is None or found[1] != self.digest():
+            source = at(self.folder / "pyproject.toml", root)
+            yield Problem(
+                where,
+                f"this lock was made from another {source} (or a package's under it)",
+                f"run `{self.command}`",
+            )
+
+
+def locks_of(repository: Repository, subject: str) -> list[Lock]:
+    """The locks of a project or the tools, in the order they are made. RepositoryError for an unknown name."""
+    if subject == TOOLS:
+        return [_tools_lock(repository)]
+    project = repository.project(subject)
+    if project.kind == "package":
+        return [_project_lock(repository, project, test=True, constraint=tools_lock(repository))]
+    ships = project.path / "requirements.txt"
+    return [
+        _project_lock(repository, project, test=False, constraint=None),
+        _project_lock(repository, project, test=True, constraint=ships),
+    ]
+
+
+def all_locks(repository: Repository) -> list[Lock]:
+    """Every lock of the repository: the tools' first, which the packages' must agree with (they share `.venv`)."""
+    subjects = [TOOLS, *repository.packages, *repository.connectors]
+    return [lock for subject in subjects for lock in locks_of(repository, subject)]
+
+
+def lock(repository: Repository, subjects: list[str], *, upgrade: bool = False, check: bool = False) -> None:
+    """Make the locks of `subjects`, of everything if empty, keeping pins that still fit unless `upgrade`.
+
+    With `check` nothing is written. Raises RepositoryError with the difference and the command if a file would
+    change, or with uv's words if there is no solution or no index.
+    """
+    wanted = [lock for name in subjects for lock in locks_of(repository, name)] or all_locks(repository)
+    stale: list[str] = []
+    for one in wanted:
+        before = one.file.read_text("utf-8") if one.file.is_file() else ""
+        after = one.header(repository.root) + compiled(repository, one, upgrade=upgrade)
+        shown = at(one.file, repository.root)
+        if before == after:
+            print(f"{shown}: current")
+        elif check:
+            changes = difflib.unified_diff(
+                before.splitlines(True), after.splitlines(True), shown, "as it should be"
+            )
+            stale.append(f"{''.join(changes)}{shown} isn't current; run `{one.command}`")
+        else:
+            one.file.write_text(after, "utf-8")
+            print(f"{shown}: {'made' if not before else 'changed'}")
+    if stale:
+        raise RepositoryError("\n".join(stale))
+
+
+def compiled(repository: Repository, lock: Lock, *, upgrade: bool = False) -> str:
+    """What uv resolves a lock to, without our header. RepositoryError if it can't."""
+    uv = find_uv(tools_environment(repository).script("uv"))
+    if uv is None:
+        raise RepositoryError('Locks are made by uv, which isn\'t here: pip install "nox[uv]"')
+    ours = [f"--no-emit-package={package.distribution}" for package in repository.packages.values()]
+    constraint = (
+        ["-c", os.path.relpath(lock.constraint, lock.folder)]
+        if lock.constraint and lock.constraint.is_file()
+        else []
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "lock.txt"
+        if lock.file.is_file():
+            output.write_bytes(lock.file.read_bytes())  # its pins are kept where they still fit
+        command = [
+            uv,
+            "pip",
+            "compile",
+            "--quiet",
+            "--universal",
+            f"--python-version={PYTHON}",
+            "--generate-hashes",
+            "--no-header",
+        ]
+        command += [*lock.request, *constraint, *ours, "-o", str(output), *(["--upgrade"] if upgrade else [])]
+        done = subprocess.run(command, cwd=lock.folder, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RepositoryError(
+                f"{at(lock.file, repository.root)}: uv found no solution:\n{done.stderr.strip()}"
+            )
+        return _without_exclusions(output.read_text("utf-8"))
+
+
+def _project_lock(repository: Repository, project: Project, *, test: bool, constraint: Path | None) -> Lock:
+    local = repository.local_dependencies(project, test=test)
+    return Lock(
+        file=project.path / ("requirements-test.txt" if test else "requirements.txt"),
+        subject=project.name,
+        folder=project.path,
+        request=("pyproject.toml", *(_test_request(repository, project) if test else ())),
+        inputs={
+            "requires": sorted(
+                project.requirements(test=test) + (_folder_requirements(repository) if test else [])
+            ),
+            "requires-python": project.pyproject.get("project", {}).get("requires-python", ""),
+            "local": {package.name: sorted(package.requirements(test=False)) for package in local},
+            "uv": {
+                key: value
+                for key, value in project.pyproject.get("tool", {}).get("uv", {}).items()
+                if key != "sources"
+            },
+        },
+        constraint=constraint,
+    )
+
+
+def _tools_lock(repository: Repository) -> Lock:
+    pyproject = read_toml(repository.root / "pyproject.toml")
+    return Lock(
+        file=tools_lock(repository),
+        subject=TOOLS,
+        folder=repository.root,
+        request=("--group=tools",),
+        inputs={"requires": sorted(group(pyproject, "tools"))},
+    )
+
+
+def _test_request(repository: Repository, project: Project) -> list[str]:
+    root = os.path.relpath(repository.root / "pyproject.toml", project.path)
+    own = ["--group=test"] if "test" in project.pyproject.get("dependency-groups", {}) else []
+    return ["--all-extras", *own, f"--group={root}:{FOLDERS}"]
+
+
+def _folder_requirements(repository: Repository) -> list[str]:
+    return group(read_toml(repository.root / "pyproject.toml"), FOLDERS)
+
+
+def _pins(text: str) -> str:
+    """A lock without its comments, which say who asked and not what is installed."""
+    return "".join(line for line in text.splitlines(True) if not line.lstrip().startswith("#"))
+
+
+def _without_exclusions(text: str) -> str:
+    """Without uv's closing list of the packages left out: they are left out of every lock."""
+    return text.split("\n# The following packages were excluded", maxsplit=1)[0].rstrip() + "\n"

@@ -1,0 +1,156 @@
+"""Virtual environments: made from hashed locks and local folders, shared by the sessions, kept while nothing changed.
+
+They are made here and not by nox because one session may need two (`sync`), and many sessions the same one.
+Third-party distributions come from locks only, with `--no-deps --require-hashes`; this repository's own come
+from their folders only. So no index is ever asked for a name of ours.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.environments.uv import find_uv
+from tools.repository.errors import RepositoryError, at
+from tools.repository.model import Project, Repository
+
+STAMP = "made-from"
+
+
+@dataclass(frozen=True)
+class VirtualEnvironment:
+    """A virtual environment to be had at `path`: what `locks` pin, then the folders in `editables`."""
+
+    path: Path
+    locks: tuple[Path, ...]
+    editables: tuple[Path, ...] = ()
+    lock_command: str = "nox -s lock"
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        return self.script("python")
+
+    def script(self, name: str) -> Path:
+        """One of its console scripts."""
+        return self.path / "bin" / name
+
+    def is_current(self) -> bool:
+        """Whether it stands, made from just these locks and folders."""
+        stamp = self.path / STAMP
+        return self.python.exists() and stamp.is_file() and stamp.read_text("utf-8") == self._stamp()
+
+    def prepare(self) -> VirtualEnvironment:
+        """Make it if it isn't current. Safe beside another process that wants the same one.
+
+        Raises RepositoryError if a lock is missing, if the folder belongs to something else, or with the
+        installer's own words if an installation fails.
+        """
+        if self.is_current():
+            return self
+        for lock in self.locks:
+            if not lock.is_file():
+                raise RepositoryError(f"{lock}: this lock is missing; run `{self.lock_command}`")
+        with _alone(self.path):
+            if not self.is_current():
+                print(f"installing {self.path.name}'s environment, once ...", file=sys.stderr, flush=True)
+                self._make()
+        return self
+
+    def _make(self) -> None:
+        if self.path.exists():
+            if not (self.path / STAMP).exists():
+                raise RepositoryError(f"{self.path}: this wasn't made by nox; move it away, then try again")
+            shutil.rmtree(self.path)
+        self.path.mkdir(parents=True)
+        stamp = self.path / STAMP
+        stamp.write_text("unfinished\n", "utf-8")
+        installer = _create(self)
+        locks = [argument for lock in self.locks for argument in ("-r", str(lock))]
+        _run([*installer, "--no-deps", "--require-hashes", *locks])
+        folders = [argument for path in self.editables for argument in ("-e", str(path))]
+        if folders:
+            _run([*installer, "--no-deps", "--no-build-isolation", *folders])
+        stamp.write_text(self._stamp(), "utf-8")
+
+    def _stamp(self) -> str:
+        digest = hashlib.sha256(f"{sys.version}\n{sys.base_prefix}\n{self.path}\n".encode())
+        for path in [*self.locks, *(folder / "pyproject.toml" for folder in self.editables)]:
+            digest.update(f"{path}\n".encode())
+            digest.update(path.read_bytes() if path.is_file() else b"missing")
+        return digest.hexdigest() + "\n"
+
+
+def project_environment(repository: Repository, project: Project) -> VirtualEnvironment:
+    """A project's own: its test lock, its local packages and itself, all editable."""
+    local = repository.local_dependencies(project, test=True)
+    return VirtualEnvironment(
+        path=_home(repository) / project.name,
+        locks=(project.path / "requirements-test.txt",),
+        editables=(*(package.path for package in local), project.path),
+        lock_command=f"nox -s lock -- {project.name}",
+    )
+
+
+def tools_environment(repository: Repository) -> VirtualEnvironment:
+    """The tools' own; they run from the repository's root, so nothing of ours is installed in it."""
+    return VirtualEnvironment(
+        path=_home(repository) / "tools", locks=(tools_lock(repository),), lock_command="nox -s lock -- tools"
+    )
+
+
+def development_environment(repository: Repository) -> VirtualEnvironment:
+    """`.venv`, for editors and shells: the tools and every package at once; their locks agree with one another."""
+    packages = list(repository.packages.values())
+    return VirtualEnvironment(
+        path=repository.root / ".venv",
+        locks=(tools_lock(repository), *(package.path / "requirements-test.txt" for package in packages)),
+        editables=tuple(package.path for package in packages),
+    )
+
+
+def tools_lock(repository: Repository) -> Path:
+    """The lock of the tools' environment."""
+    return repository.root / "tools" / "requirements.txt"
+
+
+def _home(repository: Repository) -> Path:
+    return repository.root / ".nox" / "environments"
+
+
+def _create(environment: VirtualEnvironment) -> list[str]:
+    """Make the empty environment; the installer's command line that goes on with what to install."""
+    python = str(environment.python)
+    if uv := find_uv():
+        _run([uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(environment.path)])
+        return [uv, "pip", "install", "--quiet", "--python", python]
+    _run([sys.executable, "-m", "venv", str(environment.path)])
+    return [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+
+
+def _run(command: Sequence[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip()
+        shown = " ".join(at(Path(word), Path.cwd()) if os.sep in word else word for word in command)
+        raise RepositoryError(f"Installing failed (exit {done.returncode}): {shown}\n{said}")
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold off other processes that would make environments beside `path`, until done."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)

@@ -1,0 +1,1 @@
+"""What runs on this machine: syncs, tests, recordings, servers. Standard library only."""

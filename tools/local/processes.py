@@ -1,0 +1,152 @@
+"""Servers a session needs beside it: started, waited for, ended with it whatever happens.
+
+A server is ready when it says so in a line of its own log, which also tells the port: ports are the system's
+choice, and no two servers share a log, so two syncs can run at once and nothing has to be free. Secrets are handed on in
+files without a name: a newcomer's temporary file would stay behind a SIGKILL.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import itertools
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from tools.repository.errors import RepositoryError
+
+SUPERVISOR = Path(__file__).with_name("supervisor.py")
+LAST_LINES = 15
+
+
+@dataclass
+class Server:
+    """A running server: `what` it is in a sentence, its `log`, and the process that watches over it."""
+
+    what: str
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    def wait_for(self, line: re.Pattern[str], *, seconds: float) -> re.Match[str]:
+        """The first match of `line` in the log. RepositoryError with the log's end if that doesn't come."""
+        deadline = time.monotonic() + seconds
+        while True:
+            over = self.process.poll() is not None  # looked at first: what was written before the end counts
+            if found := line.search(self.log.read_text("utf-8", "replace")):
+                return found
+            if over:
+                raise RepositoryError(
+                    f"{self.what} ended (exit {self.process.returncode}) instead of starting.\n{self.tail()}"
+                )
+            if time.monotonic() > deadline:
+                raise RepositoryError(f"{self.what} wasn't ready after {seconds:.0f} s.\n{self.tail()}")
+            time.sleep(0.02)
+
+    def tail(self) -> str:
+        """The log's last lines, for a person, with where the rest is."""
+        lines = self.log.read_text("utf-8", "replace").splitlines()[-LAST_LINES:]
+        return "\n".join([f"Its log, {self.log}, ends:", *(f"    {line}" for line in lines or ["(empty)"])])
+
+
+@contextmanager
+def server(
+    what: str,
+    command: Sequence[str],
+    *,
+    log: Path,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    told: str = "",
+    folder: Path | None = None,
+) -> Iterator[Server]:
+    """Run `command` while the block does; it and all it started are gone afterwards, even if we are killed.
+
+    It writes to `log`, or to one numbered after it if another server does. `told` is what it reads from its standard
+    input; `folder` is removed with it.
+    """
+    reading, writing = os.pipe()
+    try:
+        with _own_log(log) as output, nameless(told) as said:
+            supervisor = [sys.executable, "-I", str(SUPERVISOR), str(reading), str(folder or "")]
+            process = subprocess.Popen(
+                [*supervisor, *command],
+                cwd=cwd,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
+                stdin=said,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=[reading],
+                start_new_session=True,
+            )
+    except BaseException:
+        os.close(writing)
+        raise
+    finally:
+        os.close(reading)
+    try:
+        yield Server(what, Path(output.name), process)
+    finally:
+        os.close(writing)
+        process.wait()
+
+
+def _own_log(log: Path) -> IO[bytes]:
+    """The log, emptied, or the first one after it that no other server writes to; it stays locked while ours does."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    for number in itertools.count(1):
+        file = (log if number == 1 else log.with_stem(f"{log.stem}-{number}")).open("ab")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            continue
+        file.truncate(0)
+        return file
+    raise AssertionError("unreachable: numbers do not end")
+
+
+@contextmanager
+def nameless(text: str) -> Iterator[IO[bytes]]:
+    """A file with this text that has no name, so nothing of it can stay; children read it as `descriptor_path` tells."""
+    with tempfile.TemporaryFile() as file:
+        file.write(text.encode())
+        file.seek(0)
+        yield file
+
+
+def descriptor_path(file: IO[bytes]) -> str:
+    """The path by which a child that was passed the file's descriptor opens it."""
+    file.seek(0)  # where it isn't opened afresh (macOS), the last reader's place counts
+    return f"/dev/fd/{file.fileno()}"
+
+
+def foreground(
+    command: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    files: Sequence[IO[bytes]] = (),
+) -> int:
+    """Run `command` with our terminal and return its exit status; a Ctrl-C is its to answer, not ours.
+
+    `files` stay open for it.
+    """
+    # A handler of ours isn't inherited by the command; SIG_IGN would be, and it would never hear of a Ctrl-C.
+    ours = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        descriptors = [file.fileno() for file in files]
+        code = subprocess.Popen(
+            command, cwd=cwd, env={**os.environ, **(env or {})}, pass_fds=descriptors
+        ).wait()
+    finally:
+        signal.signal(signal.SIGINT, ours)
+    return code if code >= 0 else 128 - code

@@ -1,0 +1,276 @@
+"""Recording a connector's real source: its answers, anonymised, become the practice source.
+
+The recorder runs between the function and the source while the emulator syncs twice, in full and from the state that
+leaves, into a warehouse that is thrown away. Then the recordings are synced from: a recording that gives other rows is told.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+from tools.local.processes import descriptor_path, foreground, nameless, server
+from tools.local.syncing import READY, Local, emulator_environment, say
+from tools.repository.errors import RepositoryError, at
+from tools.repository.limits import Limits
+from tools.repository.model import Repository
+from tools.repository.names import dataset
+
+RECORDER_SECONDS = 30.0
+FINISH_SECONDS = 300.0
+MADE = "# Made by `nox -s record -- "
+TEMPLATE = Path(__file__).parents[1] / "template" / "{{ cookiecutter.name }}" / "practice.py"
+
+Rows = dict[str, int]
+"""Tables and how many rows they have."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a person asks of a recording.
+
+    Attributes:
+        secrets: a JSON file with the real source's secrets.
+        url: the source's address, where the secrets leave it to the connector's default.
+        url_key: the secrets' key that holds the address.
+        pages: how many pages of each list; 0 for all.
+        keep: columns and secrets' keys that stay.
+        hide: columns that are replaced whatever they look like.
+        force: whether a practice.py written by hand is replaced.
+    """
+
+    secrets: Path
+    url: str | None = None
+    url_key: str = "url"
+    pages: int = 3
+    keep: tuple[str, ...] = ()
+    hide: tuple[str, ...] = ()
+    force: bool = False
+
+    def read(self) -> dict[str, Any]:
+        """The secrets, the address among them. RepositoryError, without any of their content, if they can't be used."""
+        try:
+            found = json.loads(self.secrets.read_text("utf-8"))
+        except OSError as error:
+            raise RepositoryError(f"{self.secrets}: can't be read: {error.strerror}") from error
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise RepositoryError(f"{self.secrets}: this isn't one JSON object")
+        address = self.url or found.get(self.url_key)
+        if not isinstance(address, str):
+            keys = ", ".join(sorted(found)) or "none"
+            raise RepositoryError(
+                f"{self.secrets}: there is no address under `{self.url_key}` (keys: {keys}); "
+                "name its key with --url-key, or give the address with --url https://..."
+            )
+        return {**found, self.url_key: address}
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What the recorder wrote: the secrets that open it, how much, and what became of each column."""
+
+    secrets: Mapping[str, Any] = field(repr=False)
+    recorded: int
+    made_up: int
+    left_out: Mapping[str, int]
+    columns: list[Mapping[str, Any]]
+
+
+def record(repository: Repository, name: str, limits: Limits, wish: Wish) -> None:
+    """Record connector `name`'s source. RepositoryError if that fails, or if the recording gives other rows."""
+    secrets = wish.read()
+    local = Local.prepared(repository, name, limits)
+    folder = local.project.path
+    refused = None if wish.force or _may_be_replaced(folder / "practice.py") else folder / "practice.py"
+    with _scratch() as scratch, _recording(repository, local, wish, secrets, scratch) as (url, finish):
+        warehouse = scratch / "warehouse.duckdb"
+        made_local = {**secrets, wish.url_key: _moved(secrets[wish.url_key], url)}
+        rows = _sync_twice(repository, local, made_local, warehouse)
+        made = _finished(finish)
+    _tell(repository, folder, made)
+    if refused is None:
+        (folder / "practice.py").write_text(practice_py(name, made.secrets), "utf-8")
+        _prove(repository, local, rows)
+    else:
+        say(
+            f"\n{at(refused, repository.root)} was written by hand and stays (--force replaces it). To practise with the "
+            f"recordings:\n\n{practice_py(name, made.secrets)}"
+        )
+    say("Look at recordings.json before you commit it.")
+
+
+def practice_py(name: str, secrets: Mapping[str, Any]) -> str:
+    """The practice.py that serves the recordings."""
+    return (
+        f'{MADE}{name}`; that command makes it anew.\n"""The source\'s own answers, anonymised, as recordings.json holds them."""\n\n'
+        "from __future__ import annotations\n\nfrom pathlib import Path\n\n"
+        "from fivetran_emulator.practice.recorded import recorded\n\n"
+        'source = recorded(Path(__file__).with_name("recordings.json"))\n\n'
+        f"secrets = {_literal(secrets)}\n"
+    )
+
+
+def _literal(value: Any, indent: str = "") -> str:
+    """A JSON value as Python, laid out as ruff would."""
+    inner = indent + "    "
+    if isinstance(value, dict) and value:
+        members = "".join(
+            f"{inner}{_literal(name)}: {_literal(one, inner)},\n" for name, one in value.items()
+        )
+        return f"{{\n{members}{indent}}}"
+    if isinstance(value, list) and value:
+        return "[\n" + "".join(f"{inner}{_literal(one, inner)},\n" for one in value) + f"{indent}]"
+    if isinstance(value, str) and not ('"' in value and "'" not in value):
+        return json.dumps(value, ensure_ascii=False)
+    return repr(value)
+
+
+def _may_be_replaced(practice: Path) -> bool:
+    """Whether nobody's work is lost: there is none, it is the template's, or an earlier recording's."""
+    if not practice.is_file():
+        return True
+    text = practice.read_text("utf-8")
+    return text.startswith(MADE) or text == TEMPLATE.read_text("utf-8")
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """A folder for real data; the recorder's supervisor removes it, whatever becomes of us."""
+    folder = Path(tempfile.mkdtemp(prefix="recording-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _recording(
+    repository: Repository, local: Local, wish: Wish, secrets: Mapping[str, Any], scratch: Path
+) -> Iterator[tuple[str, str]]:
+    """The recorder, running: its address, and the address that finishes it."""
+    job = {
+        "secrets": secrets,
+        "url_key": wish.url_key,
+        "file": str(local.project.path / "recordings.json"),
+        "made_by": f"nox -s record -- {local.project.name}",
+        "pages": wish.pages,
+        "keep": wish.keep,
+        "hide": wish.hide,
+    }
+    python = str(emulator_environment(repository).python)
+    with server(
+        "the recorder",
+        [python, "-m", "fivetran_emulator.practice.recorder"],
+        log=local.log("recorder"),
+        cwd=local.project.path,
+        told=json.dumps(job),
+        folder=scratch,
+    ) as running:
+        ready = json.loads(running.wait_for(READY, seconds=RECORDER_SECONDS)[1])
+        say(f"recorder         {ready['url']}")
+        yield ready["url"], ready["finish"]
+
+
+def _moved(address: str, url: str) -> str:
+    """The source's address with the recorder in its place: the path stays."""
+    scheme, _, rest = address.partition("://")
+    del scheme
+    _, slash, path = rest.partition("/")
+    return url + slash + path
+
+
+def _sync_twice(repository: Repository, local: Local, secrets: Mapping[str, Any], warehouse: Path) -> Rows:
+    """Sync in full, then from the state that leaves, so that both kinds of request are recorded; the rows of the first."""
+    with ExitStack() as running:
+        held = running.enter_context(nameless(json.dumps(secrets)))
+        url, function = running.enter_context(local.function())
+        rows: Rows = {}
+        for how in ("in full", "from the state that left"):
+            say(f"syncing {how} ...")
+            code = _emulate(repository, local, url, held, warehouse)
+            if code == 130:
+                raise KeyboardInterrupt
+            if code:
+                raise RepositoryError(
+                    f"nothing is recorded: the sync failed (exit {code}); the function's log is {function.log}"
+                )
+            rows = rows or _rows(repository, warehouse)
+        return rows
+
+
+def _emulate(repository: Repository, local: Local, url: str, held: IO[bytes], warehouse: Path) -> int:
+    emulator = str(emulator_environment(repository).script("fivetran-emulator"))
+    options = ["--url", url, "--secrets", descriptor_path(held), "--warehouse", str(warehouse)]
+    schema = ["--schema", dataset(local.project.name)]
+    return foreground([emulator, "sync", "--quiet", *options, *schema], cwd=warehouse.parent, files=[held])
+
+
+def _rows(repository: Repository, warehouse: Path) -> Rows:
+    emulator = str(emulator_environment(repository).script("fivetran-emulator"))
+    command = [emulator, "tables", "--json", "--warehouse", str(warehouse)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RepositoryError(f"the rows can't be counted:\n{done.stderr.strip()}")
+    return {table["name"]: table["rows"] for table in json.loads(done.stdout)}
+
+
+def _finished(finish: str) -> Recorded:
+    """Have the recorder write its file. RepositoryError if nothing was asked of the source through it."""
+    parts = urlsplit(finish)
+    connection = HTTPConnection(parts.netloc, timeout=FINISH_SECONDS)  # no proxy stands before this machine
+    try:
+        connection.request("POST", parts.path)
+        answer = connection.getresponse()
+        text = answer.read()
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise RepositoryError(f"the recorder failed (HTTP {answer.status}); nothing is written")
+    made = Recorded(**json.loads(text))
+    if not made.recorded:
+        raise RepositoryError(
+            "nothing came through the recorder, so nothing is written: does the connector take the source's address "
+            "from the secrets? --url-key names the key"
+        )
+    return made
+
+
+def _tell(repository: Repository, folder: Path, made: Recorded) -> None:
+    """What is in the file, column by column, for a person to judge."""
+    closed = f", and {made.made_up} made-up ends of lists (--pages 0 records all)" if made.made_up else ""
+    say(f"\n{at(folder / 'recordings.json', repository.root)}: {made.recorded} answers{closed}")
+    for why, count in made.left_out.items():
+        say(f"    left out: {count} {why}")
+    for column in sorted(made.columns, key=lambda one: (not one["kept"], one["column"])):
+        say(f"    {'kept    ' if column['kept'] else 'replaced'}  {column['column']}  ({column['why']})")
+    say("`--hide COLUMN` replaces one that was kept, `--keep COLUMN` keeps one that was replaced.")
+
+
+def _prove(repository: Repository, local: Local, expected: Rows) -> None:
+    """Sync from the recordings. RepositoryError if they give other rows than the source did."""
+    with tempfile.TemporaryDirectory(prefix="recording-") as folder, ExitStack() as running:
+        warehouse = Path(folder) / "warehouse.duckdb"
+        _, secrets = running.enter_context(local.practice())
+        held = running.enter_context(nameless(json.dumps(secrets)))
+        url, function = running.enter_context(local.function())
+        code = _emulate(repository, local, url, held, warehouse)
+        if code == 130:
+            raise KeyboardInterrupt
+        found = {} if code else _rows(repository, warehouse)
+    if found != expected:
+        raise RepositoryError(
+            f"the recordings don't give what the source gave ({found or f'exit {code}'} instead of {expected}): perhaps "
+            f"the connector asks with a value that was replaced; keep it with --keep COLUMN (or a key of the secrets). The function's log is {function.log}"
+        )
+    say(f"\nSynced from the recordings: the same {sum(expected.values()):,} rows in {len(expected)} tables.")

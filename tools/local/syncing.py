@@ -1,0 +1,212 @@
+"""Serving a connector on this machine, and syncing it as Fivetran would.
+
+Two environments are at work: the connector's own runs its function and its practice source, the emulator's runs
+Fivetran's side. So a connector may pin whatever it needs, and the emulator knows the function by its URL only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.environments.virtual_environments import VirtualEnvironment, project_environment, tools_environment
+from tools.local.processes import Server, descriptor_path, foreground, nameless, server
+from tools.repository import names
+from tools.repository.errors import RepositoryError
+from tools.repository.limits import Limits
+from tools.repository.model import Project, Repository
+
+LISTENING = re.compile(r"Listening at: (http://127\.0\.0\.1:\d+)")
+"""gunicorn says this once it accepts connections; the functions-framework loads the function before that."""
+
+READY = re.compile(r"^(\{.*\})$", re.MULTILINE)
+"""The practice kit's one line: `{"url": ..., "secrets": {...}}`."""
+
+WAREHOUSE = "warehouse.duckdb"
+"""What a sync fills where nothing else is said, at the repository's root."""
+
+FUNCTION_SECONDS = 30.0
+PRACTICE_SECONDS = 300.0
+"""A practice source may have to lay out a large data set first."""
+
+
+@dataclass(frozen=True)
+class Local:
+    """A connector about to run here: its environment, where its logs go, and the limits its function is told."""
+
+    project: Project
+    environment: VirtualEnvironment
+    logs: Path
+    limits: Limits
+
+    @classmethod
+    def prepared(cls, repository: Repository, name: str, limits: Limits) -> Local:
+        """Make the environment if need be. RepositoryError for an unknown name or a failed installation."""
+        project = repository.connector(name)
+        environment = project_environment(repository, project)
+        return cls(project, environment.prepare(), repository.root / ".nox" / "logs", limits)
+
+    @contextmanager
+    def practice(self) -> Iterator[tuple[str, dict[str, object]]]:
+        """Its practice source, served: the URL, and the secrets that fit it."""
+        file = self.project.path / "practice.py"
+        if not file.is_file():
+            raise RepositoryError(
+                f"{file}: there is no practice source; give a real one's secrets with --secrets FILE"
+            )
+        command = [str(self.environment.python), "-m", "fivetran_emulator.practice", str(file)]
+        with server(
+            "the practice source", command, log=self.log("practice"), cwd=self.project.path
+        ) as running:
+            ready = json.loads(running.wait_for(READY, seconds=PRACTICE_SECONDS)[1])
+            yield ready["url"], ready["secrets"]
+
+    @contextmanager
+    def function(self) -> Iterator[tuple[str, Server]]:
+        """Its function under the real functions-framework: the URL, and the server for its log."""
+        main = self._main()
+        # Port 0 leaves the choice to the system; gunicorn tells it only from this log level on.
+        command = [
+            str(self.environment.script("functions-framework")),
+            "--target=main",
+            f"--source={main}",
+        ]
+        env = {**self.limits.variables(), "GUNICORN_LOG_LEVEL": "info"}
+        with server(
+            "the function",
+            [*command, "--host=127.0.0.1", "--port=0"],
+            log=self.log("function"),
+            cwd=main.parent,
+            env=env,
+        ) as running:
+            yield running.wait_for(LISTENING, seconds=FUNCTION_SECONDS)[1], running
+
+    def _main(self) -> Path:
+        """The one line that Google's host looks for; the same file in every run, so that none stays behind."""
+        main = self.logs.parent / "functions" / self.project.name / "main.py"
+        main.parent.mkdir(parents=True, exist_ok=True)
+        text = f"from {self.project.module} import main\n"
+        if not main.is_file() or main.read_text("utf-8") != text:
+            unfinished = main.with_name(f"main-{os.getpid()}.py")
+            unfinished.write_text(text, "utf-8")
+            unfinished.replace(main)  # another sync's function may be reading it
+        return main
+
+    def log(self, what: str) -> Path:
+        """Where the log of one of its servers goes."""
+        return self.logs / f"{self.project.name}-{what}.log"
+
+
+def sync(
+    repository: Repository, name: str, limits: Limits, *, secrets: Path | None, options: list[str]
+) -> int:
+    """Sync connector `name` once; the emulator's exit status. `options` go to the emulator as they are.
+
+    Without `secrets`, a JSON file, the connector's practice source is started and synced from.
+    """
+    started = time.monotonic()
+    local = Local.prepared(repository, name, limits)
+    emulator = emulator_environment(repository)
+    with ExitStack() as running:
+        files = []
+        if secrets is None:
+            url, made_up = running.enter_context(local.practice())
+            say(f"practice source  {url}")
+            files.append(running.enter_context(nameless(json.dumps(made_up))))
+        url, function = running.enter_context(local.function())
+        say(f"function         {url}  ({limits}; ready after {time.monotonic() - started:.1f} s)")
+        held = descriptor_path(files[0]) if secrets is None else str(secrets)
+        command = [str(emulator.script("fivetran-emulator")), "sync", "--url", url, "--secrets", held]
+        code = foreground(
+            [*command, *_defaults(repository, name, options), *options],
+            cwd=Path.cwd(),
+            env={"FIVETRAN_EMULATOR_QUERY": "nox -s query --"},  # what its last line tells people to type
+            files=files,
+        )
+    if code not in (0, 130):
+        say(f"exit {code}; the function's log is {function.log}")
+    return code
+
+
+def serve(repository: Repository, name: str, limits: Limits, *, practice: bool) -> None:
+    """Serve connector `name`'s function until Ctrl-C; with `practice`, its practice source beside it."""
+    local = Local.prepared(repository, name, limits)
+    with ExitStack() as running:
+        secrets: Mapping[str, object] = {}
+        if practice:
+            url, secrets = running.enter_context(local.practice())
+            say(f"practice source  {url}")
+        url, function = running.enter_context(local.function())
+        say(f"function         {url}  ({limits})")
+        body = json.dumps({"agent": "curl", "state": {}, "secrets": secrets})
+        print(
+            f"\nAsk it as Fivetran would:\n\n    curl -s {url} -H 'Content-Type: application/json' -d '{body}'\n"
+        )
+        say(f"its log is {function.log}; Ctrl-C stops it")
+        try:
+            code = function.process.wait()
+        except KeyboardInterrupt:
+            say("stopped")
+        else:
+            raise RepositoryError(f"the function ended by itself (exit {code}).\n{function.tail()}")
+
+
+def query(repository: Repository, sql: str, options: list[str], *, warehouse: Path | None = None) -> int:
+    """Ask the warehouse, the repository's own unless named; the emulator's exit status. `options` go to the emulator as they are."""
+    file = str(warehouse or repository.root / WAREHOUSE)
+    command = [
+        str(emulator_environment(repository).script("fivetran-emulator")),
+        "query",
+        "--warehouse",
+        file,
+    ]
+    return foreground([*command, *options, "--", sql], cwd=Path.cwd())
+
+
+def limits_for(repository: Repository, connector: str) -> Limits:
+    """The limits `connector` is deployed with, Google's defaults if it isn't.
+
+    deploy.yaml needs a YAML parser, and that the tools' environment; a connector it doesn't mention needs neither.
+    """
+    repository.connector(connector)
+    file = repository.root / "deploy.yaml"
+    if not file.is_file() or connector not in file.read_text("utf-8"):
+        return Limits()
+    command = [
+        str(tools_environment(repository).prepare().python),
+        "-m",
+        "tools.locked.deploying.deployments",
+        connector,
+    ]
+    done = subprocess.run(command, cwd=repository.root, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RepositoryError(done.stderr.strip())
+    return Limits(**json.loads(done.stdout))
+
+
+def emulator_environment(repository: Repository) -> VirtualEnvironment:
+    """The emulator's environment, made if need be."""
+    package = repository.packages.get("fivetran-emulator")
+    if package is None:
+        raise RepositoryError("packages/fivetran-emulator is missing; nothing can be synced without it")
+    return project_environment(repository, package).prepare()
+
+
+def say(text: str) -> None:
+    """One line on what is going on; on standard error, so that `--json`'s document stays alone on standard output."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _defaults(repository: Repository, name: str, options: list[str]) -> list[str]:
+    """The warehouse and schema, unless the options choose others."""
+    given = {option.split("=")[0] for option in options}
+    chosen = {"--warehouse": str(repository.root / WAREHOUSE), "--schema": names.dataset(name)}
+    return [word for option, value in chosen.items() if option not in given for word in (option, value)]

@@ -1,0 +1,97 @@
+"""Tests and types of one subject, in the environment it runs in: a connector, a package, or the tools.
+
+Types are checked against what a subject really has installed, so two connectors may pin different versions of the
+same library and both be right.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from tools.environments.virtual_environments import VirtualEnvironment, project_environment, tools_environment
+from tools.local.processes import foreground
+from tools.repository.errors import RepositoryError
+from tools.repository.model import TOOLS, Repository, python_files
+from tools.repository.names import unknown
+
+EMULATOR = "fivetran-emulator"
+MUTANTS = "tests/mutants/matrix.py"
+
+
+def environment_of(repository: Repository, subject: str) -> VirtualEnvironment:
+    """The environment a subject is tested in, made if need be."""
+    if subject == TOOLS:
+        return tools_environment(repository).prepare()
+    return project_environment(repository, repository.project(subject)).prepare()
+
+
+def chosen(repository: Repository, arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The subjects that arguments begin with, and what follows for pytest. RepositoryError for an unknown subject."""
+    first_option = next((i for i, word in enumerate(arguments) if word.startswith("-")), len(arguments))
+    subjects = list(arguments[:first_option])
+    for name in subjects:
+        if name not in repository.subjects:
+            raise unknown("connector or package", name, repository.subjects)
+    return subjects, list(arguments[first_option:])
+
+
+def run_tests(repository: Repository, subject: str, options: Sequence[str] = ()) -> None:
+    """Run a subject's tests. RepositoryError if one fails, or if there are none."""
+    environment = environment_of(repository, subject)
+    results = repository.root / ".nox" / "results" / f"{subject}.xml"
+    report = [f"--junit-xml={results}"] if os.environ.get("CI") else []
+    folder = repository.root if subject == TOOLS else repository.project(subject).path
+    code = foreground([str(environment.python), "-m", "pytest", *report, *options], cwd=folder)
+    if code == 5 and options:
+        raise RepositoryError(f"no test of {subject} is chosen by {' '.join(options)}")
+    if code == 5:
+        raise RepositoryError(
+            f"{subject} has no tests; an untested {subject} can't be told from a broken one"
+        )
+    refuse(code, f"tests of {subject} failed")
+
+
+def run_mutants(repository: Repository, options: Sequence[str] = ()) -> None:
+    """Print the contract suite's kill matrix. RepositoryError if a mutant survives, or if there are no mutants here."""
+    package = repository.project(EMULATOR)
+    if not (package.path / MUTANTS).is_file():
+        raise RepositoryError(f"packages/{EMULATOR} has no {MUTANTS}: there are no mutants to run")
+    environment = project_environment(repository, package).prepare()
+    refuse(
+        foreground([str(environment.python), MUTANTS, *options], cwd=package.path),
+        "a mutant survives, or a check fails without one",
+    )
+
+
+def check_types(repository: Repository, subjects: Sequence[str] = ()) -> None:
+    """Run mypy over the subjects named, or all. RepositoryError naming every subject with an error."""
+    mypy = tools_environment(repository).prepare()
+    wrong = []
+    for subject in subjects or repository.subjects:
+        folder = repository.root if subject == TOOLS else repository.project(subject).path
+        wanted = ["noxfile.py", "tools"] if subject == TOOLS else ["src", "tests", "practice.py"]
+        paths = [path for path in wanted if python_files(folder / path)]
+        command = [
+            str(mypy.python), "-m", "mypy",
+            f"--config-file={repository.root / 'pyproject.toml'}",
+            f"--cache-dir={repository.root / '.nox' / 'mypy' / subject}",
+            f"--python-executable={environment_of(repository, subject).python}",
+        ]  # fmt: skip
+        print(f"{subject}: ", end="", flush=True)
+        code = foreground(
+            [*command, *paths],
+            cwd=folder,
+            env={"MYPYPATH": ".:tools/tests" if subject == TOOLS else "src:tests"},
+        )
+        wrong += [subject] if code else []
+    if wrong:
+        raise RepositoryError(f"types are wrong in {', '.join(wrong)}")
+
+
+def refuse(code: int, what: str) -> None:
+    """Raise for an exit status that isn't 0: KeyboardInterrupt for a Ctrl-C, else RepositoryError with `what`."""
+    if code == 130:
+        raise KeyboardInterrupt
+    if code:
+        raise RepositoryError(f"{what} (exit {code})")

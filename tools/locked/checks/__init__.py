@@ -1,0 +1,1 @@
+"""The named checks of `nox -s check`."""

@@ -1,0 +1,164 @@
+"""The named checks of `nox -s check`: everything generated is current, everything declared is valid.
+
+A check is a function that yields problems; all run, all problems are shown, then it fails. To add one, write it here
+with `@check("name")`; the first line of its docstring is the promise that `nox -s check -- --list` shows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import yaml
+
+from tools.environments import locks
+from tools.locked.checks import imports, pins
+from tools.locked.ci import config as ci_config
+from tools.locked.ci import references as ci_references
+from tools.locked.deploying import deployments
+from tools.repository.errors import Problem, RepositoryError, at, run_as_command
+from tools.repository.model import Repository, python_files
+from tools.repository.names import distribution, unknown
+
+Check = Callable[[Repository], Iterable[Problem]]
+CHECKS: dict[str, Check] = {}
+
+VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
+"""Names that say nothing about what is inside."""
+
+AUTHOR_FILES = ("README.md", "CHANGELOG.md", "practice.py", "tests")
+
+
+def check(name: str) -> Callable[[Check], Check]:
+    """Register a check under `name`."""
+
+    def register(function: Check) -> Check:
+        CHECKS[name] = function
+        return function
+
+    return register
+
+
+@check("folders")
+def folders(repository: Repository) -> Iterator[Problem]:
+    """Every connector and package is whole, named by the rule, and called the same everywhere."""
+    for project in repository.projects.values():
+        where = at(project.path, repository.root)
+        wanted = AUTHOR_FILES if project.kind == "connector" else ("README.md", "CHANGELOG.md", "tests")
+        yield from (
+            Problem(where, f"there is no {name}") for name in wanted if not (project.path / name).exists()
+        )
+        called = distribution(project.name) if project.kind == "connector" else project.name
+        if project.distribution != called:
+            yield Problem(
+                f"{where}/pyproject.toml", f'[project] name is "{project.distribution}", not "{called}"'
+            )
+        yield from _version_problems(repository, project.init_file)
+
+
+def _version_problems(repository: Repository, init_file: Path) -> Iterator[Problem]:
+    if not re.search(r'^__version__ = "\d+\.\d+\.\d+[^"]*"$', init_file.read_text("utf-8"), re.MULTILINE):
+        yield Problem(at(init_file, repository.root), 'there is no line `__version__ = "0.1.0"`')
+
+
+@check("imports")
+def import_directions(repository: Repository) -> Iterator[Problem]:
+    """Imports go one way: connector, runtime, third party; none of them round in a circle."""
+    yield from imports.direction_problems(repository)
+    yield from imports.cycle_problems(repository)
+
+
+@check("names")
+def module_names(repository: Repository) -> Iterator[Problem]:
+    """No module is called utils, helpers, common, base or manager: a name says what is inside."""
+    roots = [project.path for project in repository.projects.values()] + [repository.root / "tools"]
+    for path in (file for root in roots for file in python_files(root)):
+        vague = {path.stem.strip("_"), path.parent.name.strip("_")} & VAGUE
+        yield from (
+            Problem(at(path, repository.root), f"`{name}` says nothing about what is inside")
+            for name in vague
+        )
+
+
+@check("locks")
+def locks_current(repository: Repository) -> Iterator[Problem]:
+    """Every lock is of today's pyproject.toml, pinned and hashed, and none names a package of ours."""
+    for lock in locks.all_locks(repository):
+        yield from lock.problems(repository.root)
+        yield from pins.pin_problems(repository, lock)
+
+
+@check("deploy.yaml")
+def deploy_valid(repository: Repository) -> Iterator[Problem]:
+    """Every deployment names a connector and an environment that exist, with options that Google takes."""
+    try:
+        deployments.deployments(repository)
+    except RepositoryError as error:
+        yield from error.problems or [Problem("deploy.yaml", str(error))]
+
+
+@check("ci_config")
+def ci_current(repository: Repository) -> Iterator[Problem]:
+    """.circleci/config.yml is what `nox -s ci_config` would write now."""
+    try:
+        difference = ci_config.stale(repository)
+    except RepositoryError:
+        return  # deploy.yaml is wrong, which is said by its own check
+    if difference:
+        yield Problem(ci_config.FILE, "it isn't current", "run `nox -s ci_config`")
+
+
+@check("ci_valid")
+def ci_valid(repository: Repository) -> Iterator[Problem]:
+    """.circleci/config.yml is valid by CircleCI's published schema, and every name in it leads somewhere."""
+    path = repository.root / ci_config.FILE
+    if not path.is_file():
+        return  # the check before this one has said so
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.circle-ci", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        yield Problem(
+            ci_config.FILE, f"CircleCI's schema refuses it:\n{done.stdout.strip()}{done.stderr.strip()}"
+        )
+    else:
+        data = yaml.safe_load(path.read_text("utf-8"))
+        yield from (Problem(ci_config.FILE, what) for what in ci_references.reference_problems(data))
+
+
+def run(repository: Repository, names: Iterable[str] = ()) -> dict[str, list[Problem]]:
+    """The problems by check, of the checks named or of all. RepositoryError for an unknown name."""
+    wanted = list(names) or list(CHECKS)
+    for name in wanted:
+        if name not in CHECKS:
+            raise unknown("check", name, CHECKS)
+    return {name: sorted(set(CHECKS[name](repository))) for name in wanted}
+
+
+def promise(name: str) -> str:
+    """What a check promises, in one line."""
+    return (CHECKS[name].__doc__ or "").splitlines()[0]
+
+
+def main(arguments: list[str]) -> int:
+    """Run the checks named, or all; print each with its promise, then every problem."""
+    parser = argparse.ArgumentParser(prog="python -m tools.locked.checks.checks")
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--list", action="store_true")
+    options = parser.parse_args(arguments)
+    if options.list:
+        print("\n".join(f"{name:<12} {promise(name)}" for name in CHECKS))
+        return 0
+    results = run(Repository(Path.cwd()), options.names)
+    for name, problems in results.items():
+        print(f"{'FAIL' if problems else 'ok':<5} {name:<12} {promise(name)}")
+    found = [problem for problems in results.values() for problem in problems]
+    print("".join(f"\n{problem}" for problem in found))
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    run_as_command(main)

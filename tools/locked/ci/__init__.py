@@ -1,0 +1,1 @@
+"""CircleCI's configuration: rendered, checked, and cut down to what a change touches."""

@@ -1,0 +1,1 @@
+"""New connectors from the template."""

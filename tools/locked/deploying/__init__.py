@@ -1,0 +1,1 @@
+"""From deploy.yaml to a function that runs."""

@@ -1,0 +1,1 @@
+"""What the repository holds: names, projects, limits, and errors that say what to do. Standard library only."""

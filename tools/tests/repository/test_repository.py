@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from small_repository import Write
+
+from tools.repository.errors import RepositoryError
+from tools.repository.model import Repository, group, requirement_name
+
+
+def test_projects_are_found_by_looking(small: Repository) -> None:
+    """A folder with its two files is a project; nobody has to list it."""
+    assert list(small.connectors) == ["acme", "other-one"]
+    assert list(small.packages) == ["fivetran-runtime"]
+    assert small.subjects == ["acme", "other-one", "fivetran-runtime", "tools"]
+    assert small.connector("acme").version == "0.1.0"
+
+
+@pytest.mark.parametrize("missing", ["pyproject.toml", "src/connector_acme/__init__.py"])
+def test_half_a_connector_is_an_error_with_its_name(small: Repository, missing: str) -> None:
+    """A connector whose file was forgotten isn't silently untested."""
+    (small.root / "connectors/acme" / missing).unlink()
+    with pytest.raises(
+        RepositoryError, match=rf"connectors/acme: this folder is half a connector: it has no {missing}"
+    ):
+        Repository(small.root).connectors  # noqa: B018 - looking is what raises
+
+
+def test_every_half_connector_is_named_at_once(small: Repository, write: Write) -> None:
+    """Whoever cleans up sees the whole work."""
+    write("connectors/first/README.md", "")
+    write("connectors/second/README.md", "")
+    with pytest.raises(RepositoryError) as raised:
+        Repository(small.root).connectors  # noqa: B018
+    assert [problem.where for problem in raised.value.problems] == ["connectors/first", "connectors/second"]
+
+
+def test_what_runs_leave_behind_is_no_connector(small: Repository, write: Write) -> None:
+    """Caches of a connector that lives on another branch disturb nobody."""
+    write("connectors/gone/src/connector_gone/__pycache__/x.pyc", "")
+    write("connectors/gone/.pytest_cache/README.md", "")
+    assert list(Repository(small.root).connectors) == ["acme", "other-one"]
+
+
+def test_a_badly_named_folder_is_refused(small: Repository) -> None:
+    """A name that can't be deployed is found before it is deployed."""
+    (small.root / "connectors/acme").rename(small.root / "connectors/Acme_1")
+    source = small.root / "connectors/Acme_1/src"
+    (source / "connector_acme").rename(source / "connector_Acme_1")
+    with pytest.raises(RepositoryError, match="try `acme-1`"):
+        Repository(small.root).connectors  # noqa: B018
+
+
+def test_finding_nothing_is_an_error(tmp_path: Path) -> None:
+    """A run that tests nothing must not be green."""
+    with pytest.raises(RepositoryError, match="no folder under connectors/ or packages/"):
+        Repository(tmp_path).subjects  # noqa: B018
+
+
+def test_local_dependencies_are_those_of_this_repository(small: Repository) -> None:
+    """Only a package with a folder here is installed from a folder."""
+    found = small.local_dependencies(small.connector("acme"), test=True)
+    assert [package.name for package in found] == ["fivetran-runtime"]
+
+
+def test_dependency_groups_include_each_other() -> None:
+    """A group may be built from another, as the standard has it."""
+    pyproject = {"dependency-groups": {"test": ["a", {"include-group": "more"}], "more": ["b"]}}
+    assert group(pyproject, "test") == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "text", ["requests", "requests>=2", "requests[socks] ; python_version > '3'", " requests @ file:x"]
+)
+def test_the_name_of_a_requirement(text: str) -> None:
+    """Whatever follows it, the name is what it starts with."""
+    assert requirement_name(text) == "requests"
