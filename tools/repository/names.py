@@ -61,12 +61,17 @@ def normalized(name: str) -> str:
 def unknown(kind: str, name: str, known: Iterable[str]) -> RepositoryError:
     """The error for a name that isn't one of those known: the nearest match first, then the list."""
     names = sorted(known)
-    nearest = get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f" Did you mean `{nearest[0]}`?" if nearest else ""
+    hint = nearest(name, names)
     listed = (
         f" There {'are' if len(names) > 1 else 'is'}: {', '.join(names)}" if names else " There are none yet"
     )
     return RepositoryError(f"There is no {kind} `{name}`.{hint}{listed}")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A hint to end a sentence with: ` Did you mean `timeout`?`; empty where nothing is near."""
+    found = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f" Did you mean `{found[0]}`?" if found else ""
 
 
 def sessions_asked_for(arguments: Sequence[str]) -> Iterator[str]:

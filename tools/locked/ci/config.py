@@ -14,7 +14,8 @@ from typing import Any
 
 import yaml
 
-from tools.locked.deploying.deployments import Deployment, Environment, deployments, environments
+from tools.locked.deploying.deployments import Deployment, deployments
+from tools.locked.deploying.environments import Environment, environments
 from tools.repository.errors import StaleError, run_as_command
 from tools.repository.model import TOOLS, Repository
 
@@ -131,8 +132,8 @@ def _deploy_job(one: Deployment, target: Environment, projects: list[str]) -> di
     needed = [one.connector, *([RUNTIME] if RUNTIME in projects else [])]
     return {
         f"deploy-{target.auth}": {
-            "name": f"deploy-{one.function}",
-            "function": one.function,
+            "name": f"deploy-{one.key}",
+            "function": one.key,
             "context": target.context,
             "requires": ["check", *(f"test-{name}" for name in needed)],
             "filters": ON_MAIN,

@@ -39,7 +39,7 @@ def stage(repository: Repository, one: Deployment) -> Path:
     ships = locks_of(repository, project.name)[0]
     if stale := list(ships.problems(repository.root)):
         raise RepositoryError(stale)
-    folder = repository.root / "build" / one.function
+    folder = repository.root / "build" / one.key
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "wheels").mkdir(parents=True)
     (folder / "main.py").write_text(

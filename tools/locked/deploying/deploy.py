@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.locked.deploying.bundle import stage
-from tools.locked.deploying.deployments import Deployment, Environment, deployment, environments
+from tools.locked.deploying.deployments import Deployment, deployment
+from tools.locked.deploying.environments import Environment, environments
 from tools.repository.errors import RepositoryError, at, run_as_command
 from tools.repository.model import Repository
 
@@ -33,17 +34,18 @@ def gcloud_command(
 ) -> list[str]:
     """The whole argument list. Depends on nothing but its arguments."""
     limits = one.limits
-    variables = ",".join(f"{name}={value}" for name, value in limits.variables().items())
+    variables = ",".join(f"{name}={value}" for name, value in {**one.env, **limits.variables()}.items())
     labels = {"connector": one.connector, "version": release.version, "commit": release.commit}
     return [
         "gcloud", "functions", "deploy", one.function,
-        f"--project={target.project}", f"--region={target.region}",
+        f"--project={target.project}", f"--region={one.region}",
         "--gen2" if limits.generation == 2 else "--no-gen2",
         f"--runtime={one.runtime}", "--entry-point=main", "--trigger-http", f"--source={source}",
         f"--timeout={limits.timeout}s", f"--memory={limits.memory}MB",
         f"--update-env-vars={variables}",
         "--update-labels=" + ",".join(f"{key}={label(value)}" for key, value in labels.items()),
-        *([f"--service-account={target.service_account}"] if target.service_account else []),
+        f"--max-instances={one.max_instances}",
+        *([f"--service-account={one.service_account}"] if one.service_account else []),
         *(["--no-allow-unauthenticated"] if new else []),
         "--quiet",
     ]  # fmt: skip
@@ -70,7 +72,7 @@ def is_new(one: Deployment, target: Environment) -> bool:
         "describe",
         one.function,
         f"--project={target.project}",
-        f"--region={target.region}",
+        f"--region={one.region}",
     ]
     done = subprocess.run([*command, "--format=value(name)"], capture_output=True, text=True, check=False)
     if done.returncode and not re.search(r"NOT_FOUND|404|not found", done.stderr, re.IGNORECASE):

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from tools.locked.deploying.environments import Environment, environments
 from tools.repository.errors import Problem, RepositoryError, at, run_as_command
 from tools.repository.limits import LONGEST, MEMORY_STEPS, MOST_MEMORY, RUNTIMES, Limits
-from tools.repository.model import Repository, read_toml
-from tools.repository.names import name_problem, unknown
+from tools.repository.model import Repository
+from tools.repository.names import dataset, name_problem, nearest, unknown
 
 FILE = "deploy.yaml"
 DEFAULT_TIMEOUT = 540
@@ -27,66 +27,36 @@ DEFAULT_TIMEOUT = 540
 DEFAULT_MEMORY = 1024
 """MB: answers of 10 MB are built in memory, and with memory comes the processor's share."""
 
-AUTHS = ("oidc", "key")
-
-
-@dataclass(frozen=True)
-class Environment:
-    """Where deployments go: a Google project and region, and the CircleCI context with the right to deploy there.
-
-    `auth` is `oidc` (CircleCI's identity token, no key anywhere) or `key` (a service account's key in the context);
-    `service_account`, if given, is who the functions run as.
-    """
-
-    name: str
-    project: str
-    region: str
-    context: str
-    auth: str = "oidc"
-    service_account: str | None = None
-
 
 @dataclass(frozen=True)
 class Deployment:
-    """One function: a connector in an environment, with its limits, Python version and line in deploy.yaml."""
+    """One function: a connector in an environment, as one group of deploy.yaml says.
 
+    `key` is the group's name, unique in the file; `function` is its name at Google, the same unless `name` says
+    otherwise. `line` is where the group starts, `region` and `service_account` are its own or the environment's,
+    `dataset` is the destination schema (`NAME_export`), `env` further environment variables.
+    """
+
+    key: str
     function: str
     connector: str
     environment: str
     limits: Limits
     runtime: str
     line: int
+    region: str
+    max_instances: int = 1
+    service_account: str | None = None
+    dataset: str = ""
+    env: Mapping[str, str] = field(default_factory=dict, hash=False)
 
-
-def environments(repository: Repository) -> Mapping[str, Environment]:
-    """The environments by name. RepositoryError lists every key that is missing, unknown or of the wrong type."""
-    where = "pyproject.toml"
-    tables = (
-        read_toml(repository.root / where)
-        .get("tool", {})
-        .get("fivetran-connectors", {})
-        .get("environments", {})
-    )
-    fields = {"project": True, "region": True, "context": True, "auth": False, "service_account": False}
-    problems: list[Problem] = []
-    found = {}
-    for name, table in tables.items():
-        shown = f"{where}: [tool.fivetran-connectors.environments.{name}]"
-        wrong = [f"`{key}` is missing" for key, needed in fields.items() if needed and key not in table]
-        wrong += [f"what is `{key}`?{_nearest(key, fields)}" for key in table if key not in fields]
-        wrong += [f"`{key}` must be text" for key, value in table.items() if not isinstance(value, str)]
-        if table.get("auth", "oidc") not in AUTHS:
-            wrong.append(f"`auth` is one of {', '.join(AUTHS)}")
-        problems += [Problem(shown, what) for what in wrong]
-        if not wrong:
-            found[name] = Environment(name, **table)
-    if problems:
-        raise RepositoryError(problems)
-    return found
+    def __post_init__(self) -> None:
+        if not self.dataset:
+            object.__setattr__(self, "dataset", dataset(self.connector))
 
 
 def deployments(repository: Repository) -> Mapping[str, Deployment]:
-    """The deployments by function, in the file's order. RepositoryError lists every mistake with its line."""
+    """The deployments by their key, in the file's order. RepositoryError lists every mistake with its line."""
     path = repository.root / FILE
     known = environments(repository)
     found: dict[str, Deployment] = {}
@@ -102,18 +72,18 @@ def deployments(repository: Repository) -> Mapping[str, Deployment]:
     return found
 
 
-def deployment(repository: Repository, function: str) -> Deployment:
-    """The deployment of `function`; RepositoryError with the nearest match and the list if there is none."""
+def deployment(repository: Repository, key: str) -> Deployment:
+    """The deployment called `key`; RepositoryError with the nearest match and the list if there is none."""
     found = deployments(repository)
-    if function not in found:
-        raise unknown("function in deploy.yaml", function, found)
-    return found[function]
+    if key not in found:
+        raise unknown("function in deploy.yaml", key, found)
+    return found[key]
 
 
 def limits_of(repository: Repository, connector: str) -> Limits:
     """The limits `connector` runs under: of the function of its name, else its first, else Google's defaults."""
     mine = [one for one in deployments(repository).values() if one.connector == connector]
-    mine.sort(key=lambda one: one.function != connector)
+    mine.sort(key=lambda one: one.key != connector)
     return mine[0].limits if mine else Limits()
 
 
@@ -128,7 +98,10 @@ class _Option:
 class _Reader:
     """Reads one group; gathers its problems instead of stopping at the first."""
 
-    OPTIONS = ("connector", "environment", "generation", "timeout", "memory", "runtime")
+    OPTIONS = (
+        "connector", "environment", "name", "generation", "timeout", "memory", "runtime", "region",
+        "max_instances", "service_account", "dataset", "env",
+    )  # fmt: skip
 
     def __init__(self, function: str, line: int, options: Mapping[str, _Option], where: str) -> None:
         self.function, self.line, self.options, self.where = function, line, options, where
@@ -140,17 +113,28 @@ class _Reader:
             self._problem(self.line, wrong.replace("a connector", "a function"))
         for key, option in self.options.items():
             if key not in self.OPTIONS:
-                self._problem(option.line, f"what is `{key}`?{_nearest(key, self.OPTIONS)}")
+                self._problem(option.line, f"what is `{key}`?{nearest(key, self.OPTIONS)}")
         connector = self._one_of("connector", repository.connectors)
         environment = self._one_of("environment", known)
+        target = known.get(environment)
         generation = self._read("generation", 1, lambda value: _whole(value) and value in LONGEST, "1 or 2")
         return Deployment(
-            self.function,
-            connector,
-            environment,
-            self._limits(generation),
-            self._runtime(generation),
-            self.line,
+            key=self.function,
+            function=str(self._read("name", self.function, _is_text, "text")),
+            connector=connector,
+            environment=environment,
+            limits=self._limits(generation),
+            runtime=self._runtime(generation),
+            line=self.line,
+            region=self._read("region", target.region if target else "", _is_text, "text"),
+            max_instances=self._read(
+                "max_instances", 1, lambda value: _whole(value) and value >= 1, "1 or more"
+            ),
+            service_account=self._read(
+                "service_account", target.service_account if target else None, _is_text, "text"
+            ),
+            dataset=self._read("dataset", "", _is_text, "text"),
+            env=self._read("env", {}, lambda value: isinstance(value, dict), "names with values"),
         )
 
     def _limits(self, generation: int) -> Limits:
@@ -181,7 +165,7 @@ class _Reader:
             listed = f" There are: {', '.join(known)}" if known else ""
             self._problem(
                 option.line,
-                f"{key} `{option.value}` doesn't exist.{_nearest(str(option.value), known)}{listed}",
+                f"{key} `{option.value}` doesn't exist.{nearest(str(option.value), known)}{listed}",
             )
         return str(option.value)
 
@@ -248,9 +232,8 @@ def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _nearest(word: str, known: Any) -> str:
-    nearest = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f" Did you mean `{nearest[0]}`?" if nearest else ""
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def main(arguments: list[str]) -> int:

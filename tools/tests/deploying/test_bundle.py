@@ -12,7 +12,8 @@ import pytest
 
 from tools.locked.deploying.bundle import digest, stage
 from tools.locked.deploying.deploy import Release, gcloud_command, label
-from tools.locked.deploying.deployments import Deployment, Environment, deployments
+from tools.locked.deploying.deployments import Deployment, deployments
+from tools.locked.deploying.environments import Environment
 from tools.repository.errors import RepositoryError
 from tools.repository.limits import Limits
 from tools.repository.model import Repository
@@ -28,7 +29,9 @@ def function(whole: Repository) -> Deployment:
 
 def deployed(generation: int = 1) -> Deployment:
     """A function made up."""
-    return Deployment("acme", "acme", "dev", Limits(generation, 540, 1024), "python312", 1)
+    return Deployment(
+        "acme", "acme", "acme", "dev", Limits(generation, 540, 1024), "python312", 1, "us-central1"
+    )
 
 
 def test_a_bundle_holds_what_runs_and_nothing_else(whole: Repository, function: Deployment) -> None:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from small_repository import Write
 
-from tools.locked.deploying.deployments import deployment, deployments, environments, limits_of
+from tools.locked.deploying.deployments import deployment, deployments, limits_of
+from tools.locked.deploying.environments import environments
 from tools.repository.errors import RepositoryError
 from tools.repository.limits import Limits
 from tools.repository.model import Repository
