@@ -402,6 +402,19 @@ def test_a_failed_answer_carries_a_report_too(main: Function) -> None:
     assert answer.report["connector"] == "acme"
 
 
+def test_a_deployed_function_says_which_release_answers(
+    main: Function, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without secrets too, in the body: a deploy's smoke test has none, and asks whether the new release is live."""
+    monkeypatch.setenv("FIVETRAN_BUNDLE", "3f" * 20)
+    answer = main.send(json={})
+    assert (answer.status, answer.body["errorType"]) == (500, "configuration")
+    assert "token is missing" in answer.body["errorMessage"]
+    assert answer.body["errorMessage"].endswith(f"This is acme 1.2.3, bundle {'3f' * 20}.")
+    assert answer.report["bundle"] == main.call().report["bundle"] == "3f" * 20
+    assert [line["bundle"] for line in lines(capsys)] == ["3f" * 20] * 2
+
+
 def test_one_line_is_logged_for_an_invocation(main: Function, capsys: pytest.CaptureFixture[str]) -> None:
     """The report's fields, and those that join the line to Fivetran's log and Google's."""
     answer = main.call(sync_id="s-1")

@@ -7,6 +7,7 @@ no state and no rows, so the state Fivetran holds stays as it is (docs/protocol.
 from __future__ import annotations
 
 import json
+import os
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,6 +32,9 @@ Answer = tuple[bytes, int, dict[str, str]]
 
 REPORT_HEADER = "X-Connector-Invocation"
 """The header in which the invocation's log line travels too; Fivetran ignores it, the emulator shows it."""
+
+BUNDLE = "FIVETRAN_BUNDLE"
+"""The environment variable in which a deploy names what it uploaded: 40 hexadecimal digits."""
 
 
 class Request(Protocol):
@@ -117,7 +121,7 @@ def _parse(request: Request) -> Envelope:
 
 
 def _serve(connector: Served, envelope: Envelope, invocation: Invocation) -> Answer:
-    report = {"connector": connector.name, "version": connector.version}
+    report = _running(connector)
     try:
         config = _configure(connector, envelope, invocation)
         client = connector.client(config)
@@ -137,9 +141,31 @@ def _configure(connector: Served, envelope: Envelope, invocation: Invocation) ->
         invocation.redactor.add(*all_texts(envelope.secrets))
         return envelope.secrets if isinstance(envelope.secrets, Mapping) else {}
     invocation.redactor.add(*texts_to_hide(connector.config, envelope.secrets))
-    config = read(connector.config, envelope.secrets)
+    try:
+        config = read(connector.config, envelope.secrets)
+    except ConfigurationError as error:
+        error.hint += _signature(connector)
+        raise
     invocation.redactor.add(*secret_texts(config))
     return config
+
+
+def _running(connector: Served) -> dict[str, Any]:
+    """What runs: the connector, its version and, where it was deployed by the tools, the bundle's digest."""
+    bundle = os.environ.get(BUNDLE)
+    return {
+        "connector": connector.name,
+        "version": connector.version,
+        **({"bundle": bundle} if bundle else {}),
+    }
+
+
+def _signature(connector: Served) -> str:
+    """The sentence by which a deploy's smoke test, which has no secrets, knows what answered it."""
+    running = _running(connector)
+    return (
+        " This is {connector} {version}, bundle {bundle}.".format_map(running) if "bundle" in running else ""
+    )
 
 
 def _setup_test(connector: Served, client: Any, envelope: Envelope) -> tuple[bytes, dict[str, Any]]:
