@@ -238,6 +238,13 @@ def ci_config(session: nox.Session) -> None:
 
 @nox.session(default=False)
 @told
+def affected(session: nox.Session) -> None:
+    """What your change touches, with reasons: CI runs nothing else; --base REV, --json."""
+    run_tool("tools.locked.ci.affected", *session.posargs, failing="what is touched can't be told")
+
+
+@nox.session(default=False)
+@told
 def bundle(session: nox.Session) -> None:
     """FUNCTION: exactly what Google receives, in build/FUNCTION."""
     arguments = Arguments("bundle")
