@@ -147,18 +147,14 @@ def record(session: nox.Session) -> None:
 @nox.session
 @told
 def lint(session: nox.Session) -> None:
-    """Ruff over everything: rules and format; `-- --fix` mends what can be mended."""
+    """[NAME ...]: ruff's rules and format, over everything or these alone; `-- --fix` fixes what can be fixed."""
     arguments = Arguments("lint")
-    arguments.add_argument("--fix", action="store_true", help="mend and format instead of only telling")
-    fix = arguments.read(session.posargs).fix
-    run_tool("ruff", "check", "--quiet", *(["--fix"] if fix else []), failing="ruff check found something")
-    run_tool(
-        "ruff",
-        "format",
-        "--quiet",
-        *([] if fix else ["--diff"]),
-        failing="not formatted; run `nox -s lint -- --fix`",
+    arguments.add_argument(
+        "names", metavar="NAME", nargs="*", help="connectors, packages or `tools`; all if none"
     )
+    arguments.add_argument("--fix", action="store_true", help="fix and format instead of only showing")
+    options = arguments.read(session.posargs)
+    testing.lint(REPOSITORY, options.names, fix=options.fix)
 
 
 @nox.session

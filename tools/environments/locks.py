@@ -21,7 +21,7 @@ from typing import Any
 from tools.environments.uv import find_uv
 from tools.environments.virtual_environments import tools_environment, tools_lock
 from tools.repository.errors import Problem, RepositoryError, at
-from tools.repository.model import TOOLS, Project, Repository, group, read_toml
+from tools.repository.model import TOOLS, Project, Repository, group
 
 PYTHON = "3.11"
 """The oldest Python a lock serves; `--universal` adds markers for newer ones."""
@@ -182,13 +182,12 @@ def _project_lock(repository: Repository, project: Project, *, test: bool, const
 
 
 def _tools_lock(repository: Repository) -> Lock:
-    pyproject = read_toml(repository.root / "pyproject.toml")
     return Lock(
         file=tools_lock(repository),
         subject=TOOLS,
         folder=repository.root,
         request=("--group=tools",),
-        inputs={"requires": sorted(group(pyproject, "tools"))},
+        inputs={"requires": sorted(group(repository.pyproject, "tools"))},
     )
 
 
@@ -199,7 +198,7 @@ def _test_request(repository: Repository, project: Project) -> list[str]:
 
 
 def _folder_requirements(repository: Repository) -> list[str]:
-    return group(read_toml(repository.root / "pyproject.toml"), FOLDERS)
+    return group(repository.pyproject, FOLDERS)
 
 
 def _pins(text: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from tools.environments.virtual_environments import VirtualEnvironment, project_environment, tools_environment
 from tools.local.processes import foreground
-from tools.repository.errors import RepositoryError
+from tools.repository.errors import RepositoryError, at
 from tools.repository.model import TOOLS, Repository, python_files
 from tools.repository.names import unknown
 
@@ -50,6 +50,27 @@ def run_tests(repository: Repository, subject: str, options: Sequence[str] = ())
             f"{subject} has no tests; an untested {subject} can't be told from a broken one"
         )
     refuse(code, f"tests of {subject} failed")
+
+
+def lint(repository: Repository, subjects: Sequence[str] = (), *, fix: bool = False) -> None:
+    """Run ruff over the subjects named, or everything. RepositoryError, with what it found shown, if it isn't content."""
+    ruff = [str(tools_environment(repository).prepare().python), "-m", "ruff"]
+    paths = [path for name in subjects for path in _own_paths(repository, name)]
+    names = "".join(f" {name}" for name in subjects)
+    rules = [*ruff, "check", "--quiet", *(["--fix"] if fix else []), *paths]
+    refuse(foreground(rules, cwd=repository.root), "ruff check found something")
+    layout = [*ruff, "format", "--quiet", *([] if fix else ["--diff"]), *paths]
+    again = f"not formatted; run `nox -s lint --{names} --fix`"
+    refuse(foreground(layout, cwd=repository.root), again)
+
+
+def _own_paths(repository: Repository, subject: str) -> list[str]:
+    """Where a subject's files are, from the root. RepositoryError for an unknown one."""
+    if subject == TOOLS:
+        return ["noxfile.py", "tools"]
+    if subject not in repository.subjects:
+        raise unknown("connector or package", subject, repository.subjects)
+    return [at(repository.project(subject).path, repository.root)]
 
 
 def run_mutants(repository: Repository, options: Sequence[str] = ()) -> None:

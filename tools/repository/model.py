@@ -94,6 +94,11 @@ class Repository:
         return self._projects("packages", "package", lambda name: name.replace("-", "_"))
 
     @cached_property
+    def pyproject(self) -> dict[str, Any]:
+        """The root's pyproject.toml: settings of the whole repository. RepositoryError if it isn't TOML."""
+        return read_toml(self.root / "pyproject.toml")
+
+    @cached_property
     def projects(self) -> Mapping[str, Project]:
         """Everything with a lock and tests of its own. Raises RepositoryError if there is nothing at all."""
         projects = {**self.connectors, **self.packages}

@@ -69,6 +69,7 @@ def _version_problems(repository: Repository, init_file: Path) -> Iterator[Probl
 def import_directions(repository: Repository) -> Iterator[Problem]:
     """Imports go one way: connector, runtime, third party; none of them round in a circle."""
     yield from imports.direction_problems(repository)
+    yield from imports.front_problems(repository)
     yield from imports.cycle_problems(repository)
 
 

@@ -6,43 +6,23 @@ without a connector's code being read, and nothing of the tests or the tools is 
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tools.repository.errors import Problem, at
+from tools.repository.imports import Import, imports_of, loaded_imports_of, may_import
 from tools.repository.model import Repository, python_files
 
 RUNTIME = "fivetran_runtime"
 EMULATOR = "fivetran_emulator"
 TOOLS = "tools"
 
+FRONT = ("repository", "environments", "local")
+"""The tools' folders that the noxfile imports. What runs in the Python that has nox, where nothing else of ours or anyone's may be installed."""
 
-@dataclass(frozen=True)
-class Import:
-    """One import: the module named, and the line."""
-
-    module: str
-    line: int
-
-    @property
-    def top(self) -> str:
-        """The package it comes from."""
-        return self.module.split(".")[0]
-
-
-def imports_of(path: Path) -> Iterator[Import]:
-    """Every absolute import in a file, wherever it stands. A file that doesn't parse has none: lint says so."""
-    try:
-        tree = ast.parse(path.read_text("utf-8"))
-    except (SyntaxError, ValueError):
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (Import(alias.name, node.lineno) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield Import(node.module, node.lineno)
+COMPANIONS = {"noxfile.py": {"nox"}, f"{TOOLS}/environments/uv.py": {"uv"}}
+"""The files among them that import a third party's package: nox, and the uv that may have come with it."""
 
 
 def direction_problems(repository: Repository) -> Iterator[Problem]:
@@ -65,6 +45,29 @@ def direction_problems(repository: Repository) -> Iterator[Problem]:
     )
 
 
+def front_problems(repository: Repository) -> Iterator[Problem]:
+    """Every import that the sessions' own code can't rely on: only the standard library is there for sure."""
+    tools = [repository.root / TOOLS / name for name in FRONT]
+    paths = [path for path in (repository.root / "noxfile.py", *tools) if path.exists()]
+    for file in (file for path in paths for file in python_files(path)):
+        where = at(file, repository.root)
+        allowed = {*sys.stdlib_module_names, *COMPANIONS.get(where, ())}
+        for one in imports_of(file):
+            if one.top == TOOLS and not set(_folders(one)) <= set(FRONT):
+                what = f"imports {one.module}, and what that needs isn't installed where this runs"
+                yield Problem(f"{where}:{one.line}", what, "run it with the noxfile's `run_tool`")
+            elif one.top != TOOLS and one.top not in allowed:
+                what = (
+                    f"imports {one.module}; before any environment is made there is only the standard library"
+                )
+                yield Problem(f"{where}:{one.line}", what, f"move it to {TOOLS}/locked/")
+
+
+def _folders(one: Import) -> Sequence[str]:
+    """The tools' folders that an import of theirs reaches into."""
+    return one.module.split(".")[1:2] or one.names
+
+
 def cycle_problems(repository: Repository) -> Iterator[Problem]:
     """Modules of one project that import each other, however long the way round."""
     for project in repository.projects.values():
@@ -76,7 +79,7 @@ def cycle_problems(repository: Repository) -> Iterator[Problem]:
 
 def _wrong(repository: Repository, path: Path, forbidden: set[str], rule: str) -> Iterator[Problem]:
     for file in python_files(path) if path.exists() else ():
-        for one in imports_of(file):
+        for one in imports_of(file) if may_import(file, forbidden) else ():
             if one.top in forbidden:
                 yield Problem(at(file, repository.root, one.line), f"imports {one.module}; {rule}")
 
@@ -88,6 +91,8 @@ def _module(path: Path, source: Path) -> str:
 
 def _cycles(root: Path, files: dict[str, Path]) -> Iterator[Problem]:
     """Cycles among modules as loaded: an import under TYPE_CHECKING or inside a function makes none."""
+    if len(files) < 2:
+        return
     edges = {name: set(_loaded(path, files)) - {name} for name, path in files.items()}
     reported: set[frozenset[str]] = set()
     for start in sorted(edges):
@@ -103,20 +108,11 @@ def _cycles(root: Path, files: dict[str, Path]) -> Iterator[Problem]:
 
 
 def _loaded(path: Path, files: dict[str, Path]) -> Iterator[str]:
-    try:
-        tree = ast.parse(path.read_text("utf-8"))
-    except (SyntaxError, ValueError):
-        return
-    for node in tree.body:
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name in files)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            for alias in node.names:
-                inner = f"{node.module}.{alias.name}"
-                if inner in files:
-                    yield inner
-                elif node.module in files:
-                    yield node.module
+    for one in loaded_imports_of(path):
+        inner = [f"{one.module}.{name}" for name in one.names if f"{one.module}.{name}" in files]
+        yield from inner
+        if one.module in files and len(inner) < max(len(one.names), 1):
+            yield one.module
 
 
 def _way_back(start: str, edges: dict[str, set[str]]) -> list[str]:

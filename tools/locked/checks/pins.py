@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -12,8 +13,6 @@ from packaging.utils import canonicalize_name
 from tools.environments.locks import Lock
 from tools.repository.errors import Problem, at
 from tools.repository.model import Repository
-
-CONTINUED = re.compile(r"\\\n\s*")
 
 
 @dataclass(frozen=True)
@@ -28,26 +27,36 @@ class Pin:
 
 def pins_of(text: str) -> Iterator[Pin | tuple[int, str]]:
     """The pins of a lock; for a line that isn't one, its number and text."""
-    line = 1
-    for entry in re.split(r"(?<!\\)\n", text):
-        words = CONTINUED.sub(" ", entry).strip()
-        if words and not words.startswith("#"):
-            spec, *options = re.split(r"\s+(?=--)", words)
-            pin = _pin(spec, options, line)
-            yield pin or (line, spec)
-        line += entry.count("\n") + 1
+    for number, words in _entries(text):
+        spec, *options = words.split(" --")
+        pinned = _exact(spec.strip())
+        hashes = sum(option.startswith("hash=sha256:") for option in options)
+        yield Pin(*pinned, hashes, number) if pinned else (number, spec.strip())
 
 
-def _pin(spec: str, options: list[str], line: int) -> Pin | None:
+def _entries(text: str) -> Iterator[tuple[int, str]]:
+    """The lock's logical lines, those that end in a backslash joined with the next, and where each begins."""
+    words: list[str] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not words and (not line.strip() or line.lstrip().startswith("#")):
+            continue
+        words.append(line.removesuffix("\\").strip())
+        if not line.endswith("\\"):
+            yield number + 1 - len(words), " ".join(words)
+            words = []
+    if words:
+        yield text.count("\n") + 2 - len(words), " ".join(words)
+
+
+@cache  # a thousand locks hold the same few hundred pins
+def _exact(spec: str) -> tuple[str, str] | None:
+    """The normalized name and the version of a requirement that allows one version only: `A_b==1.0` -> a-b, 1.0."""
     try:
         requirement = Requirement(spec)
     except InvalidRequirement:
         return None
     exact = re.fullmatch(r"==([^,*]+)", str(requirement.specifier))
-    if exact is None or requirement.url:
-        return None
-    hashes = sum(option.startswith("--hash=sha256:") for option in options)
-    return Pin(canonicalize_name(requirement.name), exact[1], hashes, line)
+    return (canonicalize_name(requirement.name), exact[1]) if exact and not requirement.url else None
 
 
 def pin_problems(repository: Repository, lock: Lock) -> Iterator[Problem]:
@@ -78,12 +87,20 @@ def _pin_problem(pin: Pin, ours: Container[str]) -> str:
 
 def _unmet(lock: Lock, found: Mapping[str, list[Pin]], ours: Container[str]) -> Iterator[str]:
     """Direct requirements that the pins don't meet. One with a marker may rightly be absent."""
-    for requirement in map(Requirement, lock.inputs["requires"]):
+    for requirement in map(_requirement, lock.inputs["requires"]):
         name = canonicalize_name(requirement.name)
         if name in ours or requirement.marker:
             continue
         if name not in found:
             yield f"{name} is required but not pinned"
         for pin in found.get(name, ()):
-            if not requirement.specifier.contains(pin.version, prereleases=True):
+            if not _fits(requirement, pin.version):
                 yield f"{name} is pinned to {pin.version}, but {requirement.specifier} is asked for"
+
+
+_requirement = cache(Requirement)
+
+
+@cache
+def _fits(requirement: Requirement, version: str) -> bool:
+    return requirement.specifier.contains(version, prereleases=True)

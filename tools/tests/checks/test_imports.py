@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from small_repository import Write
 
-from tools.locked.checks.imports import cycle_problems, direction_problems
+from tools.locked.checks.imports import cycle_problems, direction_problems, front_problems
 from tools.repository.model import Repository
 
 ACME = "connectors/acme/src/connector_acme"
@@ -19,6 +19,7 @@ ACME = "connectors/acme/src/connector_acme"
         ("connectors/acme/tests/test_x.py", "import connector_other_one"),
         ("connectors/acme/practice.py", "from tools import names"),
         ("tools/x.py", "import fivetran_runtime"),
+        (f"{ACME}/spelt.py", "import \uff54ools"),
         (f"{ACME}/late.py", "def f():\n    import tools"),
     ],
 )
@@ -70,3 +71,40 @@ def test_an_import_for_types_only_makes_no_cycle(small: Repository, write: Write
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from connector_acme.a import y\n",
     )
     assert list(cycle_problems(small)) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("noxfile.py", "from tools.locked.ci import config"),
+        ("noxfile.py", "import yaml"),
+        ("tools/repository/x.py", "import tools.locked.checks.checks"),
+        ("tools/environments/x.py", "from tools import locked"),
+        ("tools/environments/x.py", "import uv"),
+        ("tools/local/x.py", "def late():\n    import packaging.version"),
+    ],
+)
+def test_a_session_imports_only_what_is_there_before_any_environment(
+    small: Repository, write: Write, path: str, line: str
+) -> None:
+    """Who has nox and nothing else can run every session."""
+    write(path, line + "\n")
+    (found,) = front_problems(small)
+    assert found.where == f"{path}:{line.count(chr(10)) + 1}"
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("noxfile.py", "import nox"),
+        ("noxfile.py", "from tools.local import testing"),
+        ("tools/environments/uv.py", "from uv import find_uv_bin"),
+        ("tools/local/x.py", "import json"),
+        ("tools/locked/x.py", "import yaml"),
+        ("tools/tests/test_x.py", "import pytest"),
+    ],
+)
+def test_what_the_tools_may_import(small: Repository, write: Write, path: str, line: str) -> None:
+    """The sessions' code nox and the standard library; what runs in the tools' environment anything locked."""
+    write(path, line + "\n")
+    assert list(front_problems(small)) == []
