@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))  # nox loads this file without its folder on the path
 
 from tools.environments import locks, machine, virtual_environments
-from tools.local import readmes, recording, scaffolding, syncing, testing
+from tools.local import readmes, recording, scaffolding, scheduling, syncing, testing
 from tools.local.processes import foreground
 from tools.repository import names
 from tools.repository.arguments import Arguments
@@ -266,6 +266,14 @@ def deploy(session: nox.Session) -> None:
     run_tool(
         "tools.locked.deploying.deploy", options.function, *dry, failing=f"{options.function} isn't deployed"
     )
+
+
+@nox.session(default=False)
+@told
+def airflow(session: nox.Session) -> None:
+    """Run docs/airflow's example DAGs on Airflow 2 and 3, against a Fivetran API on this machine."""
+    Arguments("airflow").read(session.posargs)
+    scheduling.run_example_dags(REPOSITORY)
 
 
 @nox.session(default=False)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.environments.uv import find_uv
-from tools.environments.virtual_environments import tools_environment, tools_lock
+from tools.environments.virtual_environments import AIRFLOW, airflow_locks, tools_environment, tools_lock
 from tools.repository.errors import Problem, RepositoryError, at
 from tools.repository.model import TOOLS, Project, Repository, group
 
@@ -81,7 +81,12 @@ class Lock:
 def locks_of(repository: Repository, subject: str) -> list[Lock]:
     """The locks of a project or the tools, in the order they are made. RepositoryError for an unknown name."""
     if subject == TOOLS:
-        return [_tools_lock(repository)]
+        return [_group_lock(repository, TOOLS, tools_lock(repository))]
+    if subject == AIRFLOW:
+        return [
+            _group_lock(repository, name, file, subject=AIRFLOW)
+            for name, file in airflow_locks(repository).items()
+        ]
     project = repository.project(subject)
     if project.kind == "package":
         return [_project_lock(repository, project, test=True, constraint=tools_lock(repository))]
@@ -94,7 +99,7 @@ def locks_of(repository: Repository, subject: str) -> list[Lock]:
 
 def all_locks(repository: Repository) -> list[Lock]:
     """Every lock of the repository: the tools' first, which the packages' must agree with (they share `.venv`)."""
-    subjects = [TOOLS, *repository.packages, *repository.connectors]
+    subjects = [TOOLS, AIRFLOW, *repository.packages, *repository.connectors]
     return [lock for subject in subjects for lock in locks_of(repository, subject)]
 
 
@@ -181,13 +186,14 @@ def _project_lock(repository: Repository, project: Project, *, test: bool, const
     )
 
 
-def _tools_lock(repository: Repository) -> Lock:
+def _group_lock(repository: Repository, name: str, file: Path, *, subject: str = "") -> Lock:
+    """The lock of one of the root's dependency groups."""
     return Lock(
-        file=tools_lock(repository),
-        subject=TOOLS,
+        file=file,
+        subject=subject or name,
         folder=repository.root,
-        request=("--group=tools",),
-        inputs={"requires": sorted(group(repository.pyproject, "tools"))},
+        request=(f"--group={name}",),
+        inputs={"requires": sorted(group(repository.pyproject, name))},
     )
 
 

@@ -24,6 +24,9 @@ from tools.repository.model import Project, Repository
 
 STAMP = "made-from"
 
+AIRFLOW = "airflow"
+"""The dependency groups `airflow-2` and `airflow-3`, locked as one subject: `nox -s lock -- airflow`."""
+
 
 @dataclass(frozen=True)
 class VirtualEnvironment:
@@ -120,6 +123,24 @@ def development_environment(repository: Repository) -> VirtualEnvironment:
 def tools_lock(repository: Repository) -> Path:
     """The lock of the tools' environment."""
     return repository.root / "tools" / "requirements.txt"
+
+
+def airflow_locks(repository: Repository) -> dict[str, Path]:
+    """The lock of each Airflow that the example DAGs are run on, by its dependency group: `airflow-2`, `airflow-3`."""
+    groups = repository.pyproject.get("dependency-groups", {})
+    names = sorted(name for name in groups if name.startswith(f"{AIRFLOW}-"))
+    folder = repository.root / "tools" / AIRFLOW
+    return {name: folder / f"requirements-{name.removeprefix(f'{AIRFLOW}-')}.txt" for name in names}
+
+
+def airflow_environments(repository: Repository) -> dict[str, VirtualEnvironment]:
+    """An environment for each of them; they share nothing with the tools' or a connector's."""
+    return {
+        name: VirtualEnvironment(
+            path=_home(repository) / name, locks=(lock,), lock_command=f"nox -s lock -- {AIRFLOW}"
+        )
+        for name, lock in airflow_locks(repository).items()
+    }
 
 
 def _home(repository: Repository) -> Path:
