@@ -57,6 +57,7 @@ def test_the_real_gcloud_takes_every_command(tmp_path: Path) -> None:
     file.write_text(json.dumps([{"command_string": shlex.join(words)} for words in commands]))
     done = subprocess.run(
         ["gcloud", "meta", "lint-gcloud-commands", f"--commands-file={file}"],
+        cwd=tmp_path,  # the linter makes the key file that one command names
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     results = json.loads(done.stdout)
