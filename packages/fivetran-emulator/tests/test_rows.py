@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import pytest
 from scripted import Emulator, Json
 
+from fivetran_emulator.warehouse.naming import column_name
+
 
 def table(
     *rows: Mapping[str, object],
@@ -207,3 +209,37 @@ def test_rows_with_nothing_in_them_are_rows_too(emulator: Emulator) -> None:
     emulator.answering(table({"a": 1}, key=()))
     outcome = emulator.answering(table({"a": None}, {}, key=()))
     assert emulator.counts(outcome, "t") == (2, 0, 0, 0, 3)
+
+
+@pytest.mark.parametrize(
+    "name", ["rowid", "ROWID", "place", "ordinal", "differs", "t", "s", "m", "found", "o", "c0", "p0"]
+)
+def test_a_column_may_have_any_name(emulator: Emulator, name: str) -> None:
+    """Our own SQL has names too, and DuckDB a `rowid`: a row's update reaches that row and no other."""
+    emulator.answering(table({"id": 1, name: 5}, {"id": 2, name: 5}))
+    outcome = emulator.answering(table({"id": 1, name: 6}, {"id": 2, name: 5}))
+    column = column_name(name)
+    assert emulator.rows(f'SELECT id, "{column}" FROM t ORDER BY id') == [(1, 6), (2, 5)]  # noqa: S608
+    assert emulator.counts(outcome, "t") == (0, 1, 1, 0, 2)
+
+
+@pytest.mark.parametrize("schema", ["main", "acme_export"])
+@pytest.mark.parametrize("name", ["gone", "staged", "found", "matched", "tables", "columns", "temp"])
+def test_a_table_may_have_any_name_in_any_schema(emulator: Emulator, schema: str, name: str) -> None:
+    """Rows are inserted, updated and deleted in the user's table, never in a temporary one of ours."""
+
+    def of(*rows: Mapping[str, object], delete: tuple[Json, ...] = ()) -> Json:
+        keys = {name: {"primary_key": ["id"]}}
+        return {
+            "state": {},
+            "insert": {name: list(rows)},
+            "delete": {name: list(delete)},
+            "schema": keys,
+            "hasMore": False,
+        }
+
+    into = ("--schema", schema)
+    emulator.answering(of({"id": 1, "a": "x"}, {"id": 2, "a": "y"}), arguments=into)
+    outcome = emulator.answering(of({"id": 1, "a": "new"}, delete=({"id": 2},)), arguments=into)
+    assert emulator.rows(f'SELECT id, a FROM "{schema}"."{name}"') == [(1, "new")]  # noqa: S608
+    assert emulator.counts(outcome, name) == (0, 1, 0, 1, 1)

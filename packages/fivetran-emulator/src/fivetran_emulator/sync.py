@@ -27,7 +27,7 @@ from fivetran_emulator.protocol.invocation import told_by
 from fivetran_emulator.protocol.rules import Rules
 from fivetran_emulator.report.figures import Accepted, SyncReport
 from fivetran_emulator.secrets import Secrets
-from fivetran_emulator.warehouse.database import quoted, transaction
+from fivetran_emulator.warehouse.database import table_sql, transaction
 from fivetran_emulator.warehouse.ledger import Ledger, write_ledger_schema
 from fivetran_emulator.warehouse.load import Loaded, load_answer
 from fivetran_emulator.warehouse.merge import Counts
@@ -291,9 +291,8 @@ class Sync:
                 self._ledger.keep_table(self._tables[name])
 
     def _rows_in(self, table: str) -> int:
-        found = self._warehouse.execute(
-            f"SELECT count(*) FROM {quoted(self.report.schema, table)}"
-        ).fetchone()
+        sql = table_sql(self._warehouse, self.report.schema, table)
+        found = self._warehouse.execute(f"SELECT count(*) FROM {sql}").fetchone()
         return int(found[0]) if found else 0
 
 

@@ -16,7 +16,7 @@ import duckdb
 from fivetran_emulator.errors import UsageError, WarehouseError
 from fivetran_emulator.warehouse.new_file import make_warehouse
 
-__all__ = ["LEDGER_SCHEMA", "open_warehouse", "quoted", "refuse_schema", "transaction"]
+__all__ = ["LEDGER_SCHEMA", "open_warehouse", "quoted", "refuse_schema", "table_sql", "transaction"]
 
 LEDGER_SCHEMA = "fivetran_emulator"
 """The schema of everything the emulator keeps for itself."""
@@ -88,6 +88,15 @@ def refuse_schema(path: Path, schema: str) -> None:
 def quoted(*names: str) -> str:
     """The SQL identifier of `names`, a schema and a table for instance, whatever characters are in them."""
     return ".".join('"' + name.replace('"', '""') + '"' for name in names)
+
+
+def table_sql(warehouse: duckdb.DuckDBPyConnection, schema: str, table: str) -> str:
+    """The SQL name of `table` in the warehouse's file.
+
+    It begins with the file's own catalogue: `main.staged` alone would mean a temporary table of that name, if there is one.
+    """
+    catalogue = warehouse.execute("SELECT current_database()").fetchone() or ("",)
+    return quoted(str(catalogue[0]), schema, table)
 
 
 def _roll_back(warehouse: duckdb.DuckDBPyConnection) -> None:

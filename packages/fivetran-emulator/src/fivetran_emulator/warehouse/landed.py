@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from fivetran_emulator.warehouse.database import LEDGER_SCHEMA, quoted
+from fivetran_emulator.warehouse.database import LEDGER_SCHEMA, quoted, table_sql
 from fivetran_emulator.warehouse.ledger import Ledger, LoadedTable
 from fivetran_emulator.warehouse.merge import SYNCED
 
@@ -79,7 +79,7 @@ def differences(warehouse: duckdb.DuckDBPyConnection, one: str, other: str) -> l
 
 
 def _landed(warehouse: duckdb.DuckDBPyConnection, schema: str, table: LoadedTable) -> LandedTable:
-    sql = quoted(schema, table.name)
+    sql = table_sql(warehouse, schema, table.name)
     types = warehouse.execute(f"SELECT column_name, column_type FROM (DESCRIBE {sql})").fetchall()
     found = warehouse.execute(
         f"SELECT count(*), strftime(max({SYNCED}), '%Y-%m-%dT%H:%M:%SZ') FROM {sql}"
@@ -101,7 +101,9 @@ def _difference(
         odd = sorted(set(table.columns) ^ set(table_2.columns))
         return f"table {table.name}: not both have the column {', '.join(odd)}"
     columns = ", ".join(quoted(name) for name in table.columns)
-    rows = [f"SELECT {columns} FROM {quoted(schema, table.name)}" for schema in (schema, schema_2)]
+    rows = [
+        f"SELECT {columns} FROM {table_sql(warehouse, schema, table.name)}" for schema in (schema, schema_2)
+    ]
     counts = [_count(warehouse, f"{a} EXCEPT ALL {b}") for a, b in (rows, rows[::-1])]
     if not any(counts):
         return ""

@@ -16,7 +16,7 @@ from fivetran_emulator.protocol.answer import Answer
 from fivetran_emulator.protocol.findings import Finding
 from fivetran_emulator.protocol.rules import Rules
 from fivetran_emulator.warehouse.columns import Kind, kind_of, types_in, wider
-from fivetran_emulator.warehouse.database import quoted
+from fivetran_emulator.warehouse.database import quoted, table_sql
 from fivetran_emulator.warehouse.ledger import LoadedTable
 from fivetran_emulator.warehouse.merge import Counts, Target, append, delete, upsert
 from fivetran_emulator.warehouse.row_checks import TableOfAnswer, check_answer
@@ -145,7 +145,7 @@ class _Loader:
 
     def _target(self, table: LoadedTable) -> Target:
         return Target(
-            sql=quoted(self.schema, table.name),
+            sql=table_sql(self.warehouse, self.schema, table.name),
             key=table.key,
             columns=list(table.columns),
             soft_delete=table.soft_delete and self.rules.soft_delete != "hard",

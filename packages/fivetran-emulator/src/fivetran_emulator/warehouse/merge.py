@@ -2,7 +2,8 @@
 
 A newcomer would give the table a primary key and use INSERT OR REPLACE. DuckDB's key index would have to be kept in memory
 for the whole table; a join with the few staged rows skips what they cannot be in, so the cost goes by the change, not
-by the table. Rows are found once, by key, and from then on named by their rowid.
+by the table. Rows are found once, by key, and from then on named by their rowid. User's names never meet ours: our tables
+are named with their catalogue, and a table with a column called `rowid`, which hides DuckDB's own, is found by key each time.
 """
 
 # ruff: noqa: S608 - every identifier in the SQL is quoted or our own, every value is a parameter
@@ -16,7 +17,7 @@ from datetime import datetime
 import duckdb
 
 from fivetran_emulator.warehouse.database import quoted
-from fivetran_emulator.warehouse.staging import ORDINAL
+from fivetran_emulator.warehouse.staging import ORDINAL, temporary
 
 __all__ = ["BATCH", "DELETED", "INDEX", "SYNCED", "Counts", "Target", "append", "delete", "upsert"]
 
@@ -24,6 +25,9 @@ SYNCED = "_fivetran_synced"
 DELETED = "_fivetran_deleted"
 BATCH = "_fivetran_batch"
 INDEX = "_fivetran_index"
+
+_FOUND, _MATCHED = temporary("found"), temporary("matched")
+"""Our temporary tables, beside the staged rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +67,7 @@ def append(
     inserted = _changed(
         warehouse,
         f"""INSERT INTO {target.sql} ({_list([*names, BATCH, INDEX, SYNCED])})
-        SELECT {values} FROM {quoted(staged)} s ORDER BY s.{ORDINAL}""",
+        SELECT {values} FROM {temporary(staged)} s ORDER BY s.{ORDINAL}""",
         batch,
         at,
     )
@@ -84,13 +88,14 @@ def upsert(
     updated = _update(warehouse, target, present, staged, at)
     unchanged = _changed(
         warehouse,
-        f"""UPDATE {target.sql} t SET {SYNCED} = $1 FROM matched m WHERE t.rowid = m.place AND NOT m.differs""",
+        f"""UPDATE {target.sql} t SET {SYNCED} = $1 FROM {_MATCHED} m
+        WHERE {_same_place(target, "m")} AND NOT m.differs""",
         at,
     )
     inserted = _changed(
         warehouse,
         f"""INSERT INTO {target.sql} ({_list([*present, SYNCED])}) SELECT {_list(present, "s.")}, $1
-        FROM {quoted(staged)} s WHERE s.{ORDINAL} NOT IN (SELECT ordinal FROM matched) ORDER BY s.{ORDINAL}""",
+        FROM {temporary(staged)} s WHERE s.{ORDINAL} NOT IN (SELECT ordinal FROM {_MATCHED}) ORDER BY s.{ORDINAL}""",
         at,
     )
     return Counts(inserted=inserted, updated=updated, unchanged=unchanged), emptied
@@ -102,10 +107,10 @@ def delete(warehouse: duckdb.DuckDBPyConnection, target: Target, staged: str, at
     The staged key columns may have wider types than the table's: the table's values are cast to them.
     """
     types = dict(
-        warehouse.execute(f"SELECT column_name, column_type FROM (DESCRIBE {quoted(staged)})").fetchall()
+        warehouse.execute(f"SELECT column_name, column_type FROM (DESCRIBE {temporary(staged)})").fetchall()
     )
     same = " AND ".join(f"CAST(t.{quoted(c)} AS {types[c]}) = s.{quoted(c)}" for c in target.key)
-    where = f"EXISTS (SELECT 1 FROM {quoted(staged)} s WHERE {same})"
+    where = f"EXISTS (SELECT 1 FROM {temporary(staged)} s WHERE {same})"
     if target.soft_delete:
         flag = f"UPDATE {target.sql} t SET {DELETED} = true, {SYNCED} = $1 WHERE NOT coalesce({DELETED}, false) AND {where}"
         return Counts(deleted=_changed(warehouse, flag, at))
@@ -113,7 +118,7 @@ def delete(warehouse: duckdb.DuckDBPyConnection, target: Target, staged: str, at
 
 
 def _keep_last(warehouse: duckdb.DuckDBPyConnection, key: Sequence[str], staged: str) -> None:
-    columns, table = _list(key), quoted(staged)
+    columns, table = _list(key), temporary(staged)
     distinct, rows = _one(
         warehouse,
         f"SELECT count(*), coalesce(sum(times), 0) FROM (SELECT count(*) AS times FROM {table} GROUP BY {columns})",
@@ -126,17 +131,29 @@ def _keep_last(warehouse: duckdb.DuckDBPyConnection, key: Sequence[str], staged:
 def _match(warehouse: duckdb.DuckDBPyConnection, target: Target, staged: str, present: Sequence[str]) -> None:
     """Make `matched`: for each staged row whose key is in the table both places, and whether the contents differ."""
     same = " AND ".join(f"t.{quoted(c)} = s.{quoted(c)}" for c in target.key)
+    places = ", ".join(f"t.{quoted(column)} AS p{i}" for i, column in enumerate(_place(target)))
     warehouse.execute(
-        f"""CREATE OR REPLACE TEMP TABLE found AS SELECT s.{ORDINAL} AS ordinal, t.rowid AS place
-        FROM {quoted(staged)} s JOIN {target.sql} t ON {same}"""
+        f"""CREATE OR REPLACE TEMP TABLE {_FOUND} AS SELECT s.{ORDINAL} AS ordinal, {places}
+        FROM {temporary(staged)} s JOIN {target.sql} t ON {same}"""
     )
     others = [c for c in target.columns if c not in target.key]
     news = [f"t.{quoted(c)} IS DISTINCT FROM {f's.{quoted(c)}' if c in present else 'NULL'}" for c in others]
     flagged = [f"coalesce(t.{DELETED}, false)"] if target.soft_delete else []
     warehouse.execute(
-        f"""CREATE OR REPLACE TEMP TABLE matched AS SELECT found.*, {" OR ".join([*news, *flagged, "false"])} AS differs
-        FROM found JOIN {target.sql} t ON t.rowid = found.place JOIN {quoted(staged)} s ON s.{ORDINAL} = found.ordinal"""
+        f"""CREATE OR REPLACE TEMP TABLE {_MATCHED} AS SELECT found.*, {" OR ".join([*news, *flagged, "false"])} AS differs
+        FROM {_FOUND} found JOIN {target.sql} t ON {_same_place(target, "found")} JOIN {temporary(staged)} s ON s.{ORDINAL} = found.ordinal"""
     )
+
+
+def _place(target: Target) -> Sequence[str]:
+    """The columns that say where a row is in the table: DuckDB's own number of it, unless a user's column hides that."""
+    hidden = any(column.lower() == "rowid" for column in target.columns)
+    return target.key if hidden else ["rowid"]
+
+
+def _same_place(target: Target, alias: str) -> str:
+    """The condition that a row `t` of the table is the one that `alias` names."""
+    return " AND ".join(f"t.{quoted(column)} = {alias}.p{i}" for i, column in enumerate(_place(target)))
 
 
 def _emptied(warehouse: duckdb.DuckDBPyConnection, target: Target, present: Sequence[str]) -> dict[str, int]:
@@ -145,7 +162,8 @@ def _emptied(warehouse: duckdb.DuckDBPyConnection, target: Target, present: Sequ
         return {}
     counts = ", ".join(f"count(t.{quoted(column)})" for column in absent)
     found = _one(
-        warehouse, f"SELECT {counts} FROM matched m JOIN {target.sql} t ON t.rowid = m.place WHERE m.differs"
+        warehouse,
+        f"SELECT {counts} FROM {_MATCHED} m JOIN {target.sql} t ON {_same_place(target, 'm')} WHERE m.differs",
     )
     return {column: rows for column, rows in zip(absent, found, strict=True) if rows}
 
@@ -159,13 +177,13 @@ def _update(
     return _changed(
         warehouse,
         f"""UPDATE {target.sql} t SET {", ".join([*values, *alive, f"{SYNCED} = $1"])}
-        FROM matched m JOIN {quoted(staged)} s ON s.{ORDINAL} = m.ordinal WHERE t.rowid = m.place AND m.differs""",
+        FROM {_MATCHED} m JOIN {temporary(staged)} s ON s.{ORDINAL} = m.ordinal WHERE {_same_place(target, "m")} AND m.differs""",
         at,
     )
 
 
 def _staged_columns(warehouse: duckdb.DuckDBPyConnection, staged: str) -> list[str]:
-    described = warehouse.execute(f"SELECT column_name FROM (DESCRIBE {quoted(staged)})").fetchall()
+    described = warehouse.execute(f"SELECT column_name FROM (DESCRIBE {temporary(staged)})").fetchall()
     return [name for (name,) in described if name != ORDINAL]
 
 

@@ -13,7 +13,7 @@ import duckdb
 
 from fivetran_emulator.protocol.findings import Finding
 from fivetran_emulator.warehouse.columns import Kind, wider
-from fivetran_emulator.warehouse.database import quoted
+from fivetran_emulator.warehouse.database import quoted, table_sql
 from fivetran_emulator.warehouse.ledger import LoadedTable
 from fivetran_emulator.warehouse.merge import BATCH, DELETED, INDEX, SYNCED
 from fivetran_emulator.warehouse.row_checks import TableOfAnswer
@@ -28,7 +28,7 @@ def create(
     own = [f"{quoted(name)} {kind.sql}" for name, kind in columns.items()]
     keyless = [] if part.key else [f"{BATCH} BIGINT", f"{INDEX} BIGINT"]
     typed = ", ".join([*own, *keyless, f"{SYNCED} TIMESTAMP"])
-    warehouse.execute(f"CREATE TABLE {quoted(schema, part.name)} ({typed})")
+    warehouse.execute(f"CREATE TABLE {table_sql(warehouse, schema, part.name)} ({typed})")
     return LoadedTable(name=part.name, source=part.source, key=part.key, columns=dict(columns))
 
 
@@ -37,7 +37,7 @@ def fit(
 ) -> tuple[LoadedTable, list[Finding]]:
     """Add and widen what `columns`, those of the rows to come, need; each widened column is a finding."""
     kinds, findings = dict(table.columns), []
-    sql = quoted(schema, table.name)
+    sql = table_sql(warehouse, schema, table.name)
     for name, seen in columns.items():
         had = kinds.get(name)
         kinds[name] = seen if had is None else wider(had, seen)
@@ -51,7 +51,7 @@ def fit(
 
 def add_soft_delete(warehouse: duckdb.DuckDBPyConnection, schema: str, table: LoadedTable) -> LoadedTable:
     """Give the table its flag for deleted rows; the rows that are there are not deleted."""
-    sql = quoted(schema, table.name)
+    sql = table_sql(warehouse, schema, table.name)
     warehouse.execute(f"ALTER TABLE {sql} ADD COLUMN {DELETED} BOOLEAN DEFAULT false")
     return replace(table, soft_delete=True)
 

@@ -18,7 +18,7 @@ from fivetran_emulator.protocol.answer import Row
 from fivetran_emulator.warehouse.columns import Kind
 from fivetran_emulator.warehouse.database import quoted
 
-__all__ = ["ORDINAL", "stage"]
+__all__ = ["ORDINAL", "stage", "temporary"]
 
 ORDINAL = "_fivetran_ordinal"
 """The staged column with a row's place in the answer, from 0; a function's own column cannot have such a name."""
@@ -32,7 +32,7 @@ def stage(
     rows: Sequence[Row],
     columns: Mapping[str, tuple[str, Kind]],
 ) -> None:
-    """Make the temporary table `name` of `rows`.
+    """Make the temporary table `name` of `rows`; in SQL it is `temporary(name)`.
 
     `columns` gives for each member of a row the column it becomes and that column's kind; members not named there are
     left out, members a row does not have are NULL.
@@ -40,13 +40,18 @@ def stage(
     types = {"o": "BIGINT"} | {f"c{i}": kind.sql for i, (_, kind) in enumerate(columns.values())}
     typed = [f"{quoted(column)} {kind.sql}" for column, kind in columns.values()]
     warehouse.execute(
-        f"CREATE OR REPLACE TEMP TABLE {quoted(name)} ({', '.join([f'{ORDINAL} BIGINT', *typed])})"
+        f"CREATE OR REPLACE TEMP TABLE {temporary(name)} ({', '.join([f'{ORDINAL} BIGINT', *typed])})"
     )
     structure = msgspec.json.encode(types).decode()
-    insert = f"""INSERT INTO {quoted(name)} SELECT unnest(from_json_strict(line, '{structure}'))
+    insert = f"""INSERT INTO {temporary(name)} SELECT unnest(from_json_strict(line, '{structure}'))
         FROM (SELECT unnest($1::VARCHAR[])::JSON AS line)"""
     for start in range(0, len(rows), _CHUNK):
         warehouse.execute(insert, [_lines(rows[start : start + _CHUNK], start, list(columns))])
+
+
+def temporary(name: str) -> str:
+    """The SQL name of our temporary table `name`: with its catalogue, so that no table of a user's is meant by it."""
+    return quoted("temp", "main", name)
 
 
 def _lines(rows: Sequence[Row], start: int, members: Sequence[str]) -> list[str]:

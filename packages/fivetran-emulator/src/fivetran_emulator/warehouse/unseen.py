@@ -12,7 +12,7 @@ from datetime import datetime
 
 import duckdb
 
-from fivetran_emulator.warehouse.database import quoted
+from fivetran_emulator.warehouse.database import table_sql
 from fivetran_emulator.warehouse.ledger import LoadedTable
 from fivetran_emulator.warehouse.merge import DELETED, SYNCED
 from fivetran_emulator.warehouse.shape import add_soft_delete
@@ -25,7 +25,8 @@ def unseen_rows(
 ) -> int:
     """How many rows of `table` were last sent before `since` (UTC) and are not flagged as deleted."""
     found = warehouse.execute(
-        f"SELECT count(*) FROM {quoted(schema, table.name)} WHERE {_unseen(table)}", [_utc(since)]
+        f"SELECT count(*) FROM {table_sql(warehouse, schema, table.name)} WHERE {_unseen(table)}",
+        [_utc(since)],
     ).fetchone()
     return int(found[0]) if found else 0
 
@@ -36,7 +37,7 @@ def flag_unseen(
     """Flag those rows as deleted; the table as it is now. `_fivetran_synced` moves on, as with any soft delete."""
     if not table.soft_delete:
         table = add_soft_delete(warehouse, schema, table)
-    sql = f"UPDATE {quoted(schema, table.name)} SET {DELETED} = true, {SYNCED} = $2 WHERE {_unseen(table)}"
+    sql = f"UPDATE {table_sql(warehouse, schema, table.name)} SET {DELETED} = true, {SYNCED} = $2 WHERE {_unseen(table)}"
     warehouse.execute(sql, [_utc(since), _utc(at)])
     return table
 
