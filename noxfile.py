@@ -223,20 +223,19 @@ def update(session: nox.Session) -> None:
 @nox.session(default=False)
 @told
 def ci_config(session: nox.Session) -> None:
-    """Render .circleci/config.yml from the connectors and deploy.yaml; --check only tells."""
+    """Render .circleci/ from the connectors and deploy.yaml; --check only tells."""
     arguments = Arguments("ci_config")
     arguments.add_argument("--check", action="store_true", help="write nothing; show the difference and fail")
     check = ["--check"] if arguments.read(session.posargs).check else []
-    run_tool(
-        "tools.locked.ci.config", *check, failing=".circleci/config.yml isn't current; run `nox -s ci_config`"
-    )
+    run_tool("tools.locked.ci.config", *check, failing=".circleci/ isn't current; run `nox -s ci_config`")
 
 
 @nox.session(default=False)
 @told
 def affected(session: nox.Session) -> None:
     """What your change touches, with reasons: CI runs nothing else; --base REV, --json."""
-    run_tool("tools.locked.ci.affected", *session.posargs, failing="what is touched can't be told")
+    module = "selection" if "--select" in session.posargs else "affected"  # a set-up job's, or a person's
+    run_tool(f"tools.locked.ci.{module}", *session.posargs, failing="what is touched can't be told")
 
 
 @nox.session(default=False)

@@ -14,12 +14,18 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tools.environments.uv import find_uv
-from tools.environments.virtual_environments import AIRFLOW, airflow_locks, tools_environment, tools_lock
+from tools.environments.virtual_environments import (
+    AIRFLOW,
+    airflow_locks,
+    nox_lock,
+    tools_environment,
+    tools_lock,
+)
 from tools.repository.errors import Problem, RepositoryError, at
 from tools.repository.model import TOOLS, Project, Repository, group
 
@@ -28,6 +34,9 @@ PYTHON = "3.11"
 
 FOLDERS = "folders"
 """The root's dependency group that every test environment needs to install the repository's own folders."""
+
+NOX = "nox"
+"""The root's dependency group of what CI installs first."""
 
 DIGEST = re.compile(r"^# Inputs: (sha256:[0-9a-f]{64})$", re.MULTILINE)
 
@@ -81,7 +90,7 @@ class Lock:
 def locks_of(repository: Repository, subject: str) -> list[Lock]:
     """The locks of a project or the tools, in the order they are made. RepositoryError for an unknown name."""
     if subject == TOOLS:
-        return [_group_lock(repository, TOOLS, tools_lock(repository))]
+        return [_group_lock(repository, TOOLS, tools_lock(repository)), *_nox_locks(repository)]
     if subject == AIRFLOW:
         return [
             _group_lock(repository, name, file, subject=AIRFLOW)
@@ -195,6 +204,14 @@ def _group_lock(repository: Repository, name: str, file: Path, *, subject: str =
         request=(f"--group={name}",),
         inputs={"requires": sorted(group(repository.pyproject, name))},
     )
+
+
+def _nox_locks(repository: Repository) -> list[Lock]:
+    """The lock of what CI installs first, where the repository has such a group; it agrees with the tools' lock."""
+    if not group(repository.pyproject, NOX):
+        return []
+    alone = _group_lock(repository, NOX, nox_lock(repository), subject=TOOLS)
+    return [replace(alone, constraint=tools_lock(repository))]
 
 
 def _test_request(repository: Repository, project: Project) -> list[str]:

@@ -143,6 +143,11 @@ def airflow_environments(repository: Repository) -> dict[str, VirtualEnvironment
     }
 
 
+def nox_lock(repository: Repository) -> Path:
+    """The lock of what CI's jobs install first: nox and uv."""
+    return repository.root / "tools" / "requirements-nox.txt"
+
+
 def _home(repository: Repository) -> Path:
     return repository.root / ".nox" / "environments"
 

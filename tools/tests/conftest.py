@@ -57,6 +57,7 @@ def small(tmp_path: Path, write: Write) -> Repository:
     write(
         "pyproject.toml",
         '[dependency-groups]\ntools = ["pyyaml"]\nfolders = ["hatchling"]\n'
+        '[tool.fivetran-connectors.gcloud]\nversion = "528.0.0"\n'
         "[tool.fivetran-connectors.environments.dev]\n"
         'project = "dev-project"\nregion = "us-central1"\ncontext = "dev-context"\n',
     )

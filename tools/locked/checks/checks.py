@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import argparse
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-
-import yaml
 
 from tools.environments import locks
 from tools.locked.checks import imports, pins
 from tools.locked.ci import config as ci_config
 from tools.locked.ci import references as ci_references
+from tools.locked.ci import schema, yaml_text
 from tools.locked.deploying import deployments
 from tools.repository.errors import Problem, RepositoryError, at, run_as_command
 from tools.repository.model import Repository, python_files
@@ -104,30 +101,29 @@ def deploy_valid(repository: Repository) -> Iterator[Problem]:
 
 @check("ci_config")
 def ci_current(repository: Repository) -> Iterator[Problem]:
-    """.circleci/config.yml is what `nox -s ci_config` would write now."""
+    """.circleci/ is what `nox -s ci_config` would write now."""
     try:
         difference = ci_config.stale(repository)
     except RepositoryError:
         return  # deploy.yaml is wrong, which is said by its own check
     if difference:
-        yield Problem(ci_config.FILE, "it isn't current", "run `nox -s ci_config`")
+        yield Problem(".circleci/", "it isn't current", "run `nox -s ci_config`")
 
 
 @check("ci_valid")
 def ci_valid(repository: Repository) -> Iterator[Problem]:
-    """.circleci/config.yml is valid by CircleCI's published schema, and every name in it leads somewhere."""
-    path = repository.root / ci_config.FILE
-    if not path.is_file():
-        return  # the check before this one has said so
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.circle-ci", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        yield Problem(
-            ci_config.FILE, f"CircleCI's schema refuses it:\n{done.stdout.strip()}{done.stderr.strip()}"
-        )
-    else:
-        data = yaml.safe_load(path.read_text("utf-8"))
-        yield from (Problem(ci_config.FILE, what) for what in ci_references.reference_problems(data))
+    """.circleci/ is valid by CircleCI's published schema, and every name in it leads somewhere."""
+    for file in ci_config.FILES:
+        path = repository.root / file
+        if not path.is_file():
+            continue  # the check before this one has said so
+        try:
+            data = yaml_text.loaded(path.read_text("utf-8"), file)
+        except RepositoryError as error:
+            yield Problem(file, str(error))
+            continue
+        yield from (Problem(file, what) for what in schema.schema_problems(data))
+        yield from (Problem(file, what) for what in ci_references.reference_problems(data))
 
 
 def run(repository: Repository, names: Iterable[str] = ()) -> dict[str, list[Problem]]:

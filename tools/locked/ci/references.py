@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 BUILT_IN = {"checkout", "run", "store_test_results", "save_cache", "restore_cache", "store_artifacts"}
-JOB_KEYS = {"name", "context", "requires", "filters", "serial-group"}
+JOB_KEYS = {"name", "context", "requires", "filters", "serial-group", "type"}
 PLACEHOLDER = re.compile(r"(?<!\\)<<\s*([^>]*?)\s*>>")
 LOOSE = re.compile(r"(?<!\\)<<(?![^<>]*>>)")
 
@@ -54,6 +54,8 @@ def _workflow(where: str, workflow: Mapping[str, Any], jobs: Mapping[str, Any]) 
         name: list(options.get("requires", ())) for name, (_, options) in zip(names, entries, strict=True)
     }
     for name, (job, options) in zip(names, entries, strict=True):
+        if options.get("type") == "approval":
+            continue
         if job not in jobs:
             yield f"{where}: job {job} isn't defined"
             continue

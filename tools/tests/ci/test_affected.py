@@ -63,7 +63,7 @@ def names(found: Affected) -> tuple[set[str], set[str], bool]:
         ([".circleci/config.yml", ".circleci/continue.yml", "deploy.yaml"], (set(), set(), False)),
         (["noxfile.py"], EVERYTHING),
         (["pyproject.toml"], EVERYTHING),
-        ([".circleci/requirements.txt"], EVERYTHING),
+        ([".circleci/another.yml"], EVERYTHING),
         (["connectors/stray.txt"], EVERYTHING),
         (["something-new/file"], EVERYTHING),
     ],

@@ -1,59 +1,90 @@
 from __future__ import annotations
 
 import shutil
-from copy import deepcopy
 from typing import Any
 
 import pytest
-import yaml
 from small_repository import Write, add_project
 
-from tools.locked.ci.config import FILE, main, render, stale
-from tools.locked.ci.references import reference_problems
-from tools.repository.errors import StaleError
+from tools.locked.ci import continue_config as full
+from tools.locked.ci.config import FILES, SETUP, main, render, stale
+from tools.locked.ci.schema import schema_problems
+from tools.locked.ci.setup_config import CONTINUATION
+from tools.locked.ci.yaml_text import dumped, loaded
+from tools.repository.errors import RepositoryError, StaleError
 from tools.repository.model import Repository
 
 
-def data_of(repository: Repository) -> dict[str, Any]:
-    """The configuration as CircleCI reads it."""
-    data: dict[str, Any] = yaml.safe_load(render(repository))
-    return data
+def data_of(repository: Repository, file: str = CONTINUATION) -> dict[str, Any]:
+    """A file as CircleCI reads it."""
+    return loaded(render(repository)[file], file)
 
 
 def jobs_of(repository: Repository) -> dict[str, dict[str, Any]]:
     """The workflow's jobs by name."""
-    entries = [
-        next(iter(entry.items())) for entry in data_of(repository)["workflows"]["test-and-deploy"]["jobs"]
-    ]
-    return {options["name"]: {"job": job, **options} for job, options in entries}
+    entries = [next(iter(entry.items())) for entry in data_of(repository)["workflows"][full.WORKFLOW]["jobs"]]
+    return {options.get("name", job): {"job": job, **options} for job, options in entries}
+
+
+@pytest.fixture
+def prod(small: Repository, write: Write) -> Repository:
+    """The small repository with a second environment, which waits for a person and for the first."""
+    pyproject = (small.root / "pyproject.toml").read_text("utf-8")
+    write(
+        "pyproject.toml",
+        f'{pyproject}[tool.fivetran-connectors.environments.prod]\nproject = "prod-project"\n'
+        'region = "europe-west1"\ncontext = "prod-context"\nauth = "key"\napproval = true\nafter = "dev"\n',
+    )
+    groups = "acme-prod:\n  connector: acme\n  environment: prod\n  name: acme\n"
+    groups += "other-prod:\n  connector: other-one\n  environment: prod\n  name: other-one\n"
+    write("deploy.yaml", (small.root / "deploy.yaml").read_text("utf-8") + groups)
+    return Repository(small.root)
 
 
 def test_every_project_is_tested_and_every_deployment_deployed(small: Repository) -> None:
     """Nobody has to tell CI of a new connector."""
     assert list(jobs_of(small)) == [
-        "check", "test-acme", "test-other-one", "test-fivetran-runtime", "test-tools", "deploy-acme",
+        "check", "test-acme", "test-other-one", "test-fivetran-runtime", "test-tools", "rehearse", "deploy-acme",
     ]  # fmt: skip
 
 
 def test_a_deploy_waits_for_what_it_ships_and_for_main(small: Repository) -> None:
-    """Its connector, the runtime inside it and the checks; on no other branch."""
+    """Its connector, the runtime inside it, the checks and the rehearsal; on no other branch; one at a time."""
     job = jobs_of(small)["deploy-acme"]
-    assert job["requires"] == ["check", "test-acme", "test-fivetran-runtime"]
+    assert job["requires"] == ["check", "test-acme", "test-fivetran-runtime", "rehearse"]
     assert job["filters"] == 'pipeline.git.branch == "main"'
     assert job["context"] == "dev-context"
+    assert job["serial-group"] == "dev-project/us-central1/acme"
 
 
-def test_downloads_are_kept_by_the_locks_but_never_for_a_deploy(small: Repository) -> None:
-    """A test job takes out what it will put back under the same key; a cache that any branch can write ships nothing."""
+def test_an_environment_waits_for_a_person_and_for_the_one_before_it(prod: Repository) -> None:
+    """One approval for all of prod's deploys, once dev's are done; each also behind its own connector's in dev."""
+    jobs = jobs_of(prod)
+    assert [name for name in jobs if name.startswith("approve")] == ["approve-prod"]
+    assert jobs["approve-prod"]["type"] == "approval"
+    assert jobs["approve-prod"]["requires"] == [
+        "check", "test-acme", "test-other-one", "test-fivetran-runtime", "rehearse", "deploy-acme",
+    ]  # fmt: skip
+    assert jobs["approve-prod"]["filters"] == 'pipeline.git.branch == "main"'
+    assert {"deploy-acme", "approve-prod"} <= set(jobs["deploy-acme-prod"]["requires"])
+    assert "deploy-acme" not in jobs["deploy-other-prod"]["requires"]
+    assert jobs["deploy-acme-prod"]["serial-group"] == "prod-project/europe-west1/acme"
+    assert list(jobs)[-4:] == ["deploy-acme", "approve-prod", "deploy-acme-prod", "deploy-other-prod"]
+
+
+def test_downloads_are_kept_by_a_subjects_own_locks_but_never_for_a_deploy(small: Repository) -> None:
+    """One connector's new lock costs the others nothing; a cache that any branch can write ships nothing."""
     config = data_of(small)
-    restored = config["commands"]["restore-downloads"]["steps"][1]["restore_cache"]["keys"]
-    steps = config["jobs"]["test"]["steps"]
-    saved = next(step["save_cache"] for step in steps if isinstance(step, dict) and "save_cache" in step)
-    assert saved["key"] == restored[0]
-    assert 'checksum "/tmp/locks.txt"' in saved["key"]
-    assert {"restore-downloads": {"subject": "<< parameters.subject >>"}} in steps
-    assert "cache" not in str(config["jobs"]["deploy-oidc"])
-    assert "restore-downloads" not in str(config["jobs"]["deploy-oidc"])
+    [restore] = config["commands"]["restore-downloads"]["steps"]
+    [save] = config["commands"]["keep-downloads"]["steps"]
+    key = save["save_cache"]["key"]
+    assert key == restore["restore_cache"]["keys"][0]
+    assert '-<< parameters.subject >>-{{ checksum "tools/requirements.txt" }}-' in key
+    assert key.endswith('{{ checksum "<< parameters.lock >>" }}')
+    jobs = jobs_of(small)
+    assert jobs["test-acme"]["lock"] == "connectors/acme/requirements-test.txt"
+    assert jobs["test-fivetran-runtime"]["lock"] == "packages/fivetran-runtime/requirements-test.txt"
+    assert "downloads" not in str(config["jobs"]["deploy-oidc"])
 
 
 def test_a_test_jobs_results_are_stored(small: Repository) -> None:
@@ -61,11 +92,49 @@ def test_a_test_jobs_results_are_stored(small: Repository) -> None:
     assert {"store_test_results": {"path": ".nox/results"}} in data_of(small)["jobs"]["test"]["steps"]
 
 
+def test_every_job_names_its_machine_its_image_and_all_commits(prod: Repository) -> None:
+    """Nothing depends on what CircleCI takes where nothing is said: size, checkout; the image is of one version."""
+    for file in FILES:
+        config = data_of(prod, file)
+        assert {job["resource_class"] for job in config["jobs"].values()} <= {"small", "medium"}
+        assert all("prepare" in job["steps"] for job in config["jobs"].values())
+        assert config["commands"]["prepare"]["steps"][0] == {"checkout": {"method": "full"}}
+        assert config["executors"]["python"]["docker"][0]["image"].count(".") == 2
+
+
+def test_beside_the_deployers_token_nothing_runs_that_is_not_pinned(small: Repository, write: Write) -> None:
+    """Nox and uv by hashes, gcloud by the digest of its archive; without one the job refuses and says what to do."""
+    config = data_of(small)
+    [_, install] = config["commands"]["prepare"]["steps"]
+    assert "--no-deps --require-hashes -r tools/requirements-nox.txt" in install["run"]["command"]
+    unpinned = config["commands"]["install-gcloud"]["steps"][0]["run"]["command"]
+    assert "curl" not in unpinned
+    assert unpinned.endswith("exit 1\n")
+    digest = "0123456789abcdef" * 4
+    pyproject = (small.root / "pyproject.toml").read_text("utf-8")
+    write("pyproject.toml", pyproject.replace('"528.0.0"\n', f'"528.0.0"\nsha256 = "{digest}"\n'))
+    pinned = data_of(Repository(small.root))["commands"]["install-gcloud"]["steps"][0]["run"]["command"]
+    assert f"echo '{digest}  /tmp/gcloud.tar.gz' | sha256sum --check --strict\ntar" in pinned
+
+
+@pytest.mark.parametrize(
+    "setting", ['version = "latest"', "version = 528", 'version = "1.2.3"\nsha256 = "ab"']
+)
+def test_a_wrong_gcloud_is_refused(small: Repository, write: Write, setting: str) -> None:
+    """A digest that can't be one, or no version: said with the place in pyproject.toml."""
+    pyproject = (small.root / "pyproject.toml").read_text("utf-8")
+    write("pyproject.toml", pyproject.replace('version = "528.0.0"', setting))
+    with pytest.raises(RepositoryError, match=r"pyproject.toml: \[tool.fivetran-connectors.gcloud\]"):
+        render(Repository(small.root))
+
+
 def test_a_connector_that_comes_and_goes_leaves_no_trace(small: Repository, write: Write) -> None:
-    """Rendering depends on what is there and on nothing else: the old file is back byte for byte."""
+    """Rendering depends on what is there and on nothing else: the old files are back byte for byte."""
     before = render(small)
     add_project(write, "connectors/new", "connector_new", name="fivetran-connector-new")
-    assert "test-new" in render(Repository(small.root))
+    changed = render(Repository(small.root))
+    assert "test-new" in changed[CONTINUATION]
+    assert changed[SETUP] == before[SETUP]
     shutil.rmtree(small.root / "connectors/new")
     assert render(Repository(small.root)) == before
 
@@ -75,8 +144,16 @@ def test_the_key_file_way_is_rendered_where_asked(small: Repository, write: Writ
     pyproject = (small.root / "pyproject.toml").read_text("utf-8")
     write("pyproject.toml", pyproject + 'auth = "key"\n')
     config = data_of(Repository(small.root))
-    assert set(config["jobs"]) == {"check", "test", "deploy-key"}
+    assert set(config["jobs"]) == {"check", "test", "rehearse", "deploy-key"}
     assert "log-in-oidc" not in config["commands"]
+
+
+def test_without_deployments_nothing_is_deployed(small: Repository, write: Write) -> None:
+    """An adopted repository begins so: no gcloud, no rehearsal."""
+    write("deploy.yaml", "")
+    config = data_of(Repository(small.root))
+    assert set(config["jobs"]) == {"check", "test"}
+    assert set(config["commands"]) == {"prepare", "restore-downloads", "keep-downloads"}
 
 
 def test_a_stale_file_is_shown_as_a_difference_with_the_command(
@@ -89,64 +166,32 @@ def test_a_stale_file_is_shown_as_a_difference_with_the_command(
     assert main([]) == 0
     assert main(["--check"]) == 0
     assert stale(small) is None
-    assert (small.root / FILE).read_text("utf-8").startswith("# Made by `nox -s ci_config`")
+    for file in FILES:
+        assert (small.root / file).read_text("utf-8").startswith("# Made by `nox -s ci_config`")
+    (small.root / SETUP).write_text("version: 2.1\n", "utf-8")
+    assert stale(small) is not None
 
 
-def test_what_is_rendered_leads_nowhere_wrong(small: Repository) -> None:
-    """Every name in our own file is defined."""
-    assert list(reference_problems(data_of(small))) == []
-
-
-def broken(change: str) -> dict[str, Any]:
-    """A small valid configuration with one fault."""
-    valid: dict[str, Any] = {
-        "executors": {"python": {}},
-        "commands": {"prepare": {"parameters": {"how": {"type": "string"}}, "steps": ["checkout"]}},
-        "jobs": {
-            "test": {
-                "executor": "python",
-                "parameters": {"subject": {"type": "string"}},
-                "steps": [
-                    {"prepare": {"how": "well"}},
-                    {"run": {"command": "test << parameters.subject >>"}},
-                ],
-            }
-        },
-        "workflows": {
-            "all": {
-                "jobs": [
-                    {"test": {"name": "one", "subject": "a"}},
-                    {"test": {"name": "two", "subject": "b", "requires": ["one"]}},
-                ]
-            }
-        },
-    }
-    assert list(reference_problems(valid)) == []
-    config = deepcopy(valid)
-    exec(change, {"c": config, "job": config["jobs"]["test"], "flow": config["workflows"]["all"]["jobs"]})  # noqa: S102
-    return config
+def test_what_is_rendered_is_valid_by_circlecis_schema(prod: Repository) -> None:
+    """Both files; and the schema's check does find something in a wrong one."""
+    for file in FILES:
+        assert list(schema_problems(data_of(prod, file))) == []
+    wrong = data_of(prod)
+    wrong["jobs"]["test"]["steps"].append({"run": {"name": "no command"}})
+    assert list(schema_problems(wrong))
 
 
 @pytest.mark.parametrize(
-    ("change", "expected"),
-    [
-        ("flow.append('nope')", "job nope isn't defined"),
-        ("flow[1]['test']['requires'] = ['nope']", "two requires nope, which isn't there"),
-        ("flow[0]['test']['requires'] = ['two']", "one requires itself, in the end"),
-        ("flow[1]['test']['name'] = 'one'", "two jobs are called one"),
-        ("del flow[0]['test']['subject']", "parameter subject is missing"),
-        ("flow[0]['test']['more'] = 'x'", "there is no parameter more"),
-        ("c['jobs']['idle'] = {'steps': []}", "job idle is in no workflow"),
-        ("job['steps'].append('ruun')", "step ruun is neither CircleCI's nor a command"),
-        ("job['steps'].append('prepare')", "parameter how is missing"),
-        (
-            "job['steps'].append({'run': {'command': '<< parameters.nope >>'}})",
-            "<< parameters.nope >> isn't declared",
-        ),
-        ("job['steps'].append({'run': {'command': 'cat <<EOF'}})", "must be written"),
-        ("job['executor'] = 'nope'", "executor nope isn't defined"),
-    ],
+    "text",
+    ["a: 1\nb: 2\na: 3\n", "jobs:\n  test: {}\n  test: {}\n", "a: *nope\n", "a: [\n", "- a\n", "a: !x 1\n"],
 )
-def test_a_name_that_leads_nowhere_is_found(change: str, expected: str) -> None:
-    """What the published schema lets through is caught here, each fault alone."""
-    assert any(expected in problem for problem in reference_problems(broken(change)))
+def test_yaml_is_read_strictly(text: str) -> None:
+    """A key that stands twice, an alias of nothing, broken YAML, no mapping: said with the file, never a traceback."""
+    with pytest.raises(RepositoryError, match=r"^config.yml: "):
+        loaded(text, "config.yml")
+
+
+def test_what_is_dumped_is_read_back_the_same() -> None:
+    """Quoting can't break: also where a word would be another type, and where a script has lines."""
+    data = {"on": "yes", "lines": "a\n  b\n", "same": ["x", "x"], "number": 2.1, "text": "2.1", "#": "- :"}
+    assert loaded(dumped(data), "here") == data
