@@ -43,6 +43,8 @@ nox.options.error_on_missing_interpreters = True
 REPOSITORY = Repository(ROOT)
 try:
     SUBJECTS = REPOSITORY.subjects
+    # Told here, `nox -s tests -- acme` neither lists all the others as skipped nor repeats a mistake for each of them.
+    TESTED = testing.asked_for(REPOSITORY, sys.argv[1:]) or SUBJECTS
 except RepositoryError as error:
     sys.exit(str(error))
 
@@ -165,14 +167,11 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session
-@nox.parametrize("subject", SUBJECTS, ids=SUBJECTS)
+@nox.parametrize("subject", TESTED, ids=TESTED)
 @told
 def tests(session: nox.Session, subject: str) -> None:
     """[NAME ...] [pytest's options]: each connector, each package and the tools, in its own environment."""
-    wanted, options = testing.chosen(REPOSITORY, session.posargs)
-    if wanted and subject not in wanted:
-        session.skip("not asked for")
-    testing.run_tests(REPOSITORY, subject, options)
+    testing.run_tests(REPOSITORY, subject, testing.chosen(REPOSITORY, session.posargs)[1])
 
 
 @nox.session(default=False)

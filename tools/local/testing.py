@@ -13,7 +13,7 @@ from tools.environments.virtual_environments import VirtualEnvironment, project_
 from tools.local.processes import foreground
 from tools.repository.errors import RepositoryError, at
 from tools.repository.model import TOOLS, Repository, python_files
-from tools.repository.names import unknown
+from tools.repository.names import sessions_asked_for, unknown
 
 EMULATOR = "fivetran-emulator"
 MUTANTS = "tests/mutants/matrix.py"
@@ -34,6 +34,16 @@ def chosen(repository: Repository, arguments: Sequence[str]) -> tuple[list[str],
         if name not in repository.subjects:
             raise unknown("connector or package", name, repository.subjects)
     return subjects, list(arguments[first_option:])
+
+
+def asked_for(repository: Repository, command_line: Sequence[str]) -> list[str]:
+    """The subjects that nox's own arguments ask to be tested: `["-s", "tests", "--", "acme", "-x"]` -> acme.
+
+    Empty where they name none. RepositoryError for an unknown subject.
+    """
+    if "tests" not in sessions_asked_for(command_line) or "--" not in command_line:
+        return []
+    return chosen(repository, command_line[list(command_line).index("--") + 1 :])[0]
 
 
 def run_tests(repository: Repository, subject: str, options: Sequence[str] = ()) -> None:

@@ -8,7 +8,7 @@ import pytest
 from small_repository import Write
 
 from tools.environments.virtual_environments import VirtualEnvironment
-from tools.local.testing import lint
+from tools.local.testing import asked_for, lint
 from tools.repository.errors import RepositoryError
 from tools.repository.model import Repository
 
@@ -70,3 +70,25 @@ def test_lint_refuses_a_subject_that_isnt_there(small: Repository) -> None:
     """A mistyped name isn't a clean one."""
     with pytest.raises(RepositoryError, match="Did you mean `acme`"):
         lint(small, ["acmee"])
+
+
+@pytest.mark.parametrize(
+    ("command_line", "expected"),
+    [
+        ("-s tests -- acme other-one -x", ["acme", "other-one"]),
+        ("-s lint tests -- acme", ["acme"]),
+        ("-s tests", []),
+        ("-s tests -- -k page", []),
+        ("-s lint -- acme", []),
+        ("", []),
+    ],
+)
+def test_only_what_is_asked_for_is_listed(small: Repository, command_line: str, expected: list[str]) -> None:
+    """With 300 connectors, testing one doesn't print 299 lines on the others."""
+    assert asked_for(small, command_line.split()) == expected
+
+
+def test_a_misspelt_subject_is_told_once(small: Repository) -> None:
+    """Before any session runs, with the nearest match."""
+    with pytest.raises(RepositoryError, match="Did you mean `acme`"):
+        asked_for(small, ["-s", "tests", "--", "acmee"])
