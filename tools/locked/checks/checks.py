@@ -157,6 +157,10 @@ class Result:
     problems: tuple[Problem, ...] = ()
     not_checked: str = ""
 
+    def __iter__(self) -> Iterator[Problem]:
+        """Its problems."""
+        return iter(self.problems)
+
     @property
     def word(self) -> str:
         """It in one word."""
@@ -198,7 +202,7 @@ def main(arguments: list[str]) -> int:
         print(f"{result.word:<5} {name:<12} {promise(name)}")
         if result.not_checked:
             print(f"      {'':<12} not checked: {result.not_checked}")
-    found = [problem for result in results.values() for problem in result.problems]
+    found = [problem for result in results.values() for problem in result]
     print("".join(f"\n{problem}" for problem in found))
     return 1 if found else 0
 
