@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-__all__ = ["EmulatorError", "FunctionError", "UsageError", "WarehouseError"]
+__all__ = ["EmulatorError", "FunctionError", "LimitError", "UsageError", "WarehouseError"]
 
 
 class EmulatorError(Exception):
@@ -34,6 +34,10 @@ class FunctionError(EmulatorError):
     """
 
     exit_status = 1
+
+
+class LimitError(FunctionError):
+    """The platform would have cut the call: its answer or its request is too large, or it takes too long."""
 
 
 class UsageError(EmulatorError):

@@ -4,8 +4,11 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -239,7 +242,7 @@ def test_what_was_learnt_is_told_when_the_function_stops_answering(
     ("arguments", "status", "said"),
     [
         (("--url", "localhost"), 2, "is no http address"),
-        (("--url", "http://127.0.0.1:1"), 1, "does not answer"),
+        (("--url", "http://127.0.0.1:1"), 1, "nothing listens at"),
         (("--url", "http://127.0.0.1:1", "--calls", "0"), 2, "--calls"),
         (("--url", "http://127.0.0.1:1", "--secrets", "/nowhere"), 2, "cannot be read"),
     ],
@@ -264,4 +267,62 @@ def test_it_needs_neither_the_warehouse_nor_pytest() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
     assert ran.returncode == 1, ran.stderr
-    assert "does not answer" in ran.stderr
+    assert "nothing listens at" in ran.stderr
+
+
+class Elsewhere(BaseHTTPRequestHandler):
+    """Answers every POST with a redirect to the address in `target`."""
+
+    target = ""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(308)
+        self.send_header("Location", self.target)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Keep the tests' output clean."""
+
+
+def test_secrets_do_not_follow_a_redirect(emulator: Emulator, tmp_path: Path) -> None:
+    """Where a function points is no place for its secrets; the other end gets no request at all."""
+    emulator.function.answers = [correct]
+    server = ThreadingHTTPServer(
+        ("127.0.0.1", 0), type("To", (Elsewhere,), {"target": emulator.function.url})
+    )
+    with server_running(server):
+        secrets = tmp_path / "secrets.json"
+        secrets.write_text(json.dumps(SECRETS))
+        url = f"http://127.0.0.1:{server.server_port}"
+        outcome = emulator.run("check", "--url", url, "--secrets", str(secrets))
+    assert emulator.function.bodies == []
+    assert outcome.status == 1
+    assert "redirects; secrets are not sent elsewhere" in outcome.out
+
+
+@contextmanager
+def server_running(server: ThreadingHTTPServer) -> Iterator[None]:
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_the_platforms_limits_hold_in_check_too(check: Callable[..., tuple[int, Any]]) -> None:
+    """An answer that Google would not let through fails the check, as it fails a sync; no more of it is read."""
+
+    def large(request: Json) -> bytes:
+        answer = correct(request)
+        return answer if isinstance(answer, bytes) else json.dumps(answer).encode() + b" " * 11_000_000
+
+    status, document = check(large)
+    assert status == 1
+    ended = next(one for one in document["checks"] if one["id"] == "C09")
+    assert ended["outcome"] == "failed"
+    assert "larger than the 10 MB the platform lets through" in ended["seen"]

@@ -19,7 +19,7 @@ from fivetran_emulator.clock import Clock
 from fivetran_emulator.commands.calling import further_members, headers_of, refuse_url, secrets_of
 from fivetran_emulator.contract.deployed import Deployed, Posting, Result, results
 from fivetran_emulator.errors import EmulatorError, UsageError
-from fivetran_emulator.protocol.function import GENERATIONS
+from fivetran_emulator.protocol.function import GENERATIONS, Function
 from fivetran_emulator.secrets import Secrets
 
 __all__ = ["run_check"]
@@ -49,14 +49,14 @@ def run_check(options: argparse.Namespace) -> int:
 
 def _found(options: argparse.Namespace, secrets: Secrets) -> list[Result]:
     with requests.Session() as session:
-        posting = Posting(
+        function = Function(
             options.url,
-            session,
-            Clock().elapsed,
-            headers_of(options),
-            further_members(options),
-            GENERATIONS[options.generation].seconds,
+            session=session,
+            limits=GENERATIONS[options.generation],
+            elapsed=Clock().elapsed,
+            headers=headers_of(options),
         )
+        posting = Posting(function, further_members(options))
         return results(Deployed(posting, json.loads(secrets.json), options.calls))
 
 

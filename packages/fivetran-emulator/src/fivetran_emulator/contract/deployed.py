@@ -6,12 +6,12 @@ whatever needs that is told as not run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import requests
+import msgspec
 
 from fivetran_emulator.contract.catalogue import CATALOGUE
 from fivetran_emulator.contract.check import Check
@@ -20,7 +20,9 @@ from fivetran_emulator.contract.faults import SourceRequest
 from fivetran_emulator.contract.function import Reply
 from fivetran_emulator.contract.subject import Clean
 from fivetran_emulator.contract.violation import Blocked, NotRun, Violation
-from fivetran_emulator.errors import FunctionError
+from fivetran_emulator.errors import FunctionError, LimitError
+from fivetran_emulator.protocol.function import Function as DeployedFunction
+from fivetran_emulator.protocol.function import status_hint
 
 __all__ = ["Deployed", "DeployedTrial", "Posting", "Result", "results"]
 
@@ -29,32 +31,19 @@ OFFLINE_ONLY = "needs a practice source and virtual time: it runs in the connect
 
 @dataclass(frozen=True)
 class Posting:
-    """How a function is called: where, with which further headers and members, and for how many seconds at most."""
+    """Calls the function as `sync` does, through the same code; `members` are added to every request."""
 
-    url: str
-    session: requests.Session
-    elapsed: Callable[[], float]
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    function: DeployedFunction
     members: Mapping[str, object] = field(default_factory=dict)
-    seconds: float = 540
 
     def __call__(self, body: Mapping[str, Any]) -> tuple[Reply, float, list[SourceRequest]]:
-        """Post a body. Raises FunctionError when nothing answers."""
-        began = self.elapsed()
+        """Post a body; a call that breaks a limit of the platform's was killed. Raises FunctionError when nothing answers."""
         try:
-            response = self.session.post(
-                self.url,
-                json={**body, **self.members},
-                headers=dict(self.headers),
-                timeout=(10, self.seconds),
-            )
-        except requests.RequestException as error:
-            raise FunctionError(
-                f"{self.url} does not answer: {type(error).__name__}",
-                hint="Is the function running, and is this its address?",
-            ) from error
-        reply = Reply(response.status_code, response.content, dict(response.headers))
-        return reply, self.elapsed() - began, []
+            reply = self.function.post(msgspec.json.encode({**body, **self.members}))
+        except LimitError as error:
+            return Reply(0, b"", reason=error.problems[0]), 0.0, []
+        reason = "" if reply.status == 200 else f"HTTP {reply.status}. {status_hint(reply.status)}".strip()
+        return Reply(reply.status, reply.body, dict(reply.headers), reason=reason), reply.seconds, []
 
 
 @dataclass

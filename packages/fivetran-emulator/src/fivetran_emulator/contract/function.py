@@ -26,12 +26,16 @@ REPORT_HEADER = "X-Connector-Invocation"
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back, and what the function wrote while it ran. A call that was killed has status 0."""
+    """What came back, and what the function wrote while it ran.
+
+    A call that was killed has status 0, and a `reason` where it is known.
+    """
 
     status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     logs: str = ""
+    reason: str = ""
 
     @cached_property
     def json(self) -> Any:

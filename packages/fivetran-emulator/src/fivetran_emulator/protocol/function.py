@@ -18,10 +18,10 @@ import requests
 import urllib3
 
 from fivetran_emulator import __version__
-from fivetran_emulator.errors import FunctionError
+from fivetran_emulator.errors import FunctionError, LimitError
 from fivetran_emulator.protocol.answer import read_failure
 
-__all__ = ["GENERATIONS", "Function", "Limits", "Reply", "Request", "Sender", "refuse_status"]
+__all__ = ["GENERATIONS", "Function", "Limits", "Reply", "Request", "Sender", "refuse_status", "status_hint"]
 
 _PIECE = 256 * 1024
 _CONNECT_SECONDS = 10
@@ -115,7 +115,14 @@ class Function:
 
     def send(self, request: Request) -> Reply:
         """POST `request` once and take any status. Raises FunctionError when there is no answer within the limits."""
-        body = request.encode()
+        return self.post(request.encode())
+
+    def post(self, body: bytes) -> Reply:
+        """The same with the body as it is. The one way in which any command calls a function.
+
+        A redirect is an answer like any other and is never followed: what is sent has secrets in it. Raises LimitError
+        when the platform would have cut the call, FunctionError when there is no answer for another reason.
+        """
         self._refuse_size(len(body), "request")
         began = self._elapsed()
         try:
@@ -163,13 +170,13 @@ class Function:
             hint = (
                 "Answer with fewer rows and `hasMore: true`." if what == "answer" else "Keep the state small."
             )
-            raise FunctionError(problem, hint=hint)
+            raise LimitError(problem, hint=hint)
 
-    def _too_slow(self) -> FunctionError:
+    def _too_slow(self) -> LimitError:
         problem = (
             f"the function did not finish within {self._limits.seconds:g} s, the most the platform allows"
         )
-        return FunctionError(problem, hint="Answer with what there is and `hasMore: true`.")
+        return LimitError(problem, hint="Answer with what there is and `hasMore: true`.")
 
     def _unreachable(self, error: Exception) -> FunctionError:
         if isinstance(error, requests.ConnectTimeout):
@@ -205,6 +212,10 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 _HINTS = {
+    **dict.fromkeys(
+        (301, 302, 303, 307, 308),
+        "It redirects; secrets are not sent elsewhere. Is this the function's own address?",
+    ),
     401: "The function wants a caller it knows; Fivetran's service account needs the Invoker role.",
     403: "The function wants a caller it knows; Fivetran's service account needs the Invoker role.",
     404: "Is the path of the URL right?",
@@ -222,8 +233,12 @@ def refuse_status(reply: Reply) -> None:
     told = read_failure(reply.body)
     if told is not None:
         raise FunctionError(f"{told.problems[0]} ({status})", details=told.details)
-    hint = _HINTS.get(reply.status, _LOG_HINT if reply.status >= 500 else "")
-    raise FunctionError(f"the function answered {status}{_gist(reply.body)}", hint=hint)
+    raise FunctionError(f"the function answered {status}{_gist(reply.body)}", hint=status_hint(reply.status))
+
+
+def status_hint(status: int) -> str:
+    """What a status of an answer usually means, and what to do; empty where that cannot be said."""
+    return _HINTS.get(status, _LOG_HINT if status >= 500 else "")
 
 
 def _gist(body: bytes) -> str:

@@ -227,7 +227,7 @@ def terminates(subject: Subject) -> None:
                 "hasMore is never false, or the position never moves",
             )
         elif last.failed:
-            what = last.error or f"HTTP {last.reply.status}: {last.reply.body[:120]!r}"
+            what = last.error or last.reply.reason or f"HTTP {last.reply.status}: {last.reply.body[:120]!r}"
             seen, cause = f"call {len(sync.exchanges)} of the {name} sync failed: {what}", "see the message"
         else:
             continue
