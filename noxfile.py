@@ -208,7 +208,7 @@ def lock(session: nox.Session) -> None:
 @nox.session(default=False)
 @told
 def update(session: nox.Session) -> None:
-    """Every generated file made current: locks, the READMEs' tables, CI's config; --check only tells."""
+    """Every generated file made current: locks, READMEs' tables, CI's config, deploy.yaml's schema; --check only tells."""
     arguments = Arguments("update")
     arguments.add_argument(
         "--check", action="store_true", help="write nothing; show the differences and fail"
@@ -217,6 +217,11 @@ def update(session: nox.Session) -> None:
     locks.lock(REPOSITORY, [], upgrade=False, check=check)
     readmes.update(REPOSITORY, [], check=check)
     run_tool("tools.locked.ci.config", *(["--check"] if check else []), failing="run `nox -s ci_config`")
+    run_tool(
+        "tools.locked.deploying.schema",
+        *(["--check"] if check else []),
+        failing="deploy.yaml's schema isn't current",
+    )
 
 
 @nox.session(default=False)

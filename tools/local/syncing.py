@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -17,7 +16,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.environments.virtual_environments import VirtualEnvironment, project_environment, tools_environment
+from tools.environments.virtual_environments import VirtualEnvironment, project_environment
+from tools.local.deployed import deployed
 from tools.local.processes import Server, descriptor_path, foreground, nameless, server
 from tools.repository import names
 from tools.repository.errors import RepositoryError
@@ -112,6 +112,7 @@ def sync(
 
     Without `secrets`, a JSON file, the connector's practice source is started and synced from.
     """
+    say(f"limits           {limits} ({limits.origin})")
     started = time.monotonic()
     local = Local.prepared(repository, name, limits)
     emulator = emulator_environment(repository)
@@ -122,7 +123,7 @@ def sync(
             say(f"practice source  {url}")
             files.append(running.enter_context(nameless(json.dumps(made_up))))
         url, function = running.enter_context(local.function())
-        say(f"function         {url}  ({limits}; ready after {time.monotonic() - started:.1f} s)")
+        say(f"function         {url}  (ready after {time.monotonic() - started:.1f} s)")
         held = descriptor_path(files[0]) if secrets is None else str(secrets)
         command = [str(emulator.script("fivetran-emulator")), "sync", "--url", url, "--secrets", held]
         code = foreground(
@@ -138,6 +139,7 @@ def sync(
 
 def serve(repository: Repository, name: str, limits: Limits, *, practice: bool) -> None:
     """Serve connector `name`'s function until Ctrl-C; with `practice`, its practice source beside it."""
+    say(f"limits           {limits} ({limits.origin})")
     local = Local.prepared(repository, name, limits)
     with ExitStack() as running:
         secrets: Mapping[str, object] = {}
@@ -145,7 +147,7 @@ def serve(repository: Repository, name: str, limits: Limits, *, practice: bool) 
             url, secrets = running.enter_context(local.practice())
             say(f"practice source  {url}")
         url, function = running.enter_context(local.function())
-        say(f"function         {url}  ({limits})")
+        say(f"function         {url}")
         body = json.dumps({"agent": "curl", "state": {}, "secrets": secrets})
         print(
             f"\nAsk it as Fivetran would:\n\n    curl -s {url} -H 'Content-Type: application/json' -d '{body}'\n"
@@ -172,24 +174,8 @@ def query(repository: Repository, sql: str, options: list[str], *, warehouse: Pa
 
 
 def limits_for(repository: Repository, connector: str) -> Limits:
-    """The limits `connector` is deployed with, Google's defaults if it isn't.
-
-    deploy.yaml needs a YAML parser, and that the tools' environment; a connector it doesn't mention needs neither.
-    """
-    repository.connector(connector)
-    file = repository.root / "deploy.yaml"
-    if not file.is_file() or connector not in file.read_text("utf-8"):
-        return Limits()
-    command = [
-        str(tools_environment(repository).prepare().python),
-        "-m",
-        "tools.locked.deploying.deployments",
-        connector,
-    ]
-    done = subprocess.run(command, cwd=repository.root, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RepositoryError(done.stderr.strip())
-    return Limits(**json.loads(done.stdout))
+    """The limits `connector` is deployed with, Google's defaults if it isn't."""
+    return deployed(repository, connector).limits
 
 
 def emulator_environment(repository: Repository) -> VirtualEnvironment:

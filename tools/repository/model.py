@@ -148,13 +148,21 @@ class Repository:
             missing = [file for file in (project.pyproject_file, project.init_file) if not file.is_file()]
             if missing:
                 problems.append(self._half(project, missing))
-            elif wrong := name_problem(path.name):
+            elif wrong := name_problem(path.name) or self._taken(project):
                 problems.append(Problem(at(path, self.root), wrong, "rename the folder and its package"))
             else:
                 found[path.name] = project
         if problems:
             raise RepositoryError(problems)
         return found
+
+    def _taken(self, project: Project) -> str | None:
+        """Why a connector can't have its name: `nox -s tests -- NAME` would mean two things."""
+        if project.name == TOOLS:
+            return f"`{TOOLS}` is what the repository's own tools are called"
+        if project.kind == "connector" and (self.root / "packages" / project.name).is_dir():
+            return f"`{project.name}` is a package's name already"
+        return None
 
     def _half(self, project: Project, missing: list[Path]) -> Problem:
         files = " and ".join(at(path, project.path) for path in missing)
@@ -187,8 +195,12 @@ def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file's content; raises RepositoryError with the file and the parser's words."""
     try:
         return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise RepositoryError(f"{path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RepositoryError(f"{path}: not TOML: {error}") from error
+    except (ValueError, RecursionError) as error:  # what tomllib lets through
+        raise RepositoryError(f"{path}: a number is too long, or brackets are nested too deeply") from error
 
 
 def python_files(path: Path) -> list[Path]:

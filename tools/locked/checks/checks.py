@@ -1,8 +1,7 @@
 """The named checks of `nox -s check`: everything generated is current, everything declared is valid.
 
 A check is a function that yields problems; all run, all problems are shown, then it fails. To add one, write it here
-with `@check("name")`; the first line of its docstring is the promise that `nox -s check -- --list` shows. One that can't
-be made here, such as a comparison with main in a shallow clone, raises NotCheckedError, and that is shown too.
+with `@check("name")`; the first line of its docstring is the promise that `nox -s check -- --list` shows.
 """
 
 from __future__ import annotations
@@ -10,16 +9,15 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from tools.environments import locks
-from tools.locked.checks import imports, pins, releases, template_prose
-from tools.locked.checks.merge_base import NotCheckedError
+from tools.locked.checks import imports, pins
 from tools.locked.ci import config as ci_config
 from tools.locked.ci import references as ci_references
 from tools.locked.ci import schema, yaml_text
 from tools.locked.deploying import deployments
+from tools.locked.deploying import schema as deploy_schema
 from tools.repository.errors import Problem, RepositoryError, at, run_as_command
 from tools.repository.model import Repository, python_files
 from tools.repository.names import distribution, unknown
@@ -102,6 +100,13 @@ def deploy_valid(repository: Repository) -> Iterator[Problem]:
         yield from error.problems or [Problem("deploy.yaml", str(error))]
 
 
+@check("schema")
+def schema_current(repository: Repository) -> Iterator[Problem]:
+    """The schema that editors check deploy.yaml with is what its options give now."""
+    if deploy_schema.stale(repository):
+        yield Problem(deploy_schema.FILE, "it isn't current", f"run `{deploy_schema.COMMAND}`")
+
+
 @check("ci_config")
 def ci_current(repository: Repository) -> Iterator[Problem]:
     """.circleci/ is what `nox -s ci_config` would write now."""
@@ -129,58 +134,13 @@ def ci_valid(repository: Repository) -> Iterator[Problem]:
         yield from (Problem(file, what) for what in ci_references.reference_problems(data))
 
 
-@check("versions")
-def versions_raised(repository: Repository) -> Iterator[Problem]:
-    """What a connector ships changed since main only if its version did; it never went back."""
-    yield from releases.version_problems(repository)
-
-
-@check("promises")
-def promises_kept(repository: Repository) -> Iterator[Problem]:
-    """A key, table or column that main's released.json promises is dropped by a major version only."""
-    yield from releases.promise_problems(repository)
-
-
-@check("prose")
-def prose_written(repository: Repository) -> Iterator[Problem]:
-    """A connector that is deployed has none of the template's own words in its README and CHANGELOG."""
-    try:
-        yield from template_prose.prose_problems(repository)
-    except RepositoryError:
-        return  # deploy.yaml is wrong, which is said by its own check
-
-
-@dataclass(frozen=True)
-class Result:
-    """What one check has found, or why it couldn't be made."""
-
-    problems: tuple[Problem, ...] = ()
-    not_checked: str = ""
-
-    def __iter__(self) -> Iterator[Problem]:
-        """Its problems."""
-        return iter(self.problems)
-
-    @property
-    def word(self) -> str:
-        """It in one word."""
-        return "FAIL" if self.problems else "SKIP" if self.not_checked else "ok"
-
-
-def run(repository: Repository, names: Iterable[str] = ()) -> dict[str, Result]:
-    """The results by check, of the checks named or of all. RepositoryError for an unknown name."""
+def run(repository: Repository, names: Iterable[str] = ()) -> dict[str, list[Problem]]:
+    """The problems by check, of the checks named or of all. RepositoryError for an unknown name."""
     wanted = list(names) or list(CHECKS)
     for name in wanted:
         if name not in CHECKS:
             raise unknown("check", name, CHECKS)
-    return {name: _result(repository, name) for name in wanted}
-
-
-def _result(repository: Repository, name: str) -> Result:
-    try:
-        return Result(tuple(sorted(set(CHECKS[name](repository)))))
-    except NotCheckedError as why:
-        return Result(not_checked=str(why))
+    return {name: sorted(set(CHECKS[name](repository))) for name in wanted}
 
 
 def promise(name: str) -> str:
@@ -198,11 +158,9 @@ def main(arguments: list[str]) -> int:
         print("\n".join(f"{name:<12} {promise(name)}" for name in CHECKS))
         return 0
     results = run(Repository(Path.cwd()), options.names)
-    for name, result in results.items():
-        print(f"{result.word:<5} {name:<12} {promise(name)}")
-        if result.not_checked:
-            print(f"      {'':<12} not checked: {result.not_checked}")
-    found = [problem for result in results.values() for problem in result]
+    for name, problems in results.items():
+        print(f"{'FAIL' if problems else 'ok':<5} {name:<12} {promise(name)}")
+    found = [problem for problems in results.values() for problem in problems]
     print("".join(f"\n{problem}" for problem in found))
     return 1 if found else 0
 

@@ -7,8 +7,8 @@ from functools import cache
 from typing import Any
 
 from check_jsonschema.builtin_schemas import get_builtin_schema  # type: ignore[import-untyped]
-from jsonschema import Draft7Validator  # type: ignore[import-untyped]
-from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
+from jsonschema import Draft7Validator
+from jsonschema.exceptions import best_match
 
 
 def schema_problems(config: Mapping[str, Any]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""deploy.yaml and the environments of pyproject.toml: what runs where, read strictly.
+"""deploy.yaml: what runs where, read strictly.
 
 Three lines make a deployment; everything else has a default. Every mistake of the file comes out at once, with
 its line, because a mistake that only Google finds costs a deploy.
@@ -7,25 +7,38 @@ its line, because a mistake that only Google finds costs a deploy.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from tools.locked.deploying.deployment_options import (
+    DEFAULT_GENERATION,
+    DEFAULT_MEMORY,
+    DEFAULT_TIMEOUT,
+    ENV,
+    GENERATIONS,
+    KEY,
+    KEYS,
+    OPTIONS,
+    REQUIRED,
+    RESERVED,
+    VARIABLE,
+    VARIABLE_VALUE,
+)
 from tools.locked.deploying.environments import Environment, environments
-from tools.repository.errors import Problem, RepositoryError, at, run_as_command
-from tools.repository.limits import LONGEST, MEMORY_STEPS, MOST_MEMORY, RUNTIMES, Limits
+from tools.locked.deploying.google_rules import MAX_VARIABLES, REGIONS
+from tools.locked.deploying.strict_yaml import Value, read
+from tools.locked.deploying.value_rules import refusal, unknown_name
+from tools.repository.errors import Problem, RepositoryError, run_as_command
+from tools.repository.limits import DEFAULT_RUNTIME, Limits, python_version
 from tools.repository.model import Repository
-from tools.repository.names import dataset, name_problem, nearest, unknown
+from tools.repository.names import dataset, nearest, respelt, unknown
 
 FILE = "deploy.yaml"
-DEFAULT_TIMEOUT = 540
-"""Seconds: all that the first generation grants; a function that needs less isn't billed for more."""
-
-DEFAULT_MEMORY = 1024
-"""MB: answers of 10 MB are built in memory, and with memory comes the processor's share."""
+MAX_LISTED = 20
+"""Names that a message lists; of 300 connectors the nearest says more."""
 
 
 @dataclass(frozen=True)
@@ -57,18 +70,16 @@ class Deployment:
 
 def deployments(repository: Repository) -> Mapping[str, Deployment]:
     """The deployments by their key, in the file's order. RepositoryError lists every mistake with its line."""
-    path = repository.root / FILE
     known = environments(repository)
-    found: dict[str, Deployment] = {}
-    problems: list[Problem] = []
-    for function, (line, options) in _groups(path, repository.root).items():
-        reader = _Reader(function, line, options, at(path, repository.root))
-        one = reader.deployment(repository, known)
-        problems += reader.problems
-        if not reader.problems:
-            found[function] = one
+    readers = [
+        _Group(key, group, repository.connectors, known) for key, group in _groups(repository.root).items()
+    ]
+    found = {reader.key: reader.deployment() for reader in readers}
+    problems = [problem for reader in readers for problem in reader.in_order()]
     if problems:
         raise RepositoryError(problems)
+    if clashes := list(_clashes(found.values(), known)):
+        raise RepositoryError(clashes)
     return found
 
 
@@ -82,164 +93,178 @@ def deployment(repository: Repository, key: str) -> Deployment:
 
 def limits_of(repository: Repository, connector: str) -> Limits:
     """The limits `connector` runs under: of the function of its name, else its first, else Google's defaults."""
-    mine = [one for one in deployments(repository).values() if one.connector == connector]
-    mine.sort(key=lambda one: one.key != connector)
+    mine = _of_connector(repository, connector)
     return mine[0].limits if mine else Limits()
 
 
-@dataclass(frozen=True)
-class _Option:
-    """An option's value with its line."""
-
-    value: Any
-    line: int
+def pythons_of(repository: Repository, connector: str) -> list[str]:
+    """The Python versions that `connector` is deployed on, oldest first: `["3.12"]`; none if nothing deploys it."""
+    runtimes = {one.runtime for one in _of_connector(repository, connector)}
+    return sorted(map(python_version, runtimes), key=lambda version: tuple(map(int, version.split("."))))
 
 
-class _Reader:
+def _of_connector(repository: Repository, connector: str) -> list[Deployment]:
+    """The deployments of `connector`, the one of its own name first."""
+    mine = [one for one in deployments(repository).values() if one.connector == connector]
+    return sorted(mine, key=lambda one: one.key != connector)
+
+
+def _groups(root: Path) -> Mapping[str, Value]:
+    """The file's groups by key."""
+    try:
+        content = (root / FILE).read_bytes()
+    except OSError as error:
+        raise RepositoryError(f"{FILE}: {error.strerror}") from error
+    document = read(content, FILE)
+    if document.data is None:
+        return {}
+    if not isinstance(document.data, dict):
+        what = f"a group for each function is expected, `NAME:` and its options indented under it, not {document}"
+        raise RepositoryError([Problem(f"{FILE}:{document.line}", what)])
+    return document.data
+
+
+class _Group:
     """Reads one group; gathers its problems instead of stopping at the first."""
 
-    OPTIONS = (
-        "connector", "environment", "name", "generation", "timeout", "memory", "runtime", "region",
-        "max_instances", "service_account", "dataset", "env",
-    )  # fmt: skip
+    def __init__(
+        self, key: str, group: Value, connectors: Iterable[str], known: Mapping[str, Environment]
+    ) -> None:
+        self.key, self.line, self.connectors, self.known = key, group.line, list(connectors), known
+        self.problems: list[tuple[int, Problem]] = []
+        self.options: Mapping[str, Value] = group.data if isinstance(group.data, dict) else {}
+        self.required = REQUIRED if isinstance(group.data, dict) else ()
+        if wrong := refusal("a function's name", KEY, Value(key, group.line)):
+            suggestion = respelt(key)
+            self._problem(self.line, wrong + (f"; try `{suggestion}`" if suggestion else ""))
+        if not isinstance(group.data, dict):
+            expected = "`connector: NAME` and `environment: NAME`"
+            self._problem(self.line, f"{expected} are expected, indented under it, not {group}")
 
-    def __init__(self, function: str, line: int, options: Mapping[str, _Option], where: str) -> None:
-        self.function, self.line, self.options, self.where = function, line, options, where
-        self.problems: list[Problem] = []
-
-    def deployment(self, repository: Repository, known: Mapping[str, Environment]) -> Deployment:
+    def deployment(self) -> Deployment:
         """The deployment; worthless if there are problems."""
-        if wrong := name_problem(self.function):
-            self._problem(self.line, wrong.replace("a connector", "a function"))
-        for key, option in self.options.items():
-            if key not in self.OPTIONS:
-                self._problem(option.line, f"what is `{key}`?{nearest(key, self.OPTIONS)}")
-        connector = self._one_of("connector", repository.connectors)
-        environment = self._one_of("environment", known)
-        target = known.get(environment)
-        generation = self._read("generation", 1, lambda value: _whole(value) and value in LONGEST, "1 or 2")
+        self._check_keys()
+        connector = self._existing("connector", self.connectors)
+        target = self.known.get(self._existing("environment", self.known))
+        generation = self._read("generation", DEFAULT_GENERATION, DEFAULT_GENERATION)
         return Deployment(
-            key=self.function,
-            function=str(self._read("name", self.function, _is_text, "text")),
+            key=self.key,
+            function=self._read("name", self.key, generation),
             connector=connector,
-            environment=environment,
+            environment=target.name if target else "",
             limits=self._limits(generation),
-            runtime=self._runtime(generation),
+            runtime=self._read("runtime", DEFAULT_RUNTIME[generation], generation),
             line=self.line,
-            region=self._read("region", target.region if target else "", _is_text, "text"),
-            max_instances=self._read(
-                "max_instances", 1, lambda value: _whole(value) and value >= 1, "1 or more"
-            ),
-            service_account=self._read(
-                "service_account", target.service_account if target else None, _is_text, "text"
-            ),
-            dataset=self._read("dataset", "", _is_text, "text"),
-            env=self._read("env", {}, lambda value: isinstance(value, dict), "names with values"),
+            region=self._region(target, generation),
+            max_instances=self._read("max_instances", 1, generation),
+            service_account=self._read("service_account", target and target.service_account, generation),
+            dataset=self._read("dataset", "", generation),
+            env=self._env(),
         )
+
+    def _check_keys(self) -> None:
+        for key in self.required:
+            if key not in self.options:
+                self._problem(self.line, f"{key} is missing")
+        for key, value in self.options.items():
+            if key not in KEYS:
+                self._problem(value.line, unknown_name(key, dict.fromkeys(KEYS)))
+
+    def _existing(self, key: str, known: Iterable[str]) -> str:
+        """The name of something that exists."""
+        value = self.options.get(key)
+        if value is None:
+            return ""
+        if not isinstance(value.data, str):
+            self._problem(value.line, f"{key} can't be {value}. It must be a name. {_listed(known)}")
+        elif value.data not in known:
+            near = nearest(value.data, known)
+            self._problem(value.line, f"there is no {key} {value.data!r}.{near} {_listed(known)}")
+        return str(value.data)
+
+    def _read(self, key: str, default: Any, generation: int) -> Any:
+        value = self.options.get(key)
+        if value is None:
+            return default
+        if wrong := refusal(key, OPTIONS[key].rules[generation], value):
+            self._problem(value.line, wrong)
+            return default
+        return value.data
 
     def _limits(self, generation: int) -> Limits:
-        longest, most = LONGEST[generation], MOST_MEMORY[generation]
-        timeout = self._read(
-            "timeout", DEFAULT_TIMEOUT, lambda value: _whole(value) and 1 <= value <= longest,
-            f"whole seconds from 1 to {longest} in generation {generation}",
-        )  # fmt: skip
-        steps = ", ".join(map(str, MEMORY_STEPS))
-        memory = self._read(
-            "memory", DEFAULT_MEMORY,
-            lambda value: _whole(value) and (value in MEMORY_STEPS if generation == 1 else 128 <= value <= most),
-            f"MB: one of {steps}" if generation == 1 else f"whole MB from 128 to {most}",
-        )  # fmt: skip
-        return Limits(generation, timeout, memory)
+        timeout = self._read("timeout", DEFAULT_TIMEOUT, generation)
+        memory = self._read("memory", DEFAULT_MEMORY, generation)
+        return Limits(generation, timeout, memory, origin=f"limits of `{self.key}` in {FILE}")
 
-    def _runtime(self, generation: int) -> str:
-        offered = RUNTIMES[generation]
-        words = f"one of {', '.join(offered)} in generation {generation}"
-        return str(self._read("runtime", offered[-1], lambda value: value in offered, words))
-
-    def _one_of(self, key: str, known: Mapping[str, object]) -> str:
-        option = self.options.get(key)
-        if option is None:
-            self._problem(self.line, f"`{key}` is missing")
-            return ""
-        if str(option.value) not in known:
-            listed = f" There are: {', '.join(known)}" if known else ""
+    def _region(self, target: Environment | None, generation: int) -> str:
+        """The region, its own or the environment's; generation 1 isn't in all of them."""
+        region = str(self._read("region", target.region if target else "", generation))
+        if target and "region" not in self.options and region not in REGIONS[generation]:
+            others = ", ".join(REGIONS[generation])
             self._problem(
-                option.line,
-                f"{key} `{option.value}` doesn't exist.{nearest(str(option.value), known)}{listed}",
+                self.line,
+                f"generation {generation} isn't offered in {region}, the region of {target.name}: write "
+                f"`generation: {GENERATIONS[-1]}`, or `region:` with one of {others}",
             )
-        return str(option.value)
+        return region
 
-    def _read(self, key: str, default: Any, accepts: Callable[[Any], bool], words: str) -> Any:
-        option = self.options.get(key)
-        if option is None:
-            return default
-        if accepts(option.value):
-            return option.value
-        self._problem(option.line, f"{key} must be {words}, not `{option.value}`")
-        return default
+    def _env(self) -> Mapping[str, str]:
+        value = self.options.get(ENV, Value({}, self.line))
+        if not isinstance(value.data, dict):
+            self._problem(value.line, f"{ENV} must be `NAME: text` lines, indented under it, not {value}")
+            return {}
+        for name, variable in value.data.items():
+            self._check_variable(name, variable)
+        found = {name: str(variable.data) for name, variable in value.data.items()}
+        size = sum(len(f"{name}{text}".encode()) for name, text in found.items())
+        if size > MAX_VARIABLES:
+            self._problem(value.line, f"{ENV} has {size:,} bytes; {MAX_VARIABLES:,} is the most Google takes")
+        return found
+
+    def _check_variable(self, name: str, value: Value) -> None:
+        if re.fullmatch(RESERVED, name):
+            self._problem(value.line, f"{ENV}: {name} is set by Google or by the deploy; choose another name")
+        elif wrong := refusal(f"{ENV}: a variable's name", VARIABLE, Value(name, value.line)):
+            self._problem(value.line, wrong)
+        if wrong := refusal(f"{ENV}: {name}", VARIABLE_VALUE, value):
+            self._problem(value.line, wrong)
 
     def _problem(self, line: int, what: str) -> None:
-        self.problems.append(Problem(f"{self.where}:{line}: {self.function}", what))
+        key = self.key if KEY.accepts(self.key) else str(Value(self.key, line)).removeprefix("the text ")
+        self.problems.append((line, Problem(f"{FILE}:{line}: {key}", what)))
+
+    def in_order(self) -> list[Problem]:
+        """The problems by line."""
+        return [problem for _, problem in sorted(self.problems)]
 
 
-def _groups(path: Path, root: Path) -> dict[str, tuple[int, dict[str, _Option]]]:
-    """The file's groups: line and options by function. Works on YAML's nodes, which know lines and repeated keys."""
-    where = at(path, root)
-    try:
-        document = yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
-    except OSError as error:
-        raise RepositoryError(f"{where}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise RepositoryError(f"{where}: not YAML: {error}") from error
-    if document is None:
-        return {}
-    found: dict[str, tuple[int, dict[str, _Option]]] = {}
-    problems: list[Problem] = []
-    for function, line, node in _entries(document, where, problems):
-        options = {
-            key: _Option(_value(value), at_line) for key, at_line, value in _entries(node, where, problems)
-        }
-        found[function] = (line, options)
-    if problems:
-        raise RepositoryError(problems)
-    return found
-
-
-def _entries(node: yaml.Node, where: str, problems: list[Problem]) -> Iterator[tuple[str, int, yaml.Node]]:
-    if not isinstance(node, yaml.MappingNode):
-        problems.append(
-            Problem(f"{where}:{node.start_mark.line + 1}", "here `name: value` lines are expected")
-        )
-        return
-    seen: dict[str, int] = {}
-    for key_node, value in node.value:
-        key, line = str(_value(key_node)), key_node.start_mark.line + 1
-        if key in seen:
-            problems.append(
-                Problem(f"{where}:{line}", f"`{key}` stands here a second time, first on line {seen[key]}")
+def _clashes(found: Iterable[Deployment], known: Mapping[str, Environment]) -> Iterator[Problem]:
+    """Deployments that are one function at Google, where a name's case makes no difference."""
+    seen: dict[tuple[str, str, str], Deployment] = {}
+    for one in found:
+        project = known[one.environment].project
+        first = seen.setdefault((project, one.region, one.function.lower()), one)
+        if first is not one:
+            yield Problem(
+                f"{FILE}:{one.line}: {one.key}",
+                f"this is the function {one.function} in {project}, {one.region}, as `{first.key}` on line "
+                f"{first.line} is: give one of them another `name`, environment or region",
             )
-            continue
-        seen[key] = line
-        yield key, line, value
 
 
-def _value(node: yaml.Node) -> Any:
-    loader = yaml.SafeLoader("")
-    return loader.construct_object(node, deep=True)
-
-
-def _whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+def _listed(names: Iterable[str]) -> str:
+    listed = sorted(names)
+    if not listed:
+        return "There are none yet."
+    more = f" and {len(listed) - MAX_LISTED:,} more" if len(listed) > MAX_LISTED else ""
+    return f"There {'are' if len(listed) > 1 else 'is'}: {', '.join(listed[:MAX_LISTED])}{more}"
 
 
 def main(arguments: list[str]) -> int:
-    """Print a connector's limits as JSON, for a session that has no YAML: `python -m tools.locked.deploying.deployments CONNECTOR`."""
-    limits = limits_of(Repository(Path.cwd()), arguments[0])
-    print(json.dumps({"generation": limits.generation, "timeout": limits.timeout, "memory": limits.memory}))
+    """Print a connector's limits and Pythons as JSON, for a session that has no YAML: `python -m tools.locked.deploying.deployments CONNECTOR`."""
+    repository, connector = Repository(Path.cwd()), arguments[0]
+    limits = limits_of(repository, connector)
+    print(json.dumps({"limits": vars(limits), "pythons": pythons_of(repository, connector)}))
     return 0
 
 

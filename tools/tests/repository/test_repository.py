@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from small_repository import Write
+from small_repository import Write, add_project
 
 from tools.repository.errors import RepositoryError
 from tools.repository.model import Repository, group, requirement_name
@@ -76,3 +76,21 @@ def test_dependency_groups_include_each_other() -> None:
 def test_the_name_of_a_requirement(text: str) -> None:
     """Whatever follows it, the name is what it starts with."""
     assert requirement_name(text) == "requests"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("fivetran-runtime", "`fivetran-runtime` is a package's name already"),
+        ("tools", "`tools` is what the repository's own tools are called"),
+    ],
+)
+def test_a_connector_cant_be_called_what_something_else_is(
+    small: Repository, write: Write, name: str, expected: str
+) -> None:
+    """`nox -s tests -- NAME` would mean two things, and a test job of the name two jobs."""
+    add_project(
+        write, f"connectors/{name}", f"connector_{name.replace('-', '_')}", name=f"fivetran-connector-{name}"
+    )
+    with pytest.raises(RepositoryError, match=f"^connectors/{name}: {expected}"):
+        _ = Repository(small.root).connectors
