@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from tools.environments.virtual_environments import VirtualEnvironment, project_environment, tools_environment
 from tools.local.processes import foreground
 from tools.repository.errors import RepositoryError, at
-from tools.repository.model import TOOLS, Repository, python_files
-from tools.repository.names import sessions_asked_for, unknown
+from tools.repository.model import TOOLS, Repository, group, python_files, requirement_name
+from tools.repository.names import normalized, sessions_asked_for, unknown
 
 EMULATOR = "fivetran-emulator"
 MUTANTS = "tests/mutants/matrix.py"
@@ -47,12 +47,15 @@ def asked_for(repository: Repository, command_line: Sequence[str]) -> list[str]:
 
 
 def run_tests(repository: Repository, subject: str, options: Sequence[str] = ()) -> None:
-    """Run a subject's tests. RepositoryError if one fails, or if there are none."""
+    """Run a subject's tests, whole suites on both cores where they may. RepositoryError if one fails, or if there are none."""
     environment = environment_of(repository, subject)
     results = repository.root / ".nox" / "results" / f"{subject}.xml"
     report = [f"--junit-xml={results}"] if os.environ.get("CI") else []
     folder = repository.root if subject == TOOLS else repository.project(subject).path
-    code = foreground([str(environment.python), "-m", "pytest", *report, *options], cwd=folder)
+    code = foreground(
+        [str(environment.python), "-m", "pytest", *report, *(options or _both_cores(repository, subject))],
+        cwd=folder,
+    )
     if code == 5 and options:
         raise RepositoryError(f"no test of {subject} is chosen by {' '.join(options)}")
     if code == 5:
@@ -60,6 +63,20 @@ def run_tests(repository: Repository, subject: str, options: Sequence[str] = ())
             f"{subject} has no tests; an untested {subject} can't be told from a broken one"
         )
     refuse(code, f"tests of {subject} failed")
+
+
+def _both_cores(repository: Repository, subject: str) -> list[str]:
+    """Pytest's options for a whole suite: two processes if the subject declares pytest-xdist.
+
+    Two and not `auto`: a container is told of its host's cores, which aren't its own.
+    """
+    asked = (
+        group(repository.pyproject, TOOLS)
+        if subject == TOOLS
+        else repository.project(subject).requirements(test=True)
+    )
+    parallel = "pytest-xdist" in {normalized(requirement_name(text)) for text in asked}
+    return ["--numprocesses=2", "--dist=worksteal"] if parallel else []
 
 
 def lint(repository: Repository, subjects: Sequence[str] = (), *, fix: bool = False) -> None:

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from generated_repository import commit_all
 from hypothesis import settings
 from small_repository import ROOT, Write, add_project
 
@@ -80,4 +81,5 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Repository:
         ".git", ".nox", ".venv", "build", "*.duckdb*", ".*_cache", "__pycache__", ".hypothesis"
     )
     shutil.copytree(ROOT, copy, ignore=ignore)
+    commit_all(copy, "start")  # what ships is what git tracks
     return Repository(copy)

@@ -13,7 +13,7 @@ REST_ON_CI = {"ci_config", "ci_valid"}
 def test_a_generated_repository_is_as_it_should_be(tmp_path: Path) -> None:
     """Tests that stand on it meet nothing but what they look for."""
     repository = generate(tmp_path, ["acme", "acme-billing"])
-    assert {name for name, problems in run(repository).items() if problems} <= REST_ON_CI
+    assert {name for name, result in run(repository).items() if result.problems} <= REST_ON_CI
 
 
 def test_a_repository_may_hold_no_connector(tmp_path: Path) -> None:

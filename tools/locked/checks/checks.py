@@ -1,7 +1,8 @@
 """The named checks of `nox -s check`: everything generated is current, everything declared is valid.
 
 A check is a function that yields problems; all run, all problems are shown, then it fails. To add one, write it here
-with `@check("name")`; the first line of its docstring is the promise that `nox -s check -- --list` shows.
+with `@check("name")`; the first line of its docstring is the promise that `nox -s check -- --list` shows. One that can't
+be made here, such as a comparison with main in a shallow clone, raises NotCheckedError, and that is shown too.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from tools.environments import locks
-from tools.locked.checks import imports, pins
+from tools.locked.checks import imports, pins, releases, template_prose
+from tools.locked.checks.merge_base import NotCheckedError
 from tools.locked.ci import config as ci_config
 from tools.locked.ci import references as ci_references
 from tools.locked.ci import schema, yaml_text
@@ -134,13 +137,58 @@ def ci_valid(repository: Repository) -> Iterator[Problem]:
         yield from (Problem(file, what) for what in ci_references.reference_problems(data))
 
 
-def run(repository: Repository, names: Iterable[str] = ()) -> dict[str, list[Problem]]:
-    """The problems by check, of the checks named or of all. RepositoryError for an unknown name."""
+@check("versions")
+def versions_raised(repository: Repository) -> Iterator[Problem]:
+    """What a connector ships changed since main only if its version did; it never went back."""
+    yield from releases.version_problems(repository)
+
+
+@check("promises")
+def promises_kept(repository: Repository) -> Iterator[Problem]:
+    """A key, table or column that main's released.json promises is dropped by a major version only."""
+    yield from releases.promise_problems(repository)
+
+
+@check("prose")
+def prose_written(repository: Repository) -> Iterator[Problem]:
+    """A connector that is deployed has none of the template's own words in its README and CHANGELOG."""
+    try:
+        yield from template_prose.prose_problems(repository)
+    except RepositoryError:
+        return  # deploy.yaml is wrong, which is said by its own check
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one check has found, or why it couldn't be made."""
+
+    problems: tuple[Problem, ...] = ()
+    not_checked: str = ""
+
+    def __iter__(self) -> Iterator[Problem]:
+        """Its problems."""
+        return iter(self.problems)
+
+    @property
+    def word(self) -> str:
+        """It in one word."""
+        return "FAIL" if self.problems else "SKIP" if self.not_checked else "ok"
+
+
+def run(repository: Repository, names: Iterable[str] = ()) -> dict[str, Result]:
+    """The results by check, of the checks named or of all. RepositoryError for an unknown name."""
     wanted = list(names) or list(CHECKS)
     for name in wanted:
         if name not in CHECKS:
             raise unknown("check", name, CHECKS)
-    return {name: sorted(set(CHECKS[name](repository))) for name in wanted}
+    return {name: _result(repository, name) for name in wanted}
+
+
+def _result(repository: Repository, name: str) -> Result:
+    try:
+        return Result(tuple(sorted(set(CHECKS[name](repository)))))
+    except NotCheckedError as why:
+        return Result(not_checked=str(why))
 
 
 def promise(name: str) -> str:
@@ -158,9 +206,11 @@ def main(arguments: list[str]) -> int:
         print("\n".join(f"{name:<12} {promise(name)}" for name in CHECKS))
         return 0
     results = run(Repository(Path.cwd()), options.names)
-    for name, problems in results.items():
-        print(f"{'FAIL' if problems else 'ok':<5} {name:<12} {promise(name)}")
-    found = [problem for problems in results.values() for problem in problems]
+    for name, result in results.items():
+        print(f"{result.word:<5} {name:<12} {promise(name)}")
+        if result.not_checked:
+            print(f"      {'':<12} not checked: {result.not_checked}")
+    found = [problem for result in results.values() for problem in result]
     print("".join(f"\n{problem}" for problem in found))
     return 1 if found else 0
 

@@ -1,72 +1,103 @@
 """Stages exactly what Google receives for one function, in build/FUNCTION/: the same bytes from the same commit.
 
-gcloud uploads a folder, and everything in it. So the folder is made from nothing each time and holds no more than
-what runs: an allow-list in .gcloudignore says so a second time. In-repository packages go as hashed wheels, since pip
-in Google's builder refuses anything unhashed beside hashed lines.
+gcloud uploads a folder, and everything in it. So the folder is made from nothing each time, of files that git tracks,
+and holds main.py, the connector's package, wheels/ and requirements.txt. There is no .gcloudignore: gcloud's walk drops
+almost everything under an allow-list that begins with `*`, and without .git files or node_modules at the top
+it ignores nothing of its own (docs/protocol.md, .gcloudignore). In-repository packages go as hashed wheels, since pip in
+Google's builder refuses anything unhashed beside hashed lines.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tools.environments.locks import locks_of
 from tools.locked.deploying.deployments import Deployment, deployment
+from tools.locked.deploying.tracked import ignored_files, tracked_at_top, tracked_files
 from tools.repository.errors import RepositoryError, at, run_as_command
 from tools.repository.model import Project, Repository
 
-IGNORE = """\
-# Made by `nox -s bundle`: nothing but this is uploaded.
-*
-!main.py
-!requirements.txt
-!{module}/
-!{module}/**
-!wheels/
-!wheels/*.whl
-"""
+MOMENT = 1580601600
+"""2020-02-02T00:00:00Z, hatchling's choice: the time of every file, for a checkout's own would differ each time."""
 
-WORTHLESS = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
+MEMBER_MOMENT = (2020, 2, 2, 0, 0, 0)
+MAIN = '"""Made by `nox -s bundle`: what Google calls."""\n\nfrom {module} import main as main\n'
 
 
 def stage(repository: Repository, one: Deployment) -> Path:
-    """Make build/FUNCTION/ anew and return it. RepositoryError if a lock is stale or a wheel can't be built."""
+    """Make build/FUNCTION/ anew and return it, whole or not at all.
+
+    RepositoryError if a lock is stale, a wheel can't be built, or a file of the package couldn't arrive as it is.
+    """
     project = repository.connector(one.connector)
     ships = locks_of(repository, project.name)[0]
     if stale := list(ships.problems(repository.root)):
         raise RepositoryError(stale)
     folder = repository.root / "build" / one.key
-    shutil.rmtree(folder, ignore_errors=True)
-    (folder / "wheels").mkdir(parents=True)
-    (folder / "main.py").write_text(
-        f'"""Made by `nox -s bundle`: what Google calls."""\n\nfrom {project.module} import main as main\n',
-        "utf-8",
-    )
-    shutil.copytree(project.path / "src" / project.module, folder / project.module, ignore=WORTHLESS)
-    wheels = [
-        build_wheel(package, folder / "wheels")
-        for package in repository.local_dependencies(project, test=False)
-    ]
-    (folder / "requirements.txt").write_text(
-        ships.file.read_text("utf-8") + "".join(map(requirement, wheels)), "utf-8"
-    )
-    (folder / ".gcloudignore").write_text(IGNORE.format(module=project.module), "utf-8")
+    folder.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{one.key}-") as made:
+        staged = Path(made) / "bundle"
+        _fill(staged, repository, project, ships.file)
+        _normalize(staged)
+        shutil.rmtree(folder, ignore_errors=True)
+        staged.rename(folder)
     return folder
 
 
-def build_wheel(package: Project, folder: Path) -> Path:
-    """The package's wheel in `folder`. hatchling makes the same bytes each time, or RepositoryError says why not."""
+def _fill(folder: Path, repository: Repository, project: Project, lock: Path) -> None:
+    source = project.path / "src"
+    files = tracked_files(repository.root, source / project.module)
+    _write(folder / "main.py", MAIN.format(module=project.module).encode())
+    for file in files:
+        _write(folder / file.path.relative_to(source), file.path.read_bytes())
+    packages = repository.local_dependencies(project, test=False)
+    wheels = [build_wheel(repository, package, folder / "wheels") for package in packages]
+    requirements = lock.read_bytes() + "".join(map(requirement, wheels)).encode()
+    _write(folder / "requirements.txt", requirements)
+
+
+def build_wheel(repository: Repository, package: Project, folder: Path) -> Path:
+    """The package's wheel in `folder`, of what git tracks; the same bytes each time. RepositoryError in hatchling's words."""
+    folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as made:
+        copy = Path(made) / package.name
+        for file in [
+            *tracked_at_top(repository.root, package.path),
+            *tracked_files(repository.root, package.path / "src"),
+        ]:
+            _write(copy / file.path.relative_to(package.path), file.path.read_bytes())
         command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", made]
-        done = subprocess.run(command, cwd=package.path, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=copy, env=_BUILD_ENVIRONMENT, capture_output=True, text=True, check=False
+        )
         if done.returncode:
-            raise RepositoryError(f"{package.path}: hatchling can't build its wheel:\n{done.stderr.strip()}")
+            where = at(package.path, repository.root)
+            raise RepositoryError(f"{where}: hatchling can't build its wheel:\n{done.stderr.strip()}")
         wheel = next(Path(made).glob("*.whl"))
-        return Path(shutil.copy(wheel, folder / wheel.name))
+        return _uncompressed(wheel, folder / wheel.name)
+
+
+_BUILD_ENVIRONMENT = {"PATH": os.defpath, "SOURCE_DATE_EPOCH": str(MOMENT), "LC_ALL": "C.UTF-8"}
+"""Nothing of the caller's: a variable of theirs must not reach the bytes."""
+
+
+def _uncompressed(wheel: Path, to: Path) -> Path:
+    """The wheel without compression: zlib's bytes differ between builds of Python, and gcloud compresses anyway."""
+    with zipfile.ZipFile(wheel) as packed, zipfile.ZipFile(to, "w", zipfile.ZIP_STORED) as plain:
+        for name in packed.namelist():
+            member = zipfile.ZipInfo(name, MEMBER_MOMENT)
+            member.create_system = 3  # Unix, on whatever it is made
+            member.external_attr = 0o100644 << 16
+            plain.writestr(member, packed.read(name))
+    return to
 
 
 def requirement(wheel: Path) -> str:
@@ -75,22 +106,54 @@ def requirement(wheel: Path) -> str:
     return f"./wheels/{wheel.name} --hash=sha256:{digest}\n"
 
 
+def files_of(folder: Path) -> dict[str, str]:
+    """A bundle's files and the sha256 of each, sorted by name as the uploaded zip has it."""
+    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    return {name: hashlib.sha256(found[name].read_bytes()).hexdigest() for name in sorted(found)}
+
+
 def digest(folder: Path) -> str:
-    """The digest of a bundle: names and bytes of all its files, sorted."""
-    total = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        total.update(f"{path.relative_to(folder).as_posix()} {content}\n".encode())
-    return total.hexdigest()
+    """The digest of a bundle, 64 hexadecimal digits: names and bytes of all its files, sorted."""
+    lines = "".join(f"{name} {content}\n" for name, content in files_of(folder).items())
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def _normalize(folder: Path) -> None:
+    """Modes and times that no umask and no checkout decides: gcloud's zip keeps both."""
+    for path in sorted([folder, *folder.rglob("*")], reverse=True):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+        os.utime(path, (MOMENT, MOMENT))
+
+
+def listing(folder: Path, root: Path) -> Iterator[str]:
+    """What a person is shown of a bundle: each file with its size, then how many, how much, and the digest."""
+    sizes = {name: (folder / name).stat().st_size for name in files_of(folder)}
+    for name, size in sizes.items():
+        yield f"{size:>9,}  {at(folder, root)}/{name}"
+    yield f"{sum(sizes.values()):>9,}  bytes in {len(sizes)} files"
+    yield f"sha256 {digest(folder)}"
+
+
+def left_out(repository: Repository, one: Deployment) -> Sequence[str]:
+    """Files in the package's folder that git ignores, so that they aren't shipped; caches aside."""
+    project = repository.connector(one.connector)
+    found = ignored_files(repository.root, project.path / "src" / project.module)
+    return [at(path, repository.root) for path in found]
 
 
 def main(arguments: list[str]) -> int:
     """Stage the function named and list what would be uploaded."""
     repository = Repository(Path.cwd())
-    folder = stage(repository, deployment(repository, arguments[0]))
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        print(f"{path.stat().st_size:>9,}  {at(path, repository.root)}")
-    print(f"sha256 {digest(folder)}")
+    one = deployment(repository, arguments[0])
+    for line in listing(stage(repository, one), repository.root):
+        print(line)
+    for name in left_out(repository, one):
+        print(f"left out, since git ignores it: {name}")
     return 0
 
 

@@ -12,7 +12,7 @@ from tools.repository.model import Repository
 
 def found(repository: Repository, name: str) -> str:
     """What one check says, as it is printed."""
-    return "\n".join(map(str, run(Repository(repository.root), [name])[name]))
+    return "\n".join(map(str, run(Repository(repository.root), [name])[name].problems))
 
 
 @pytest.mark.parametrize("name", sorted(CHECKS))
@@ -52,7 +52,7 @@ def test_all_checks_run_and_all_problems_are_told(small: Repository, write: Writ
     write("deploy.yaml", "acme:\n  connector: acmee\n  environment: dev\n")
     write("tools/helpers.py", "import fivetran_runtime\n")
     results = run(Repository(small.root))
-    assert {name for name, problems in results.items() if problems} >= {
+    assert {name for name, result in results.items() if result.problems} >= {
         "deploy.yaml",
         "names",
         "imports",
