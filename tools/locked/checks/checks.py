@@ -17,8 +17,7 @@ from tools.environments import locks
 from tools.locked.checks import imports, pins, releases, template_prose
 from tools.locked.checks.merge_base import NotCheckedError
 from tools.locked.ci import config as ci_config
-from tools.locked.ci import references as ci_references
-from tools.locked.ci import schema, yaml_text
+from tools.locked.ci import validity
 from tools.locked.deploying import deployments
 from tools.locked.deploying import schema as deploy_schema
 from tools.repository.errors import Problem, RepositoryError, at, run_as_command
@@ -123,18 +122,12 @@ def ci_current(repository: Repository) -> Iterator[Problem]:
 
 @check("ci_valid")
 def ci_valid(repository: Repository) -> Iterator[Problem]:
-    """.circleci/ is valid by CircleCI's published schema, and every name in it leads somewhere."""
+    """.circleci/ is valid by CircleCI's published schema, and compiles as CircleCI would compile it."""
     for file in ci_config.FILES:
         path = repository.root / file
         if not path.is_file():
             continue  # the check before this one has said so
-        try:
-            data = yaml_text.loaded(path.read_text("utf-8"), file)
-        except RepositoryError as error:
-            yield Problem(file, str(error))
-            continue
-        yield from (Problem(file, what) for what in schema.schema_problems(data))
-        yield from (Problem(file, what) for what in ci_references.reference_problems(data))
+        yield from (Problem(file, what) for what in validity.problems(path.read_text("utf-8"), file))
 
 
 @check("versions")

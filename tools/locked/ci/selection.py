@@ -16,8 +16,10 @@ from typing import Any
 from tools.locked.ci import continue_config as full
 from tools.locked.ci.affected import REHEARSAL, Affected, affected, model_of
 from tools.locked.ci.changes import MAIN, Changes, changes_since
+from tools.locked.ci.setup_config import CONTINUATION
+from tools.locked.ci.validity import problems
 from tools.locked.ci.yaml_text import dumped, loaded
-from tools.repository.errors import run_as_command
+from tools.repository.errors import Problem, RepositoryError, run_as_command
 from tools.repository.model import Repository
 
 WISH = "[run-tests]"
@@ -81,7 +83,7 @@ def _message(root: Path) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write what to continue with, and why, into a folder."""
+    """Write what to continue with, and why, into a folder. RepositoryError if what is left wouldn't compile."""
     parser = argparse.ArgumentParser(prog="python -m tools.locked.ci.selection")
     parser.add_argument("--select", required=True, type=Path, metavar="FOLDER")
     parser.add_argument("--branch", default="")
@@ -95,8 +97,10 @@ def main(arguments: list[str]) -> int:
         base_revision=options.base_revision,
         everything=options.everything == "true",
     )
-    text = (root / ".circleci/continue.yml").read_text("utf-8")
-    chosen = dumped(selected(loaded(text, ".circleci/continue.yml"), found))
+    text = (root / CONTINUATION).read_text("utf-8")
+    chosen = dumped(selected(loaded(text, CONTINUATION), found))
+    if wrong := list(problems(chosen, "what is left", whole=False)):
+        raise RepositoryError([Problem(CONTINUATION, what) for what in wrong])
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "affected.txt").write_text("\n".join(found.lines()) + "\n", "utf-8")
     (folder / "affected.json").write_text(json.dumps(vars(found), indent=2) + "\n", "utf-8")

@@ -14,10 +14,10 @@ from small_repository import Write
 from tools.locked.ci import continue_config as full
 from tools.locked.ci.affected import Affected, Model, affected
 from tools.locked.ci.changes import Changes
+from tools.locked.ci.compiling import compiled
 from tools.locked.ci.config import main as ci_config
 from tools.locked.ci.continue_config import Content, continue_config, locks_of
 from tools.locked.ci.gcloud import Gcloud
-from tools.locked.ci.references import reference_problems
 from tools.locked.ci.schema import schema_problems
 from tools.locked.ci.selection import main, selected, touched
 from tools.locked.ci.yaml_text import loaded
@@ -66,24 +66,15 @@ def names_in(config: dict[str, Any]) -> list[str]:
     return [next(iter(entry.values())).get("name", next(iter(entry))) for entry in entries]
 
 
-def started(config: dict[str, Any], *, main_branch: bool) -> list[str]:
-    """The jobs that get a container: an approval gets none, a deploy on a branch neither."""
-    entries = config["workflows"][full.WORKFLOW]["jobs"]
-    options = [{"name": job, **given} for entry in entries for job, given in entry.items()]
-    return [
-        one["name"]
-        for one in options
-        if one.get("type") != "approval" and (main_branch or "filters" not in one)
-    ]
-
-
 def test_one_connector_among_300_costs_one_connectors_ci() -> None:
     """With the set-up job three containers on a branch, four on main."""
     config, model = many()
     paths = frozenset({"connectors/source-7/src/connector_source_7/__init__.py"})
     posted = selected(config, affected(Changes("then", paths, frozenset()), model))
-    assert started(posted, main_branch=False) == ["check", "test-source-7"]
-    assert started(posted, main_branch=True) == ["check", "test-source-7", "deploy-source-7"]
+    on_branch, on_main = (compiled(posted, {"pipeline.git.branch": branch}) for branch in ("mine", "main"))
+    assert on_branch.started() == ["check", "test-source-7"]
+    assert on_main.started() == ["check", "test-source-7", "deploy-source-7"]
+    assert on_main.problems == []
     [_, _, deploy] = posted["workflows"][full.WORKFLOW]["jobs"]
     assert deploy["deploy-oidc"]["requires"] == ["check", "test-source-7"]
 
@@ -119,11 +110,11 @@ SOME = [
 ]  # fmt: skip
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.data())
 def test_what_is_posted_is_part_of_what_is_committed_and_compiles(data: st.DataObject) -> None:
     """Over sets of changes: a subset of entries, each as it was but for `requires`; valid by the schema and our rules."""
-    config, model = many(12)
+    config, model = many(4)
     before = deepcopy(config)
     paths = data.draw(st.none() | st.frozensets(st.sampled_from(SOME)))
     functions = data.draw(st.none() | st.frozensets(st.sampled_from(sorted(model.connector_of))))
@@ -138,7 +129,7 @@ def test_what_is_posted_is_part_of_what_is_committed_and_compiles(data: st.DataO
     assert {f"test-{name}" for name in found.subjects} <= set(names_in(posted))
     assert {f"deploy-{name}" for name in found.functions} <= set(names_in(posted))
     assert list(schema_problems(posted)) == []
-    assert [problem for problem in reference_problems(posted) if "is in no workflow" not in problem] == []
+    assert compiled(posted).problems == []
 
 
 def entries_of(config: dict[str, Any]) -> list[dict[str, Any]]:
