@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 
 from tools.environments.virtual_environments import VirtualEnvironment, project_environment, tools_environment
+from tools.local import readmes, shipped_imports
 from tools.local.processes import foreground
 from tools.repository.errors import RepositoryError, at
 from tools.repository.model import TOOLS, Repository, group, python_files, requirement_name
@@ -49,6 +50,9 @@ def asked_for(repository: Repository, command_line: Sequence[str]) -> list[str]:
 def run_tests(repository: Repository, subject: str, options: Sequence[str] = ()) -> None:
     """Run a subject's tests, whole suites on both cores where they may. RepositoryError if one fails, or if there are none."""
     environment = environment_of(repository, subject)
+    if subject in repository.connectors:
+        shipped_imports.refuse_undeclared(repository, repository.connector(subject), environment)
+        readmes.update(repository, [subject], check=True)
     results = repository.root / ".nox" / "results" / f"{subject}.xml"
     report = [f"--junit-xml={results}"] if os.environ.get("CI") else []
     folder = repository.root if subject == TOOLS else repository.project(subject).path

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 WORD = re.compile(r"\w+")
 
@@ -64,3 +65,16 @@ def _imports(node: ast.AST) -> Iterator[Import]:
         yield from (Import(alias.name, node.lineno) for alias in node.names)
     elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
         yield Import(node.module, node.lineno, tuple(alias.name for alias in node.names))
+
+
+def running_imports_of(path: Path) -> Iterator[Import]:
+    """Those that may run, at whatever time: all but those under TYPE_CHECKING."""
+    waiting: list[ast.AST] = [tree] if (tree := parsed(path)) else []
+    while waiting:
+        node = waiting.pop()
+        yield from _imports(node)
+        waiting += node.orelse if _for_types_only(node) else ast.iter_child_nodes(node)
+
+
+def _for_types_only(node: ast.AST) -> TypeGuard[ast.If]:
+    return isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")

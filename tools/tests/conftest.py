@@ -39,6 +39,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("no package index answers")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share a copy of the repository run in one process, which makes its environments once."""
+    for item in items:
+        if "whole" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("whole"))
+
+
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
     """Write a file of the small repository, by its path in it."""

@@ -23,6 +23,7 @@ from tools.repository.model import Repository
 
 pytestmark = [
     pytest.mark.index,
+    pytest.mark.xdist_group("flights"),  # one Datasette, one function, one warehouse
     pytest.mark.skipif(sys.platform == "win32", reason="processes are ended with signals"),
 ]
 ROWS = {"airlines": 16, "airports": 1_458, "flights": 336_776, "planes": 3_322, "weather": 26_115}
