@@ -258,17 +258,55 @@ def bundle(session: nox.Session) -> None:
 @nox.session(default=False)
 @told
 def deploy(session: nox.Session) -> None:
-    """FUNCTION: bundle it and have gcloud deploy it; --dry-run prints the command."""
+    """FUNCTION, or --stale: deploy what differs, then a smoke test; --dry-run prints gcloud's command."""
     arguments = Arguments("deploy")
-    arguments.add_argument("function", metavar="FUNCTION", help="a group of deploy.yaml")
+    arguments.add_argument("function", metavar="FUNCTION", nargs="?", help="a group of deploy.yaml")
+    arguments.add_argument("--stale", action="store_true", help="all functions that lag behind, one by one")
     arguments.add_argument(
-        "--dry-run", action="store_true", help="stage the bundle and print gcloud's command"
+        "--environment", metavar="NAME", help="with --stale: only those of one environment"
     )
-    options = arguments.read(session.posargs)
-    dry = ["--dry-run"] if options.dry_run else []
-    run_tool(
-        "tools.locked.deploying.deploy", options.function, *dry, failing=f"{options.function} isn't deployed"
+    arguments.add_argument("--dry-run", action="store_true", help="stage the bundle and print the command")
+    arguments.add_argument("--yes", action="store_true", help="agree to changed settings without being asked")
+    arguments.add_argument(
+        "--force",
+        action="store_true",
+        help="from a dirty tree, a stale lock, another branch or line of history",
     )
+    arguments.read(session.posargs)
+    run_tool("tools.locked.deploying.deploy", *session.posargs, failing="not deployed")
+
+
+@nox.session(default=False)
+@told
+def rollback(session: nox.Session) -> None:
+    """FUNCTION: the release before the live one again, or --to COMMIT's; the only way backwards."""
+    arguments = Arguments("rollback")
+    arguments.add_argument("function", metavar="FUNCTION", help="a group of deploy.yaml")
+    arguments.add_argument("--to", metavar="COMMIT", help="go back to what this commit gives")
+    arguments.add_argument("--yes", action="store_true", help="don't ask")
+    arguments.read(session.posargs)
+    run_tool("tools.locked.deploying.rollback", *session.posargs, failing="not rolled back, or not well")
+
+
+@nox.session(default=False)
+@told
+def status(session: nox.Session) -> None:
+    """[ENVIRONMENT]: what is live, against what main would deploy; what is left over, and how to retire it."""
+    arguments = Arguments("status")
+    arguments.add_argument("environment", metavar="ENVIRONMENT", nargs="?", help="all unless named")
+    arguments.read(session.posargs)
+    run_tool("tools.locked.deploying.status", *session.posargs, failing="Google couldn't be asked everything")
+
+
+@nox.session(default=False)
+@told
+def bump(session: nox.Session) -> None:
+    """NAME major|minor|patch: raise its version, and date what CHANGELOG.md has under Unreleased."""
+    arguments = Arguments("bump")
+    arguments.add_argument("name", metavar="NAME", help="a connector or a package")
+    arguments.add_argument("part", choices=["major", "minor", "patch"], help="what changed, as in semver.org")
+    arguments.read(session.posargs)
+    run_tool("tools.locked.deploying.bump", *session.posargs, failing="not bumped")
 
 
 @nox.session(default=False)

@@ -5,7 +5,6 @@ import hashlib
 import os
 import re
 import shutil
-import subprocess
 import zipfile
 from pathlib import Path
 
@@ -13,31 +12,23 @@ import pytest
 from generated_repository import commit_all, generate, git, write_locks
 
 from tools.locked.deploying.bundle import MEMBER_MOMENT, MOMENT, digest, files_of, left_out, stage
-from tools.locked.deploying.deploy import Release, gcloud_command, label
+from tools.locked.deploying.deploy_one import release_of
 from tools.locked.deploying.deployments import Deployment, deployment, deployments
-from tools.locked.deploying.environments import Environment, environments
+from tools.locked.deploying.environments import environments
+from tools.locked.deploying.gcloud import upload_command
 from tools.locked.rehearsal.functions import LiveFunction
 from tools.locked.rehearsal.google import FakeGoogle
 from tools.locked.rehearsal.uploading import compare, run_gcloud
 from tools.repository.errors import RepositoryError
-from tools.repository.limits import Limits
 from tools.repository.model import Repository
 
 gcloud_here = pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud isn't on this machine")
-DEV = Environment("dev", "dev-project", "us-central1", "context")
 
 
 @pytest.fixture
 def function(whole: Repository) -> Deployment:
     """A function of this repository's deploy.yaml."""
     return next(iter(deployments(whole).values()))
-
-
-def deployed(generation: int = 1) -> Deployment:
-    """A function made up."""
-    return Deployment(
-        "acme", "acme", "acme", "dev", Limits(generation, 540, 1024), "python312", 1, "us-central1"
-    )
 
 
 @pytest.fixture
@@ -204,7 +195,7 @@ def deploy_to(google: FakeGoogle, repository: Repository, folder: Path) -> LiveF
     """Deploy a bundle with the command of a deploy; the function at Google."""
     one = deployment(repository, "acme")
     target = environments(repository)[one.environment]
-    run_gcloud(google, gcloud_command(one, target, Release("0.1.0", "a" * 40), folder, new=True))
+    run_gcloud(google, upload_command(one, target, release_of(repository, one, folder), folder))
     return google.function("acme", project=target.project, region=one.region)
 
 
@@ -233,41 +224,3 @@ def test_a_stale_lock_is_never_bundled(whole: Repository, function: Deployment) 
             stage(whole, function)
     finally:
         lock.write_text(text, "utf-8")
-
-
-def test_a_new_function_is_private_and_an_old_one_keeps_its_callers() -> None:
-    """Access is only ever said for a function that nobody calls yet."""
-    release = Release("0.1.0", "a" * 40)
-    assert "--no-allow-unauthenticated" in gcloud_command(
-        deployed(), DEV, release, Path("build/acme"), new=True
-    )
-    existing = gcloud_command(deployed(), DEV, release, Path("build/acme"), new=False)
-    assert [argument for argument in existing if "unauthenticated" in argument] == []
-
-
-def test_the_function_is_told_its_limits() -> None:
-    """Nothing at run time tells a function what it has; its variables do."""
-    command = gcloud_command(deployed(2), DEV, Release("0.1.0", "x"), Path("build/acme"), new=True)
-    assert {"--gen2", "--timeout=540s", "--memory=1024MB"} <= set(command)
-    assert (
-        "--update-env-vars=FIVETRAN_GENERATION=2,FIVETRAN_TIMEOUT_S=540,FIVETRAN_MEMORY_MB=1024,MALLOC_ARENA_MAX=1"
-        in command
-    )
-
-
-@pytest.mark.parametrize(("text", "expected"), [("1.2.3", "1-2-3"), ("A+b", "a-b"), ("x" * 80, "x" * 63)])
-def test_labels_are_what_google_takes(text: str, expected: str) -> None:
-    """Lower case, digits, hyphens; never longer than 63."""
-    assert label(text) == expected
-
-
-@pytest.mark.parametrize("generation", [1, 2])
-def test_gcloud_understands_the_command(generation: int) -> None:
-    """The real gcloud reads our arguments without complaint."""
-    if shutil.which("gcloud") is None:
-        pytest.skip("gcloud isn't on this machine")
-    command = gcloud_command(deployed(generation), DEV, Release("0.1.0", "x"), Path("build/acme"), new=True)
-    lint = ["gcloud", "meta", "lint-gcloud-commands", f"--command-string={' '.join(command)}"]
-    done = subprocess.run(lint, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert '"success": true' in done.stdout

@@ -1,0 +1,92 @@
+"""Goes back: the release before the live one, or a commit's, built again and deployed. The only way backwards.
+
+What was live is remembered as withdrawn: a pipeline doesn't deploy the same bundle again by itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from tools.locked.deploying.delivery import Delivery
+from tools.locked.deploying.deployments import Deployment, deployment
+from tools.locked.deploying.environments import environments
+from tools.locked.deploying.git_history import GitHistory
+from tools.locked.deploying.live import LiveFunction
+from tools.locked.deploying.rebuilding import Rebuilt, rebuilt
+from tools.locked.deploying.release import PREVIOUS, Release
+from tools.locked.deploying.smoke_test import Result
+from tools.repository.errors import RepositoryError, run_as_command
+from tools.repository.model import Repository
+
+
+def rollback(repository: Repository, one: Deployment, to: str | None, *, yes: bool) -> int:
+    """Deploy the release before the live one, or that of commit `to`; 1 if its smoke test fails.
+
+    RepositoryError if there is nothing to go back to, if the commit doesn't give the bundle that was live, if nobody
+    agrees, or if gcloud fails.
+    """
+    delivery = Delivery.of(one, environments(repository)[one.environment])
+    live = delivery.live()
+    if live is None or live.release is None:
+        raise RepositoryError(f"{one.key}: {'nothing' if live is None else 'nothing of these tools'} is live")
+    commit, bundle = destination(GitHistory(repository.root), live, live.release, to)
+    with rebuilt(repository, one, live, commit, bundle) as old:
+        _refuse_nothing(live.release, old)
+        print(f"{one.key}: {live.release} -> {old.release}", flush=True)
+        _confirm(yes=yes)
+        outcome = delivery.put_back(old, live, withdrawn=live.release.bundle)
+    print(
+        f"{one.key}: {old.release} is live. Pipelines leave it so until a version other than "
+        f"{live.release.shown_version} or another bundle is on main"
+    )
+    return 1 if outcome.result is Result.FAILED else 0
+
+
+def destination(
+    history: GitHistory, live: LiveFunction, release: Release, to: str | None
+) -> tuple[str, str | None]:
+    """The commit to go back to, and the bundle it must give if a label names it."""
+    commit, bundle = (live.labels.get(name) for name in PREVIOUS)
+    if to is not None:
+        full = history.full(to)
+        known = {commit: bundle, release.commit: release.bundle}
+        return full, known.get(full)
+    if commit is None:
+        raise RepositoryError(
+            f"no label of {live.name} names a release before {release}: "
+            f"`nox -s rollback -- FUNCTION --to COMMIT` names a commit"
+        )
+    return commit, bundle
+
+
+def _refuse_nothing(release: Release, old: Rebuilt) -> None:
+    if old.release.bundle == release.bundle:
+        raise RepositoryError(
+            f"{old.release.commit[:12]} gives the bundle that is live: nothing to go back to"
+        )
+
+
+def _confirm(*, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise RepositoryError("going back needs a person's yes: run it at a terminal, or with --yes")
+    if input("Go back? [y/N] ").strip().lower() not in ("y", "yes"):
+        raise RepositoryError("nothing was changed")
+
+
+def main(arguments: list[str]) -> int:
+    """Roll the function named back."""
+    parser = argparse.ArgumentParser(prog="nox -s rollback --")
+    parser.add_argument("function")
+    parser.add_argument("--to")
+    parser.add_argument("--yes", action="store_true")
+    given = parser.parse_args(arguments)
+    repository = Repository(Path.cwd())
+    return rollback(repository, deployment(repository, given.function), given.to, yes=given.yes)
+
+
+if __name__ == "__main__":
+    run_as_command(main)
