@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -23,6 +24,7 @@ from fivetran_runtime import (
     QueryKey,
     Secret,
     Token,
+    TransientError,
 )
 from fivetran_runtime.clock import use_clock
 from fivetran_runtime.pages import Style
@@ -289,13 +291,229 @@ def test_more_pages_end_where_the_source_says_so(end: Any) -> None:
         assert list(Client(source.url).pages("/rows", PageNumber(more="more"), rows="rows")) == [1]
 
 
-def test_an_empty_page_is_not_the_end_where_the_source_says_more() -> None:
-    """Filters of the source's may leave a page without rows."""
+def test_an_empty_page_is_not_the_end_where_the_source_may_have_some() -> None:
+    """Filters of the source's may leave a page without rows; its author says so."""
+    style = PageNumber(more="more", empty_pages=True)
     with serving(Says({"rows": [], "more": True}), Says({"rows": [1], "more": False})) as source:
-        assert list(Client(source.url).pages("/rows", PageNumber(more="more"), rows="rows")) == [
-            At(page=2),
-            1,
-        ]
+        assert list(Client(source.url).pages("/rows", style, rows="rows")) == [At(page=2), 1]
+
+
+@pytest.mark.parametrize(
+    ("style", "body", "place"),
+    [
+        (Offset(3, total="total"), {"total": 9}, "total"),
+        (Offset(3, total="meta.total"), {"meta": {"total": "9"}}, "meta.total"),
+        (Keyset(3, more="more"), {"more": True}, "more"),
+        (Keyset(3, more=["a.b"]), {"a.b": "yes"}, "a.b"),
+        (PageNumber(2, more="more"), {"more": "true"}, "more"),
+        (PageNumber(2, last="last"), {"last": 3}, "last"),
+    ],
+)
+def test_an_empty_page_that_says_more_follows_is_no_end(
+    style: Style, body: dict[str, Any], place: str
+) -> None:
+    """The source is not well: the rows behind it would be left out for good, and deleted where that is asked for."""
+    with serving(Says({"rows": [], **body})) as source:
+        with pytest.raises(TransientError, match=re.escape(place)) as caught:
+            list(Client(source.url).pages("/rows", style, rows="rows"))
+        assert f"{source.url}/rows" in str(caught.value)
+
+
+# -- a place that is not there --------------------------------------------------------------------------------
+
+TEN = [{"id": number} for number in range(10)]
+
+
+@pytest.mark.parametrize("place", ["@odata.nextLink", ["@odata.nextLink"]])
+def test_a_name_may_hold_dots(place: Any) -> None:
+    """As OData's do: taken for names within names, everything behind page 1 would be left out."""
+    more = [{"id": number} for number in range(25)]
+    pages = [Says({"value": more[n - 10 : n], "@odata.nextLink": f"/rows?skip={n}"}) for n in (10, 20)]
+    with serving(*pages, Says({"value": more[20:]})) as source:
+        assert rows_of(list(Client(source.url).pages("/rows", NextLink(next=place), rows="value"))) == more
+
+
+def test_a_list_of_names_is_taken_as_it_stands() -> None:
+    """A text that fits two places is an error, a list fits one."""
+    body = {"a.b": [1], "a": {"b": [2]}}
+    with serving(Says(body)) as source:
+        client = Client(source.url)
+        assert list(client.pages("/rows", Token(absent="end"), rows=["a.b"])) == [1]
+        assert list(client.pages("/rows", Token(absent="end"), rows=["a", "b"])) == [2]
+        with pytest.raises(DefectError, match="in the answer twice"):
+            list(client.pages("/rows", Token(absent="end"), rows="a.b"))
+
+
+@pytest.mark.parametrize(
+    ("style", "other", "place"),
+    [
+        (NextLink(next="next"), {"next_page": "/rows?page=2"}, "next"),
+        (NextLink(next="next"), {"links": {"next": {"href": "/rows?page=2"}}}, "next"),
+        (NextLink(next="nextLink"), {"@odata.nextLink": "/rows?page=2"}, "nextLink"),
+        (NextLink(), {"next": "/rows?page=2"}, "Link"),
+        (Token(), {"nextPageToken": "b"}, "next"),
+        (Token(), {"paging": {"has_more": True}}, "next"),
+        (PageNumber(more="more"), {"hasMore": True}, "more"),
+        (Keyset(more="more"), {"has_next": "true"}, "more"),
+        (Token(size=10), {}, "next"),
+        (NextLink(next="next", size=5), {}, "next"),
+        (Token(absent="error"), {}, "next"),
+    ],
+)
+def test_a_place_that_was_renamed_is_not_the_end(style: Style, other: dict[str, Any], place: str) -> None:
+    """An error that names page and place; taken for the end it would delete all rows behind page 1."""
+    with serving(Says({"rows": TEN, **other})) as source:
+        with pytest.raises(DefectError, match=f"no '{place}' in the answer") as caught:
+            list(Client(source.url).pages("/rows", style, rows="rows"))
+        assert f"{source.url}/rows" in str(caught.value)
+        assert "there is: " in str(caught.value)
+
+
+def test_a_link_in_the_header_is_seen_where_one_in_the_body_is_looked_for() -> None:
+    """The source says that more follows, only elsewhere."""
+    page = Says({"rows": TEN}, headers={"Link": '</rows?page=2>; rel="next"'})
+    with serving(page) as source, pytest.raises(DefectError, match="the header Link says that more"):
+        list(Client(source.url).pages("/rows", NextLink(next="next"), rows="rows"))
+
+
+def test_a_size_that_is_asked_for_by_hand_counts_as_one() -> None:
+    """A page as long as a number in the query is full."""
+    with serving(Says({"rows": TEN})) as source, pytest.raises(DefectError, match="a full page of 10 rows"):
+        list(Client(source.url).pages("/rows", Token(), rows="rows", per=10))
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        Token(),
+        Token(size=100),
+        NextLink(next="next", size=11),
+        NextLink(next="a.b"),
+        NextLink(),
+        Keyset(more="m"),
+    ],
+)
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {},
+        {"nextSyncToken": "x"},
+        {"self": "/rows", "next_page": None},
+        {"paging": {"cursors": {"after": "x"}}},
+    ],
+)
+def test_a_source_may_leave_the_place_out_of_its_only_page(style: Style, beside: dict[str, Any]) -> None:
+    """A short page is the end: most lists of what changed since yesterday have only one."""
+    with serving(script=lambda r: Says({"rows": [] if r.parameter("after") else TEN, **beside})) as source:
+        assert rows_of(list(Client(source.url).pages("/rows", style, rows="rows"))) == TEN
+
+
+@pytest.mark.parametrize("style", [Token(size=10), NextLink(next="next", size=10)])
+def test_a_source_may_leave_the_place_out_of_its_last_page(style: Style) -> None:
+    """Even of a full one: it was there on the page before."""
+    with serving(Says({"rows": TEN, "next": "/rows?p=2"}), Says({"rows": ROWS[:10]})) as source:
+        assert len(rows_of(list(Client(source.url).pages("/rows", style, rows="rows")))) == 20
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        Token(size=10, absent="end"),
+        NextLink(next="next", size=10, absent="end"),
+        PageNumber(more="more", absent="end"),
+    ],
+)
+def test_an_author_may_say_that_nothing_means_the_end(style: Style) -> None:
+    """For sources that leave the place out of a list of one full page too."""
+    with serving(Says({"rows": TEN})) as source:
+        assert list(Client(source.url).pages("/rows", style, rows="rows")) == TEN
+        assert len(source.received) == 1
+
+
+@pytest.mark.parametrize("style", [PageNumber(more="mor"), Keyset(more="mor")])
+def test_where_pages_are_counted_the_next_one_is_asked_for(style: Style) -> None:
+    """That it is empty is an answer; two pages with rows and never a word is an error."""
+    with serving(Says({"rows": TEN}), Says({"rows": []})) as source:
+        assert rows_of(list(Client(source.url).pages("/rows", style, rows="rows"))) == TEN
+    with (
+        serving(Says({"rows": TEN}), Says({"rows": ROWS[15:]})) as source,
+        pytest.raises(DefectError, match="on 2 pages with rows"),
+    ):
+        list(Client(source.url).pages("/rows", style, rows="rows"))
+
+
+@pytest.mark.parametrize("said", ["false", "False", "0", "no", ""])
+def test_more_may_be_said_in_text(said: str) -> None:
+    """The text "false" is not true."""
+    with serving(Says({"rows": [1], "more": said})) as source:
+        assert list(Client(source.url).pages("/rows", PageNumber(more="more"), rows="rows")) == [1]
+
+
+@pytest.mark.parametrize(
+    ("style", "value"),
+    [
+        (Token(), {"id": 1}),
+        (Token(), True),
+        (NextLink(next="next"), {"x": "/rows"}),
+        (NextLink(next="next"), True),
+    ],
+)
+def test_what_cannot_lead_on_is_an_error(style: Style, value: Any) -> None:
+    """An object where a token or an address should be."""
+    with serving(Says({"rows": TEN, "next": value})) as source, pytest.raises(DefectError, match="next is a"):
+        list(Client(source.url).pages("/rows", style, rows="rows"))
+
+
+# -- circles and strangers ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("length", [2, 3, 50])
+@pytest.mark.parametrize("style", [NextLink(next="next"), Token()])
+def test_pages_in_a_circle_are_noticed_in_one_round(style: Style, length: int) -> None:
+    """Not when the time is used up, call after call."""
+
+    def script(request: Received) -> Says:
+        number = int((request.parameter("token") or "0").rpartition("=")[2])
+        return Says({"rows": [{"id": number}], "next": f"/rows?token={(number + 1) % length}"})
+
+    with serving(script=script) as source:
+        with pytest.raises(DefectError, match=r"in a circle|came again"):
+            list(Client(source.url).pages("/rows", style, rows="rows"))
+        assert len(source.received) <= length + 2
+
+
+def test_a_source_that_starts_over_behind_its_last_page_is_noticed() -> None:
+    """Numbers that never come again do not help where the pages do."""
+    with (
+        serving(script=lambda r: Says([{"id": int(r.parameter("page") or 1) % 7}])) as source,
+        pytest.raises(DefectError, match="pages 1 and 2 came again as 8 and 9"),
+    ):
+        list(Client(source.url).pages("/rows", PageNumber()))
+
+
+def test_one_page_like_an_earlier_one_is_no_circle() -> None:
+    """Measurements may well repeat themselves."""
+    pages = [[{"v": 1}], [{"v": 2}], [{"v": 1}], [{"v": 3}], []]
+    with serving(*map(Says, pages)) as source:
+        assert len(rows_of(list(Client(source.url).pages("/rows", PageNumber())))) == 4
+
+
+@pytest.mark.parametrize(
+    "link", ["http://stranger.example/rows", "//stranger.example/rows", "ftp://127.0.0.1/"]
+)
+def test_a_link_to_another_host_is_told_with_the_page_it_is_on(link: str) -> None:
+    """Before it becomes a position, in which every later call would meet it again."""
+    with serving(Says({"rows": TEN, "next": link})) as source:
+        with pytest.raises(DefectError, match="the link to the next page leads to") as caught:
+            list(Client(source.url).pages("/rows", NextLink(next="next"), rows="rows"))
+        assert f"{source.url}/rows" in str(caught.value)
+
+
+def test_a_next_link_that_says_it_has_no_results_is_the_end() -> None:
+    """One way of saying so in a header that is always there."""
+    header = {"Link": '</rows?cursor=9>; rel="next"; results="false"'}
+    with serving(Says(TEN, headers=header)) as source:
+        assert list(Client(source.url).pages("/rows", NextLink())) == TEN
 
 
 @pytest.mark.parametrize(

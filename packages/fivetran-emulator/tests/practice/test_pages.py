@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from werkzeug.test import Client
 
 from fivetran_emulator.practice import Keyset, NextLink, Offset, PageNumber, PageStyle, Source, Token
+from fivetran_emulator.practice.errors import PracticeError
+from fivetran_emulator.practice.pages import steps
 
 ROWS = [{"id": number, "name": f"row {number}"} for number in range(23)]
 
@@ -47,6 +49,14 @@ def by_link_in_the_body(ask: Ask, limit: int) -> Iterator[dict[str, Any]]:
         yield from body["data"]
 
 
+def by_odata_link(ask: Ask, limit: int) -> Iterator[dict[str, Any]]:
+    body = ask(limit=limit).json
+    yield from body["data"]
+    while "@odata.nextLink" in body:
+        body = ask(body["@odata.nextLink"]).json
+        yield from body["data"]
+
+
 def by_link_in_the_header(ask: Ask, limit: int) -> Iterator[dict[str, Any]]:
     answer = ask(limit=limit)
     yield from answer.json["data"]
@@ -67,6 +77,7 @@ STYLES: list[tuple[PageStyle, Read]] = [
     (PageNumber(), by_number),
     (Token(next="meta.next"), by_token),
     (NextLink(next="links.next"), by_link_in_the_body),
+    (NextLink(next=["@odata.nextLink"], omit=True), by_odata_link),
     (NextLink(next=None), by_link_in_the_header),
     (Keyset(), by_key),
 ]
@@ -124,3 +135,13 @@ def test_a_keyset_of_text_keys_is_sorted_as_text() -> None:
     source = Source()
     source.listing("/rows", [{"id": name} for name in "cabd"], pages=Keyset())
     assert [row["id"] for row in asking(source)(after_id="a").json["data"]] == ["b", "c", "d"]
+
+
+def test_a_name_with_a_dot_is_written_as_a_list() -> None:
+    """Divided at its dot, the kit would serve what no OData source does, and a connector could agree with it."""
+    with pytest.raises(PracticeError, match="one name with a dot"):
+        steps("@odata.nextLink")
+    source = Source()
+    source.listing("/rows", ROWS, pages=NextLink(next=["@odata.nextLink"]), within=["d.results"])
+    body = asking(source)(limit=3).json
+    assert set(body) == {"d.results", "@odata.nextLink"}

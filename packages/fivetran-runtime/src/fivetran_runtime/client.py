@@ -10,9 +10,9 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
-from urllib.parse import parse_qsl, urljoin, urlsplit
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 import msgspec
 import requests
@@ -24,7 +24,8 @@ from fivetran_runtime.clock import clock
 from fivetran_runtime.config import Secret
 from fivetran_runtime.errors import ConfigurationError, DefectError, TransientError
 from fivetran_runtime.invocation import running
-from fivetran_runtime.pages import Page, Style, read_pages, without
+from fivetran_runtime.pages import Page, Style, read_pages
+from fivetran_runtime.places import Place
 from fivetran_runtime.records import At
 from fivetran_runtime.retrying import Delay, FailedRequest, backoff, retry_after
 
@@ -136,7 +137,7 @@ class Client:
         path: str,
         style: Style,
         *,
-        rows: str | None = None,
+        rows: Place | None = None,
         row: Callable[[Any], Any] | None = None,
         at: Mapping[str, Any] | None = None,
         **query: Any,
@@ -146,19 +147,23 @@ class Client:
         Args:
             path: what is listed.
             style: how the source pages, and the position to begin at.
-            rows: where in the body the rows are, e.g. "data" or "result.items"; by default the body is the list.
+            rows: where in the body the rows are, e.g. "data", "result.items" or ["odd.name"]; by default the body is
+                the list.
             row: makes a row of what the source lists.
             at: further arguments of every `At`, e.g. the project whose tickets are listed.
             query: parameters of every request.
 
         Raises:
-            DefectError: a page has no rows where they should be, or the next position is the same again.
+            DefectError: a page has no rows where they should be, or does not say what follows; or the next position
+                was there before, or leads to another host.
+            TransientError: a page is empty although the source says that more rows follow.
             Others as `get`.
         """
 
         def ask(target: str, more: Mapping[str, Any]) -> Page:
             reply = self.request("GET", target, query={**query, **more})
-            return Page(shown(reply.url), reply.json, reply.headers, frozenset(self._auth.query()))
+            sizes = frozenset(value for value in query.values() if type(value) is int)
+            return Page(shown(reply.url), reply.json, reply.headers, sizes, partial(self._follow, reply.url))
 
         for item in read_pages(ask, path, style, rows=rows, at=at or {}):
             yield item if row is None or isinstance(item, At) else row(item)
@@ -195,8 +200,19 @@ class Client:
             return path
         return self.url.rstrip("/") + "/" + path.lstrip("/") if path else self.url
 
+    def _follow(self, page: str, link: str) -> str:
+        """The address to ask for a link on a page, as it may stand in the state: without the client's own key."""
+        url = without(frozenset(self._auth.query()), urljoin(page, link))
+        if not self._is_allowed(url):
+            message = f"{shown(page)}: the link to the next page leads to {shown(url)}, another host."
+            raise DefectError(message, hint="If that is meant, name it in the client's hosts=.")
+        return url
+
+    def _is_allowed(self, url: str) -> bool:
+        return self._is_own(url) or urlsplit(url).hostname in self._hosts
+
     def _require_host(self, url: str) -> None:
-        if not self._is_own(url) and urlsplit(url).hostname not in self._hosts:
+        if not self._is_allowed(url):
             message = f"{shown(self.url)} leads to {shown(url)}, another host."
             raise DefectError(message, hint="If that is meant, name it in the client's hosts=.")
 
@@ -206,7 +222,8 @@ class Client:
     def _before_retry(self, failed: FailedRequest, tries: int, *, repeat: bool, what: str) -> None:
         if not repeat or tries == TRIES:
             count = f" {tries} times" if tries > 1 else ""
-            raise TransientError(f"{what}: {failed.what}{count}.", status=failed.status)
+            msg = f"{what}: {failed.what}{count}."
+            raise TransientError(msg, status=failed.status)
         seconds = backoff(tries) if failed.retry_after is None else failed.retry_after
         invocation = running()
         invocation.wait(seconds, f"waiting after {what}: {failed.what}")
@@ -226,7 +243,8 @@ class Client:
             self._require_host(url)
             if response.status_code == 303:
                 method, json, form = "GET", None, None
-        raise TransientError(f"{method} {shown(self.url)}: more than {_MOST_REDIRECTS} redirects.")
+        msg = f"{method} {shown(self.url)}: more than {_MOST_REDIRECTS} redirects."
+        raise TransientError(msg)
 
     def _exchange(
         self,
@@ -265,7 +283,8 @@ class Client:
             raise FailedRequest(_what_broke(error)) from None
         if response.status_code in RETRIED:
             wait = retry_after(response.headers.get("Retry-After"), clock().now())
-            raise FailedRequest(f"HTTP {response.status_code}", status=response.status_code, retry_after=wait)
+            msg = f"HTTP {response.status_code}"
+            raise FailedRequest(msg, status=response.status_code, retry_after=wait)
         return response, body
 
     def _timeouts_within(self, remaining: float) -> tuple[float, float]:
@@ -317,7 +336,8 @@ def _undecodable(url: str, response: requests.Response, body: bytes) -> str:
         return text
     kind = response.headers.get("Content-Type", "no content type").split(";")[0]
     if kind.endswith("json"):
-        raise FailedRequest("an answer that is not whole JSON")
+        msg = "an answer that is not whole JSON"
+        raise FailedRequest(msg)
     message = f"{shown(url)} answered HTTP {response.status_code} with {kind}, not JSON: {text[:80]!r}."
     raise TransientError(message, hint="Is the address right? A login or maintenance page looks like this.")
 
@@ -393,3 +413,14 @@ def shown(url: str) -> str:
     parts = urlsplit(url)
     port = f":{parts.port}" if parts.port else ""
     return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
+
+
+def without(keys: frozenset[str], url: str) -> str:
+    """A link without the client's own key: it goes into the state, and the client adds the key anyway."""
+    parts = urlsplit(url)
+    if not keys & {name for name, _ in parse_qsl(parts.query)}:
+        return url
+    query = [
+        (name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name not in keys
+    ]
+    return urlunsplit(parts._replace(query=urlencode(query)))

@@ -3,29 +3,67 @@
 A style is a value: the position where it stands, what to ask for there, and from a page the style for the next one.
 Where a source may cap the page size, "fewer rows than asked for" does not mean "the last page"; styles end on what
 the source says, or on an empty page.
+
+Silence is not an answer. Where the place that leads on is missing from a page, that is the end only if the source may
+leave it out there: see `absent` of each style.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any, Literal, Protocol
+from urllib.parse import urljoin
 
 from fivetran_runtime.encoding import encode
-from fivetran_runtime.errors import DefectError
+from fivetran_runtime.errors import DefectError, TransientError
+from fivetran_runtime.places import ABSENT, Place, first_missing, is_true, leads_on, look_up, shown_place
 from fivetran_runtime.records import At
+
+Absent = Literal["end", "error"] | None
+"""What it means that the place is missing from a page; see `absent` of `Token` and `PageNumber`."""
+
+
+@dataclass
+class Trail:
+    """What the pages of one list have shown so far, in this call.
+
+    Attributes:
+        found: whether any page had the place that leads on.
+        silent: how many pages with rows did not.
+        longest: the most rows of a page.
+    """
+
+    found: bool = False
+    silent: int = 0
+    longest: int = 0
+    pages: int = 0
+    previous: int | None = None
+    positions: dict[int, int] = field(default_factory=dict)
+    ends: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Page:
-    """One page: its address for messages, its decoded body, its headers, and which query parameters hold a key."""
+    """One page.
+
+    Attributes:
+        url: its address for messages.
+        body: its decoded body.
+        headers: its headers.
+        sizes: numbers that were asked for with it; one of them may be the size of a page.
+        follow: makes of a link on it the address to ask; raises ConnectorError where it leads to a stranger.
+        trail: what the pages before it have shown.
+    """
 
     url: str
     body: Any
     headers: Mapping[str, str]
-    keys: frozenset[str] = frozenset()
+    sizes: frozenset[int] = frozenset()
+    follow: Callable[[str], str] | None = None
+    trail: Trail = field(default_factory=Trail)
 
 
 class Style(Protocol):
@@ -58,7 +96,7 @@ class Offset(_OnPath):
         size: rows asked for.
         overlap: rows of each page to read again with the next one, so that rows which move up while the list is
             read are not missed; 0 for a list that does not move.
-        total: where in the body the number of all rows is, if it is there.
+        total: where in the body the number of all rows is, if it is there. An empty page before it is an error.
         param, size_param: names of the query parameters; size_param=None leaves the size to the source.
         at: name of the table function's parameter.
     """
@@ -66,7 +104,7 @@ class Offset(_OnPath):
     offset: int = 0
     size: int = 100
     overlap: int = 0
-    total: str | None = None
+    total: Place | None = None
     param: str = "offset"
     size_param: str | None = "limit"
     at: str = "offset"
@@ -76,10 +114,16 @@ class Offset(_OnPath):
         return {self.param: self.offset, **size}
 
     def following(self, page: Page, rows: list[Any]) -> Style | None:
-        if not rows:
-            return None
         end = self.offset + len(rows)
-        if self.total is not None and end >= find(page, self.total):
+        if self.total is not None:
+            total = _number(page, self.total)
+            if not rows and end < total:
+                raise _contradiction(
+                    page, f"{shown_place(self.total)} is {total}, and no rows came from {end} on"
+                )
+            if end >= total:
+                return None
+        if not rows:
             return None
         # A page no longer than the overlap is the end, or the source caps its pages there: only the next one tells.
         return replace(self, offset=end - self.overlap if len(rows) > self.overlap else end)
@@ -95,18 +139,23 @@ class PageNumber(_OnPath):
     Args:
         page: the position, the table function's parameter.
         size: rows asked for.
-        more: where in the body it says whether more pages follow; it is false, null or missing on the last.
+        more: where in the body it says whether more pages follow; it is false or null on the last.
         last: where in the body the number of the last page is.
         param, size_param, at: names, as for `Offset`.
+        absent: what a page without `more` means. By default the next page is asked for, and an empty one is the end;
+            two pages with rows on which it was never found are an error. "end" or "error" at once.
+        empty_pages: whether a page may be empty although more follow; else that is an error.
     """
 
     page: int = 1
     size: int = 100
-    more: str | None = None
-    last: str | None = None
+    more: Place | None = None
+    last: Place | None = None
     param: str = "page"
     size_param: str | None = "per_page"
     at: str = "page"
+    absent: Absent = None
+    empty_pages: bool = False
 
     def query(self) -> Mapping[str, Any]:
         size = {self.size_param: self.size} if self.size_param else {}
@@ -114,12 +163,15 @@ class PageNumber(_OnPath):
 
     def following(self, page: Page, rows: list[Any]) -> Style | None:
         if self.more is not None:
-            ended = not find(page, self.more, default=False)
+            goes_on = _goes_on(page, rows, self.more, self.absent)
         elif self.last is not None:
-            ended = self.page >= find(page, self.last)
+            goes_on = self.page < _number(page, self.last)
         else:
-            ended = not rows
-        return None if ended else replace(self, page=self.page + 1)
+            return replace(self, page=self.page + 1) if rows else None
+        if goes_on and not rows and not self.empty_pages:
+            place = shown_place(self.more or self.last or "")
+            raise _contradiction(page, f"page {self.page} has no rows, and {place} says that more follow")
+        return replace(self, page=self.page + 1) if goes_on else None
 
     def position(self) -> Mapping[str, Any]:
         return {self.at: self.page}
@@ -135,23 +187,33 @@ class Token(_OnPath):
         param: name of the query parameter that takes it.
         size, size_param: as for `Offset`, when the source takes a size.
         at: name of the table function's parameter; by default that of the query.
+        absent: what a page without `next` means. By default it is the end, unless the page is as full as was asked
+            and no page of the pass had it, or another member says that more follows: those are errors. "end" for a
+            source that leaves it out even from a full page that is the last; "error" for one that never leaves it
+            out (null is the end).
     """
 
     token: Any = None
-    next: str = "next"
+    next: Place = "next"
     param: str = "token"
     size: int | None = None
     size_param: str = "limit"
     at: str | None = None
+    absent: Absent = None
 
     def query(self) -> Mapping[str, Any]:
         size = {self.size_param: self.size} if self.size else {}
         return {self.param: self.token, **size}
 
     def following(self, page: Page, rows: list[Any]) -> Style | None:
-        token = find(page, self.next, default=None)
+        token = look_up(page.body, self.next)
+        if token is ABSENT:
+            _refuse_silence(page, rows, self.next, self.absent, size=self.size, found=self.token is not None)
+            return None
         if token is None or token in ("", False):
             return None
+        if not isinstance(token, str | int | Decimal) or token is True:
+            raise _no_lead(page, self.next, token, "a token")
         if token == self.token:
             raise _unmoving(page, "token")
         return replace(self, token=token)
@@ -169,13 +231,15 @@ class NextLink:
         next: where in the body the address is; by default the header is read.
         size, size_param: for the first page; later links carry their own.
         at: name of the table function's parameter.
+        absent: what a body without `next` means, as for `Token`. No `Link` header is the end.
     """
 
     link: str | None = None
-    next: str | None = None
+    next: Place | None = None
     size: int | None = None
     size_param: str = "per_page"
     at: str = "link"
+    absent: Absent = None
 
     def target(self, path: str) -> str:
         return self.link or path
@@ -184,10 +248,17 @@ class NextLink:
         return {self.size_param: self.size} if self.size and self.link is None else {}
 
     def following(self, page: Page, rows: list[Any]) -> Style | None:
-        link = find(page, self.next, default=None) if self.next else _linked(page)
-        if not link:
+        link = look_up(page.body, self.next) if self.next else _linked(page)
+        if link is ABSENT:
+            place = self.next or ["Link"]
+            size = self.size if self.next else None
+            _refuse_silence(page, rows, place, self.absent, size=size, found=self.link is not None)
             return None
-        link = without(page.keys, urljoin(page.url, link))
+        if link is None or link == "" or link is False:
+            return None
+        if not isinstance(link, str):
+            raise _no_lead(page, self.next or "Link", link, "an address")
+        link = page.follow(link) if page.follow else urljoin(page.url, link)
         if link == self.link:
             raise _unmoving(page, "link")
         return replace(self, link=link)
@@ -204,29 +275,37 @@ class Keyset(_OnPath):
         after: the position, the table function's parameter; None for the first page.
         column: the column of the listed rows that holds the key.
         param: name of the query parameter that takes it.
-        more: where in the body it says whether more rows follow; false, null, empty or missing on the last page.
+        more: where in the body it says whether more rows follow; false, null or empty on the last page.
         size, size_param: as for `Offset`.
         at: name of the table function's parameter.
+        absent: as for `PageNumber`.
     """
 
     after: Any = None
     column: str = "id"
     param: str = "after"
-    more: str | None = None
+    more: Place | None = None
     size: int | None = 100
     size_param: str = "limit"
     at: str = "after"
+    absent: Absent = None
 
     def query(self) -> Mapping[str, Any]:
         size = {self.size_param: self.size} if self.size else {}
         return {self.param: self.after, **size}
 
     def following(self, page: Page, rows: list[Any]) -> Style | None:
-        if not rows or (self.more is not None and not find(page, self.more, default=False)):
+        goes_on = bool(rows) if self.more is None else _goes_on(page, rows, self.more, self.absent)
+        if goes_on and not rows:
+            raise _contradiction(
+                page, f"no rows came, and {shown_place(self.more or '')} says that more follow"
+            )
+        if not goes_on:
             return None
         after = rows[-1].get(self.column) if isinstance(rows[-1], dict) else None
         if after is None:
-            raise DefectError(f"{page.url}: the last row of a page has no {self.column} to go on from.")
+            msg = f"{page.url}: the last row of a page has no {self.column} to go on from."
+            raise DefectError(msg)
         if after == self.after:
             raise _unmoving(page, self.column)
         return replace(self, after=after)
@@ -240,94 +319,179 @@ def read_pages(
     path: str,
     style: Style,
     *,
-    rows: str | None,
+    rows: Place | None,
     at: Mapping[str, Any],
 ) -> Iterator[Any]:
     """Rows of all pages with an `At` between them; `ask` gets a page.
 
     Raises:
-        DefectError: a page has no list of rows, or is the page before once more: the source ignores the position.
+        DefectError: a page has no list of rows, or one that was read comes again: the source ignores the position.
     """
-    before: Ends | None = None
+    trail = Trail()
     while True:
-        page = ask(style.target(path), style.query())
+        trail.pages += 1
+        _note_position(trail, style.position())
+        page = replace(ask(style.target(path), style.query()), trail=trail)
         listed = _listed(page, rows)
         following = style.following(page, listed)
-        ends = _ends(listed)
-        if listed and ends == before:
-            message = f"{page.url}: the same page came twice in a row."
-            raise DefectError(
-                message, hint="The source does not heed the position; is its parameter's name right?"
-            )
+        _refuse_circle(page, listed)
+        if following is not None:
+            _refuse_return(page, following.position())
+        trail.longest = max(trail.longest, len(listed))
         yield from listed
         if following is None:
             return
-        style, before = following, ends
+        style = following
         yield At(**at, **style.position())
 
 
-Ends = tuple[int, bytes, bytes]
-"""A page by its length and its first and last row: enough to know it again, and little to keep."""
+def _note_position(trail: Trail, position: Mapping[str, Any]) -> None:
+    # A hash of each is little to keep, and enough to know it again.
+    trail.positions[hash(encode(position))] = trail.pages
 
 
-def _ends(listed: list[Any]) -> Ends:
-    return len(listed), encode(listed[:1]), encode(listed[-1:])
+def _refuse_return(page: Page, position: Mapping[str, Any]) -> None:
+    """A position that was stood at before: the pages would go round for ever."""
+    before = page.trail.positions.get(hash(encode(position)))
+    if before is not None:
+        names = ", ".join(position)
+        message = (
+            f"{page.url}: the {names} for the next page leads back to page {before} of {page.trail.pages}"
+        )
+        msg = f"{message} that were read: the pages go in a circle."
+        raise DefectError(msg)
 
 
-def _listed(page: Page, rows: str | None) -> list[Any]:
+def _refuse_circle(page: Page, listed: list[Any]) -> None:
+    """Pages that come again, one as the page before it, or two as two in a row did before."""
+    trail = page.trail
+    if not listed:
+        trail.previous = None
+        return
+    ends = hash((len(listed), encode(listed[:1]), encode(listed[-1:])))
+    before, trail.ends[ends] = trail.ends.get(ends), trail.pages
+    previous, trail.previous = trail.previous, before
+    if before is None:
+        return
+    if before == trail.pages - 1:
+        message = f"{page.url}: the same page came twice in a row."
+        raise DefectError(message, hint="The source ignores the position; is its parameter's name right?")
+    if previous == before - 1:
+        message = (
+            f"{page.url}: pages {previous} and {before} came again as {trail.pages - 1} and {trail.pages}."
+        )
+        raise DefectError(
+            message, hint="The source starts over behind its last page; say where it tells the end."
+        )
+
+
+def _goes_on(page: Page, rows: list[Any], place: Place, absent: Absent) -> bool:
+    """Whether a source that counts pages says that more follow.
+
+    Where it says nothing, the next page is asked for: its rows, or that there are none, is an answer.
+    """
+    said, trail = look_up(page.body, place), page.trail
+    if said is not ABSENT:
+        trail.found = True
+        return is_true(said)
+    if absent == "end":
+        return False
+    _refuse_other_lead(page, place)
+    trail.silent += bool(rows)
+    if absent == "error" or (trail.silent > 1 and not trail.found):
+        raise _never_said(page, place, f"on {trail.silent} pages with rows" if trail.silent > 1 else "")
+    return bool(rows) and not (trail.found and len(rows) < trail.longest)
+
+
+def _refuse_silence(
+    page: Page, rows: list[Any], place: Place, absent: Absent, *, size: int | None, found: bool
+) -> None:
+    """Raise unless a page without the place that leads on is the last one."""
+    if absent == "end":
+        return
+    _refuse_other_lead(page, place)
+    if absent == "error":
+        raise _never_said(page, place, "")
+    full = bool(rows) and (len(rows) in page.sizes or (size is not None and len(rows) >= size))
+    if full and not found:
+        raise _never_said(page, place, f"on a full page of {len(rows)} rows")
+
+
+def _refuse_other_lead(page: Page, place: Place) -> None:
+    other = leads_on(page.body)
+    if other is None and _linked(page) not in (ABSENT, None) and place != ["Link"]:
+        other = "the header Link"
+    if other is not None:
+        raise _never_said(page, place, f"but {other} says that more follows")
+
+
+def _never_said(page: Page, place: Place, why: str) -> DefectError:
+    name, there = first_missing(page.body, place)
+    message = f"{page.url}: no {name!r} in the answer (looking for {shown_place(place)}) {why}".rstrip()
+    hint = (
+        "It says whether more rows follow. Name the place as the source writes it (as a list of names if one has a dot);"
+        ' where the source leaves it out on its last page, say absent="end".'
+    )
+    return DefectError(f"{message}; there is: {there}.", hint=hint)
+
+
+def _contradiction(page: Page, what: str) -> TransientError:
+    return TransientError(
+        f"{page.url}: {what}.",
+        hint="The next sync asks again. If it stays: the source counts rows that it does not list; leave the place out.",
+    )
+
+
+def _no_lead(page: Page, place: Place, value: Any, what: str) -> DefectError:
+    return DefectError(f"{page.url}: {shown_place(place)} is a {type(value).__name__}, not {what}.")
+
+
+def _listed(page: Page, rows: Place | None) -> list[Any]:
     listed = find(page, rows) if rows else page.body
     if not isinstance(listed, list):
-        place = f"{rows} is" if rows else "the body is"
-        raise DefectError(f"{page.url}: {place} a {type(listed).__name__}, not a list of rows.")
+        place = f"{shown_place(rows)} is" if rows else "the body is"
+        msg = f"{page.url}: {place} a {type(listed).__name__}, not a list of rows."
+        raise DefectError(msg)
     return listed
 
 
-_REQUIRED: Any = object()
-
-
-def find(page: Page, place: str, default: Any = _REQUIRED) -> Any:
+def find(page: Page, place: Place) -> Any:
     """What a body holds at a place like "metadata.nextPage.bookmark".
 
     Raises:
-        DefectError: it is not there and there is no default: the source has changed, or answered something else.
+        DefectError: it is not there: the source has changed, or answered something else.
     """
-    value = page.body
-    for name in place.split("."):
-        if isinstance(value, dict) and name in value:
-            value = value[name]
-        elif default is not _REQUIRED:
-            return default
-        else:
-            there = (
-                ", ".join(sorted(map(str, value))) if isinstance(value, dict) else f"a {type(value).__name__}"
-            )
-            raise DefectError(
-                f"{page.url}: no {name!r} in the answer (looking for {place}); there is: {there}."
-            )
+    value = look_up(page.body, place)
+    if value is ABSENT:
+        name, there = first_missing(page.body, place)
+        message = (
+            f"{page.url}: no {name!r} in the answer (looking for {shown_place(place)}); there is: {there}."
+        )
+        raise DefectError(message)
     return value
+
+
+def _number(page: Page, place: Place) -> int:
+    """A number of rows or pages; some sources write it as text."""
+    value = find(page, place)
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise _no_lead(page, place, value, "a number")
+    return int(value)
 
 
 _PARAMETER = r'\s*;\s*([\w*-]+)\s*(?:=\s*(?:"([^"]*)"|([^\s",;]*)))?'
 _LINK = re.compile(rf"<([^>]*)>((?:{_PARAMETER})*)")
 
 
-def _linked(page: Page) -> str | None:
-    for link, parameters, *_ in _LINK.findall(page.headers.get("Link", "")):
-        for name, quoted, bare in re.findall(_PARAMETER, parameters):
-            if name.lower() == "rel" and "next" in (quoted or bare).lower().split():
-                return str(link)
-    return None
-
-
-def without(keys: frozenset[str], url: str) -> str:
-    """A link without the client's own key: it goes into the state, and the client adds the key anyway."""
-    parts = urlsplit(url)
-    if not keys & {name for name, _ in parse_qsl(parts.query)}:
-        return url
-    query = [
-        (name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name not in keys
-    ]
-    return urlunsplit(parts._replace(query=urlencode(query)))
+def _linked(page: Page) -> Any:
+    """The header's next link; None where one says that nothing is behind it, `ABSENT` where there is none."""
+    for link, text, *_ in _LINK.findall(page.headers.get("Link", "")):
+        parameters = {name.lower(): (quoted or bare) for name, quoted, bare in re.findall(_PARAMETER, text)}
+        if "next" in parameters.get("rel", "").lower().split():
+            return link if parameters.get("results", "").lower() != "false" else None
+    return ABSENT
 
 
 def _unmoving(page: Page, what: str) -> DefectError:

@@ -16,18 +16,33 @@ from urllib.parse import urlencode
 
 from werkzeug.wrappers import Request
 
-from fivetran_emulator.practice.errors import Refusal
+from fivetran_emulator.practice.errors import PracticeError, Refusal
 from fivetran_emulator.practice.rows import ordered
 
 Row = dict[str, object]
+Place = str | Sequence[str]
+"""Where in the body a member is: its names divided by dots, or a list of them, for names that hold dots themselves."""
+
+
+def steps(place: Place) -> tuple[str, ...]:
+    """The names of a place, from the outside in.
+
+    Raises `PracticeError` for a text like "@odata.nextLink", which is one name at the real source.
+    """
+    if not isinstance(place, str):
+        return tuple(place)
+    if place.startswith("@") and "." in place:
+        msg = f'practice source: {place!r} is one name with a dot: write it as ["{place}"]'
+        raise PracticeError(msg)
+    return tuple(place.split("."))
 
 
 @dataclass(frozen=True)
 class Page:
-    """Some rows, and what stands beside them: `members` by dotted path in the body, and headers."""
+    """Some rows, and what stands beside them: `members` by the steps to each in the body, and headers."""
 
     rows: Sequence[Row]
-    members: Mapping[str, object] = field(default_factory=dict)
+    members: Mapping[tuple[str, ...], object] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -81,49 +96,55 @@ class PageNumber:
     param: str = "page"
     limit: str = "per_page"
     first: int = 1
-    more: str | None = "has_next"
+    more: Place | None = "has_next"
 
     def page(self, listed: Listed, request: Request) -> Page:
         """The asked page; an empty one past the end."""
         size = listed.size(request, self.limit, self.size)
         start = (whole(request, self.param, self.first, least=self.first) - self.first) * size
-        members = {self.more: start + size < len(listed.rows)} if self.more else {}
+        members = {steps(self.more): start + size < len(listed.rows)} if self.more else {}
         return Page(listed.rows[start : start + size], members)
 
 
 @dataclass(frozen=True)
 class Token:
-    """``?bookmark=<opaque>``, the next token standing at the dotted path `next`; on the last page it is null.
+    """``?bookmark=<opaque>``, the next token standing at the place `next`; on the last page it is null.
 
     The token names the page's last row. Once that row is gone the token is refused, as an expired one would be.
+    With `omit` the last page leaves `next` out, as many sources do.
     """
 
     size: int = 100
     param: str = "bookmark"
-    next: str = "next"
+    next: Place = "next"
     limit: str = "limit"
+    omit: bool = False
 
     def page(self, listed: Listed, request: Request) -> Page:
         """The page behind the token's row."""
         rows, token = _behind(listed, request, self.param, listed.size(request, self.limit, self.size))
-        return Page(rows, {self.next: token})
+        return Page(rows, _leading_on(self.next, token, omit=self.omit))
 
 
 @dataclass(frozen=True)
 class NextLink:
-    """The address of the next page, at the dotted path `next` or (None) in a ``Link: <...>; rel="next"`` header."""
+    """The address of the next page, at the place `next` or (None) in a ``Link: <...>; rel="next"`` header.
+
+    With `omit` the last page leaves `next` out, as OData does with ``["@odata.nextLink"]``; else it is null there.
+    """
 
     size: int = 100
-    next: str | None = "next"
+    next: Place | None = "next"
     param: str = "cursor"
     limit: str = "limit"
+    omit: bool = False
 
     def page(self, listed: Listed, request: Request) -> Page:
         """The page behind the link's row; the last one has no link (in the body: null)."""
         rows, token = _behind(listed, request, self.param, listed.size(request, self.limit, self.size))
         link = self._link(request, token) if token else None
         if self.next is not None:
-            return Page(rows, {self.next: link})
+            return Page(rows, _leading_on(self.next, link, omit=self.omit))
         return Page(rows, headers={"Link": f'<{link}>; rel="next"'} if link else {})
 
     def _link(self, request: Request, token: str) -> str:
@@ -170,6 +191,10 @@ def _behind(listed: Listed, request: Request, param: str, size: int) -> tuple[Se
     rows = listed.rows[start : start + size]
     more = start + size < len(listed.rows)
     return rows, _token_of(listed.identity(rows[-1])) if rows and more else None
+
+
+def _leading_on(place: Place, value: str | None, *, omit: bool) -> Mapping[tuple[str, ...], object]:
+    return {} if value is None and omit else {steps(place): value}
 
 
 def _token_of(key: tuple[object, ...]) -> str:

@@ -19,7 +19,7 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from fivetran_emulator.practice.errors import PracticeError, Refusal
-from fivetran_emulator.practice.pages import Listed, Page, PageStyle
+from fivetran_emulator.practice.pages import Listed, Page, PageStyle, Place, steps
 from fivetran_emulator.practice.rows import Row, Rows, not_before, ordered
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class _Listing:
 
     rows: Rows
     pages: PageStyle
-    within: str | None
+    within: Place | None
     since: str | None
     order: tuple[str, ...]
 
@@ -59,8 +59,8 @@ class _Listing:
         if self.within is None:
             return json_response(list(page.rows), headers=page.headers)
         body: dict[str, object] = {}
-        for path, value in {self.within: list(page.rows), **page.members}.items():
-            _put(body, path.split("."), value)
+        for path, value in {steps(self.within): list(page.rows), **page.members}.items():
+            _put(body, path, value)
         return json_response(body, headers=page.headers)
 
 
@@ -95,7 +95,8 @@ class Source:
     ) -> Rows:
         """Keep a table of rows under `name` for routes of one's own; `source.tables` finds it again."""
         if name in self.tables:
-            raise PracticeError(f"the practice source has two tables called {name}; give one another name")
+            msg = f"the practice source has two tables called {name}; give one another name"
+            raise PracticeError(msg)
         self.tables[name] = Rows(name, rows, key=key, cursor=cursor, tombstone=tombstone)
         return self.tables[name]
 
@@ -107,13 +108,14 @@ class Source:
         pages: PageStyle,
         key: str | Sequence[str] = "id",
         cursor: str | None = None,
-        within: str | None = "data",
+        within: Place | None = "data",
         since: str | None = None,
         order: Sequence[str] = (),
     ) -> Rows:
         """Answer GET `path` with pages of `rows`, and return the living rows.
 
-        `within` is the dotted path of the rows in the body (None: the body is the bare list), `since` the query
+        `within` is the place of the rows in the body, like "result.items" or a list of names (None: the body is the
+        bare list), `since` the query
         parameter that keeps rows whose `cursor` column is that or later, `order` the columns the API sorts by.
         A parameter in the path (``/projects/<project_id>/tasks``) keeps the rows of that value.
         """
@@ -134,7 +136,8 @@ class Source:
 
     def _add(self, path: str, route: Route) -> None:
         if path in self._routes:
-            raise PracticeError(f"the practice source answers {path} twice; take one away")
+            msg = f"the practice source answers {path} twice; take one away"
+            raise PracticeError(msg)
         self._routes[path] = route
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -174,13 +177,12 @@ def json_response(body: object, *, status: int = 200, headers: Mapping[str, str]
     return Response(text, status=status, headers=dict(headers or {}), content_type="application/json")
 
 
-def _put(body: dict[str, object], path: list[str], value: object) -> None:
+def _put(body: dict[str, object], path: Sequence[str], value: object) -> None:
     """Set a member by its path, making the objects on the way."""
     for name in path[:-1]:
         inner = body.setdefault(name, {})
         if not isinstance(inner, dict):
-            raise PracticeError(
-                f"practice source: {'.'.join(path)} leads through {name}, which is not an object"
-            )
+            msg = f"practice source: {'.'.join(path)} leads through {name}, which is not an object"
+            raise PracticeError(msg)
         body = inner
     body[path[-1]] = value
