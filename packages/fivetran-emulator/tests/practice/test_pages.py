@@ -10,7 +10,7 @@ from werkzeug.test import Client
 
 from fivetran_emulator.practice import Keyset, NextLink, Offset, PageNumber, PageStyle, Source, Token
 from fivetran_emulator.practice.errors import PracticeError
-from fivetran_emulator.practice.pages import steps
+from fivetran_emulator.practice.pages import Listed, Page, steps
 
 ROWS = [{"id": number, "name": f"row {number}"} for number in range(23)]
 
@@ -145,3 +145,18 @@ def test_a_name_with_a_dot_is_written_as_a_list() -> None:
     source.listing("/rows", ROWS, pages=NextLink(next=["@odata.nextLink"]), within=["d.results"])
     body = asking(source)(limit=3).json
     assert set(body) == {"d.results", "@odata.nextLink"}
+
+
+class ByHand:
+    """A style of a practice file's own."""
+
+    def page(self, listed: Listed, _request: object) -> Page:
+        """Members by text and by names."""
+        return Page(listed.rows, {"meta.next": None, ("odd.name",): 1})
+
+
+def test_a_style_of_ones_own_says_places_as_text_or_names() -> None:
+    """As every practice file before did."""
+    source = Source()
+    source.listing("/rows", ROWS, pages=ByHand())
+    assert asking(source)().json == {"data": ROWS, "meta": {"next": None}, "odd.name": 1}

@@ -11,7 +11,7 @@ import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from werkzeug.wrappers import Request
@@ -39,10 +39,10 @@ def steps(place: Place) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Page:
-    """Some rows, and what stands beside them: `members` by the steps to each in the body, and headers."""
+    """Some rows, and what stands beside them: `members` by their places in the body (a tuple where a name has a dot), headers."""
 
     rows: Sequence[Row]
-    members: Mapping[tuple[str, ...], object] = field(default_factory=dict)
+    members: Mapping[Any, object] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -59,8 +59,8 @@ class _Listing:
         if self.within is None:
             return json_response(list(page.rows), headers=page.headers)
         body: dict[str, object] = {}
-        for path, value in {steps(self.within): list(page.rows), **page.members}.items():
-            _put(body, path, value)
+        for place, value in {steps(self.within): list(page.rows), **page.members}.items():
+            _put(body, steps(place), value)
         return json_response(body, headers=page.headers)
 
 
