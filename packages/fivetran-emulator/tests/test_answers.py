@@ -22,11 +22,22 @@ def failed(emulator: Emulator, body: bytes | Json) -> str:
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
-        (b"", "the answer is not valid JSON"),
-        (b"<html>sorry</html>", "it begins with '<html>sorry</html>'"),
-        (b'{"state": {}, "insert": {"t": [{"a": NaN}]}}', "the answer is not valid JSON"),
-        (b'{"state": {}, "insert": {"t": [{"a": 1},]}}', "the answer is not valid JSON"),
-        (b'{"state": {}, "x": "\xff"}', "the answer is not UTF-8 text"),
+        (b"", "the answer is not valid JSON: it is empty"),
+        (b"<html>sorry</html>", "it is a page of HTML or XML that begins '<html>sorry</html>'"),
+        (b"<html><title>Sign\n in</title>", "it is a page of HTML or XML with the title 'Sign in'"),
+        (b'\xef\xbb\xbf{"state": {}}', "it begins with a byte order mark"),
+        (b"{'state': {}}", "it has single quotes, as Python prints a dict"),
+        (b'{"state": {}}\n{"state": {}}', "it is several JSON values, one after the other"),
+        (
+            b'{"state": {}, "s": "NaN", "insert": {"t": [{"a": NaN}]}}',
+            """it has NaN in it, in '"NaN", "insert": {"t": [{"a": NaN}]}}'""",
+        ),
+        (b'{"state": {}, "insert": {"t": [{"a": -Infinity}]}}', "it has -Infinity in it"),
+        (b'{"state": {}, "insert": {"t": [{"a": 1},]}}', "it has a comma before a closing bracket, in"),
+        (b'{"state": {}, "a": "\\ud83d"}', "it has half a character (a lone surrogate), in"),
+        (b'{"state": {}, "x": "\xff"}', "it is not UTF-8 text: invalid start byte at byte 20"),
+        (b'{"state": {}, "x": tru}', "it is broken JSON: expecting value at character 19, in"),
+        (b'{"stat": {}}', "`state` is missing"),
         (b'[{"state": {}}]', "the answer is JSON but not an object"),
         (b'"{\\"state\\": {}}"', "the answer is JSON but not an object"),
         (b'{"insert": {}}', "`state` is missing"),
@@ -41,7 +52,10 @@ def failed(emulator: Emulator, body: bytes | Json) -> str:
             "`insert.t` is wrong: Expected object, got int at [1]",
         ),
         (b'{"state": {}, "delete": {"t": ["x"]}}', "`delete.t` is wrong: Expected object, got str at [0]"),
-        (b'{"state": {}, "schema": {"t": {"primary_key": "id"}}}', "`schema` is wrong"),
+        (
+            b'{"state": {}, "schema": {"t": {"primary_key": "id"}}}',
+            "`schema.t.primary_key` is wrong: Expected array",
+        ),
         (b'{"state": {}, "softDelete": {"t": true}}', "`softDelete` is wrong"),
         (b'{"state": {}, "insert": {"t": [{"a": 1e999}]}}', "`insert.t` is wrong: Number out of range"),
     ],
@@ -49,6 +63,96 @@ def failed(emulator: Emulator, body: bytes | Json) -> str:
 def test_an_answer_that_is_wrong_fails_and_says_where(emulator: Emulator, body: bytes, problem: str) -> None:
     """Behaviour 10: Each is one sentence that names the member, the row and what was found."""
     assert problem in failed(emulator, body)
+
+
+@pytest.mark.parametrize(
+    ("body", "hint"),
+    [
+        ({"stat": {}}, "Did you mean `state`?"),
+        ({"state": 1, "inserts": {}}, "Did you mean `insert`?"),
+        ({"state": 1, "schema": {"t": {"primaryKey": ["id"]}}}, "Did you mean `primary_key`?"),
+        ({"state": 1, "has_more": True}, "Spell it `hasMore`."),
+    ],
+)
+def test_a_misspelt_member_is_told_also_when_the_answer_fails(
+    emulator: Emulator, body: Json, hint: str
+) -> None:
+    """The misspelling is usually why it fails."""
+    outcome = emulator.answering(body)
+    assert outcome.status == 1
+    assert hint in "\n".join(outcome.document["error"]["details"])
+
+
+def test_a_state_may_be_text_by_a_switch(emulator: Emulator) -> None:
+    """Behaviour 10: Fivetran's own yelp sample answers one; the page on its answers wants an object."""
+    body = {"state": "2026-01-01", "insert": {"t": [{"id": 1}]}, "schema": {"t": {"primary_key": ["id"]}}}
+    assert emulator.answering(body).status == 1
+    outcome = emulator.answering(body, arguments=("--state-type", "any"))
+    assert (outcome.status, outcome.document["state"]) == (0, "2026-01-01")
+    assert [one["code"] for one in outcome.document["warnings"]] == ["state-type"]
+    emulator.answering(body, arguments=("--state-type", "any"))
+    assert emulator.function.requests[0]["state"] == "2026-01-01"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "named"),
+    [
+        (
+            {"userData": [{"id": 1}]},
+            {"user_data": [{"id": 1}]},
+            "'user_data' came as 'userData' in an earlier answer",
+        ),
+        (
+            {"t": [{"id": 1, "theName": "a"}]},
+            {"t": [{"id": 2, "the_name": "b"}]},
+            "table t: the column 'the_name'",
+        ),
+    ],
+)
+def test_two_spellings_of_a_name_are_found_over_answers_too(
+    emulator: Emulator, first: Json, second: Json, named: str
+) -> None:
+    """What one answer may not have, two in a row may not either: Fivetran would merge them without a word."""
+
+    def of(rows: Json, *, more: bool) -> Json:
+        return {
+            "state": {"more": more},
+            "insert": rows,
+            "schema": {t: {"primary_key": ["id"]} for t in rows},
+            "hasMore": more,
+        }
+
+    outcome = emulator.answering(of(first, more=True), of(second, more=False))
+    assert outcome.status == 1
+    assert named in "\n".join(outcome.document["error"]["problems"])
+    assert outcome.document["tables"]
+
+
+def test_rows_that_one_key_swallows_are_told(emulator: Emulator) -> None:
+    """500 rows sent and one landed is a key that does not tell them apart."""
+    rows = [{"kind": "a", "n": n} for n in range(500)]
+    body: Json = {"state": {}, "insert": {"t": rows}, "schema": {"t": {"primary_key": ["kind"]}}}
+    outcome = emulator.answering(body)
+    assert (outcome.document["tables"]["t"]["sent"], outcome.document["tables"]["t"]["rows_now"]) == (500, 1)
+    (warning,) = outcome.document["warnings"]
+    assert warning["text"] == "table t: 499 of 500 rows sent had the key of a later row of their answer"
+    assert "t 500 1 0 0 0 1" in [
+        " ".join(line.split()) for line in emulator.sync("--schema", "other").out.splitlines()
+    ]
+
+
+def test_an_answer_that_goes_nowhere_is_told(emulator: Emulator) -> None:
+    """`hasMore` with the very state that was sent asks for the same answer again, rows or not."""
+    more: Json = {
+        "state": {},
+        "insert": {"t": [{"id": 1}]},
+        "schema": {"t": {"primary_key": ["id"]}},
+        "hasMore": True,
+    }
+    outcome = emulator.answering(more, more, {**more, "hasMore": False})
+    (warning,) = [one for one in outcome.document["warnings"] if one["code"] == "no-progress"]
+    assert warning["times"] == 1  # the first answer may have been on its way somewhere
+    assert "had the rows and the state of the one before" in warning["text"]
 
 
 def test_every_mistake_of_an_answer_is_told_at_once(emulator: Emulator) -> None:

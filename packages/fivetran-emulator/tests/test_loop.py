@@ -147,7 +147,7 @@ def test_the_output_of_a_sync_is_what_the_readme_promises(emulator: Emulator) ->
     url, path = emulator.function.url, emulator.path
     assert lines[0] == f"sync {url} -> {path}, schema acme (first sync, sync_id S1)"
     assert lines[1].startswith("#1 done 1 rows 0.00 MB")
-    assert lines[3:5] == ["table inserted updated unchanged deleted rows now", "users 1 0 0 0 1"]
+    assert lines[3:5] == ["table sent inserted updated unchanged deleted rows now", "users 1 1 0 0 0 1"]
     assert lines[6:8] == ["state", 'users.mark: (none) -> "2026-01-01"']
     assert lines[-1].endswith(f"query --warehouse {path} 'FROM acme.users LIMIT 10'")
 

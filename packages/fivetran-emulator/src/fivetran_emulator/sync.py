@@ -31,6 +31,7 @@ from fivetran_emulator.warehouse.database import table_sql, transaction
 from fivetran_emulator.warehouse.ledger import Ledger, write_ledger_schema
 from fivetran_emulator.warehouse.load import Loaded, load_answer
 from fivetran_emulator.warehouse.merge import Counts
+from fivetran_emulator.warehouse.spellings import Spellings
 from fivetran_emulator.warehouse.unseen import flag_unseen, unseen_rows
 
 __all__ = ["Sync", "Watcher"]
@@ -80,6 +81,8 @@ class Sync:
         self._rules, self._further, self._repeat = rules or Rules(), further or {}, repeat
         self._ledger = Ledger(warehouse, schema)
         self._soft: set[str] = set()
+        self._spellings = Spellings()
+        self._body = b""
         with transaction(warehouse):
             write_ledger_schema(warehouse)
             if resync:
@@ -212,6 +215,7 @@ class Sync:
                 at=at,
                 rules=self._rules,
                 settled=self._settled,
+                spellings=self._spellings,
             )
             for table in loaded.changed:
                 self._ledger.keep_table(table)
@@ -242,12 +246,13 @@ class Sync:
         report.shapes += [(len(report.accepted) + 1, table) for table in loaded.changed]
         report.absent = (report.absent | set(loaded.absent)) - self._tables.keys()
         report.findings.add(*answer.findings, *loaded.findings, *_content_type(reply))
-        if answer.has_more and answer.is_empty and answer.state == report.state:
-            text = "an answer with `hasMore: true` had no rows and the state of the one before: the next will be the same"
+        if answer.has_more and answer.state == report.state and (answer.is_empty or reply.body == self._body):
+            rows = "no rows and" if answer.is_empty else "the rows and"
+            text = f"an answer with `hasMore: true` had {rows} the state of the one before: the next will be the same"
             report.findings.add(
                 Finding("no-progress", text, "Move the state on, or answer `hasMore: false`.")
             )
-        report.state = answer.state
+        report.state, self._body = answer.state, reply.body
 
     def _note_repeat(self, number: int, answer: Answer) -> None:
         keyless = sorted(
@@ -262,6 +267,7 @@ class Sync:
         with transaction(self._warehouse):
             if self.report.outcome == "complete":
                 self._look_for_unseen()
+            self._look_for_replaced()
             self._ledger.end(self.report.sync_id, self.report.outcome, self._clock.now(), error)
             self._ledger.warn(self.report.sync_id, self.report.findings.counted())
             self.report.rows_now = {name: self._rows_in(name) for name in self._tables}
@@ -278,6 +284,14 @@ class Sync:
             text = f"table {table}: {rows} rows were not sent again"
             hint = "They are deleted in the source, or the function does not read everything."
             report.findings.add(Finding("not-seen-again", text, hint))
+
+    def _look_for_replaced(self) -> None:
+        """Rows that another row of the same answer replaced: a key that does not tell rows apart loses them so."""
+        for table, counts in self.report.counts.items():
+            if counts.replaced:
+                text = f"table {table}: {counts.replaced:,} of {counts.sent:,} rows sent had the key of a later row of their answer"
+                hint = "Only the last of each is kept. Does the key tell rows apart? Are its numbers rounded, above 2**53?"
+                self.report.findings.add(Finding("key-repeated", text, hint))
 
     def _mark_unseen(self, names: Collection[str], since: datetime, *, flag: bool) -> None:
         schema, at = self.report.schema, self._clock.now()

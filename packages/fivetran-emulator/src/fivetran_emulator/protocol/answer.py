@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import TypeAlias, TypeVar
 
 import msgspec
 
 from fivetran_emulator.errors import FunctionError
 from fivetran_emulator.protocol.findings import Finding
+from fivetran_emulator.protocol.json_faults import json_fault
 from fivetran_emulator.protocol.rules import Rules
 
 __all__ = ["Answer", "Row", "read_answer", "read_failure"]
@@ -87,8 +89,11 @@ def read_answer(body: bytes, rules: Rules | None = None) -> Answer:
         findings=(*_unknown_members(reading.members), *reading.findings),
     )
     if reading.problems:
+        odd = [f"{finding.text}. {finding.hint}" for finding in answer.findings]
         raise FunctionError(
-            *reading.problems, hint="Nothing of this answer was loaded and the state is as before."
+            *reading.problems,
+            details=odd,
+            hint="Nothing of this answer was loaded and the state is as before.",
         )
     return answer
 
@@ -114,16 +119,10 @@ def _root(body: bytes) -> dict[str, msgspec.Raw]:
         return msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     except msgspec.ValidationError as error:
         problem = f"the answer is JSON but not an object ({_plain(error)})"
-        hint = (
-            "Return the object itself: JSON text inside a JSON string has been encoded twice."
-            if body[:1] == b'"'
-            else ""
-        )
-    except msgspec.DecodeError as error:
-        problem = f"the answer is not valid JSON ({_plain(error)}); it begins with {_beginning(body)}"
-        hint = "Values such as NaN, Infinity and a trailing comma are not JSON."
-    except UnicodeDecodeError as error:
-        problem, hint = f"the answer is not UTF-8 text ({error.reason} at byte {error.start})", ""
+        hint = "An answer is one object; text that holds JSON was encoded twice." if body[:1] == b'"' else ""
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        fault = json_fault(body)
+        problem, hint = f"the answer is not valid JSON: it {fault.kind}", fault.hint
     except RecursionError:
         problem, hint = "the answer is too deeply nested to be read", "Send such a value as text."
     raise FunctionError(problem, hint=hint)
@@ -148,7 +147,13 @@ def _state(reading: _Reading) -> str:
             "`state` is missing; every answer must carry it, also when nothing has changed"
         )
     elif not raw.startswith(b"{"):
-        reading.problems.append(f"`state` is {raw[:40].decode(errors='replace')}, not an object")
+        text = f"`state` is {raw[:40].decode(errors='replace')}, not an object"
+        if reading.rules.state_type == "object" or raw == b"null":
+            reading.problems.append(text)
+        else:
+            reading.findings.append(
+                Finding("state-type", text, "Fivetran documents an object; text may be refused.")
+            )
     return raw.decode()
 
 
@@ -174,13 +179,23 @@ def _rows(reading: _Reading, name: str) -> dict[str, list[Row]]:
     return rows
 
 
-class _Table(msgspec.Struct):
-    primary_key: list[str] = []
-
-
 def _keys(reading: _Reading) -> dict[str, tuple[str, ...]]:
-    tables = reading.member("schema", dict[str, _Table], {})
-    return {table: tuple(declared.primary_key) for table, declared in tables.items()}
+    tables = reading.member("schema", dict[str, dict[str, msgspec.Raw]], {})
+    keys: dict[str, tuple[str, ...]] = {}
+    for table, declared in tables.items():
+        raw = declared.get("primary_key", msgspec.Raw(b"[]"))
+        try:
+            keys[table] = tuple(msgspec.json.decode(raw, type=list[str]))
+        except msgspec.DecodeError as error:
+            reading.problems.append(_problem(f"schema.{table}.primary_key", error))
+        if "primary_key" not in declared:
+            reading.findings += [_misspelt_key(table, name) for name in declared if "key" in _letters(name)]
+    return keys
+
+
+def _misspelt_key(table: str, name: str) -> Finding:
+    text = f"`schema.{table}` has `{name}`, which Fivetran ignores: the table has no key, and every row is a new one"
+    return Finding("unknown-member", text, "Did you mean `primary_key`?")
 
 
 def _soft_delete(reading: _Reading) -> frozenset[str] | None:
@@ -200,7 +215,9 @@ def _unknown_members(members: Mapping[str, msgspec.Raw]) -> list[Finding]:
 
 
 def _unknown(name: str) -> Finding:
-    meant = {_letters(member): member for member in _MEMBERS}.get(_letters(name))
+    by_letters = {_letters(member): member for member in _MEMBERS}
+    near = get_close_matches(_letters(name), by_letters, n=1, cutoff=0.75)
+    meant = by_letters[near[0]] if near else None
     if meant == "hasMore":
         text = f"`{name}` is ignored by Fivetran: it stops after this answer and never asks for the rest"
         return Finding("has-more-misspelt", text, "Spell it `hasMore`.")
@@ -223,8 +240,3 @@ def _problem(name: str, error: msgspec.DecodeError) -> str:
 def _plain(error: Exception) -> str:
     """Msgspec's message with its path as a reader of JSON would write it: `$[3].a` is `row 3` of a list of rows."""
     return str(error).replace("`", "").replace(" - at $", " at ").strip()
-
-
-def _beginning(body: bytes) -> str:
-    text = " ".join(body[:400].decode(errors="replace").split())
-    return repr(text[:80]) if text else "nothing: it is empty"

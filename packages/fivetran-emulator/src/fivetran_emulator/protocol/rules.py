@@ -40,6 +40,12 @@ class Rules:
     has_more: Literal["strict", "lenient"] = field(
         default="strict", metadata={"help": 'lenient: a `hasMore` that is no boolean counts, "true" as true'}
     )
+    state_type: Literal["object", "any"] = field(
+        default="object",
+        metadata={
+            "help": "any: a state may be text, a number or a list too, as in one of Fivetran's own samples"
+        },
+    )
     error_members: Literal["fail", "warn"] = field(
         default="fail",
         metadata={"help": "warn: `errorMessage` in an answer with status 200 does not fail it"},

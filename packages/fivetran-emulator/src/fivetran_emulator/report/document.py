@@ -38,7 +38,8 @@ def _facts(report: SyncReport) -> dict[str, object]:
         "seconds": report.seconds,
         "invocations": [_invocation(accepted) for accepted in report.accepted],
         "tables": {
-            name: msgspec.to_builtins(counts) | {"rows_now": report.rows_now.get(name, 0)}
+            name: msgspec.to_builtins(counts)
+            | {"sent": counts.sent, "rows_now": report.rows_now.get(name, 0)}
             for name, counts in sorted(report.counts.items())
         },
         "absent_tables": sorted(report.absent),

@@ -112,6 +112,7 @@ class Screen:
         """What went wrong and what to do, after whatever was shown so far."""
         self.stop_waiting()
         if report is not None:
+            self._tables(report)
             self.warnings(report)
         self.tell_error(error)
         if report is not None:
@@ -156,7 +157,7 @@ class Screen:
     def _counts(self, report: SyncReport) -> None:
         table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
         table.add_column("table", no_wrap=True)
-        for heading in ("inserted", "updated", "unchanged", "deleted", "rows now"):
+        for heading in ("sent", "inserted", "updated", "unchanged", "deleted", "rows now"):
             table.add_column(heading, justify="right", no_wrap=True)
         for name, counts in sorted(report.counts.items()):
             table.add_row(Text(name), *_cells(counts, report.rows_now.get(name, 0)))
@@ -197,7 +198,8 @@ def _invocation(accepted: Accepted) -> str:
 
 
 def _cells(counts: Counts, rows: int) -> tuple[str, ...]:
-    return tuple(f"{n:,}" for n in (counts.inserted, counts.updated, counts.unchanged, counts.deleted, rows))
+    shown = (counts.sent, counts.inserted, counts.updated, counts.unchanged, counts.deleted, rows)
+    return tuple(f"{number:,}" for number in shown)
 
 
 def _summary(report: SyncReport) -> str:

@@ -12,6 +12,7 @@ from datetime import datetime
 
 import duckdb
 
+from fivetran_emulator.errors import FunctionError
 from fivetran_emulator.protocol.answer import Answer
 from fivetran_emulator.protocol.findings import Finding
 from fivetran_emulator.protocol.rules import Rules
@@ -22,6 +23,7 @@ from fivetran_emulator.warehouse.merge import Counts, Target, append, delete, up
 from fivetran_emulator.warehouse.row_checks import TableOfAnswer, check_answer
 from fivetran_emulator.warehouse.schema_changes import admit
 from fivetran_emulator.warehouse.shape import add_soft_delete, create, fit
+from fivetran_emulator.warehouse.spellings import Spellings
 from fivetran_emulator.warehouse.staging import stage
 from fivetran_emulator.warehouse.type_lock import lock
 
@@ -53,15 +55,18 @@ def load_answer(
     at: datetime,
     rules: Rules | None = None,
     settled: Mapping[str, LoadedTable] | None = None,
+    spellings: Spellings | None = None,
 ) -> Loaded:
     """Load every row and delete of `answer` into `schema`; call it inside a transaction.
 
     `known` are the tables loaded before, by name, `settled` those that were there after the first sync; `batch` is the
-    number of the answer, `at` the UTC time of loading. Raises FunctionError, with every problem in every table and before
+    number of the answer, `at` the UTC time of loading; `spellings` are the names of earlier answers of the sync. Raises FunctionError, with every problem in every table and before
     anything is written, when Fivetran would not load it.
     """
     rules = rules or Rules()
     parts, findings = check_answer(answer, known, rules)
+    if problems := (spellings or Spellings()).problems(parts):
+        raise FunctionError(*problems, hint="Spell a name one way. Nothing of this answer was loaded.")
     parts, blocked = admit(parts, settled, rules)
     findings += blocked
     warehouse.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}")

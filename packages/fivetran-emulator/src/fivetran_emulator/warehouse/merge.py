@@ -32,12 +32,22 @@ _FOUND, _MATCHED = temporary("found"), temporary("matched")
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """Rows of a table by what became of them. An unchanged row came again with the content it had."""
+    """Rows of a table by what became of them.
+
+    An unchanged row came again with the content it had; a replaced one was followed, in its own answer, by another with
+    its key.
+    """
 
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
     deleted: int = 0
+    replaced: int = 0
+
+    @property
+    def sent(self) -> int:
+        """The rows of `insert`."""
+        return self.inserted + self.updated + self.unchanged + self.replaced
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
@@ -45,6 +55,7 @@ class Counts:
             updated=self.updated + other.updated,
             unchanged=self.unchanged + other.unchanged,
             deleted=self.deleted + other.deleted,
+            replaced=self.replaced + other.replaced,
         )
 
 
@@ -81,7 +92,7 @@ def upsert(
 
     Beside the counts, the rows that had a value in a column which no staged row has, by column: they have none now.
     """
-    _keep_last(warehouse, target.key, staged)
+    replaced = _keep_last(warehouse, target.key, staged)
     present = _staged_columns(warehouse, staged)
     _match(warehouse, target, staged, present)
     emptied = _emptied(warehouse, target, present)
@@ -98,7 +109,7 @@ def upsert(
         FROM {temporary(staged)} s WHERE s.{ORDINAL} NOT IN (SELECT ordinal FROM {_MATCHED}) ORDER BY s.{ORDINAL}""",
         at,
     )
-    return Counts(inserted=inserted, updated=updated, unchanged=unchanged), emptied
+    return Counts(inserted=inserted, updated=updated, unchanged=unchanged, replaced=replaced), emptied
 
 
 def delete(warehouse: duckdb.DuckDBPyConnection, target: Target, staged: str, at: datetime) -> Counts:
@@ -117,7 +128,8 @@ def delete(warehouse: duckdb.DuckDBPyConnection, target: Target, staged: str, at
     return Counts(deleted=_changed(warehouse, f"DELETE FROM {target.sql} t WHERE {where}"))
 
 
-def _keep_last(warehouse: duckdb.DuckDBPyConnection, key: Sequence[str], staged: str) -> None:
+def _keep_last(warehouse: duckdb.DuckDBPyConnection, key: Sequence[str], staged: str) -> int:
+    """Of several staged rows with one key keep the last; how many were dropped."""
     columns, table = _list(key), temporary(staged)
     distinct, rows = _one(
         warehouse,
@@ -126,6 +138,7 @@ def _keep_last(warehouse: duckdb.DuckDBPyConnection, key: Sequence[str], staged:
     if distinct < rows:
         last = f"SELECT max({ORDINAL}) FROM {table} GROUP BY {columns}"
         warehouse.execute(f"DELETE FROM {table} WHERE {ORDINAL} NOT IN ({last})")
+    return rows - distinct
 
 
 def _match(warehouse: duckdb.DuckDBPyConnection, target: Target, staged: str, present: Sequence[str]) -> None:
