@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.environments import locks
-from tools.locked.checks import imports, pins, releases, template_prose
+from tools.locked.checks import committed_secrets, imports, pins, releases, template_prose
 from tools.locked.checks.merge_base import NotCheckedError
 from tools.locked.ci import config as ci_config
 from tools.locked.ci import validity
@@ -149,6 +149,12 @@ def prose_written(repository: Repository) -> Iterator[Problem]:
         yield from template_prose.prose_problems(repository)
     except RepositoryError:
         return  # deploy.yaml is wrong, which is said by its own check
+
+
+@check("secrets")
+def secrets_kept(repository: Repository) -> Iterator[Problem]:
+    """No file that git tracks holds what looks like a secret."""
+    yield from committed_secrets.secret_problems(repository)
 
 
 @dataclass(frozen=True)
