@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tools.environments.virtual_environments import VirtualEnvironment, project_environment
 from tools.local.deployed import deployed
@@ -110,7 +111,8 @@ def sync(
 ) -> int:
     """Sync connector `name` once; the emulator's exit status. `options` go to the emulator as they are.
 
-    Without `secrets`, a JSON file, the connector's practice source is started and synced from.
+    Without `secrets`, a JSON file, the connector's practice source is started and synced from, into a schema of its own:
+    made-up rows never lie among real ones, and no sync goes on from the other's state.
     """
     say(f"limits           {limits} ({limits.origin})")
     started = time.monotonic()
@@ -127,7 +129,7 @@ def sync(
         held = descriptor_path(files[0]) if secrets is None else str(secrets)
         command = [str(emulator.script("fivetran-emulator")), "sync", "--url", url, "--secrets", held]
         code = foreground(
-            [*command, *_defaults(repository, name, options), *options],
+            [*command, *_defaults(repository, name, secrets, options), *options],
             cwd=Path.cwd(),
             env={"FIVETRAN_EMULATOR_QUERY": "nox -s query --"},  # what its last line tells people to type
             files=files,
@@ -191,8 +193,25 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _defaults(repository: Repository, name: str, options: list[str]) -> list[str]:
-    """The warehouse and schema, unless the options choose others."""
+def _defaults(repository: Repository, name: str, secrets: Path | None, options: list[str]) -> list[str]:
+    """The warehouse, the schema and what its rows come from, unless the options say otherwise."""
     given = {option.split("=")[0] for option in options}
-    chosen = {"--warehouse": str(repository.root / WAREHOUSE), "--schema": names.dataset(name)}
+    chosen = {
+        "--warehouse": str(repository.root / WAREHOUSE),
+        "--schema": names.practice_schema(name) if secrets is None else names.dataset(name),
+        "--source": "the practice source" if secrets is None else real_source(secrets),
+    }
     return [word for option, value in chosen.items() if option not in given for word in (option, value)]
+
+
+def real_source(secrets: Path) -> str:
+    """What a real source is known by: the host of the first address among its secrets, else only that it is real.
+
+    A file that cannot be read is the emulator's to refuse.
+    """
+    try:
+        values = json.loads(secrets.read_text("utf-8")).values()
+    except (OSError, ValueError, AttributeError):
+        return "a real source"
+    hosts = [urlsplit(value).hostname for value in values if isinstance(value, str) and "://" in value]
+    return next((f"the source at {host}" for host in hosts if host), "a real source")

@@ -53,6 +53,11 @@ def dataset(name: str) -> str:
     return name.replace("-", "_") + "_export"
 
 
+def practice_schema(name: str) -> str:
+    """The schema for rows of a connector's practice source, which never lie among real ones: `acme` -> `acme_practice`."""
+    return name.replace("-", "_") + "_practice"
+
+
 def normalized(name: str) -> str:
     """A distribution's name as indexes compare it: https://packaging.python.org/specifications/name-normalization."""
     return re.sub(r"[-_.]+", "-", name).lower()

@@ -59,7 +59,7 @@ def filed(data: Path, table: str) -> tuple[int, Digests]:
 def landed(warehouse: duckdb.DuckDBPyConnection, table: str, columns: Iterable[str]) -> tuple[int, Digests]:
     """The same columns as they are in the warehouse."""
     names = list(columns)
-    cursor = warehouse.execute(f"SELECT {', '.join(names)} FROM datasette_export.{table}")  # noqa: S608 - ours
+    cursor = warehouse.execute(f"SELECT {', '.join(names)} FROM datasette_practice.{table}")  # noqa: S608 - ours
     return digests(names, iter(cursor.fetchone, None))
 
 

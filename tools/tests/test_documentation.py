@@ -131,7 +131,7 @@ def counted(repository: Repository, warehouse: Path) -> str:
     """Tickets and comments in the warehouse, asked where DuckDB is."""
     script = (
         "import duckdb, sys; w = duckdb.connect(sys.argv[1], read_only=True);"
-        "print(*(w.execute(f'SELECT count(*) FROM helpdesk_export.{t}').fetchone()[0] for t in ('tickets', 'comments')))"
+        "print(*(w.execute(f'SELECT count(*) FROM helpdesk_practice.{t}').fetchone()[0] for t in ('tickets', 'comments')))"
     )
     python = emulator_environment(repository).python
     done = subprocess.run([python, "-c", script, warehouse], capture_output=True, text=True, check=True)

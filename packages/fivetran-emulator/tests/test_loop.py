@@ -171,3 +171,24 @@ def test_a_secrets_file_that_is_no_object_is_refused_unquoted(
     assert "secrets.json does not hold one JSON object" in outcome.err
     assert "hush" not in outcome.err + outcome.out
     assert emulator.function.requests == []
+
+
+def test_a_schema_takes_rows_of_one_source_only(emulator: Emulator) -> None:
+    """Practice rows and real ones never share a table or a state; nothing changes when they are about to."""
+    assert emulator.answering(users({"id": 1}), arguments=("--source", "the practice source")).status == 0
+    outcome = emulator.answering(users({"id": 2}), arguments=("--source", "the source at acme.example"))
+    assert outcome.status == 2
+    assert outcome.document["error"]["problems"] == [
+        "the schema `main` holds rows of the practice source, and this sync is from the source at acme.example"
+    ]
+    assert emulator.function.requests == []
+    assert emulator.rows("SELECT id FROM users") == [(1,)]
+    assert emulator.answering(users({"id": 3}), arguments=("--source", "the practice source")).status == 0
+
+
+def test_a_sync_that_brought_nothing_claims_no_schema(emulator: Emulator) -> None:
+    """A wrong address that was mended is no other source."""
+    assert emulator.answering(b"oops", arguments=("--source", "the source at wrong.example")).status == 1
+    assert (
+        emulator.answering(users({"id": 1}), arguments=("--source", "the source at acme.example")).status == 0
+    )

@@ -56,7 +56,7 @@ class Datasette:
             "--secrets",
             str(self.secrets),
             "--schema",
-            "datasette_export",
+            "datasette_practice",
         ]
         with self.log.open("wb") as log:
             env = {**os.environ, "PYTHONUNBUFFERED": "1"}
@@ -129,9 +129,9 @@ def test_every_value_lands_although_the_emulator_is_killed_ten_times(datasette: 
 def committed(datasette: Datasette) -> int:
     """Rows of flights that are in the warehouse for good."""
     there = datasette.query(
-        "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'datasette_export' AND table_name = 'flights'"
+        "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'datasette_practice' AND table_name = 'flights'"
     )
-    return int(datasette.query("SELECT count(*) FROM datasette_export.flights")[0][0]) if there[0][0] else 0
+    return int(datasette.query("SELECT count(*) FROM datasette_practice.flights")[0][0]) if there[0][0] else 0
 
 
 def test_a_second_run_changes_nothing_and_sends_only_ties_and_lookback(datasette: Datasette) -> None:

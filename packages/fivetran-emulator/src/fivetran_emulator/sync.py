@@ -19,7 +19,7 @@ import duckdb
 
 from fivetran_emulator.clock import Clock
 from fivetran_emulator.collector import collector_held_off
-from fivetran_emulator.errors import EmulatorError, FunctionError
+from fivetran_emulator.errors import EmulatorError, FunctionError, UsageError
 from fivetran_emulator.protocol.answer import Answer, read_answer
 from fivetran_emulator.protocol.findings import Finding
 from fivetran_emulator.protocol.function import Reply, Request, Sender, refuse_status
@@ -57,7 +57,8 @@ class Sync:
     """One sync of the connection `schema` in an open `warehouse`. `path` is only shown.
 
     `further` are root members of the request beside Fivetran's own; `repeat` are the numbers of the calls whose answer is
-    loaded while its state is lost, so that they are made again.
+    loaded while its state is lost, so that they are made again. `source` says what the rows come from. Raises UsageError
+    when those in the schema come from another: a state and a table belong to one source.
     """
 
     def __init__(
@@ -75,16 +76,18 @@ class Sync:
         resync: bool = False,
         further: Mapping[str, object] | None = None,
         repeat: Collection[int] = (),
+        source: str | None = None,
     ) -> None:
         self._function, self._warehouse, self._secrets = function, warehouse, secrets
         self._clock, self._watcher = clock, watcher
         self._rules, self._further, self._repeat = rules or Rules(), further or {}, repeat
-        self._ledger = Ledger(warehouse, schema)
+        self._ledger, self._source = Ledger(warehouse, schema), source
         self._soft: set[str] = set()
         self._spellings = Spellings()
         self._body = b""
         with transaction(warehouse):
             write_ledger_schema(warehouse)
+            self._refuse_other_source()
             if resync:
                 self._ledger.begin_resync(clock.now())
             self._read_ledger()
@@ -100,6 +103,14 @@ class Sync:
             tables_before=dict(self._tables),
             tables=self._tables,
         )
+
+    def _refuse_other_source(self) -> None:
+        had = self._ledger.source()
+        if self._source is not None and had not in (None, self._source):
+            schema = self._ledger.connection
+            problem = f"the schema `{schema}` holds rows of {had}, and this sync is from {self._source}"
+            hint = f"They would be mixed. Sync into another: --schema {schema}_2, or another --warehouse."
+            raise UsageError(self._secrets.redact(problem), hint=hint)
 
     def _read_ledger(self) -> None:
         """What past syncs left; the clock decides nothing of it."""
@@ -220,6 +231,8 @@ class Sync:
             for table in loaded.changed:
                 self._ledger.keep_table(table)
             self._ledger.accept(answer.state, self._batch + 1)
+            if self._source is not None:
+                self._ledger.keep_source(self._source)
             accepted = _accepted(number, answer, reply, loaded, self._clock.elapsed() - began)
             self._record(accepted, at, answer.state)
         self._tables |= {table.name: table for table in loaded.changed}

@@ -57,6 +57,11 @@ def _sync(parser: argparse.ArgumentParser) -> None:
     )
     _call(parser, url_required=False)
     _file(parser, schema="main")
+    parser.add_argument(
+        "--source",
+        metavar="WHAT",
+        help="what the rows come from, such as an address: kept with the schema, which takes rows of no other",
+    )
     _output(parser)
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="also write a page to look at there")
     _recording(parser.add_argument_group("faults and recordings"))

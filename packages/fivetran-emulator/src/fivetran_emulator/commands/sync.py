@@ -93,6 +93,7 @@ class _Command:
                 rules=self._rules,
                 resync=options.command == "resync",
                 further=further,
+                source=options.source,
                 repeat={fault.number for fault in faults if fault.kind == "repeat"},
             )
             self._run(sync)

@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS {LEDGER_SCHEMA}.tables (connection VARCHAR, name VARC
 CREATE TABLE IF NOT EXISTS {LEDGER_SCHEMA}.columns (connection VARCHAR, table_name VARCHAR, name VARCHAR, kind VARCHAR);
 ALTER TABLE {LEDGER_SCHEMA}.connections ADD COLUMN IF NOT EXISTS resync_from TIMESTAMP;
 ALTER TABLE {LEDGER_SCHEMA}.syncs ADD COLUMN IF NOT EXISTS state_before VARCHAR;
+CREATE TABLE IF NOT EXISTS {LEDGER_SCHEMA}.sources (connection VARCHAR, source VARCHAR);
 """
 
 
@@ -99,6 +100,16 @@ class Ledger:
         """The state as JSON text; None when none was ever written."""
         found = self._rows("SELECT state FROM {ledger}.connections WHERE connection = $1")
         return str(found[0][0]) if found else None
+
+    def source(self) -> str | None:
+        """What the rows come from, in the words of the sync that brought the first of them; None when nobody said."""
+        found = self._rows("SELECT source FROM {ledger}.sources WHERE connection = $1")
+        return str(found[0][0]) if found else None
+
+    def keep_source(self, source: str) -> None:
+        """Remember what the rows come from, for good."""
+        if self.source() is None:
+            self._run("INSERT INTO {ledger}.sources VALUES ($1, $2)", source)
 
     def batch(self) -> int:
         """How many answers were accepted so far, over all syncs."""
