@@ -32,14 +32,15 @@ MEMBER_MOMENT = (2020, 2, 2, 0, 0, 0)
 MAIN = '"""Made by `nox -s bundle`: what Google calls."""\n\nfrom {module} import main as main\n'
 
 
-def stage(repository: Repository, one: Deployment) -> Path:
+def stage(repository: Repository, one: Deployment, *, stale_lock: bool = False) -> Path:
     """Make build/FUNCTION/ anew and return it, whole or not at all.
 
-    RepositoryError if a lock is stale, a wheel can't be built, or a file of the package couldn't arrive as it is.
+    RepositoryError if a lock is stale (unless `stale_lock`, which a person forces) or missing, a wheel can't be built,
+    or a file of the package couldn't arrive as it is.
     """
     project = repository.connector(one.connector)
     ships = locks_of(repository, project.name)[0]
-    if stale := list(ships.problems(repository.root)):
+    if (stale := list(ships.problems(repository.root))) and not (stale_lock and ships.file.is_file()):
         raise RepositoryError(stale)
     folder = repository.root / "build" / one.key
     folder.parent.mkdir(exist_ok=True)

@@ -49,7 +49,7 @@ def deploy(repository: Repository, one: Deployment, options: Options) -> Verdict
     target = environments(repository)[one.environment]
     delivery = Delivery.of(one, target)
     live = delivery.live()
-    source = stage(repository, one)
+    source = stage(repository, one, stale_lock=options.force)
     release = release_of(repository, one, source)
     decision = decide(one, release, live, relation_of(repository, live), force=options.force)
     print(f"{one.key}: {decision.why}", flush=True)

@@ -1,5 +1,6 @@
 """Deploys whatever lags behind main: what an earlier pipeline left out because it failed on the way.
 
+Why it failed isn't known here, so a connector's tests are run before its functions are deployed.
 One process an environment, one function after another: so Google's 80 writes per 100 s and project are never met
 (https://cloud.google.com/functions/quotas), however small the functions are.
 """
@@ -9,7 +10,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 
+from tools.local.testing import run_tests
 from tools.locked.deploying import gcloud
 from tools.locked.deploying.decision import setting_changes
 from tools.locked.deploying.deploy_one import Options, deploy
@@ -45,17 +48,30 @@ class Pace:
         self.last = self.clock()
 
 
+Prove = Callable[[Repository, str], None]
+"""Runs a connector's tests; RepositoryError if one fails."""
+
+
 def deploy_stale(
-    repository: Repository, environment: str | None, options: Options, *, pace: Pace | None = None
+    repository: Repository,
+    environment: str | None,
+    options: Options,
+    *,
+    pace: Pace | None = None,
+    prove: Prove = run_tests,
 ) -> int:
-    """Deploy what lags in one environment, or in all in turn; 1 if one of them failed, and the others are deployed."""
-    pace = pace or Pace()
+    """Deploy what lags in one environment, or in all in turn, once its tests have passed.
+
+    Returns 1 if one of them failed; the others are deployed all the same.
+    """
+    pace, proved = pace or Pace(), cache(partial(prove, repository))
     failed: list[str] = []
     lag = lagging(repository, environment)
     print(f"lagging behind: {', '.join(one.key for one in lag) or 'nothing'}", flush=True)
     for one in lag:
-        pace.wait()
         try:
+            proved(one.connector)
+            pace.wait()
             deploy(repository, one, options)
         except RepositoryError as error:
             failed.append(one.key)

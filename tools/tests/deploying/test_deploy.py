@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -14,7 +16,7 @@ import pytest
 from generated_repository import commit_all, generate, git
 
 from tools.locked.deploying import gcloud, smoke_test
-from tools.locked.deploying.bundle import stage
+from tools.locked.deploying.bundle import files_of, stage
 from tools.locked.deploying.decision import Verdict
 from tools.locked.deploying.deploy import main as deploy_command
 from tools.locked.deploying.deploy_one import Options, deploy, release_of
@@ -54,13 +56,18 @@ class Team:
     def release(self, key: str = "acme") -> Release:
         """What this clone gives now."""
         one = deployment(self.repository, key)
-        return release_of(self.repository, one, stage(self.repository, one))
+        return release_of(self.repository, one, stage(self.repository, one, stale_lock=True))
 
     def put(self, key: str = "acme", **labels: str) -> LiveFunction:
         """This clone's release live, as a deploy of ours leaves it, with the Invoker role for the deployer."""
         release, limits = self.release(key), deployment(self.repository, key).limits
+        upload = io.BytesIO()
+        with zipfile.ZipFile(upload, "w") as archive:
+            for name in files_of(self.root / "build" / key):
+                archive.write(self.root / "build" / key / name, name)
         live = self.google.deployed(
             key,
+            upload=upload.getvalue(),
             labels={**release.labels(), **labels},
             environmentVariables={**limits.variables(), **release.variables()},
             runtime="python312", availableMemoryMb=1024, timeout="540s", maxInstances=1,
@@ -94,6 +101,19 @@ def serve(live: LiveFunction, call: Call) -> Answer:
     (name,) = re.findall(r'Connector\("(\w+)"', source)
     message = f"Secrets: token is missing. Keys: token, url. This is {name} {version}, bundle {live.variables['FIVETRAN_BUNDLE']}."
     return Answer(500, json.dumps({"errorMessage": message, "errorType": "configuration"}).encode())
+
+
+def stale(team: Team, *, failing: str = "") -> tuple[int, list[str]]:
+    """A deploy of all that lags: its exit status, and whose tests were run first."""
+    tested: list[str] = []
+
+    def prove(_: Repository, connector: str) -> None:
+        tested.append(connector)
+        if connector == failing:
+            raise RepositoryError(f"tests of {connector} failed")
+
+    pace = Pace(sleep=lambda _: None)
+    return deploy_stale(team.repository, "dev", Options(), pace=pace, prove=prove), tested
 
 
 @pytest.fixture(scope="session")
@@ -196,8 +216,7 @@ def test_a_red_pipeline_and_anothers_green_one_end_with_both_live(team: Team, qu
     team.commit("1.2.0", "2.0.0", "beta")
     assert team.deploy("beta") is Verdict.DEPLOY
     assert acme.labels["version"] == "1-2-0"
-    pauses: list[float] = []
-    assert deploy_stale(team.repository, "dev", Options(), pace=Pace(sleep=pauses.append)) == 0
+    assert stale(team) == (0, ["acme"])
     assert (acme.labels["version"], beta.labels["version"]) == ("1-3-0", "2-0-0")
     assert (acme.labels["bundle"], beta.labels["bundle"]) == (
         team.release("acme").bundle,
@@ -267,6 +286,9 @@ def test_a_dirty_tree_a_stale_lock_and_another_branch_are_refused_at_once(team: 
     ):
         assert words in str(raised.value)
     assert team.google.calls == []
+    live = team.put()
+    assert live.labels["commit"].endswith("-dirty")
+    assert team.deploy(force=True) is Verdict.NOTHING
 
 
 def test_settings_that_differ_need_a_yes_unless_they_were_merged(
@@ -340,8 +362,20 @@ def test_one_that_fails_leaves_no_other_behind(
     acme.resource["timeout"] = "60s"  # a changed setting needs a yes, which nobody gives here
     beta = team.put("beta")
     beta.resource["timeout"] = "60s"
-    assert deploy_stale(team.repository, None, Options(), pace=Pace(sleep=lambda _: None)) == 1
+    assert stale(team) == (1, ["acme", "beta"])
     assert "not deployed: acme, beta" in capsys.readouterr().out
+
+
+def test_what_lags_is_not_deployed_while_its_tests_fail(
+    team: Team, quick: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its own pipeline may have failed because of them."""
+    team.put("acme")
+    team.put("beta")
+    team.commit("1.2.0", "1.3.0")
+    assert stale(team, failing="acme") == (1, ["acme"])
+    assert "acme: tests of acme failed" in capsys.readouterr().out
+    assert team.writes() == []
 
 
 def test_status_says_what_is_live_and_what_is_left_over(team: Team, quick: None) -> None:
