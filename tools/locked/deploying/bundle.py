@@ -10,6 +10,7 @@ Google's builder refuses anything unhashed beside hashed lines.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 from tools.environments.locks import locks_of
@@ -67,38 +69,53 @@ def _fill(folder: Path, repository: Repository, project: Project, lock: Path) ->
 
 def build_wheel(repository: Repository, package: Project, folder: Path) -> Path:
     """The package's wheel in `folder`, of what git tracks; the same bytes each time. RepositoryError in hatchling's words."""
-    folder.mkdir(parents=True, exist_ok=True)
+    files = [
+        *tracked_at_top(repository.root, package.path),
+        *tracked_files(repository.root, package.path / "src"),
+    ]
+    sources = tuple(
+        (file.path.relative_to(package.path).as_posix(), file.path.read_bytes()) for file in files
+    )
+    name, content = _built(at(package.path, repository.root), sources)
+    _write(folder / name, content)
+    return folder / name
+
+
+@cache
+def _built(where: str, sources: tuple[tuple[str, bytes], ...]) -> tuple[str, bytes]:
+    """A wheel's name and bytes: once a process, for 300 functions stand on one runtime."""
     with tempfile.TemporaryDirectory() as made:
-        copy = Path(made) / package.name
-        for file in [
-            *tracked_at_top(repository.root, package.path),
-            *tracked_files(repository.root, package.path / "src"),
-        ]:
-            _write(copy / file.path.relative_to(package.path), file.path.read_bytes())
+        for name, content in sources:
+            _write(Path(made) / "sources" / name, content)
         command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", made]
         done = subprocess.run(
-            command, cwd=copy, env=_BUILD_ENVIRONMENT, capture_output=True, text=True, check=False
+            command,
+            cwd=Path(made) / "sources",
+            env=_BUILD_ENVIRONMENT,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode:
-            where = at(package.path, repository.root)
             raise RepositoryError(f"{where}: hatchling can't build its wheel:\n{done.stderr.strip()}")
         wheel = next(Path(made).glob("*.whl"))
-        return _uncompressed(wheel, folder / wheel.name)
+        return wheel.name, _uncompressed(wheel)
 
 
 _BUILD_ENVIRONMENT = {"PATH": os.defpath, "SOURCE_DATE_EPOCH": str(MOMENT), "LC_ALL": "C.UTF-8"}
 """Nothing of the caller's: a variable of theirs must not reach the bytes."""
 
 
-def _uncompressed(wheel: Path, to: Path) -> Path:
+def _uncompressed(wheel: Path) -> bytes:
     """The wheel without compression: zlib's bytes differ between builds of Python, and gcloud compresses anyway."""
-    with zipfile.ZipFile(wheel) as packed, zipfile.ZipFile(to, "w", zipfile.ZIP_STORED) as plain:
+    made = io.BytesIO()
+    with zipfile.ZipFile(wheel) as packed, zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as plain:
         for name in packed.namelist():
             member = zipfile.ZipInfo(name, MEMBER_MOMENT)
             member.create_system = 3  # Unix, on whatever it is made
             member.external_attr = 0o100644 << 16
             plain.writestr(member, packed.read(name))
-    return to
+    return made.getvalue()
 
 
 def requirement(wheel: Path) -> str:

@@ -140,9 +140,13 @@ def team(two_connectors: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.fixture
 def quick(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     """Signed in without asking gcloud, which takes a second; one test asks it."""
-    endpoints = {"cloudfunctions": team.google.url, "iamcredentials": team.google.url}
-    who = SignedIn(team.google.deployer, team.google.access_token(), endpoints)
-    monkeypatch.setattr(gcloud, "signed_in", lambda: who)
+    monkeypatch.setattr(gcloud, "signed_in", lambda: signed_in(team.google))
+
+
+def signed_in(google: FakeGoogle) -> SignedIn:
+    """As the deployer."""
+    endpoints = {"cloudfunctions": google.url, "iamcredentials": google.url}
+    return SignedIn(google.deployer, google.access_token(), endpoints)
 
 
 # -- by the real gcloud ------------------------------------------------------------------------------------
@@ -162,6 +166,7 @@ def test_a_new_function_is_private_labelled_and_asked(
     assert not live.may_call("allUsers")
     assert "smoke test: cannot ask" in capfd.readouterr().out  # nobody has made the deployer an Invoker yet
 
+    monkeypatch.setattr(gcloud, "signed_in", lambda: signed_in(team.google))
     live.grant(team.google.deployer)
     live.grant("allUsers")
     assert team.deploy() is Verdict.NOTHING
