@@ -257,6 +257,16 @@ def bundle(session: nox.Session) -> None:
 
 @nox.session(default=False)
 @told
+def rehearse(session: nox.Session) -> None:
+    """FUNCTION: deploy it to a fake of Google, build and serve what arrived, and sync it in full."""
+    arguments = Arguments("rehearse")
+    arguments.add_argument("function", metavar="FUNCTION", help="a group of deploy.yaml")
+    function = arguments.read(session.posargs).function
+    run_tool("tools.locked.rehearsal.rehearse", function, failing=f"{function} would not run at Google")
+
+
+@nox.session(default=False)
+@told
 def deploy(session: nox.Session) -> None:
     """FUNCTION, or --stale: deploy what differs, then a smoke test; --dry-run prints gcloud's command."""
     arguments = Arguments("deploy")

@@ -13,7 +13,7 @@ import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -75,7 +75,6 @@ def build(python: Python, workspace: Path, layers: Path) -> Layer:
     layer = layers / _key(python, workspace, requirements)
     with alone(layer):
         seconds = None if layer.exists() else _install(python, workspace, layer)
-    _run(python, layer, workspace, "pip", "check", "--disable-pip-version-check")
     return Layer(layer, sum(1 for _ in layer.glob("lib/*/site-packages/*.dist-info")), seconds)
 
 
@@ -111,6 +110,7 @@ def _install(python: Python, workspace: Path, layer: Path) -> float:
         base = Path(folder) / "layer"
         _run(python, base, workspace, "pip", *PIP)
         _run(python, base, workspace, "compileall", "--invalidation-mode", "unchecked-hash", "-q", str(base))
+        _run(python, base, workspace, "pip", "check", "--disable-pip-version-check")
         base.rename(layer)
     return time.monotonic() - started
 
@@ -139,8 +139,3 @@ def _key(python: Python, workspace: Path, requirements: str) -> str:
     for wheel in sorted(workspace.glob("wheels/*")):
         total.update(hashlib.sha256(wheel.read_bytes()).digest())
     return f"{python.version}-{total.hexdigest()[:16]}"
-
-
-def command_line(python: Python, layer: Layer) -> Sequence[str]:
-    """The start command of the built image."""
-    return [str(python.program), str(layer.path / "bin" / "functions-framework")]

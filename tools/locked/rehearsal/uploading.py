@@ -3,15 +3,39 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tools.locked.deploying.bundle import files_of
+from tools.locked.deploying.deploy_one import release_of
+from tools.locked.deploying.deployments import Deployment
+from tools.locked.deploying.environments import environments
+from tools.locked.deploying.gcloud import upload_command
 from tools.locked.rehearsal.functions import LiveFunction
 from tools.locked.rehearsal.google import FakeGoogle
 from tools.repository.errors import Problem, RepositoryError
+from tools.repository.model import Repository
+
+
+def deploy_command(repository: Repository, one: Deployment, folder: Path) -> list[str]:
+    """The gcloud command of a first deploy of this bundle, as `nox -s deploy` runs it."""
+    target = environments(repository)[one.environment]
+    return upload_command(one, target, release_of(repository, one, folder), folder)
+
+
+def variables_of(command: Sequence[str]) -> dict[str, str]:
+    """The environment variables that a gcloud command sets: in a file, or with commas between them."""
+    found: dict[str, str] = {}
+    for word in command:
+        option, _, value = word.partition("=")
+        if option == "--env-vars-file":
+            found |= json.loads(Path(value).read_text("utf-8"))
+        elif option in ("--update-env-vars", "--set-env-vars"):
+            found |= dict(pair.split("=", 1) for pair in value.split(",") if pair)
+    return found
 
 
 def run_gcloud(google: FakeGoogle, command: Sequence[str]) -> str:

@@ -12,13 +12,10 @@ import pytest
 from generated_repository import commit_all, generate, git, write_locks
 
 from tools.locked.deploying.bundle import MEMBER_MOMENT, MOMENT, digest, files_of, left_out, stage
-from tools.locked.deploying.deploy_one import release_of
 from tools.locked.deploying.deployments import Deployment, deployment, deployments
-from tools.locked.deploying.environments import environments
-from tools.locked.deploying.gcloud import upload_command
 from tools.locked.rehearsal.functions import LiveFunction
 from tools.locked.rehearsal.google import FakeGoogle
-from tools.locked.rehearsal.uploading import compare, run_gcloud
+from tools.locked.rehearsal.uploading import compare, deploy_command, run_gcloud
 from tools.repository.errors import RepositoryError
 from tools.repository.model import Repository
 
@@ -172,7 +169,7 @@ def test_what_arrives_at_google_is_the_bundle(acme: Repository, generation: int)
     (acme.root / "deploy.yaml").write_text(
         f"acme:\n  connector: acme\n  environment: dev\n  generation: {generation}\n  runtime: python312\n"
     )
-    with FakeGoogle(project="dev-project") as google:
+    with FakeGoogle(project="dev-fivetran") as google:
         folder = bundled(acme)
         live = deploy_to(google, acme, folder)
         assert {f"connector_acme/{name}" for name in ODD_NAMES} <= set(compare(live, folder))
@@ -181,7 +178,7 @@ def test_what_arrives_at_google_is_the_bundle(acme: Repository, generation: int)
 @gcloud_here
 def test_an_allow_list_would_be_found_out(acme: Repository) -> None:
     """Gcloud uploads almost nothing under it, whatever it predicts; the build at Google fails, and so does the comparison."""
-    with FakeGoogle(project="dev-project") as google:
+    with FakeGoogle(project="dev-fivetran") as google:
         folder = bundled(acme)
         (folder / ".gcloudignore").write_text(ALLOW_LIST)
         with pytest.raises(RepositoryError, match=r"missing main\.py"):
@@ -193,10 +190,8 @@ def test_an_allow_list_would_be_found_out(acme: Repository) -> None:
 
 def deploy_to(google: FakeGoogle, repository: Repository, folder: Path) -> LiveFunction:
     """Deploy a bundle with the command of a deploy; the function at Google."""
-    one = deployment(repository, "acme")
-    target = environments(repository)[one.environment]
-    run_gcloud(google, upload_command(one, target, release_of(repository, one, folder), folder))
-    return google.function("acme", project=target.project, region=one.region)
+    run_gcloud(google, deploy_command(repository, deployment(repository, "acme"), folder))
+    return google.function("acme")
 
 
 def test_every_line_of_its_requirements_is_hashed(whole: Repository, function: Deployment) -> None:
