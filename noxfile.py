@@ -208,14 +208,18 @@ def lock(session: nox.Session) -> None:
 @nox.session(default=False)
 @told
 def update(session: nox.Session) -> None:
-    """Every generated file made current: locks, READMEs' tables, CI's config, deploy.yaml's schema; --check only tells."""
+    """[NAME ...]: every generated file made current: locks, READMEs, CI's config, schema; --check only tells."""
     arguments = Arguments("update")
+    arguments.add_argument("names", metavar="NAME", nargs="*", help="connectors or packages; all if none")
     arguments.add_argument(
         "--check", action="store_true", help="write nothing; show the differences and fail"
     )
-    check = arguments.read(session.posargs).check
-    locks.lock(REPOSITORY, [], upgrade=False, check=check)
-    readmes.update(REPOSITORY, [], check=check)
+    options = arguments.read(session.posargs)
+    check = options.check
+    locks.lock(REPOSITORY, options.names, upgrade=False, check=check)
+    with_readmes = [name for name in options.names if REPOSITORY.project(name).kind == "connector"]
+    if with_readmes or not options.names:
+        readmes.update(REPOSITORY, with_readmes, check=check)
     run_tool("tools.locked.ci.config", *(["--check"] if check else []), failing="run `nox -s ci_config`")
     run_tool(
         "tools.locked.deploying.schema",

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from small_repository import ROOT
 
+from tools.local import readmes
 from tools.local.syncing import emulator_environment, sync
 from tools.local.testing import run_tests
 from tools.locked.creating.template_rendering import create
@@ -89,8 +90,10 @@ def test_the_connector_that_the_tutorial_writes_works(whole: Repository, tmp_pat
         )
         assert counted(fresh, warehouse) == "108 168"
         (folder / "tests/test_contract.py").write_text(tests, "utf-8")
+        readmes.update(fresh, ["helpdesk"], check=False)
         run_tests(fresh, "helpdesk", ["-q"])
         write_readmes_example(folder)
+        readmes.update(fresh, ["helpdesk"], check=False)
         run_tests(fresh, "helpdesk", ["-q"])
     finally:
         shutil.rmtree(folder)
