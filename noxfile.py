@@ -86,11 +86,17 @@ def sync(session: nox.Session) -> None:
 @told
 def create(session: nox.Session) -> None:
     """NAME: a new connector, connectors/NAME, that syncs and passes every check on its first day."""
-    arguments = Arguments("create")
-    arguments.add_argument("name", metavar="NAME", help="the source's name, such as acme-billing")
-    name = arguments.read(session.posargs).name
+    name = scaffolding.asked(session.posargs).name
     scaffolding.refuse(REPOSITORY, name)
-    run_tool("tools.locked.creating.template_rendering", name, failing=f"connectors/{name} isn't finished")
+    run_tool("tools.locked.creating.creation", *session.posargs, failing=f"connectors/{name} isn't made")
+
+
+@nox.session(default=False)
+@told
+def bake(session: nox.Session) -> None:
+    """Every connector that `create` can make, made, checked, tested and synced; minutes, so not in `nox`."""
+    Arguments("bake").read(session.posargs)
+    run_tool("tools.locked.creating.baking", failing="not every new connector works")
 
 
 @nox.session(default=False)

@@ -99,6 +99,11 @@ def locks_of(repository: Repository, subject: str) -> list[Lock]:
     project = repository.project(subject)
     if project.kind == "package":
         return [_project_lock(repository, project, test=True, constraint=tools_lock(repository))]
+    return connector_locks(repository, project)
+
+
+def connector_locks(repository: Repository, project: Project) -> list[Lock]:
+    """The two locks of a connector, wherever its folder is: what ships, and what tests it."""
     ships = project.path / "requirements.txt"
     return [
         _project_lock(repository, project, test=False, constraint=None),

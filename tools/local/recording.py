@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
+from tools.environments.virtual_environments import tools_environment
 from tools.local.processes import descriptor_path, foreground, nameless, server
 from tools.local.syncing import READY, Local, emulator_environment, say
 from tools.repository.errors import RepositoryError, at
@@ -28,7 +29,6 @@ from tools.repository.names import dataset
 RECORDER_SECONDS = 30.0
 FINISH_SECONDS = 300.0
 MADE = "# Made by `nox -s record -- "
-TEMPLATE = Path(__file__).parents[1] / "template" / "{{ cookiecutter.name }}" / "practice.py"
 
 Rows = dict[str, int]
 """Tables and how many rows they have."""
@@ -92,7 +92,9 @@ def record(repository: Repository, name: str, limits: Limits, wish: Wish) -> Non
     secrets = wish.read()
     local = Local.prepared(repository, name, limits)
     folder = local.project.path
-    refused = None if wish.force or _may_be_replaced(folder / "practice.py") else folder / "practice.py"
+    refused = (
+        None if wish.force or _may_be_replaced(repository, folder / "practice.py") else folder / "practice.py"
+    )
     with _scratch() as scratch, _recording(repository, local, wish, secrets, scratch) as (url, finish):
         warehouse = scratch / "warehouse.duckdb"
         made_local = {**secrets, wish.url_key: _moved(secrets[wish.url_key], url)}
@@ -136,12 +138,15 @@ def _literal(value: Any, indent: str = "") -> str:
     return repr(value)
 
 
-def _may_be_replaced(practice: Path) -> bool:
+def _may_be_replaced(repository: Repository, practice: Path) -> bool:
     """Whether nobody's work is lost: there is none, it is the template's, or an earlier recording's."""
     if not practice.is_file():
         return True
-    text = practice.read_text("utf-8")
-    return text.startswith(MADE) or text == TEMPLATE.read_text("utf-8")
+    if practice.read_text("utf-8").startswith(MADE):
+        return True
+    python = str(tools_environment(repository).prepare().python)
+    command = [python, "-m", "tools.locked.creating.made_practice", str(practice)]
+    return subprocess.run(command, cwd=repository.root, capture_output=True, check=False).returncode == 0
 
 
 @contextmanager

@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from new_connectors import locks, make
 from small_repository import ROOT
 
 from tools.local import readmes
 from tools.local.syncing import emulator_environment, sync
 from tools.local.testing import run_tests
-from tools.locked.creating.template_rendering import create
 from tools.repository.limits import Limits
 from tools.repository.model import Repository
 
@@ -75,11 +75,11 @@ def test_the_connector_that_the_tutorial_writes_works(whole: Repository, tmp_pat
         re.DOTALL,
     )
     assert len([line for line in connector.splitlines() if line.strip()]) < 40
-    folder = create(whole, "helpdesk")
+    folder = make(whole, "helpdesk")
     try:
         (folder / "src/connector_helpdesk/__init__.py").write_text(connector, "utf-8")
         (folder / "practice.py").write_text(practice, "utf-8")
-        lock(folder)
+        locks(whole.root).write("helpdesk")
         warehouse = tmp_path / "warehouse.duckdb"
         fresh = Repository(whole.root)
         assert (
@@ -122,12 +122,6 @@ def write_readmes_example(folder: Path) -> None:
         '"practice.py")', '"practice.py", keeps_deleted={"tickets": "as told"})'
     )
     tests.write_text(said, "utf-8")
-
-
-def lock(folder: Path) -> None:
-    """The locks of another connector with the same dependencies, as `create` would have made them."""
-    for name in ("requirements.txt", "requirements-test.txt"):
-        shutil.copy(ROOT / "connectors/casa" / name, folder / name)
 
 
 def counted(repository: Repository, warehouse: Path) -> str:

@@ -1,65 +1,54 @@
-"""Makes a new connector from tools/template: eight files that sync and pass every check on their first day.
-
-It touches nothing outside connectors/NAME. `nox -s ci_config` makes the test job, and removing the folder and running
-that again takes everything back.
-"""
+"""Renders tools/template: a connector that syncs and passes every check on its first day."""
 
 from __future__ import annotations
 
-import shutil
+import json
+import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from cookiecutter.main import cookiecutter
+from cookiecutter.generate import generate_files
 
-from tools.environments.locks import lock
-from tools.local.scaffolding import next_steps, refuse
-from tools.repository.errors import RepositoryError, at, run_as_command
-from tools.repository.model import Repository
+from tools.locked.creating.choices import Choices
+from tools.repository.errors import RepositoryError
 from tools.repository.names import dataset, distribution, import_name
 
-TEMPLATE = Path(__file__).parents[2] / "template"
+ROOT = Path(__file__).parents[3]
+TEMPLATE = ROOT / "tools" / "template"
 
 
-def create(repository: Repository, name: str) -> Path:
-    """Render the template to connectors/NAME; its path. RepositoryError for a bad name or one that is taken."""
-    refuse(repository, name)
+def render(name: str, choices: Choices, folder: Path) -> None:
+    """Make `folder`, which must not exist, a connector called `name`, without its locks; `tidy` it then."""
+    title = " ".join(word.capitalize() for word in name.split("-"))
     answers = {
+        "folder": folder.name,
         "name": name,
-        "title": " ".join(word.capitalize() for word in name.split("-")),
+        "title": title,
         "module": import_name(name),
         "distribution": distribution(name),
         "dataset": dataset(name),
+        "choices": choices,
+        "description_in_toml": json.dumps(
+            choices.description or f"{title}, for Fivetran.", ensure_ascii=False
+        ),
+        "_jinja2_env_vars": {"trim_blocks": True, "lstrip_blocks": True},
     }
-    connectors = repository.root / "connectors"
-    connectors.mkdir(exist_ok=True)
-    # default_config: neither a user's ~/.cookiecutterrc nor a question may change what everybody gets.
-    cookiecutter(
-        str(TEMPLATE), no_input=True, extra_context=answers, output_dir=str(connectors), default_config=True
-    )
-    return connectors / name
+    # Not cookiecutter's own command: it reads a user's settings and leaves every answer in their home folder.
+    generate_files(str(TEMPLATE), {"cookiecutter": answers}, str(folder.parent))
 
 
-def main(arguments: list[str]) -> int:
-    """Create the connector named, with its locks."""
-    repository = Repository(Path.cwd())
-    name = arguments[0]
-    path = create(repository, name)
-    print(f"{at(path, repository.root)} made")
-    try:
-        lock(Repository(repository.root), [name])
-    except RepositoryError as error:
-        print(
-            f"{error}\n\nIts locks couldn't be made. With an index at hand: nox -s lock -- {name}",
-            file=sys.stderr,
-        )
-        return 1
-    except BaseException:
-        shutil.rmtree(path)
-        raise
-    print(next_steps(name))
-    return 0
-
-
-if __name__ == "__main__":
-    run_as_command(main)
+def tidy(folders: Sequence[Path]) -> None:
+    """Break the lines of connectors just made as ruff does: how long they are depends on the name."""
+    command = [
+        "format",
+        "--quiet",
+        "--no-cache",
+        "--no-respect-gitignore",
+        "--config",
+        str(ROOT / "pyproject.toml"),
+    ]
+    ruff = [sys.executable, "-m", "ruff", *command, *map(str, folders)]
+    done = subprocess.run(ruff, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RepositoryError(f"ruff can't format what was made:\n{done.stdout}{done.stderr}")

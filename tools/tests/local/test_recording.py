@@ -11,12 +11,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from small_repository import ROOT
+from new_connectors import locks, make
 
 from tools.local.processes import server
 from tools.local.recording import Wish, practice_py, record
 from tools.local.syncing import READY, emulator_environment
-from tools.locked.creating.template_rendering import create
 from tools.repository.errors import RepositoryError
 from tools.repository.limits import Limits
 from tools.repository.model import Repository
@@ -130,10 +129,9 @@ secrets = {{"token": TOKEN, "api_key": KEY, "base": "{{url}}/v1"}}
 @pytest.fixture
 def desk(whole: Repository) -> Iterator[Repository]:
     """The repository with one more connector, `desk`, just made."""
-    folder = create(whole, "desk")
+    folder = make(whole, "desk")
     (folder / "src/connector_desk/__init__.py").write_text(CONNECTOR, "utf-8")
-    for name in ("requirements.txt", "requirements-test.txt"):
-        shutil.copy(ROOT / "connectors/casa" / name, folder / name)
+    locks(whole.root).write("desk")
     yield Repository(whole.root)
     shutil.rmtree(folder)
 

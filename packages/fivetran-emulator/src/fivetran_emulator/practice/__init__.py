@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from werkzeug.wrappers import Request
 
-from fivetran_emulator.practice.access import Basic, Bearer, HeaderKey, QueryKey
+from fivetran_emulator.practice.access import Basic, Bearer, ClientCredentials, HeaderKey, QueryKey
 from fivetran_emulator.practice.errors import PracticeError, Refusal
 from fivetran_emulator.practice.pages import (
     Keyset,
@@ -29,6 +29,7 @@ from fivetran_emulator.practice.source import Source
 __all__ = [
     "Basic",
     "Bearer",
+    "ClientCredentials",
     "HeaderKey",
     "Keyset",
     "Listed",

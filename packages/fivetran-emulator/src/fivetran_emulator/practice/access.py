@@ -7,6 +7,7 @@ only knows 401 would call that an outage.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Protocol
 
 from werkzeug.wrappers import Request
@@ -76,3 +77,35 @@ class QueryKey:
         """Refuse a request whose parameter is missing or wrong."""
         if request.args.get(self.param) != self.key:
             raise Refusal(self.status, f"the parameter {self.param} is missing or wrong")
+
+
+@dataclass(frozen=True)
+class ClientCredentials:
+    """OAuth2 client credentials (RFC 6749, 4.4): POST `path` trades the id and the secret, in a form, for a bearer token."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    path: str = "/oauth/token"
+    seconds: int = 3600
+    status: int = 401
+
+    def check(self, request: Request) -> None:
+        """Refuse a request without the token."""
+        Bearer(self._token, self.status).check(request)
+
+    def answer(self, request: Request) -> object | None:
+        """The token, for a request that asks for one; None for any other. `Refusal` for a wrong id or secret."""
+        if (request.method, request.path) != ("POST", self.path):
+            return None
+        form = request.form
+        if form.get("grant_type") != "client_credentials":
+            raise Refusal(
+                400, "grant_type must be client_credentials", body={"error": "unsupported_grant_type"}
+            )
+        if (form.get("client_id"), form.get("client_secret")) != (self.client_id, self.client_secret):
+            raise Refusal(401, "the client's id or secret is wrong", body={"error": "invalid_client"})
+        return {"access_token": self._token, "token_type": "Bearer", "expires_in": self.seconds}
+
+    @property
+    def _token(self) -> str:
+        return sha256(f"{self.client_id}:{self.client_secret}".encode()).hexdigest()

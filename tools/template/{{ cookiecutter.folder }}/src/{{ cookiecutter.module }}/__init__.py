@@ -1,0 +1,1 @@
+{% include "plain.py" if cookiecutter.choices.plain else "tables.py" %}
