@@ -15,9 +15,10 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from tools.environments.interpreters import RUNNING, Interpreter, running
 from tools.environments.uv import find_uv
 from tools.repository.errors import RepositoryError, at
 from tools.repository.model import Project, Repository
@@ -30,12 +31,16 @@ AIRFLOW = "airflow"
 
 @dataclass(frozen=True)
 class VirtualEnvironment:
-    """A virtual environment to be had at `path`: what `locks` pin, then the folders in `editables`."""
+    """A virtual environment to be had at `path`: what `locks` pin, then the folders in `editables`.
+
+    `interpreter` is the Python it is made with, unless given the one that runs this.
+    """
 
     path: Path
     locks: tuple[Path, ...]
     editables: tuple[Path, ...] = ()
     lock_command: str = "nox -s lock"
+    interpreter: Interpreter = field(default_factory=running)
 
     @property
     def python(self) -> Path:
@@ -47,7 +52,7 @@ class VirtualEnvironment:
         return self.path / "bin" / name
 
     def is_current(self) -> bool:
-        """Whether it stands, made from just these locks and folders."""
+        """Whether it stands, made from just these locks and folders with just this Python."""
         stamp = self.path / STAMP
         return self.python.exists() and stamp.is_file() and stamp.read_text("utf-8") == self._stamp()
 
@@ -85,21 +90,27 @@ class VirtualEnvironment:
         stamp.write_text(self._stamp(), "utf-8")
 
     def _stamp(self) -> str:
-        digest = hashlib.sha256(f"{sys.version}\n{sys.base_prefix}\n{self.path}\n".encode())
+        digest = hashlib.sha256(f"{self.interpreter.says}\n{self.interpreter.prefix}\n{self.path}\n".encode())
         for path in [*self.locks, *(folder / "pyproject.toml" for folder in self.editables)]:
             digest.update(f"{path}\n".encode())
             digest.update(path.read_bytes() if path.is_file() else b"missing")
         return digest.hexdigest() + "\n"
 
 
-def project_environment(repository: Repository, project: Project) -> VirtualEnvironment:
-    """A project's own: its test lock, its local packages and itself, all editable."""
+def project_environment(
+    repository: Repository, project: Project, interpreter: Interpreter | None = None
+) -> VirtualEnvironment:
+    """A project's own: its test lock, its local packages and itself, all editable; one for each Python it is tested on."""
     local = repository.local_dependencies(project, test=True)
+    interpreter = interpreter or running()
+    # A name has no dot, so `acme-3.12` is never another connector's.
+    suffix = "" if interpreter.version == RUNNING else f"-{interpreter.version}"
     return VirtualEnvironment(
-        path=_home(repository) / project.name,
+        path=_home(repository) / f"{project.name}{suffix}",
         locks=(project.path / "requirements-test.txt",),
         editables=(*(package.path for package in local), project.path),
         lock_command=f"nox -s lock -- {project.name}",
+        interpreter=interpreter,
     )
 
 
@@ -154,11 +165,11 @@ def _home(repository: Repository) -> Path:
 
 def _create(environment: VirtualEnvironment) -> list[str]:
     """Make the empty environment; the installer's command line that goes on with what to install."""
-    python = str(environment.python)
+    python, base = str(environment.python), str(environment.interpreter.program)
     if uv := find_uv():
-        _run([uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(environment.path)])
+        _run([uv, "venv", "--quiet", "--allow-existing", "--python", base, str(environment.path)])
         return [uv, "pip", "install", "--quiet", "--python", python]
-    _run([sys.executable, "-m", "venv", str(environment.path)])
+    _run([base, "-m", "venv", str(environment.path)])
     return [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
 
 

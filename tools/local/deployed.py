@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 from tools.environments.virtual_environments import tools_environment
 from tools.repository.errors import RepositoryError
@@ -29,12 +32,20 @@ def deployed(repository: Repository, connector: str) -> Deployed:
     """
     repository.connector(connector)
     file = repository.root / FILE
-    if not file.is_file() or connector.encode() not in file.read_bytes():
+    content = file.read_bytes() if file.is_file() else b""
+    if connector.encode() not in content:
         return Deployed(Limits())
     python = str(tools_environment(repository).prepare().python)
-    command = [python, "-m", "tools.locked.deploying.deployments", connector]
-    done = subprocess.run(command, cwd=repository.root, capture_output=True, text=True, check=False)
+    answer = _answers(repository.root, python, content).get(connector)
+    return Deployed(Limits(**answer["limits"]), tuple(answer["pythons"])) if answer else Deployed(Limits())
+
+
+@cache
+def _answers(root: Path, python: str, content: bytes) -> dict[str, Any]:  # noqa: ARG001 - asked again for other content
+    """What the file says of every connector it deploys; asked once, not once for each of 300."""
+    command = [python, "-m", "tools.locked.deploying.deployments"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RepositoryError(done.stderr.strip())
-    answer = json.loads(done.stdout)
-    return Deployed(Limits(**answer["limits"]), tuple(answer["pythons"]))
+    answers: dict[str, Any] = json.loads(done.stdout)
+    return answers

@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.environments.virtual_environments import project_environment
+from tools.environments.virtual_environments import VirtualEnvironment, project_environment
 from tools.repository.errors import RepositoryError, StaleError, at
 from tools.repository.model import Project, Repository
 
@@ -22,8 +22,14 @@ MARKED = re.compile(
 """The generated part, marks included."""
 
 
-def update(repository: Repository, names: Sequence[str], *, check: bool) -> None:
-    """Bring the READMEs of these connectors, or of all, up to date.
+def update(
+    repository: Repository,
+    names: Sequence[str],
+    *,
+    check: bool,
+    environment: VirtualEnvironment | None = None,
+) -> None:
+    """Bring the READMEs of these connectors, or of all, up to date; asked in `environment`, if given, or each in its own.
 
     Raises StaleError with every difference if `check` and one is not, RepositoryError if a connector can't be asked.
     """
@@ -34,7 +40,7 @@ def update(repository: Repository, names: Sequence[str], *, check: bool) -> None
         now = file.read_text("utf-8")
         if not MARKED.search(now):
             continue
-        section = describe(repository, project)
+        section = describe(repository, project, environment)
         new = MARKED.sub(lambda _, section=section: section, now, count=1)  # type: ignore[misc]
         if check:
             differences += _difference(repository, file, now, new)
@@ -45,9 +51,9 @@ def update(repository: Repository, names: Sequence[str], *, check: bool) -> None
         raise StaleError("".join(differences) + "\nrun `nox -s update`")
 
 
-def describe(repository: Repository, project: Project) -> str:
-    """What a connector's code says of it, marks included."""
-    environment = project_environment(repository, project).prepare()
+def describe(repository: Repository, project: Project, environment: VirtualEnvironment | None = None) -> str:
+    """What a connector's code says of it, marks included; in `environment`, if given, or its own."""
+    environment = (environment or project_environment(repository, project)).prepare()
     command = [str(environment.python), "-m", "fivetran_runtime.describe", project.module]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

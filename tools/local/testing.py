@@ -7,11 +7,13 @@ same library and both be right.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 
 from tools.environments.virtual_environments import VirtualEnvironment, project_environment, tools_environment
 from tools.local import readmes, shipped_imports
 from tools.local.processes import foreground
+from tools.local.tested_pythons import environments_of, failing, not_run, pythons_to_test
 from tools.repository.errors import RepositoryError, at
 from tools.repository.model import TOOLS, Repository, group, python_files, requirement_name
 from tools.repository.names import normalized, sessions_asked_for, unknown
@@ -21,10 +23,8 @@ MUTANTS = "tests/mutants/matrix.py"
 
 
 def environment_of(repository: Repository, subject: str) -> VirtualEnvironment:
-    """The environment a subject is tested in, made if need be."""
-    if subject == TOOLS:
-        return tools_environment(repository).prepare()
-    return project_environment(repository, repository.project(subject)).prepare()
+    """An environment a subject is tested in, made if need be: on the oldest Python it is deployed on, if it is."""
+    return environments_of(repository, subject, pythons_to_test(repository, subject))[0].prepare()
 
 
 def chosen(repository: Repository, arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -48,25 +48,50 @@ def asked_for(repository: Repository, command_line: Sequence[str]) -> list[str]:
 
 
 def run_tests(repository: Repository, subject: str, options: Sequence[str] = ()) -> None:
-    """Run a subject's tests, whole suites on both cores where they may. RepositoryError if one fails, or if there are none."""
-    environment = environment_of(repository, subject)
+    """Run a subject's tests on each Python it is deployed on, whole suites on both cores where they may.
+
+    RepositoryError if one fails, if there are none, or under CI if a Python is missing.
+    """
+    pythons = pythons_to_test(repository, subject)
+    environments = [one.prepare() for one in environments_of(repository, subject, pythons)]
     if subject in repository.connectors:
-        shipped_imports.refuse_undeclared(repository, repository.connector(subject), environment)
-        readmes.update(repository, [subject], check=True)
-    results = repository.root / ".nox" / "results" / f"{subject}.xml"
+        shipped_imports.refuse_undeclared(repository, repository.connector(subject), environments[0])
+        readmes.update(repository, [subject], check=True, environment=environments[0])
+    wrong = []
+    for environment in environments:
+        if pythons.here:
+            version = environment.interpreter.version
+            print(f"{subject} on Python {version}, which it is deployed on", flush=True)
+        wrong += _run_in(repository, subject, environment, options)
+    if pythons.missing:
+        print("\n".join(not_run(repository.project(subject), pythons)), file=sys.stderr, flush=True)
+    wrong += [
+        f"{subject} isn't tested on Python {version}, which it is deployed on"
+        for version in failing(pythons.missing)
+    ]
+    if wrong:
+        raise RepositoryError("\n".join(wrong))
+
+
+def _run_in(
+    repository: Repository, subject: str, environment: VirtualEnvironment, options: Sequence[str]
+) -> list[str]:
+    """Run a subject's tests in one environment; what is wrong. A Ctrl-C is a KeyboardInterrupt."""
+    results = repository.root / ".nox" / "results" / f"{environment.path.name}.xml"
     report = [f"--junit-xml={results}"] if os.environ.get("CI") else []
     folder = repository.root if subject == TOOLS else repository.project(subject).path
     code = foreground(
         [str(environment.python), "-m", "pytest", *report, *(options or _both_cores(repository, subject))],
         cwd=folder,
     )
+    if code == 130:
+        raise KeyboardInterrupt
     if code == 5 and options:
-        raise RepositoryError(f"no test of {subject} is chosen by {' '.join(options)}")
+        return [f"no test of {subject} is chosen by {' '.join(options)}"]
     if code == 5:
-        raise RepositoryError(
-            f"{subject} has no tests; an untested {subject} can't be told from a broken one"
-        )
-    refuse(code, f"tests of {subject} failed")
+        return [f"{subject} has no tests; an untested {subject} can't be told from a broken one"]
+    version = environment.interpreter.version
+    return [f"tests of {subject} failed on Python {version} (exit {code})"] if code else []
 
 
 def _both_cores(repository: Repository, subject: str) -> list[str]:

@@ -93,20 +93,26 @@ def deployment(repository: Repository, key: str) -> Deployment:
 
 def limits_of(repository: Repository, connector: str) -> Limits:
     """The limits `connector` runs under: of the function of its name, else its first, else Google's defaults."""
-    mine = _of_connector(repository, connector)
+    mine = _by_connector(repository).get(connector)
     return mine[0].limits if mine else Limits()
 
 
 def pythons_of(repository: Repository, connector: str) -> list[str]:
     """The Python versions that `connector` is deployed on, oldest first: `["3.12"]`; none if nothing deploys it."""
-    runtimes = {one.runtime for one in _of_connector(repository, connector)}
-    return sorted(map(python_version, runtimes), key=lambda version: tuple(map(int, version.split("."))))
+    return _pythons(_by_connector(repository).get(connector, []))
 
 
-def _of_connector(repository: Repository, connector: str) -> list[Deployment]:
-    """The deployments of `connector`, the one of its own name first."""
-    mine = [one for one in deployments(repository).values() if one.connector == connector]
-    return sorted(mine, key=lambda one: one.key != connector)
+def _pythons(mine: Iterable[Deployment]) -> list[str]:
+    versions = {python_version(one.runtime) for one in mine}
+    return sorted(versions, key=lambda version: tuple(map(int, version.split("."))))
+
+
+def _by_connector(repository: Repository) -> Mapping[str, list[Deployment]]:
+    """The deployments of each connector that has any, the one of its own name first."""
+    found: dict[str, list[Deployment]] = {}
+    for one in sorted(deployments(repository).values(), key=lambda one: one.key != one.connector):
+        found.setdefault(one.connector, []).append(one)
+    return found
 
 
 def _groups(root: Path) -> Mapping[str, Value]:
@@ -260,11 +266,13 @@ def _listed(names: Iterable[str]) -> str:
     return f"There {'are' if len(listed) > 1 else 'is'}: {', '.join(listed[:MAX_LISTED])}{more}"
 
 
-def main(arguments: list[str]) -> int:
-    """Print a connector's limits and Pythons as JSON, for a session that has no YAML: `python -m tools.locked.deploying.deployments CONNECTOR`."""
-    repository, connector = Repository(Path.cwd()), arguments[0]
-    limits = limits_of(repository, connector)
-    print(json.dumps({"limits": vars(limits), "pythons": pythons_of(repository, connector)}))
+def main(_: list[str]) -> int:
+    """Print the limits and Pythons of each deployed connector as JSON, for a session that has no YAML parser."""
+    answers = {
+        connector: {"limits": vars(mine[0].limits), "pythons": _pythons(mine)}
+        for connector, mine in _by_connector(Repository(Path.cwd())).items()
+    }
+    print(json.dumps(answers))
     return 0
 
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tools.environments import virtual_environments
+from tools.environments.interpreters import RUNNING, Interpreter, find
 from tools.environments.locks import lock
 from tools.environments.virtual_environments import (
     VirtualEnvironment,
@@ -105,3 +107,31 @@ def test_a_lock_without_a_solution_is_told_in_uvs_words(small: Repository) -> No
     with pytest.raises(RepositoryError, match=r"connectors/acme/requirements\.txt: uv found no solution"):
         lock(Repository(small.root), ["acme"])
     assert not (small.root / "connectors/acme/requirements.txt").exists()
+
+
+@pytest.mark.index
+def test_another_python_makes_another_environment(environment: VirtualEnvironment) -> None:
+    """Of its own Python; and it is made anew when that Python is replaced, as by a newer patch."""
+    found = [python for version in ("3.12", "3.13") if version != RUNNING and (python := find(version))]
+    if not found:
+        pytest.skip("no Python but the one that runs this is on this machine")
+    other = replace(environment, interpreter=found[0])
+    assert installed(other.prepare(), "iniconfig")
+    says = subprocess.run(
+        [other.python, "-c", "import sys; print(sys.version)"], capture_output=True, check=True
+    )
+    assert says.stdout.decode().strip() == found[0].says
+    assert other.is_current()
+    assert not environment.is_current()
+    assert not replace(
+        other, interpreter=replace(found[0], says=f"{found[0].version}.99 (main)")
+    ).is_current()
+    assert not replace(other, interpreter=replace(found[0], prefix="/elsewhere")).is_current()
+
+
+def test_the_python_of_nox_has_the_environment_without_a_version(small: Repository) -> None:
+    """All sessions share it; another Python's lies beside it, where no connector's name can be."""
+    project = small.connector("acme")
+    assert project_environment(small, project).path.name == "acme"
+    other = Interpreter(Path("python3.99"), "3.99.0 (main)", "/opt/python")
+    assert project_environment(small, project, other).path.name == "acme-3.99"
