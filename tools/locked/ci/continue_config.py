@@ -23,6 +23,7 @@ TOOLS_LOCK = "tools/requirements.txt"
 
 TEST = "test-"
 DEPLOY = "deploy-"
+STALE = "stale-"
 APPROVE = "approve-"
 """How the names of a workflow's jobs begin; a subject, a deployment or an environment follows."""
 
@@ -65,6 +66,7 @@ def continue_config(content: Content) -> dict[str, Any]:
             "test": _test_job(),
             **({REHEARSAL: _rehearse_job()} if content.deployments else {}),
             **{f"deploy-{auth}": _deploy_job(auth) for auth in auths},
+            **{f"stale-{auth}": _stale_job(auth) for auth in auths},
         },
         "workflows": {WORKFLOW: {"jobs": list(_entries(content))}},
     }
@@ -80,6 +82,7 @@ def _entries(content: Content) -> Iterator[dict[str, Any]]:
         if environment.approval:
             yield _approval(content, environment)
         yield from (_deploy(content, one) for one in content.deployed_in(environment.name))
+        yield _stale(content, environment)
 
 
 def _rehearsed(content: Content) -> list[str]:
@@ -93,12 +96,10 @@ def _rehearsed(content: Content) -> list[str]:
 def _approval(content: Content, environment: Environment) -> dict[str, Any]:
     """A person's word for an environment, asked for once all that it rests on is green."""
     name = APPROVE + environment.name
-    connectors = [one.connector for one in content.deployed_in(environment.name)]
-    before = [DEPLOY + one.key for one in content.deployed_in(environment.after or "")]
     return {
         name: {
             "type": "approval",
-            "requires": [*_proofs(content, *connectors), *before],
+            "requires": [*_proofs_of(content, environment), *_deploys_into(content, environment.after)],
             "filters": steps.ON_MAIN,
         }
     }
@@ -111,17 +112,45 @@ def _deploy(content: Content, one: Deployment) -> dict[str, Any]:
         for other in content.deployed_in(environment.after or "")
         if other.connector == one.connector
     ]
-    approval = [APPROVE + environment.name] if environment.approval else []
     return {
         f"deploy-{environment.auth}": {
             "name": DEPLOY + one.key,
             "function": one.key,
             "context": environment.context,
-            "requires": [*_proofs(content, one.connector), *before, *approval],
+            "requires": [*_proofs(content, one.connector), *before, *_approved(environment)],
             "serial-group": f"{environment.project}/{one.region}/{one.function}",
             "filters": steps.ON_MAIN,
         }
     }
+
+
+def _stale(content: Content, environment: Environment) -> dict[str, Any]:
+    """One job that deploys whatever lags behind in an environment; it takes the deploys' place where all tests run."""
+    before = [*_deploys_into(content, environment.after), *_deploys_into(content, environment.name)[:-1]]
+    return {
+        f"stale-{environment.auth}": {
+            "name": STALE + environment.name,
+            "environment": environment.name,
+            "context": environment.context,
+            "requires": [*_proofs_of(content, environment), *before, *_approved(environment)],
+            "serial-group": f"{environment.project}/{environment.name}",
+            "filters": steps.ON_MAIN,
+        }
+    }
+
+
+def _deploys_into(content: Content, environment: str | None) -> list[str]:
+    """The jobs that deploy into an environment, the one for whatever lags behind last; none into no environment."""
+    deploys = [DEPLOY + one.key for one in content.deployed_in(environment or "")]
+    return [*deploys, f"{STALE}{environment}"] if deploys else []
+
+
+def _approved(environment: Environment) -> list[str]:
+    return [APPROVE + environment.name] if environment.approval else []
+
+
+def _proofs_of(content: Content, environment: Environment) -> list[str]:
+    return _proofs(content, *(one.connector for one in content.deployed_in(environment.name)))
 
 
 def _proofs(content: Content, *connectors: str) -> list[str]:
@@ -186,6 +215,15 @@ def _deploy_job(auth: str) -> dict[str, Any]:
         steps.SMALL,
         ["prepare", "install-gcloud", f"log-in-{auth}", deploy],
         {"function": steps.text("A group of deploy.yaml")},
+    )
+
+
+def _stale_job(auth: str) -> dict[str, Any]:
+    script = "nox -s deploy -- --stale --environment << parameters.environment >>"
+    return steps.job(
+        steps.SMALL,
+        ["prepare", "install-gcloud", f"log-in-{auth}", steps.run("Deploy what lags behind", script)],
+        {"environment": steps.text("An environment of pyproject.toml")},
     )
 
 

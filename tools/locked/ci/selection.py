@@ -37,7 +37,13 @@ def selected(config: Mapping[str, Any], found: Affected) -> dict[str, Any]:
 
 def _kept(entries: list[dict[str, Any]], found: Affected) -> list[dict[str, Any]]:
     wanted = {full.CHECK, *([REHEARSAL] if found.rehearsal else [])}
-    wanted |= {full.TEST + name for name in found.subjects} | {full.DEPLOY + name for name in found.functions}
+    wanted |= {full.TEST + name for name in found.subjects}
+    if (
+        found.everything
+    ):  # all tests run, so one job may deploy whatever lags behind; else each function has its own
+        wanted |= {name for name in map(_name, entries) if name.startswith(full.STALE)}
+    else:
+        wanted |= {full.DEPLOY + name for name in found.functions}
     for entry in entries:  # an approval with nothing behind it would wait for ever
         if _name(entry) in wanted:
             wanted |= {name for name in _options(entry).get("requires", ()) if name.startswith(full.APPROVE)}

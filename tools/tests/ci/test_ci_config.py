@@ -45,6 +45,7 @@ def test_every_project_is_tested_and_every_deployment_deployed(small: Repository
     """Nobody has to tell CI of a new connector."""
     assert list(jobs_of(small)) == [
         "check", "test-acme", "test-other-one", "test-fivetran-runtime", "test-tools", "rehearse", "deploy-acme",
+        "stale-dev",
     ]  # fmt: skip
 
 
@@ -64,12 +65,15 @@ def test_an_environment_waits_for_a_person_and_for_the_one_before_it(prod: Repos
     assert jobs["approve-prod"]["type"] == "approval"
     assert jobs["approve-prod"]["requires"] == [
         "check", "test-acme", "test-other-one", "test-fivetran-runtime", "rehearse", "deploy-acme",
+        "stale-dev",
     ]  # fmt: skip
     assert jobs["approve-prod"]["filters"] == 'pipeline.git.branch == "main"'
     assert {"deploy-acme", "approve-prod"} <= set(jobs["deploy-acme-prod"]["requires"])
     assert "deploy-acme" not in jobs["deploy-other-prod"]["requires"]
     assert jobs["deploy-acme-prod"]["serial-group"] == "prod-project/europe-west1/acme"
-    assert list(jobs)[-4:] == ["deploy-acme", "approve-prod", "deploy-acme-prod", "deploy-other-prod"]
+    assert list(jobs)[-6:] == [
+        "deploy-acme", "stale-dev", "approve-prod", "deploy-acme-prod", "deploy-other-prod", "stale-prod",
+    ]  # fmt: skip
 
 
 def test_downloads_are_kept_by_a_subjects_own_locks_but_never_for_a_deploy(small: Repository) -> None:
@@ -144,7 +148,7 @@ def test_the_key_file_way_is_rendered_where_asked(small: Repository, write: Writ
     pyproject = (small.root / "pyproject.toml").read_text("utf-8")
     write("pyproject.toml", pyproject + 'auth = "key"\n')
     config = data_of(Repository(small.root))
-    assert set(config["jobs"]) == {"check", "test", "rehearse", "deploy-key"}
+    assert set(config["jobs"]) == {"check", "test", "rehearse", "deploy-key", "stale-key"}
     assert "log-in-oidc" not in config["commands"]
 
 

@@ -91,10 +91,26 @@ def test_an_approval_stays_with_what_waits_for_it() -> None:
     assert approval["requires"] == ["check", "test-source-10", "deploy-source-10"]
 
 
-def test_everything_is_the_committed_file() -> None:
-    """Nothing is left out, so nothing is other than committed."""
+def test_where_everything_runs_one_job_an_environment_deploys_what_lags_behind() -> None:
+    """300 tests, no 330 deploys: each starts a container, mostly to find nothing to do."""
     config, model = many()
-    assert selected(config, affected(Changes("no base"), model)) == config
+    posted = compiled(selected(config, affected(Changes("no base"), model)))
+    assert posted.problems == []
+    assert posted.started()[-2:] == ["stale-dev", "stale-prod"]
+    assert len(posted.started()) == 1 + 300 + 2 + 1 + 1 + 2
+    prod = posted.job("stale-prod")
+    assert prod is not None
+    assert {"test-source-0", "test-fivetran-runtime", "rehearse", "stale-dev", "approve-prod"} <= set(
+        prod.requires
+    )
+
+
+def test_what_lags_behind_comes_after_every_deploy_where_the_file_goes_whole() -> None:
+    """If the choice fails both are there, and never two of them on one function at a time."""
+    config, _ = many(4)
+    dev = compiled(config).job("stale-dev")
+    assert dev is not None
+    assert {f"deploy-source-{number}" for number in range(4)} < set(dev.requires)
 
 
 def test_nothing_touched_leaves_the_check() -> None:
@@ -127,7 +143,10 @@ def test_what_is_posted_is_part_of_what_is_committed_and_compiles(data: st.DataO
         assert_part_of(entry, committed)
     assert names_in(posted)[0] == "check"
     assert {f"test-{name}" for name in found.subjects} <= set(names_in(posted))
-    assert {f"deploy-{name}" for name in found.functions} <= set(names_in(posted))
+    deploys = (
+        {"stale-dev", "stale-prod"} if found.everything else {f"deploy-{name}" for name in found.functions}
+    )
+    assert {name for name in names_in(posted) if name.startswith(("deploy-", "stale-"))} == deploys
     assert list(schema_problems(posted)) == []
     assert compiled(posted).problems == []
 
