@@ -254,6 +254,13 @@ def affected(session: nox.Session) -> None:
 
 @nox.session(default=False)
 @told
+def ci_run(session: nox.Session) -> None:
+    """JOB: run a job of CircleCI's configuration here, on HEAD, in a clean clone with a clean HOME."""
+    run_tool("tools.locked.ci.local_job", *session.posargs, failing="the job isn't green")
+
+
+@nox.session(default=False)
+@told
 def bundle(session: nox.Session) -> None:
     """FUNCTION: exactly what Google receives, in build/FUNCTION."""
     arguments = Arguments("bundle")
