@@ -92,7 +92,7 @@ def _ordinary(name: str) -> bool:
 
 
 def _shown(path: Path, root: Path) -> str:
-    return at(path, root).encode("utf-8", "backslashreplace").decode()
+    return os.fsencode(at(path, root)).decode("utf-8", "backslashreplace")
 
 
 def _lines(root: Path, *arguments: str) -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from tools.local.processes import descriptor_path, nameless
 from tools.locked.rehearsal.functions import LiveFunction
-from tools.locked.rehearsal.google import FakeGoogle
+from tools.locked.rehearsal.google import DIRECTLY, FakeGoogle
 from tools.repository.errors import RepositoryError
 
 REQUIRED = re.compile(r"^\| `([^`]+)` \| .* \| required \|", re.MULTILINE)
@@ -40,7 +40,7 @@ def ask(google: FakeGoogle, live: LiveFunction, body: Mapping[str, Any]) -> Repl
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {google.id_token(live.url)}"}
     request = urllib.request.Request(live.url, json.dumps(body).encode(), headers)  # noqa: S310 - the fake's
     try:
-        with urllib.request.urlopen(request, timeout=live.timeout) as answer:  # noqa: S310
+        with DIRECTLY.open(request, timeout=live.timeout) as answer:
             status, content = answer.status, answer.read()
     except urllib.error.HTTPError as error:
         with error:
@@ -56,7 +56,7 @@ def refuse_strangers(live: LiveFunction) -> int:
     """The status of a call without a token. RepositoryError if that is an answer of the function."""
     request = urllib.request.Request(live.url, json.dumps(BARE).encode())  # noqa: S310 - the fake's
     try:
-        with urllib.request.urlopen(request):  # noqa: S310
+        with DIRECTLY.open(request):
             raise RepositoryError(f"{live.name} answers whoever calls it: it isn't private")
     except urllib.error.HTTPError as error:
         with error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 import time
@@ -75,7 +76,16 @@ def build(python: Python, workspace: Path, layers: Path) -> Layer:
     layer = layers / _key(python, workspace, requirements)
     with alone(layer):
         seconds = None if layer.exists() else _install(python, workspace, layer)
+        layer.touch()
+    _forget_old(layers)
     return Layer(layer, sum(1 for _ in layer.glob("lib/*/site-packages/*.dist-info")), seconds)
+
+
+def _forget_old(layers: Path) -> None:
+    """Remove the layers that no rehearsal has used for a month."""
+    for layer in layers.glob("[0-9]*"):
+        if layer.stat().st_mtime < time.time() - 30 * 86400:
+            shutil.rmtree(layer, ignore_errors=True)
 
 
 def compile_everything(python: Python, workspace: Path) -> None:

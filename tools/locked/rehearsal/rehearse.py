@@ -27,7 +27,13 @@ from tools.locked.rehearsal.functions import LiveFunction
 from tools.locked.rehearsal.google import FakeGoogle, forward_to
 from tools.locked.rehearsal.pythons import find_python, version_of
 from tools.locked.rehearsal.serving import Image
-from tools.locked.rehearsal.uploading import compare, deploy_command, run_gcloud, variables_of
+from tools.locked.rehearsal.uploading import (
+    compare,
+    deploy_command,
+    gcloud_version,
+    run_gcloud,
+    variables_of,
+)
 from tools.repository.errors import RepositoryError, at, run_as_command
 from tools.repository.model import Repository
 
@@ -113,9 +119,10 @@ class Rehearsal:
         run_gcloud(google, command)
         live = google.function(self.one.function, region=self.one.region)
         members = compare(live, folder)
+        version = gcloud_version(google)
         self.account.saw(
             "upload",
-            f"by gcloud, {len(live.upload):,} bytes: {', '.join(sorted(members))}; the bundle, byte for byte",
+            f"by gcloud {version}, {len(live.upload):,} bytes: {', '.join(sorted(members))}; the bundle, byte for byte",
         )
         self.account.saw(
             "function",
@@ -172,7 +179,12 @@ class Rehearsal:
 
     def _synced(self, google: FakeGoogle, live: LiveFunction, scratch: Path, running: ExitStack) -> None:
         """Fivetran's setup test, and a whole sync of the practice source into a warehouse that is thrown away."""
-        _, secrets = running.enter_context(self.driver.local().practice())
+        local = self.driver.local()
+        if not (local.project.path / "practice.py").is_file():
+            for step in ("setup test", "sync"):
+                self.account.lacks(step, f"{self.one.connector} has no practice.py")
+            return
+        _, secrets = running.enter_context(local.practice())
         emulator = Emulator(self.driver.emulator(), live, google.id_token(live.url), secrets)
         passed = emulator.setup_test()
         self.account.saw("setup test", f"passed: {passed['bytes']:,} bytes in {passed['seconds']:.2f} s")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -47,6 +48,13 @@ def run_gcloud(google: FakeGoogle, command: Sequence[str]) -> str:
     if done.returncode:
         raise RepositoryError(f"gcloud (exit {done.returncode}) says:\n{done.stderr.strip()}")
     return done.stdout
+
+
+def gcloud_version(google: FakeGoogle) -> str:
+    """Which gcloud it was, by what it calls itself in its requests."""
+    agents = (call.headers.get("user-agent", "") for call in google.calls)
+    found = (re.search(r"gcloud/([\d.]+)", agent) for agent in agents)
+    return next((version[1] for version in found if version), "of an unknown version")
 
 
 def compare(live: LiveFunction, folder: Path) -> Mapping[str, bytes]:

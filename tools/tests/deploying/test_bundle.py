@@ -102,6 +102,7 @@ def test_what_could_not_arrive_as_it_is_is_refused(acme: Repository) -> None:
     (folder / "gone.py").write_text("")
     (folder / "large.bin").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
     (folder / "back\\slash.txt").write_text("")
+    (folder / os.fsdecode(b"\xff.txt")).write_text("")
     commit_all(acme.root, "more")
     commit = git(acme.root, "rev-parse", "HEAD")
     git(
@@ -116,7 +117,15 @@ def test_what_could_not_arrive_as_it_is_is_refused(acme: Repository) -> None:
     with pytest.raises(RepositoryError) as error:
         bundled(acme)
     refused = {Path(problem.where).name: problem.what for problem in error.value.problems}
-    assert set(refused) == {"link.py", "gone.py", "large.bin", "back\\slash.txt", "sub", "new.py"}
+    assert set(refused) == {
+        "link.py",
+        "gone.py",
+        "large.bin",
+        "back\\slash.txt",
+        "\\xff.txt",
+        "sub",
+        "new.py",
+    }
     assert all(problem.fix for problem in error.value.problems)
     assert not (acme.root / "build/acme").exists()
 

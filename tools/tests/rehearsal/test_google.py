@@ -115,6 +115,7 @@ def test_the_real_gcloud_deploys_and_deploys_again(
     listed = gcloud(google, "functions", "list", "--v2", "--filter=labels.version=1", "--format=value(name)")
     assert listed == "acme\n"
     assert {call.status for call in google.calls} <= {200, 404}
+    assert [call.path for call in google.calls if call.method == "CONNECT"] == []
 
 
 @gcloud_here
