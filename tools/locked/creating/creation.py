@@ -18,9 +18,11 @@ from pathlib import Path
 
 from tools.environments.locks import compiled, connector_locks
 from tools.local.scaffolding import asked, next_steps, refuse
+from tools.local.testing import run_tests
+from tools.locked.creating import importing
 from tools.locked.creating.choices import AUTHS, PAGES, Choices
 from tools.locked.creating.template_rendering import render, tidy
-from tools.repository.errors import at, run_as_command
+from tools.repository.errors import RepositoryError, at, run_as_command
 from tools.repository.model import Project, Repository
 from tools.repository.names import import_name
 
@@ -38,6 +40,32 @@ def create(repository: Repository, name: str, choices: Choices) -> Path:
         tidy([folder])
         lock(repository, Project(name, "connector", folder, import_name(name)))
     return repository.root / "connectors" / name
+
+
+def take_over(repository: Repository, name: str, source: Path) -> tuple[Path, bool]:
+    """Make connectors/NAME of a folder written elsewhere; its path, and whether its exact versions could be kept.
+
+    RepositoryError as for `create`, and with everything that keeps the folder from being taken over.
+    """
+    refuse(repository, name)
+    found = importing.read(source)
+    with unfinished(repository, name) as folder:
+        importing.take_over(found, name, folder)
+        tidy([folder])
+        kept = _locked(repository, folder, name)
+        if not kept:
+            importing.require(folder, importing.loosened(found.requirements))
+            lock(repository, Project(name, "connector", folder, import_name(name)))
+    return repository.root / "connectors" / name, kept
+
+
+def _locked(repository: Repository, folder: Path, name: str) -> bool:
+    try:
+        lock(repository, Project(name, "connector", folder, import_name(name)))
+    except RepositoryError:
+        (folder / "requirements.txt").unlink(missing_ok=True)  # its pins would be kept
+        return False
+    return True
 
 
 @contextmanager
@@ -79,11 +107,31 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def _import(repository: Repository, name: str, source: Path) -> int:
+    path, kept = take_over(repository, name, source)
+    print(f"{at(path, repository.root)} made from {source}")
+    if not kept:
+        print(
+            "Its exact versions don't go together with what tests it: they are lower bounds now, in pyproject.toml."
+        )
+    print("\nWhat the contract says of it:\n", flush=True)
+    try:
+        run_tests(Repository(repository.root), name, ["-q", "--no-header"])
+    except RepositoryError as error:
+        print(
+            f"\n{error}. It is taken over all the same; docs/plain-connectors.md goes through such a report."
+        )
+    print(next_steps(name))
+    return 0
+
+
 def main(arguments: list[str]) -> int:
     """Create the connector asked for."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     options = asked(arguments)
     repository = Repository(Path.cwd())
+    if options.source is not None:
+        return _import(repository, options.name, options.source)
     choices = Choices(AUTHS[options.auth], PAGES[options.pages], options.plain, options.description)
     path = create(repository, options.name, choices)
     print(f"{at(path, repository.root)} made\n{next_steps(options.name)}")

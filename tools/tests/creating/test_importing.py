@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from generated_repository import git
+
+from tools.local.syncing import sync
+from tools.local.testing import check_types, run_tests
+from tools.locked.creating import baking
+from tools.locked.creating.creation import take_over
+from tools.locked.creating.importing import read
+from tools.locked.deploying.bundle import stage
+from tools.locked.deploying.deployments import Deployment
+from tools.repository.errors import RepositoryError
+from tools.repository.limits import Limits
+from tools.repository.model import Repository
+
+MAIN = """
+import logging
+from typing import Any, Dict
+import requests
+from desk_api.pages import page
+
+LIMIT = 50
+
+def main(request):
+    body = request.json
+    config, state = body.get("secrets") or {}, body.get("state") or {}
+    logging.info("state: %s", state)
+    offset = 0 if body.get("setup_test") else state.get("offset", 0)
+    try:
+        agents = page(config.get("url", ""), config.get("access_token", ""), offset, LIMIT)
+    except requests.RequestException as error:
+        return {"errorMessage": str(error)}, 500
+    if body.get("setup_test"):
+        return response(state, {}, False)
+    more = len(agents) == LIMIT
+    return response({"offset": offset + LIMIT if more else 0}, {"agents": agents}, more)
+
+def response(state: Dict[str, Any], insert, more):
+    schema = {"agents": {"primary_key": ["id"]}}
+    return {"state": state, "schema": schema, "insert": insert, "delete": {}, "hasMore": more}
+"""
+PAGES = """
+import requests
+
+def page(url, token, offset, limit):
+    headers = {"Authorization": "Bearer " + token}
+    answer = requests.get(url + "/agents", params={"offset": offset, "limit": limit}, headers=headers)
+    answer.raise_for_status()
+    return answer.json()
+"""
+TESTS = """
+from unittest import mock
+from desk.main import LIMIT, main
+
+class Request:
+    def __init__(self, json):
+        self.json = json
+
+class TestMain:
+    @mock.patch("desk.main.page")
+    def test_goes_on_after_a_full_page(self, page):
+        page.return_value = [{"id": i} for i in range(LIMIT)]
+        assert main(Request({"secrets": {}, "state": {}}))["state"] == {"offset": LIMIT}
+"""
+PRACTICE = """
+from fivetran_emulator.practice import Bearer, Offset, Source
+
+source = Source(access=Bearer("practice-token"))
+source.listing("/agents", [{"id": n, "name": f"Agent {n}"} for n in range(120)], pages=Offset(), within=None)
+secrets = {"access_token": "practice-token", "url": "{url}"}
+"""
+NAME = "desk-old"
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A connector as the ancestor's are: main.py, a package of its own, requirements, tests, a README."""
+    folder = tmp_path / "desk"
+    for path, text in {
+        "main.py": MAIN, "desk_api/__init__.py": "", "desk_api/pages.py": PAGES, "requirements.txt": "requests==2.26.0\n",
+        "tests/__init__.py": "", "tests/test_main.py": TESTS, "README.md": "# Desk\n", "practice.py": PRACTICE,
+    }.items():  # fmt: skip
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, "utf-8")
+    return folder
+
+
+@pytest.fixture
+def imported(whole: Repository, old: Path) -> Iterator[tuple[Repository, bool]]:
+    """A copy of this repository with it taken over, and whether its exact versions were kept."""
+    path, kept = take_over(whole, NAME, old)
+    yield Repository(whole.root), kept
+    git(whole.root, "rm", "-r", "-q", "-f", "--cached", "--ignore-unmatch", str(path))
+    shutil.rmtree(path)
+
+
+@pytest.mark.index
+def test_it_is_tested_synced_and_bundled_like_any_other(
+    imported: tuple[Repository, bool], tmp_path: Path
+) -> None:
+    """Its own tests pass, the contract's protocol too; its rows land; the bundle holds its code and no test."""
+    repository, kept = imported
+    assert not kept, "requests 2.26.0 is older than what tests it takes"
+    path = repository.connector(NAME).path
+    assert '"requests>=2.26.0"' in (path / "pyproject.toml").read_text("utf-8")
+    assert (path / "README.md").read_text("utf-8") == "# Desk\n"
+    baking.lint(repository, [NAME])
+    check_types(repository, [NAME])
+    run_tests(repository, NAME, ["-q"])
+    warehouse = ["--warehouse", str(tmp_path / "warehouse.duckdb"), "--quiet"]
+    assert sync(repository, NAME, Limits(), secrets=None, options=warehouse) == 0
+    git(repository.root, "add", str(path))
+    folder = stage(repository, Deployment(NAME, NAME, NAME, "dev", Limits(), "python312", 1, "us-central1"))
+    assert {file.relative_to(folder).as_posix() for file in folder.rglob("*.py")} == {
+        "main.py", "connector_desk_old/__init__.py",
+        "connector_desk_old/desk_api/__init__.py", "connector_desk_old/desk_api/pages.py",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "expected"),
+    [
+        ("main.py", None, "there is no main.py in it"),
+        ("main.py", "def handler(request):\n    return {}\n", "it has no function `main`"),
+        ("main.py", 'def main(request):\n    print "state"\n', r"main\.py:2: this is Python 2"),
+        ("main.py", "def main(request:\n", r"main\.py:1: this is not Python"),
+        (
+            "requirements.txt",
+            "requests==2.26.0\n-r more.txt\n",
+            r"requirements\.txt:2: `-r more\.txt` is no requirement",
+        ),
+        (
+            "requirements.txt",
+            "desk @ git+https://desk.example/x\n",
+            r"requirements\.txt:1: .* comes from an address",
+        ),
+    ],
+)
+def test_what_cannot_be_taken_over_is_told(old: Path, file: str, text: str | None, expected: str) -> None:
+    """In a sentence each, with the line, before anything is written."""
+    if text is None:
+        (old / file).unlink()
+    else:
+        (old / file).write_text(text, "utf-8")
+    with pytest.raises(RepositoryError, match=expected):
+        read(old)
+
+
+def test_all_that_is_wrong_is_told_at_once(old: Path) -> None:
+    """One go to put it right."""
+    (old / "main.py").write_text("def main(request:\n", "utf-8")
+    (old / "requirements.txt").write_text("-e .\n", "utf-8")
+    with pytest.raises(RepositoryError) as error:
+        read(old)
+    assert len(error.value.problems) == 2
+
+
+def test_a_name_that_is_taken_is_told_first(whole: Repository, old: Path) -> None:
+    """As for any new connector."""
+    with pytest.raises(RepositoryError, match="is taken"):
+        take_over(whole, "tools", old)
