@@ -27,7 +27,8 @@ from tools.environments.virtual_environments import (
     tools_lock,
 )
 from tools.repository.errors import Problem, RepositoryError, at
-from tools.repository.model import TOOLS, Project, Repository, group
+from tools.repository.model import TOOLS, Project, Repository, group, requirement_name
+from tools.repository.names import normalized
 
 PYTHON = "3.11"
 """The oldest Python a lock serves; `--universal` adds markers for newer ones."""
@@ -117,13 +118,50 @@ def all_locks(repository: Repository) -> list[Lock]:
     return [lock for subject in subjects for lock in locks_of(repository, subject)]
 
 
+def source_problems(repository: Repository, subject: str) -> list[Problem]:
+    """Each package of this repository that a project requires without saying that its folder is where it is from.
+
+    uv asks every index for such a name, and a higher version there, anybody's, is taken for ours.
+    """
+    if subject == TOOLS:
+        return []
+    project = repository.project(subject)
+    asked = {normalized(requirement_name(text)) for text in project.requirements(test=True)}
+    where = at(project.pyproject_file, repository.root)
+    return [
+        Problem(
+            where,
+            f"{package.distribution} is of this repository, and nothing says so: an index would be asked for it",
+            f'add to [tool.uv.sources]: {package.distribution} = {{ path = "{_way(project, package)}", editable = true }}',
+        )
+        for package in repository.local_dependencies(project, test=True)
+        if package.distribution in asked and not _is_from(project, package)
+    ]
+
+
+def _is_from(project: Project, package: Project) -> bool:
+    sources = project.pyproject.get("tool", {}).get("uv", {}).get("sources", {})
+    paths = [
+        source.get("path") for name, source in sources.items() if normalized(name) == package.distribution
+    ]
+    return bool(paths) and all(
+        path and (project.path / path).resolve() == package.path.resolve() for path in paths
+    )
+
+
+def _way(project: Project, package: Project) -> str:
+    return Path(os.path.relpath(package.path, project.path)).as_posix()
+
+
 def lock(repository: Repository, subjects: list[str], *, upgrade: bool = False, check: bool = False) -> None:
     """Make the locks of `subjects`, of everything if empty, keeping pins that still fit unless `upgrade`.
 
     With `check` nothing is written. Raises RepositoryError with the difference and the command if a file would
-    change, or with uv's words if there is no solution or no index.
+    change, with uv's words if there is no solution or no index, or if an index would be asked for a package of ours.
     """
     wanted = [lock for name in subjects for lock in locks_of(repository, name)] or all_locks(repository)
+    if unsaid := [problem for one in wanted for problem in source_problems(repository, one.subject)]:
+        raise RepositoryError(dict.fromkeys(unsaid))
     stale: list[str] = []
     for one in wanted:
         before = one.file.read_text("utf-8") if one.file.is_file() else ""

@@ -15,5 +15,8 @@ Write = Callable[[str, str], Path]
 def add_project(write: Write, folder: str, module: str, *, name: str, dependencies: str = "") -> None:
     """Add a connector or package with the files that prove it."""
     pyproject = f'[project]\nname = "{name}"\ndependencies = [{dependencies}]\n'
-    write(f"{folder}/pyproject.toml", pyproject + '[dependency-groups]\ntest = ["pytest>=8"]\n')
+    pyproject += '[dependency-groups]\ntest = ["pytest>=8"]\n'
+    if '"fivetran-runtime"' in dependencies:
+        pyproject += '[tool.uv.sources]\nfivetran-runtime = { path = "../../packages/fivetran-runtime" }\n'
+    write(f"{folder}/pyproject.toml", pyproject)
     write(f"{folder}/src/{module}/__init__.py", '__version__ = "0.1.0"\n')

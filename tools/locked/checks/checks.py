@@ -88,6 +88,8 @@ def module_names(repository: Repository) -> Iterator[Problem]:
 @check("locks")
 def locks_current(repository: Repository) -> Iterator[Problem]:
     """Every lock is of today's pyproject.toml, pinned and hashed, and none names a package of ours."""
+    for subject in repository.subjects:
+        yield from locks.source_problems(repository, subject)
     for lock in locks.all_locks(repository):
         yield from lock.problems(repository.root)
         yield from pins.pin_problems(repository, lock)
