@@ -35,7 +35,11 @@ CONNECTOR = Text(NAME.pattern, "the name of a folder of connectors/", LONGEST)
 VARIABLE = Text(
     google_rules.VARIABLE, "letters, digits and underscores, starting with a letter or an underscore"
 )
-VARIABLE_VALUE = Text("[^\\u0000]*", "text (without the character NUL)")
+# Otherwise gcloud, which reads variables from YAML, would refuse or change it.
+VARIABLE_VALUE = Text(
+    "[^\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\u2028\\u2029\\ufffe\\uffff]*",
+    "text (without control characters but tabs and line breaks)",
+)
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,9 @@ class Upload:
     def write_variables(self) -> None:
         """Write the variables' file: JSON, which is YAML too, so that no value needs quoting rules."""
         self.variables_file.write_text(
-            json.dumps(variables_of(self.one, self.release), indent=2) + "\n", "utf-8"
+            # Without escapes: to YAML, the two halves of an emoji in JSON are two characters.
+            json.dumps(variables_of(self.one, self.release), indent=2, ensure_ascii=False) + "\n",
+            "utf-8",
         )
 
 

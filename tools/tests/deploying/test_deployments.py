@@ -4,11 +4,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+import yaml
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from small_repository import Write, add_project
 
+from tools.locked.deploying.deployment_options import VARIABLE_VALUE
 from tools.locked.deploying.deployments import Deployment, deployment, deployments, limits_of, pythons_of
+from tools.locked.deploying.environments import Environment
+from tools.locked.deploying.gcloud import Upload
+from tools.locked.deploying.release import Release
 from tools.repository.errors import Problem, RepositoryError
 from tools.repository.limits import Limits
 from tools.repository.model import Repository
@@ -151,6 +156,7 @@ def test_every_mistake_comes_out_at_once_with_its_line(small: Repository) -> Non
         ("env:\n    DEBUG: true", "5: acme: env: DEBUG can't be the boolean true: write 'true', in quotes."),
         ("env:\n    PLACES: 8", "5: acme: env: PLACES can't be the number 8: write '8', in quotes."),
         ("env:\n    a-b: x", "5: acme: env: a variable's name can't be the text 'a-b'"),
+        ('env:\n    A: "\\x7f"', "5: acme: env: A can't be the text '\\x7f'. It must be text (without control characters"),
         ("env:\n    PORT: '1'", "5: acme: env: PORT is set by Google or by the deploy"),
         ("env:\n    X_GOOGLE_A: x", "env: X_GOOGLE_A is set by Google"),
         ("env:\n    FIVETRAN_MEMORY_MB: '1'", "env: FIVETRAN_MEMORY_MB is set by Google or by the deploy"),
@@ -287,3 +293,18 @@ def test_any_bytes_are_deployments_or_a_message(shared: Repository, content: byt
     assert all(isinstance(one, Deployment) for one in found.values())
     assert all(problem.where.startswith("deploy.yaml:") for problem in problems)
     assert all(len(str(problem).encode()) < 2_000 for problem in problems)
+
+
+@given(text=st.text())
+def test_a_variables_text_reaches_gcloud_as_it_is(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
+    """What is taken from deploy.yaml comes out of the file that gcloud reads, to the character."""
+    assume(VARIABLE_VALUE.accepts(text))
+    one = Deployment("acme", "acme", "acme", "dev", Limits(), "python312", 1, "us-central1", env={"A": text})
+    target = Environment("dev", "dev-project", "us-central1", "dev-context")
+    upload = Upload(
+        one, target, Release("acme", "0.1.0", "a" * 40, "b" * 40), tmp_path_factory.getbasetemp() / "acme", {}
+    )
+    upload.write_variables()
+    assert yaml.safe_load(upload.variables_file.read_text("utf-8"))["A"] == text

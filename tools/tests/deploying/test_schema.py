@@ -52,7 +52,7 @@ DOUBTFUL: list[Any] = [
     None, True, False, 0, 1, 2, 3, 127, 129, 300, 541, 3600, 3601, 32768, 32769, 1001, -1, 1.5, 10**30, "", "1024", "1", "Acme", "A_b",
     "acme-", "-acme", "acme\n", "a" * 64, "a" * 1025, "python313", "python314", "python310", "me-west1", "mars-1", "a b", "9a", "<< x >>",
     "someone", "someone@example.com", "runner@dev.iam.gserviceaccount.com", [], [1], {"A": 1}, {"A": None}, {"a-b": "x"}, {"": "x"},
-    {"PORT": "x"}, {"X_GOOGLE_": "x"}, {"FIVETRAN_A": "x"}, {"PATH2": "x"}, {"A": "\0"}, {"connector": "acme"},
+    {"PORT": "x"}, {"X_GOOGLE_": "x"}, {"FIVETRAN_A": "x"}, {"PATH2": "x"}, {"A": "\0"}, {"A": "\x7f"}, {"A": "\uffff"}, {"A": "\t😀"}, {"connector": "acme"},
 ]  # fmt: skip
 """Values that some option takes, in some generation, or none does."""
 

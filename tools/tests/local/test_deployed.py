@@ -7,6 +7,7 @@ from small_repository import ROOT, Write
 
 from tools.environments.virtual_environments import tools_environment
 from tools.local import deployed as asking
+from tools.local import syncing
 from tools.local.deployed import Deployed, deployed
 from tools.locked.deploying.deployments import main
 from tools.repository.errors import RepositoryError
@@ -59,3 +60,22 @@ def test_the_answer_is_json(
         "generation": 2, "timeout": 540, "memory": 1024, "origin": "limits of `acme` in deploy.yaml",
     }  # fmt: skip
     assert json.loads(capsys.readouterr().out) == {"acme": {"limits": limits, "pythons": ["3.13"]}}
+
+
+def test_a_sync_begins_with_its_limits_and_why_it_has_them(
+    small: Repository, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A group in deploy.yaml changes how a sync is cut on this machine; that is never silent."""
+
+    def stop(*_: object) -> None:
+        raise RepositoryError("far enough")
+
+    monkeypatch.setattr(syncing.Local, "prepared", stop)
+    limits = Limits(1, 540, 1024, origin="limits of `acme` in deploy.yaml")
+    for one in (limits, Limits()):
+        with pytest.raises(RepositoryError, match="far enough"):
+            syncing.sync(small, "acme", one, secrets=None, options=[])
+    assert capfd.readouterr().err.splitlines() == [
+        "limits           generation 1, 540 s, 1024 MB (limits of `acme` in deploy.yaml)",
+        "limits           generation 1, 60 s, 256 MB (Google's defaults; nothing deploys this connector)",
+    ]
