@@ -54,7 +54,7 @@ class Environment:
     """Where deployments go: a Google project and region, and the CircleCI context with the right to deploy there.
 
     `auth` is `oidc` (CircleCI's identity token, no key anywhere) or `key` (a service account's key in the context);
-    `service_account`, if given, is who the functions run as. With `approval` a person releases each deploy in
+    `service_account`, if given, is who the functions run as. With `approval` a person releases the deploys in
     CircleCI; `after` names the environment whose deploys of the same connector go first.
     """
 
