@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))  # nox loads this file without its folder on the path
 
 from tools.environments import locks, machine, virtual_environments
-from tools.local import readmes, recording, scaffolding, scheduling, syncing, testing
+from tools.local import adopting, readmes, recording, scaffolding, scheduling, syncing, testing
 from tools.local.processes import foreground
 from tools.repository import names
 from tools.repository.arguments import Arguments
@@ -89,6 +89,24 @@ def create(session: nox.Session) -> None:
     name = scaffolding.asked(session.posargs).name
     scaffolding.refuse(REPOSITORY, name)
     run_tool("tools.locked.creating.creation", *session.posargs, failing=f"connectors/{name} isn't made")
+
+
+@nox.session(default=False)
+@told
+def adopt(session: nox.Session) -> None:
+    """--name --project --context: this clone without our connectors, with your project; --merge REV takes what is new."""
+    options = adopting.asked(session.posargs)
+
+    def render() -> None:
+        run_tool("tools.locked.ci.config", failing="the CI configuration can't be rendered")
+
+    if options.merge:
+        adopting.merge(ROOT, options.merge, render)
+        print(f"{options.merge} is merged; next: nox")
+        return
+    team = adopting.Team(options.name, options.project, options.region, options.context)
+    adopting.adopt(ROOT, team, render)
+    print("It is yours, in one commit. Next:\n    nox -s create -- acme          your first connector")
 
 
 @nox.session(default=False)
