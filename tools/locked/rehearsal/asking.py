@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from tools.local.processes import descriptor_path, nameless
+from tools.locked.rehearsal.exchanges import DIRECTLY
 from tools.locked.rehearsal.functions import LiveFunction
-from tools.locked.rehearsal.google import DIRECTLY, FakeGoogle
+from tools.locked.rehearsal.google import FakeGoogle
 from tools.repository.errors import RepositoryError
 
 REQUIRED = re.compile(r"^\| `([^`]+)` \| .* \| required \|", re.MULTILINE)
