@@ -8,7 +8,7 @@ import pytest
 from tools.locked.deploying.gcloud import SignedIn
 from tools.locked.deploying.google_api import CannotAskError, GoogleApi
 from tools.locked.deploying.live import megabytes, read_function
-from tools.locked.rehearsal.google import FakeGoogle
+from tools.locked.rehearsal.google import Answer, FakeGoogle
 from tools.repository.errors import RepositoryError
 
 LABELS = {"connector": "acme", "version": "0-1-0", "bundle": "a" * 40, "commit": "1" * 40}
@@ -62,6 +62,44 @@ def test_a_404_of_something_else_is_not_googles_answer() -> None:
             GoogleApi(SignedIn("a@b", "t", elsewhere)).function("p", "r", "acme")
     with pytest.raises(CannotAskError, match="doesn't answer"):
         GoogleApi(SignedIn("a@b", "t", elsewhere)).function("p", "r", "acme")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(404, b"<html>404 Not Found</html>", {"Content-Type": "text/html"}),
+        Answer(404, b'{"error": {"code": 404, "status": "FAILED_PRECONDITION", "message": "no API"}}'),
+        Answer(404, b'{"error": "not found"}'),
+    ],
+)
+def test_a_404_in_another_shape_is_no_answer_of_googles(
+    google: FakeGoogle, monkeypatch: pytest.MonkeyPatch, answer: Answer
+) -> None:
+    """Only its NOT_FOUND says that a function doesn't exist."""
+    monkeypatch.setattr(google, "handle", lambda _: answer)
+    with pytest.raises(CannotAskError, match="404"):
+        api(google).function(google.project, "us-central1", "acme")
+
+
+def test_a_region_that_does_not_answer_hides_no_functions(
+    google: FakeGoogle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list without them would make them new."""
+    partial = Answer(200, b'{"functions": [], "unreachable": ["projects/p/locations/us-east1"]}')
+    monkeypatch.setattr(google, "handle", lambda _: partial)
+    with pytest.raises(RepositoryError, match="us-east1"):
+        api(google).functions(google.project)
+
+
+@pytest.mark.parametrize(("generation", "field"), [(1, "status"), (2, "state")])
+def test_a_function_whose_deploy_failed_is_not_active(
+    google: FakeGoogle, generation: int, field: str
+) -> None:
+    """Whatever its labels say."""
+    google.deployed("acme", generation=generation).resource[field] = "OFFLINE"
+    live = api(google).function(google.project, "us-central1", "acme")
+    assert live is not None
+    assert not live.active
 
 
 def test_all_functions_of_a_project_are_listed(google: FakeGoogle) -> None:
