@@ -26,12 +26,14 @@ def findings(which: Callable[[str], str | None] = shutil.which) -> Iterator[Find
     """What is here, most needed first. Only Python is needed by all; everything else says by what."""
     version = ".".join(map(str, sys.version_info[:3]))
     yield Finding("python", f"{version} at {sys.executable}", "")
-    yield Finding("git", which("git"), "bundles aren't labelled with their commit; install git")
+    yield Finding("git", which("git"), "nothing can be bundled: what ships is what git tracks; install git")
     yield Finding(
         "uv", find_uv(), 'environments are made by pip, ten times slower, and no locks: pip install "nox[uv]"'
     )
     yield Finding(
-        "gcloud", which("gcloud"), "only `nox -s deploy` needs it: https://cloud.google.com/sdk/docs/install"
+        "gcloud",
+        which("gcloud"),
+        "only `nox -s deploy` and the upload of `nox -s rehearse` need it: https://cloud.google.com/sdk/docs/install",
     )
 
 

@@ -2,9 +2,9 @@
 
 gcloud uploads a folder, and everything in it. So the folder is made from nothing each time, of files that git tracks,
 and holds main.py, the connector's package, wheels/ and requirements.txt. There is no .gcloudignore: gcloud's walk drops
-almost everything under an allow-list that begins with `*`, and without .git files or node_modules at the top
-it ignores nothing of its own (docs/protocol.md, .gcloudignore). In-repository packages go as hashed wheels, since pip in
-Google's builder refuses anything unhashed beside hashed lines.
+almost everything under an allow-list that begins with `*`, and without .git files or node_modules at the top it ignores
+nothing of its own (gcloud 528, command_lib/functions/source_util.py; tested on the zip that it uploads). In-repository
+packages go as hashed wheels, since pip in Google's builder refuses anything unhashed beside hashed lines.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ OFFERED: Mapping[int, tuple[str, ...]] = {
     1: ("python310", "python311", "python312", "nodejs22"),
     2: ("python310", "python311", "python312", "python313", "python314", "nodejs22"),
 }
-"""The runtimes of each generation, Python's and one other: docs/protocol.md, Python runtimes."""
+"""The runtimes of each generation, Python's and one other: https://cloud.google.com/functions/docs/runtime-support."""
 
 MEMORY_STEPS = (128, 256, 512, 1024, 2048, 4096, 8192)
 """MB of the first generation: https://cloud.google.com/functions/docs/configuring/memory."""

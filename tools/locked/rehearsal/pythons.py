@@ -7,18 +7,17 @@ our own stands in for its own (PYTHONHOME): the same standard library, by links,
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import re
-import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.environments.uv import find_uv
+from tools.environments.interpreters import find
 from tools.repository.errors import RepositoryError
 
 LEFT_OUT = {"site-packages", "dist-packages", "EXTERNALLY-MANAGED", "__pycache__"}
@@ -50,51 +49,28 @@ def version_of(runtime: str) -> str:
 def find_python(runtime: str, homes: Path) -> Python | None:
     """The Python that `runtime` names, made bare under `homes`; None if this machine has none.
 
-    Looks at the one that runs this, on PATH, in pyenv's versions and among uv's. RepositoryError if it has no pip.
+    RepositoryError if it has no pip.
     """
-    wanted = version_of(runtime)
-    for program in _programs(wanted):
-        if found := _asked(program):
-            version, library = found
-            if version.startswith(f"{wanted}."):
-                home = homes / f"python-{version}"
-                python = Python(program, version, library, home)
-                with alone(home):
-                    _make_bare(python)
-                return python
-    return None
+    found = find(version_of(runtime))
+    if found is None:
+        return None
+    program = found.program.resolve()  # not a virtual environment's, which would bring its own packages
+    version, library = _asked(program)
+    where = hashlib.sha256(str(library).encode()).hexdigest()[:8]  # another installation, another home
+    python = Python(program, version, library, homes / f"python-{version}-{where}")
+    with alone(python.home):
+        _make_bare(python)
+    return python
 
 
-def _programs(wanted: str) -> Iterator[Path]:
-    yield Path(sys.executable).resolve()
-    if found := shutil.which(f"python{wanted}"):
-        yield Path(found)
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    versions = sorted(
-        pyenv.glob(f"{wanted}.*"), key=lambda path: [int(n) for n in re.findall(r"\d+", path.name)]
-    )
-    for path in reversed(versions):
-        yield path / "bin" / f"python{wanted}"
-    if uv := find_uv():
-        command = [uv, "python", "find", "--no-python-downloads", wanted]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode == 0:
-            yield Path(done.stdout.strip()).resolve()
-
-
-def _asked(program: Path) -> tuple[str, Path] | None:
-    """The version and standard library of an interpreter; None if it doesn't run (a pyenv shim without a version)."""
+def _asked(program: Path) -> tuple[str, Path]:
+    """The version and the standard library of an interpreter."""
     question = "import platform, sysconfig; print(platform.python_version(), sysconfig.get_path('stdlib'))"
-    try:
-        done = subprocess.run(
-            [str(program), "-I", "-c", question], capture_output=True, text=True, check=False
-        )
-    except OSError:
-        return None
-    if done.returncode:
-        return None
-    version, _, library = done.stdout.strip().partition(" ")
-    return version, Path(library)
+    command = [str(program), "-I", "-c", question]
+    version, _, library = subprocess.run(
+        command, capture_output=True, text=True, check=True
+    ).stdout.partition(" ")
+    return version, Path(library.strip())
 
 
 def _make_bare(python: Python) -> None:

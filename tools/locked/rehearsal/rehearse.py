@@ -196,7 +196,7 @@ class Rehearsal:
         self.account.rows = rows
         counted = ", ".join(f"{table} {count:,}" for table, count in rows.items())
         self.account.saw(
-            "sync", f"{report['outcome']} in {len(report['invocations'])} invocations; rows: {counted}"
+            "sync", f"{report['outcome']} (invocations: {len(report['invocations'])}); rows: {counted}"
         )
 
 
