@@ -8,6 +8,8 @@ import re
 import pytest
 from small_repository import ROOT
 
+pytestmark = [pytest.mark.connector("bugzilla", "casa")]
+
 PAGE = (ROOT / "docs" / "ancestor.md").read_text("utf-8")
 ROW = re.compile(r"^\| (\d+) \|.*\| ([^|]*) \|$", re.MULTILINE)
 TEST = re.compile(r"`(test_defect_(\d\d)_\w+)`")

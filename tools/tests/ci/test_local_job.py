@@ -121,6 +121,8 @@ def test_what_can_not_be_run_here_is_said(plain: Path, tmp_path: Path) -> None:
         local_job("all-wel", plain, tmp_path, branch="main")
 
 
+pytestmark = pytest.mark.connector("casa")
+
 CASA = "connectors/casa"
 TESTS = '''\
 from connector_casa import app

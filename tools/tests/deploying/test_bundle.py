@@ -12,7 +12,7 @@ import pytest
 from generated_repository import commit_all, generate, git, write_locks
 
 from tools.locked.deploying.bundle import MEMBER_MOMENT, MOMENT, digest, files_of, left_out, stage
-from tools.locked.deploying.deployments import Deployment, deployment, deployments
+from tools.locked.deploying.deployments import deployment, deployments
 from tools.locked.rehearsal.functions import LiveFunction
 from tools.locked.rehearsal.google import FakeGoogle
 from tools.locked.rehearsal.uploading import compare, deploy_command, run_gcloud
@@ -20,12 +20,6 @@ from tools.repository.errors import RepositoryError
 from tools.repository.model import Repository
 
 gcloud_here = pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud isn't on this machine")
-
-
-@pytest.fixture
-def function(whole: Repository) -> Deployment:
-    """A function of this repository's deploy.yaml."""
-    return next(iter(deployments(whole).values()))
 
 
 @pytest.fixture
@@ -203,9 +197,9 @@ def deploy_to(google: FakeGoogle, repository: Repository, folder: Path) -> LiveF
     return google.function("acme")
 
 
-def test_every_line_of_its_requirements_is_hashed(whole: Repository, function: Deployment) -> None:
+def test_every_line_of_its_requirements_is_hashed(acme: Repository) -> None:
     """The runtime's wheel too; and Google finds functions-framework where its builder looks, at a line's start."""
-    folder = stage(whole, function)
+    folder = bundled(acme)
     text = (folder / "requirements.txt").read_text("utf-8")
     wheel = next((folder / "wheels").iterdir())
     assert f"./wheels/{wheel.name} --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n" in text
@@ -218,13 +212,10 @@ def test_every_line_of_its_requirements_is_hashed(whole: Repository, function: D
     assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
 
 
-def test_a_stale_lock_is_never_bundled(whole: Repository, function: Deployment) -> None:
+def test_a_stale_lock_is_never_bundled(acme: Repository) -> None:
     """What was tested is what ships, or nothing ships."""
-    lock = whole.connector(function.connector).path / "requirements.txt"
+    lock = acme.connector("acme").path / "requirements.txt"
     text = lock.read_text("utf-8")
     lock.write_text(text.replace("# Inputs: sha256:", "# Inputs: sha256:0"), "utf-8")
-    try:
-        with pytest.raises(RepositoryError, match="nox -s lock"):
-            stage(whole, function)
-    finally:
-        lock.write_text(text, "utf-8")
+    with pytest.raises(RepositoryError, match="nox -s lock"):
+        bundled(acme)

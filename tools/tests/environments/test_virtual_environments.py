@@ -77,9 +77,10 @@ def test_a_wrong_hash_is_never_installed(environment: VirtualEnvironment) -> Non
     assert installed(environment.prepare(), "iniconfig")
 
 
+@pytest.mark.connector("casa")
 def test_what_is_ours_comes_from_folders(whole: Repository) -> None:
     """A connector's environment gets the runtime, the emulator and itself in place, from no index."""
-    connector = next(iter(whole.connectors.values()))
+    connector = whole.connector("casa")
     folders = {
         path.relative_to(whole.root).as_posix() for path in project_environment(whole, connector).editables
     }

@@ -42,6 +42,7 @@ def test_bytes_that_arent_text_end_in_a_message(small: Repository, monkeypatch: 
 
 
 @pytest.mark.index
+@pytest.mark.connector("casa")
 def test_a_deployed_connector_has_the_limits_of_its_function() -> None:
     """And says which group of deploy.yaml they are from; the Pythons are those its functions run on."""
     found = deployed(Repository(ROOT), "casa")

@@ -22,6 +22,7 @@ from tools.repository.limits import Limits
 from tools.repository.model import Repository
 
 pytestmark = [
+    pytest.mark.connector("datasette"),
     pytest.mark.index,
     pytest.mark.xdist_group("flights"),  # one Datasette, one function, one warehouse
     pytest.mark.skipif(sys.platform == "win32", reason="processes are ended with signals"),

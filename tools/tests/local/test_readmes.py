@@ -11,6 +11,7 @@ from tools.repository.model import Repository
 
 
 @pytest.mark.index
+@pytest.mark.connector("casa")
 def test_a_stale_readme_fails_the_tests_and_is_put_right_by_update(whole: Repository) -> None:
     """Secrets, example, tables and keys are those of the code; the difference is shown, and no test has to run for it."""
     file = whole.connector("casa").path / "README.md"

@@ -164,6 +164,7 @@ def test_a_python_newer_than_those_taken_by_itself_is_reported_as_not_run(
 
 
 @pytest.mark.index
+@pytest.mark.connector("casa")
 def test_a_lock_is_resolved_for_a_python_that_isnt_here(whole: Repository) -> None:
     """By uv, from what the index says, without building anything."""
     assert resolved(whole.connector("casa"), "3.14") == (
