@@ -17,10 +17,10 @@ CONTINUATION = ".circleci/continue.yml"
 CHOOSE = (
     f"git fetch --quiet origin +refs/heads/{MAIN}:refs/remotes/origin/{MAIN} || true\n"
     f"mkdir -p {OUTPUT}\n"
-    f'if ! nox -s affected -- --select {OUTPUT} --branch "$CIRCLE_BRANCH"'
-    ' --base-revision "<< pipeline.git.base_revision >>"'
-    ' --everything "<< pipeline.parameters.everything >>"; then\n'
-    '  echo "What is touched could not be told: everything runs."\n'
+    f'if ! nox -s affected -- --select {OUTPUT} --branch="$CIRCLE_BRANCH"'
+    ' --base-revision="<< pipeline.git.base_revision >>"'
+    ' --everything="<< pipeline.parameters.everything >>"; then\n'
+    f'  echo "What is touched could not be told: everything runs." | tee {OUTPUT}/affected.txt\n'
     f"  cp {CONTINUATION} {OUTPUT}/continue.yml\n"
     "fi\n"
 )
