@@ -23,7 +23,7 @@ from tools.repository.errors import RepositoryError
 TRAILER = "Adopted-From"
 """Marks the commits of the vendor branch, wherever they are in the history."""
 
-THEIRS = ("README.md", "deploy.yaml", ".circleci")
+THEIRS = ("README.md", "connectors/README.md", "deploy.yaml", ".circleci")
 """The team's from the day of adoption on: upstream's changes of them don't come along. .circleci is rendered anew."""
 
 ENVIRONMENTS = re.compile(
@@ -52,6 +52,9 @@ Made from fivetran-connectors, which goes on; to take what is new there:
     git remote add upstream ADDRESS && git fetch upstream
     nox -s adopt -- --merge upstream/main
 """
+
+CONNECTORS = "# Connectors\n\nOne folder per source; `nox -s create -- NAME` makes one.\n"
+"""So that the folder is there before the first connector is."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,8 @@ def adopt(root: Path, team: Team, render: Callable[[], None]) -> None:
     pyproject = root / "pyproject.toml"
     pyproject.write_text(_with(pyproject.read_text("utf-8"), team.section()), "utf-8")
     (root / "README.md").write_text(README.format(name=team.name), "utf-8")
+    (root / "connectors").mkdir(exist_ok=True)
+    (root / "connectors" / "README.md").write_text(CONNECTORS, "utf-8")
     render()
     _git(root, "add", "-A", "--", "pyproject.toml", *THEIRS)
     _git(root, "commit", "-q", "-m", f"Adopt fivetran-connectors as {team.name}\n\n{TRAILER}: {upstream}")

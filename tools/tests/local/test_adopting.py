@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -102,7 +104,10 @@ def test_upstreams_releases_merge_without_a_conflict(
 ) -> None:
     """Two of them, beside a connector of the team's own: what is for everybody arrives, what is theirs stays."""
     own_connector(clone)
-    kept = {file: (clone / file).read_text("utf-8") for file in ("README.md", "deploy.yaml")}
+    kept = {
+        file: (clone / file).read_text("utf-8")
+        for file in ("README.md", "connectors/README.md", "deploy.yaml")
+    }
     release(upstream, monkeypatch)
     git(clone, "fetch", "-q", "upstream")
     monkeypatch.chdir(clone)
@@ -150,3 +155,28 @@ def test_what_keeps_it_from_being_adopted_is_told(upstream: Path, clone: Path) -
         adopt(upstream, ACME, lambda: None)
     with pytest.raises(RepositoryError, match="adopt needs --name, --project, --context"):
         asked([])
+
+
+def test_the_tests_that_speak_of_our_connectors_pass_without_them(
+    whole: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In an adopted clone of this very repository: its pages' links and commands, its lint, its checks.
+
+    The other tests rest on repositories made for them; `nox` as a whole in such a clone takes minutes.
+    """
+    git(tmp_path, "clone", "-q", str(whole.root), str(tmp_path / "clone"))
+    root = tmp_path / "clone"
+    monkeypatch.chdir(root)
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{role}_NAME", "A Person")
+        monkeypatch.setenv(f"GIT_{role}_EMAIL", "person@example.org")
+    adopt(root, ACME, render)
+    tests = [
+        "tools/tests/test_documentation.py",
+        "tools/tests/test_ancestor.py",
+        "tools/tests/test_noxfile.py",
+    ]
+    pytest_run = ["pytest", "-q", "-m", "not index", "-p", "no:cacheprovider", *tests]
+    for command in (pytest_run, ["ruff", "check", "--quiet", "--no-cache"], ["tools.locked.checks.checks"]):
+        done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
