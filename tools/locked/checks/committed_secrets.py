@@ -14,6 +14,7 @@ from typing import Any
 
 from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
 from detect_secrets.core.scan import scan_file
+from detect_secrets.plugins import keyword
 from detect_secrets.plugins.base import RegexBasedDetector
 from detect_secrets.plugins.high_entropy_strings import HighEntropyStringsPlugin
 from detect_secrets.settings import transient_settings
@@ -22,11 +23,17 @@ from tools.locked.checks.merge_base import NotCheckedError
 from tools.repository.errors import Problem
 from tools.repository.model import Repository
 
-GENERAL = {"Base64HighEntropyString", "HexHighEntropyString", "KeywordDetector", "BasicAuthDetector"}
+GENERAL = {
+    "Base64HighEntropyString", "HexHighEntropyString", "KeywordDetector", "BasicAuthDetector", "CloudantDetector",
+    "IbmCloudIamDetector", "IbmCosHmacDetector", "SoftlayerDetector",
+}  # fmt: skip
 """Detectors that go by what a text is called or how random it is. The others know what a provider's keys look like."""
 
 NEVER = {"IPPublicDetector"}
 """An address is no secret."""
+
+KEYWORD = re.compile("|".join(keyword.DENYLIST), re.IGNORECASE)
+"""A word that KeywordDetector goes by: each of its patterns has one of them."""
 
 LOCK = re.compile(r"requirements[\w.-]*\.txt")
 
@@ -82,7 +89,7 @@ def _may_find(detector: Any, text: str) -> bool:
     if isinstance(detector, HighEntropyStringsPlugin):
         found = detector.analyze_string(text)  # no text of its alphabets holds an end of line
         return any(detector.calculate_shannon_entropy(one) > detector.entropy_limit for one in found)
-    return True
+    return bool(KEYWORD.search(text)) if isinstance(detector, keyword.KeywordDetector) else True
 
 
 def _scanned(root: Path, path: str, detectors: Sequence[str]) -> Iterator[Problem]:
