@@ -20,7 +20,7 @@ from fivetran_emulator.contract.faults import FaultySource, cut_body, hang, kill
 from fivetran_emulator.contract.function import InProcess
 from fivetran_emulator.contract.trial import Trial
 from fivetran_emulator.contract.virtual_time import VirtualTime
-from fivetran_emulator.contract.wire import ADDRESS, HOST, MOST_REQUESTS, PORT, Killed, Wire
+from fivetran_emulator.contract.wire import ADDRESS, HOST, MAX_REQUESTS, PORT, Killed, Wire
 from fivetran_emulator.practice.loading import Practice
 from fivetran_emulator.practice.serving import serving
 
@@ -151,7 +151,7 @@ def test_a_call_that_asks_for_ever_is_killed() -> None:
     for _ in range(2):
         with wire.in_force(), pytest.raises(Killed):
             list(map(by_http_client, repeat("/")))
-    assert len(wire.connect_timeouts) == 2 * MOST_REQUESTS
+    assert len(wire.connect_timeouts) == 2 * MAX_REQUESTS
 
 
 def test_connections_of_several_threads_stay_apart() -> None:

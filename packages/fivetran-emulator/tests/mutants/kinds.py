@@ -133,6 +133,16 @@ class NeverFinished(Mutant):
         )
 
 
+class EndlessInACall(Mutant):
+    """The same page asked for ever, within one call."""
+
+    kills = "C09"
+
+    def users(self, state: State) -> None:
+        while self.get("/users", offset=0, limit=10):
+            pass
+
+
 class StuckState(Mutant):
     """hasMore with the state of the request, once everything has been read."""
 

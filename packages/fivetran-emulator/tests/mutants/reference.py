@@ -9,19 +9,23 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import requests
 from flask import Request, Response
+from mutants.source import practice
+
+from fivetran_emulator.practice.loading import Practice
 
 State = dict[str, Any]
 Row = dict[str, Any]
 Operation = tuple[str, bytes]
 
-KEYS = {"tickets": "id", "users": "id"}
 RETRIED = {429, 502, 503, 504}
 
 
@@ -36,9 +40,12 @@ class Cut(Exception):  # noqa: N818 - no error
 class Reference:
     """The connector; an instance is the function."""
 
+    keys: Mapping[str, str] = MappingProxyType({"tickets": "id", "users": "id"})
+    practice: Callable[[], Practice] = staticmethod(practice)
     released = Path(__file__).parent / "released.json"
     lookback = timedelta(minutes=5)
     overlap = 3
+    unlikely = 20
     tries = 5
     timeouts: Any = (10, 60)
     most_bytes = 20_000_000
@@ -106,7 +113,7 @@ class Reference:
         failures: dict[str, str] = {}
         done: list[str] = list(state.get("done", []))
         cut = False
-        for table, read in (("users", self.users), ("tickets", self.tickets)):
+        for table, read in self.readings():
             if table in done or cut:
                 continue
             try:
@@ -124,12 +131,15 @@ class Reference:
         kept = {name: value for name, value in state.items() if name not in ("done", "failed")}
         return self.envelope(kept | ({"done": done, "failed": sorted(failures)} if more else {}), more)
 
+    def readings(self) -> list[tuple[str, Callable[[State], None]]]:
+        return [("users", self.users), ("tickets", self.tickets)]
+
     def envelope(self, state: State, more: bool) -> Row:
         return {
             "state": state,
             "insert": self.rows("insert"),
             "delete": self.rows("delete"),
-            "schema": {table: {"primary_key": [key]} for table, key in KEYS.items()},
+            "schema": {table: {"primary_key": [key]} for table, key in self.keys.items()},
             "hasMore": more,
         }
 
@@ -162,8 +172,15 @@ class Reference:
     def next_offset(self, offset: int, page: list[Row]) -> int:
         return int(offset + (len(page) - self.overlap if len(page) > self.overlap else len(page)))
 
+    def refuse_unlikely(self, table: str, part: State, found: set[Any]) -> None:
+        """A list that has lost most of its rows at once is a question, and no order to delete them."""
+        keys = set(part.get("keys", []))
+        if len(gone := keys - found) >= self.unlikely and len(gone) * 2 > len(keys):
+            raise Problem(f"{len(gone)} of {len(keys)} rows of {table} are missing; nothing is deleted")
+
     def delete_missing(self, part: State, found: set[str]) -> None:
         gone = sorted(set(part.get("missed", [])) - found)
+        self.refuse_unlikely("users", part, found)
         self.take("users", [], [{"id": id_} for id_ in gone])
 
     def after_pass(self, part: State, found: set[str]) -> State:

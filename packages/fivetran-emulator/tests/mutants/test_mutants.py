@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from mutants.kinds import MUTANTS, Mutant
+from mutants.kinds import MUTANTS, EndlessInACall, Mutant
 from mutants.matrix import outcome, subject_of
 from mutants.reference import Reference
+from mutants.wide import Wide
 
 from fivetran_emulator.contract.catalogue import CATALOGUE, named
 from fivetran_emulator.contract.check import Check
@@ -29,6 +30,27 @@ def test_a_correct_connector_without_the_runtime_keeps_every_promise(
 ) -> None:
     """None is left out as not run, either."""
     assert outcome(check, reference) == ("holds", "")
+
+
+@pytest.fixture(scope="module")
+def wide() -> Subject:
+    return subject_of(Wide)
+
+
+@pytest.mark.parametrize("id_", ["C23", "C24", "C33", "C42", "C44", "C45", "C46", "C53"])
+def test_no_shape_of_a_connector_is_a_fault(id_: str, wide: Subject) -> None:
+    """Many readings, lists of one path, a request for each row, a shared first request, rows that look alike.
+
+    These checks once took one of them for a fault; `nox -s mutants` puts the connector to all.
+    """
+    assert outcome(named(id_), wide) == ("holds", "")
+
+
+def test_an_endless_loop_is_told_for_what_it_is() -> None:
+    """And soon: how often what was asked, and that it never ended."""
+    _result, told = outcome(named("C09"), subject_of(EndlessInACall))
+    assert "one call asked the source 1000 times and did not end" in told
+    assert "/users, always the same" in told
 
 
 def test_every_check_has_a_mutant() -> None:

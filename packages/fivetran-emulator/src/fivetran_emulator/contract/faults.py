@@ -12,9 +12,10 @@ import json
 import sys
 import traceback
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import parse_qsl, unquote
 
 from werkzeug.wrappers import Request, Response
 
@@ -27,6 +28,7 @@ __all__ = [
     "Fault",
     "FaultySource",
     "SourceRequest",
+    "asked_values",
     "bomb",
     "cut_body",
     "elsewhere",
@@ -153,6 +155,16 @@ def _seen(asked: Asked, content: bytes, seconds: float) -> SourceRequest:
         content,
         seconds,
     )
+
+
+def asked_values(requests: Iterable[SourceRequest]) -> frozenset[str]:
+    """Every value in the paths and queries of some requests: names of parents, states and owners that lists are asked by."""
+    found: set[str] = set()
+    for asked in requests:
+        found.update(unquote(asked.path).split("/"))
+        for _name, value in parse_qsl(asked.query):
+            found.update((value, *value.split(",")))
+    return frozenset(found - {""})
 
 
 def status(code: int, **headers: str) -> Fault:

@@ -6,7 +6,7 @@ have one name and the source's rows have the key columns; tables made otherwise 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -31,6 +31,8 @@ class LivingTable:
     arrived: Mapping[Key, Mapping[str, Any]]
     step: float = 3600
     """Seconds between one change and the next, as the cursor tells them."""
+    placing: Collection[str] = ()
+    """Values by which the source was asked: a column that holds one of them decides where its row is listed."""
 
     def rows(self) -> list[Row]:
         """The source's rows that arrive, in the source's order."""
@@ -48,10 +50,17 @@ class LivingTable:
         candidates = [
             column
             for column in (rows[0] if rows else {})
-            if column not in spoken_for and self._is_plain_text(rows, column)
+            if column not in spoken_for
+            and self._is_plain_text(rows, column)
+            and not self.places(rows, column)
         ]
         most = {column: len({str(row.get(column)) for row in rows}) for column in candidates}
         return max(candidates, key=lambda column: most[column], default=None)
+
+    def places(self, rows: list[Row], column: str) -> bool:
+        """Whether a column seems to decide in which list, or under which parent, a row is found."""
+        tombstone = self.source.tombstone or {}
+        return column in tombstone or any(str(row.get(column)) in self.placing for row in rows)
 
     def _is_plain_text(self, rows: list[Row], column: str) -> bool:
         values = [row.get(column) for row in rows]
@@ -132,15 +141,17 @@ class LivingTable:
         return {**row, **key}
 
 
-def living_tables(rows: Mapping[str, Rows], warehouse: MemoryWarehouse) -> list[LivingTable]:
+def living_tables(
+    rows: Mapping[str, Rows], warehouse: MemoryWarehouse, placing: Collection[str] = ()
+) -> list[LivingTable]:
     """The source tables that are found again in the warehouse, with at least one row.
 
-    Not those whose cursor is part of their key: no row of theirs ever changes, it only becomes another one.
+    `placing` are the values by which the source was asked. Not those whose cursor is part of their key: no row of theirs ever changes, it only becomes another one.
     """
     found = []
     for name, source in rows.items():
         key, arrived = warehouse.keys.get(name, ()), warehouse.tables.get(name, {})
-        table = LivingTable(name, source, key, arrived)
+        table = LivingTable(name, source, key, arrived, placing=placing)
         if key and arrived and source.cursor not in {*key, *source.key} and table.rows():
             found.append(table)
     return found

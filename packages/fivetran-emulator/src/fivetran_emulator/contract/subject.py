@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fivetran_emulator.contract.connection import Connection, Sync
+from fivetran_emulator.contract.faults import asked_values
 from fivetran_emulator.contract.function import Function
 from fivetran_emulator.contract.memory_warehouse import Difference, Key, MemoryWarehouse, differences
 from fivetran_emulator.contract.releases import Release, read
@@ -75,7 +76,20 @@ class Subject:
         """A new experiment with a source as practice.py has it."""
         practice = load(self.practice) if isinstance(self.practice, Path) else self.practice()
         named = {f"FIVETRAN_{name.upper()}": value for name, value in limits.items()}
-        return Trial(self.function, practice, limits=named, time=time, leave_alone=self.leave_alone)
+        return Trial(
+            self.function,
+            practice,
+            limits=named,
+            time=time,
+            leave_alone=self.leave_alone,
+            placing=lambda: self.placing,
+        )
+
+    @cached_property
+    def placing(self) -> frozenset[str]:
+        """The values by which the undisturbed syncs asked the source."""
+        exchanges = self.clean_or_not.connection.exchanges
+        return asked_values(asked for exchange in exchanges for asked in exchange.asked)
 
     @cached_property
     def clean_or_not(self) -> Clean:
@@ -85,6 +99,14 @@ class Subject:
         kept = trial.connection.fork()
         second = trial.connection.sync()
         return Clean(trial.connection, first, second, kept.state, kept.warehouse)
+
+    @property
+    def endless(self) -> bool:
+        """Whether a call of the undisturbed syncs is known to ask without an end: a further one would, too."""
+        clean: Clean | None = vars(self).get("clean_or_not")
+        return clean is not None and any(
+            one.killed and one.reply.reason for one in clean.connection.exchanges
+        )
 
     @cached_property
     def releases(self) -> list[Release]:

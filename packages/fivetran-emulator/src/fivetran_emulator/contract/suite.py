@@ -124,7 +124,7 @@ def run_check(check: Check, subject: Subject, record: Record, *, today: date) ->
     exemption = next((one for one in subject.exempt if one.check == check.id), None)
     broken, reason, wrong = None, "", False
     try:
-        check.run(subject)
+        _run(check, subject)
     except (NotRun, Blocked) as why:
         reason = str(why)
     except PracticeError as error:
@@ -145,6 +145,12 @@ def run_check(check: Check, subject: Subject, record: Record, *, today: date) ->
         _fail_unless_exempt(told, check, exemption, record, today)
     elif exemption is not None:
         _fail(f"{check.name} holds; take its exemption away: {exemption.reason}")
+
+
+def _run(check: Check, subject: Subject) -> None:
+    if subject.endless and check.id != TELLS_ALL:
+        raise Blocked(f"the undisturbed sync never ends; see {TELLS_ALL}")
+    check.run(subject)
 
 
 def _report(broken: Violation, check: Check, record: Record) -> None:

@@ -5,13 +5,16 @@ Everything about a trial is decided by its arguments and the practice source's r
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
+from werkzeug.test import Client
+
 from fivetran_emulator.contract.asgi import in_this_thread
 from fivetran_emulator.contract.connection import Connection, Sync
-from fivetran_emulator.contract.faults import Asked, Fault, FaultySource, SourceRequest
-from fivetran_emulator.contract.function import Function, Reply
+from fivetran_emulator.contract.faults import Asked, Fault, FaultySource, SourceRequest, asked_values
+from fivetran_emulator.contract.function import Function, Reply, accepted_json
 from fivetran_emulator.contract.living_tables import LivingTable, living_tables
 from fivetran_emulator.contract.memory_warehouse import MemoryWarehouse
 from fivetran_emulator.contract.violation import Violation
@@ -37,6 +40,7 @@ class Trial:
         limits: Mapping[str, object] | None = None,
         time: VirtualTime | None = None,
         leave_alone: Collection[str] = (),
+        placing: Callable[[], Collection[str]] | None = None,
     ) -> None:
         self.practice, self.function = practice, function
         self.limits = {name: str(value) for name, value in (limits or {}).items()}
@@ -44,6 +48,7 @@ class Trial:
         self.source = FaultySource(in_this_thread(practice.source), lambda: self.time.seconds)
         self.wire = Wire(self.source, self.time)
         self._leave_alone = leave_alone
+        self._placing = placing or (lambda: asked_values(self.source.requests))
         self.connection = self.connect()
 
     def connect(self, **secrets: Any) -> Connection:
@@ -57,8 +62,20 @@ class Trial:
         if self.wire.failure is not None:
             raise self.wire.failure
         if self.wire.killed:
-            reply = Reply(0, b"", {}, reply.logs)
+            reply = Reply(0, b"", {}, reply.logs, reason=self._why_killed(asked))
         return reply, self.time.seconds - began, self.source.requests[asked:]
+
+    def _why_killed(self, begun: int) -> str:
+        """What an endless call did; empty for one that a fault has killed."""
+        if not self.wire.endless:
+            return ""
+        asked = self.source.requests[begun:]
+        path, times = Counter(one.path for one in asked).most_common(1)[0]
+        same = len({(one.query, one.content) for one in asked if one.path == path})
+        return (
+            f"one call asked the source {len(asked)} times and did not end: {times} of them were for {path},"
+            f" {'always the same' if same == 1 else f'{same} different ones'}"
+        )
 
     @property
     def rows(self) -> Mapping[str, Rows]:
@@ -77,7 +94,16 @@ class Trial:
     def living(self, warehouse: MemoryWarehouse) -> list[LivingTable]:
         """The tables whose source rows can be changed and found again in the warehouse."""
         rows = {name: rows for name, rows in self.rows.items() if name not in self._leave_alone}
-        return living_tables(rows, warehouse)
+        return living_tables(rows, warehouse, self._placing())
+
+    def ask(self, like: SourceRequest, query: str) -> Any:
+        """What the source answers to a request like that with another query, as JSON; None unless with status 200."""
+        headers = {name: value for name, value in like.headers.items() if name != "Content-Length"}
+        client = Client(in_this_thread(self.practice.source))
+        answer = client.open(
+            like.path, method=like.method, query_string=query, data=like.content, headers=headers
+        )
+        return accepted_json(answer.get_data()) if answer.status_code == 200 else None
 
     def at(self, number: int, fault: Fault) -> None:
         """Put a fault at one request to the source, counted from 1 over the whole trial."""

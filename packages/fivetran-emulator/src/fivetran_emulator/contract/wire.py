@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
     from fivetran_emulator.contract.virtual_time import VirtualTime
 
-__all__ = ["ADDRESS", "HOST", "MOST_REQUESTS", "PORT", "Answering", "Killed", "Wire"]
+__all__ = ["ADDRESS", "HOST", "MAX_REQUESTS", "PORT", "Answering", "Killed", "Wire"]
 
 HOST, PORT = "127.0.0.1", 59_595
 ADDRESS = f"http://{HOST}:{PORT}"
 """Where the function finds the source. Always the same: an address gets into states, messages and the size of answers."""
 _HOSTS = (HOST, "localhost", "::1")
-MOST_REQUESTS = 1_000
+MAX_REQUESTS = 1_000
 """Requests in one call after which it is killed, as the platform would in the end: some loops never look at the time."""
 
 
@@ -59,6 +59,8 @@ class Wire:
     hosts: set[str] = field(default_factory=set)
     killed: bool = False
     """Whether the present call was killed; a function that catches that goes no further all the same."""
+    endless: bool = False
+    """Whether it was killed for asking without an end."""
     failure: Exception | None = None
     """What went wrong in the suite itself, behind the function's back."""
 
@@ -70,7 +72,7 @@ class Wire:
     @contextmanager
     def in_force(self) -> Iterator[None]:
         """Let every connection to the source's address be one of these, for the time of one call."""
-        self._connections, self.killed = 0, False
+        self._connections, self.killed, self.endless = 0, False, False
         connect, look_up = socket.socket.connect, socket.getaddrinfo
 
         def connect_to(self_: socket.socket, address: Any) -> None:
@@ -106,7 +108,8 @@ class Wire:
 
     def _count(self, one: socket.socket) -> None:
         self._connections += 1
-        if self.killed or self._connections > MOST_REQUESTS:
+        self.endless = self.endless or self._connections > MAX_REQUESTS
+        if self.killed or self.endless:
             self.kill(one)
 
     def kill(self, one: socket.socket) -> NoReturn:
