@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -207,30 +208,28 @@ def test_a_python_that_is_not_here_is_said(acme: Repository) -> None:
 
 @pytest.mark.index
 @pytest.mark.usefixtures("without_gcloud")
-def test_an_interrupt_leaves_nothing_running(acme: Repository, runtime: str) -> None:
-    """Ctrl-C while the function is served: its process is gone when the rehearsal is."""
-    one = of(acme, "acme", 1, runtime)
+def test_an_interrupt_leaves_nothing_running(
+    acme: Repository, runtime: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while the function is served: its processes are gone when the rehearsal is."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # what works below it is of this rehearsal
+    running: list[Path] = []
 
     def interrupt(line: str) -> None:
         if line.startswith("no secrets"):
-            running.extend(workers())
+            running.extend(path for path in Path("/proc").glob("[0-9]*") if works_in(path, tmp_path))
             raise KeyboardInterrupt
 
-    def workers() -> list[Path]:
-        found = [path for path in Path("/proc").glob("[0-9]*") if working_in(path)]
-        return sorted(found)
-
-    running: list[Path] = []
     with pytest.raises(KeyboardInterrupt):
-        rehearsed(acme, one, interrupt)
+        rehearsed(acme, of(acme, "acme", 1, runtime), interrupt)
     assert running
-    assert [path for path in running if path.exists() and working_in(path)] == []
+    assert [path for path in running if works_in(path, tmp_path)] == []
 
 
-def working_in(process: Path) -> bool:
-    """Whether a process works in a rehearsal's folder."""
+def works_in(process: Path, folder: Path) -> bool:
+    """Whether a process works in a folder below this one."""
     try:
-        return re.search(r"/rehearsal-[^/]+/workspace$", str((process / "cwd").readlink())) is not None
+        return (process / "cwd").readlink().is_relative_to(folder)
     except OSError:
         return False
 
