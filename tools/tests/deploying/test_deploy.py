@@ -116,6 +116,13 @@ def stale(team: Team, *, failing: str = "") -> tuple[int, list[str]]:
     return deploy_stale(team.repository, "dev", Options(), pace=pace, prove=prove), tested
 
 
+def add_environment(root: Path, name: str) -> None:
+    """Another environment in dev's project."""
+    file = root / "pyproject.toml"
+    table = f'\n[tool.fivetran-connectors.environments.{name}]\nproject = "{PROJECT}"\n'
+    file.write_text(file.read_text() + table + 'region = "us-central1"\ncontext = "team-prod"\n')
+
+
 @pytest.fixture(scope="session")
 def two_connectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The repository that teams clone."""
@@ -389,6 +396,11 @@ def test_status_says_what_is_live_and_what_is_left_over(team: Team, quick: None)
     left = {**Release("gone", "0.1.0", "a" * 40, "1" * 40).labels()}
     team.google.deployed("gone", generation=2, region="europe-west1", labels=left)
     team.google.deployed("somebody-elses")
+    add_environment(team.root, "prod")
+    (team.root / "deploy.yaml").write_text(
+        (team.root / "deploy.yaml").read_text() + "acme-prod:\n  connector: acme\n  environment: prod\n"
+    )
+    team.google.deployed("acme-prod", labels={**left, "connector": "acme"})
     team.commit("1.2.0", "1.3.0")
     target = environments(team.repository)["dev"]
     text = "\n".join(status(team.repository, target, today=date(2026, 3, 2)))
@@ -398,6 +410,7 @@ def test_status_says_what_is_live_and_what_is_left_over(team: Team, quick: None)
     assert re.search("gone +LEFT OVER", text)
     assert "gcloud functions delete gone --project=dev-fivetran --region=europe-west1 --gen2" in text
     assert "somebody-elses" not in text
+    assert "acme-prod" not in text  # another environment's in the same project
 
 
 def test_a_dry_run_asks_nobody(

@@ -56,6 +56,7 @@ def test_the_configuration_error_with_keys_version_and_bundle_passes() -> None:
         said(GOOD.replace("0.2.0", "10.2.0")),
         said(GOOD.replace("token", "tokens")),
         said(kind="bug"),
+        said("KeyError: token", kind="bug", headers={"x-connector-invocation": json.dumps(REPORT)}),
         said("The environment variable FIVETRAN_TIMEOUT_S is '': it must be a whole number."),
         said("ModuleNotFoundError: No module named 'msgspec'", kind="bug"),
         Answer(200, {"x-connector-invocation": json.dumps(REPORT)}, '{"state": {}, "hasMore": false}'),
@@ -79,6 +80,7 @@ def test_a_connector_that_needs_no_secrets_passes_by_its_report() -> None:
     report = {"x-connector-invocation": json.dumps(REPORT)}
     assert judge(Answer(200, report, '{"state": {}, "hasMore": false}'), free).result is Result.PASSED
     assert judge(said("The source is down.", kind="transient", headers=report), free).result is Result.PASSED
+    assert judge(said("The source answered 401.", headers=report), free).result is Result.PASSED
     old = {"x-connector-invocation": json.dumps({**REPORT, "bundle": "a" * 40})}
     assert judge(Answer(200, old, "{}"), free).result is Result.FAILED
 
