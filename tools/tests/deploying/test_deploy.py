@@ -221,6 +221,17 @@ def test_a_failed_smoke_test_ends_with_the_old_bundle_live(
 
 
 @needs_gcloud
+def test_with_nothing_to_go_back_to_a_failed_smoke_test_says_so(team: Team, quick: None) -> None:
+    """What was there before wasn't of these tools, so no label names a commit; the job fails all the same."""
+    live = team.google.deployed("acme")
+    live.grant(team.google.deployer)
+    team.commit('__version__ = "1.2.0"', '__version__ = "1.3.0"\n\ndef broken(:')
+    with pytest.raises(RepositoryError, match="failed its smoke test, and there is nothing to go back to"):
+        team.deploy(yes=True)
+    assert (live.builds, live.labels["version"]) == (2, "1-3-0")
+
+
+@needs_gcloud
 def test_a_red_pipeline_and_anothers_green_one_end_with_both_live(team: Team, quick: None) -> None:
     """Acme's pipeline failed before its deploy; beta's, on a later commit, deploys beta and then whatever lags."""
     acme, beta = team.put("acme"), team.put("beta")
