@@ -62,6 +62,9 @@ class _Table:
     others: tuple[tuple[str, ...], ...]
     soft: bool
     key_kind: st.SearchStrategy[object]
+    source: str
+    spelling: Mapping[tuple[str, ...], str]
+    """How it and its columns are spelt, the same in every answer: two spellings in one sync are refused."""
 
 
 def _names(count: int) -> st.SearchStrategy[list[tuple[str, ...]]]:
@@ -78,7 +81,9 @@ def _tables(draw: st.DrawFn) -> list[_Table]:
         keyed = draw(st.sampled_from([st.sampled_from([0, 1, 2]), st.sampled_from(["0", "1", "x"]),
                                       st.one_of(st.integers(0, 2), st.sampled_from(["0", "1", "x"]))]))  # fmt: skip
         soft = keys > 0 and draw(_mostly)
-        tables.append(_Table(words, tuple(columns[:keys]), tuple(columns[keys:]), soft, keyed))
+        spelling = {column: _spelt(draw, column) for column in columns}
+        key, others = tuple(columns[:keys]), tuple(columns[keys:])
+        tables.append(_Table(words, key, others, soft, keyed, _spelt(draw, words), spelling))
     return tables
 
 
@@ -88,12 +93,11 @@ def _spelt(draw: st.DrawFn, words: tuple[str, ...]) -> str:
 
 @st.composite
 def _part(draw: st.DrawFn, table: _Table) -> Part:
-    spelling = {words: _spelt(draw, words) for words in (*table.key, *table.others)}
+    spelling = table.spelling
     columns = [words for words in table.others if draw(_mostly)]
     kinds = {words: draw(st.sampled_from(_kinds)) for words in columns}
     insert = [_row(draw, table, kinds) for _ in range(draw(st.sampled_from([1, 2, 3, 0])))]
     delete = [_row(draw, table, {}) for _ in range(draw(st.sampled_from([1, 0, 2])))] if table.key else []
-    source = _spelt(draw, table.words)
     key = [spelling[words] for words in table.key]
     sent = {
         "insert": [{spelling[words]: value for words, value in row.items()} for row in insert],
@@ -103,7 +107,7 @@ def _part(draw: st.DrawFn, table: _Table) -> Part:
     named = [
         [{_landed(words): value for words, value in row.items()} for row in rows] for rows in (insert, delete)
     ]
-    return Part("_".join(table.words), source, tuple(map(_landed, table.key)), table.soft, sent, *named)
+    return Part("_".join(table.words), table.source, tuple(map(_landed, table.key)), table.soft, sent, *named)
 
 
 def _landed(words: tuple[str, ...]) -> str:

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from difflib import get_close_matches
+from math import isinf
 from typing import TypeAlias, TypeVar
 
 import msgspec
@@ -168,12 +170,29 @@ def _has_more(reading: _Reading) -> bool:
     return raw.strip(b'"').lower() == b"true"
 
 
+def _fraction(text: str) -> float | Decimal:
+    """A JSON fraction: a float where that gives the same digits back, else a Decimal."""
+    number = float(text)
+    if len(text) <= _SAFE_LENGTH and "e" not in text and "E" not in text:
+        return number
+    if isinf(number):
+        raise ValueError("Number out of range")
+    exact = Decimal(text)
+    return number if Decimal(repr(number)) == exact else exact
+
+
+_SAFE_LENGTH = 16
+"""Fifteen digits and a point: a double keeps that many, whatever they are (C's DBL_DIG)."""
+
+_ROWS = msgspec.json.Decoder(list[Row], float_hook=_fraction)
+
+
 def _rows(reading: _Reading, name: str) -> dict[str, list[Row]]:
     tables = reading.member(name, dict[str, msgspec.Raw], {})
     rows: dict[str, list[Row]] = {}
     for table, raw in tables.items():
         try:
-            rows[table] = msgspec.json.decode(raw, type=list[Row])
+            rows[table] = _ROWS.decode(raw)
         except msgspec.DecodeError as error:
             reading.problems.append(_problem(f"{name}.{table}", error))
     return rows

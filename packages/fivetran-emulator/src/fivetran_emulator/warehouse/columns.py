@@ -1,8 +1,11 @@
 """The type of a column: the smallest that holds every value it ever had.
 
 Types form a lattice and only ever widen, so the order in which values arrive never matters and no value is rounded. What
-looks like one type here may be two: an integer above 2**53 and a fraction meet in text, because a DOUBLE would round
-the integer, so small and large integers are kinds of their own although both are BIGINT.
+looks like one type here may be two: an integer above 2**53 and a fraction meet in a DECIMAL, because a DOUBLE would round the
+integer, so small and large integers are kinds of their own although both are BIGINT; fractions likewise.
+
+A fraction is a DOUBLE until a value comes whose digits a DOUBLE would change; then the column is a DECIMAL, and text where one
+has no room. How Fivetran types such numbers is not published; here no digit is lost.
 
 Text stays text, also when it looks like a date or a number: Fivetran does not document how it types such strings, the
 typed form would not give back what was sent, and one odd value in a later sync would change the column's type.
@@ -12,14 +15,17 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
+from decimal import Context, Decimal
 from functools import reduce
 from types import NoneType
 
-__all__ = ["Kind", "kind_of", "types_in", "wider"]
+__all__ = ["Kind", "fits_decimal", "kind_of", "types_in", "wider"]
 
 _EXACT_IN_DOUBLE = 2**53
 _BIGINT = 2**63
 _HUGEINT = 2**127
+_PRECISION, _SCALE = 38, 18
+_WIDE = Context(prec=1_000)
 
 
 class Kind(enum.Enum):
@@ -29,7 +35,9 @@ class Kind(enum.Enum):
     SMALL_INTEGER = "small integer"
     INTEGER = "integer"
     HUGE_INTEGER = "huge integer"
+    SHORT_DOUBLE = "short double"
     DOUBLE = "double"
+    DECIMAL = "decimal"
     TEXT = "text"
     JSON = "json"
 
@@ -44,11 +52,21 @@ _SQL = {
     Kind.SMALL_INTEGER: "BIGINT",
     Kind.INTEGER: "BIGINT",
     Kind.HUGE_INTEGER: "HUGEINT",
+    Kind.SHORT_DOUBLE: "DOUBLE",
     Kind.DOUBLE: "DOUBLE",
+    Kind.DECIMAL: "DECIMAL(38, 18)",
     Kind.TEXT: "VARCHAR",
     Kind.JSON: "JSON",
 }
-_INTEGERS = (Kind.SMALL_INTEGER, Kind.INTEGER, Kind.HUGE_INTEGER)
+_SIZES = {
+    Kind.SMALL_INTEGER: (0, 0),
+    Kind.INTEGER: (1, 0),
+    Kind.HUGE_INTEGER: (2, 0),
+    Kind.SHORT_DOUBLE: (0, 1),
+    Kind.DOUBLE: (0, 2),
+    Kind.DECIMAL: (1, 1),
+}
+"""How large integers, and how long fractions, a kind of number holds exactly."""
 
 
 def wider(one: Kind, other: Kind) -> Kind:
@@ -57,21 +75,27 @@ def wider(one: Kind, other: Kind) -> Kind:
         return one
     if Kind.JSON in (one, other):
         return Kind.JSON
-    if one in _INTEGERS and other in _INTEGERS:
-        return max(one, other, key=_INTEGERS.index)
-    if {one, other} == {Kind.SMALL_INTEGER, Kind.DOUBLE}:
-        return Kind.DOUBLE
+    if one in _SIZES and other in _SIZES:
+        sizes = tuple(map(max, _SIZES[one], _SIZES[other]))
+        return next((kind for kind, size in _SIZES.items() if size == sizes), Kind.TEXT)
     return Kind.TEXT
+
+
+def fits_decimal(value: float | Decimal) -> bool:
+    """Whether a column of kind DECIMAL holds exactly this number: 20 digits before the point and 18 behind it."""
+    number = value if isinstance(value, Decimal) else Decimal(repr(value))
+    _sign, digits, exponent = number.normalize(_WIDE).as_tuple()
+    return isinstance(exponent, int) and exponent >= -_SCALE and len(digits) + exponent <= _PRECISION - _SCALE
 
 
 def kind_of(values: Iterable[object]) -> Kind | None:
     """The kind of a column with these decoded JSON values; None when all of them are null.
 
-    One pass finds the Python types, a second one the integers' sizes: no Python code runs for a value.
+    One pass finds the Python types, a second one the sizes of numbers; no Python code runs for a value but for a fraction.
     """
     values = values if isinstance(values, list) else list(values)
     types = set(map(type, values)) - {NoneType}
-    kinds = {_kind_of_integers(values, alone=types == {int}) if t is int else _KINDS[t] for t in types}
+    kinds = {_kind_of_type(values, t, alone=len(types) == 1) for t in types}
     return reduce(wider, kinds) if kinds else None
 
 
@@ -84,17 +108,33 @@ _WORDS: dict[type, str] = {
     bool: "booleans",
     int: "integers",
     float: "fractions",
+    Decimal: "fractions of many digits",
     str: "text",
     dict: "objects",
     list: "lists",
 }
 _KINDS: dict[type, Kind] = {
     bool: Kind.BOOLEAN,
-    float: Kind.DOUBLE,
     str: Kind.TEXT,
     dict: Kind.JSON,
     list: Kind.JSON,
 }
+
+
+def _kind_of_type(values: list[object], type_: type, *, alone: bool) -> Kind:
+    """The kind of those values that are of one type."""
+    if type_ is int:
+        return _kind_of_integers(values, alone=alone)
+    if type_ is float:
+        return Kind.SHORT_DOUBLE if all(_is_short(v) for v in values if type(v) is float) else Kind.DOUBLE
+    if type_ is Decimal:
+        return Kind.DECIMAL if all(fits_decimal(v) for v in values if type(v) is Decimal) else Kind.TEXT
+    return _KINDS[type_]
+
+
+def _is_short(value: float) -> bool:
+    # A double has 17 digits: in this range they all lie within a DECIMAL's places.
+    return 0.01 <= abs(value) < 1e20 or value == 0 or fits_decimal(value)
 
 
 def _kind_of_integers(values: list[object], *, alone: bool) -> Kind:

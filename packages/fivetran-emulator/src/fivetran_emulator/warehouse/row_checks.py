@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import chain
 
 from fivetran_emulator.errors import FunctionError
@@ -21,7 +22,7 @@ from fivetran_emulator.warehouse.naming import NAMINGS, SYSTEM_PREFIX, Naming, c
 
 __all__ = ["TableOfAnswer", "check_answer"]
 
-_SCALARS = {bool, int, float, str}
+_SCALARS = {bool, int, float, Decimal, str}
 
 
 @dataclass(frozen=True, kw_only=True)

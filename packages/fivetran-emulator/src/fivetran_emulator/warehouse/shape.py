@@ -44,7 +44,7 @@ def fit(
         if had is None:
             warehouse.execute(f"ALTER TABLE {sql} ADD COLUMN {quoted(name)} {seen.sql}")
         elif kinds[name].sql != had.sql:
-            _widen(warehouse, sql, name, kinds[name])
+            _widen(warehouse, sql, name, had, kinds[name])
             findings.append(_widened(f"{table.name}.{name}", had, seen, kinds[name]))
     return replace(table, columns=kinds), findings
 
@@ -56,9 +56,18 @@ def add_soft_delete(warehouse: duckdb.DuckDBPyConnection, schema: str, table: Lo
     return replace(table, soft_delete=True)
 
 
-def _widen(warehouse: duckdb.DuckDBPyConnection, sql: str, name: str, now: Kind) -> None:
+def _widen(warehouse: duckdb.DuckDBPyConnection, sql: str, name: str, had: Kind, now: Kind) -> None:
     column = quoted(name)
-    value = f"to_json({column})" if now is Kind.JSON else f"CAST({column} AS {now.sql})"
+    text = f"CAST({column} AS VARCHAR)"
+    if had is Kind.DECIMAL:  # which pads with zeros that nobody sent
+        text = f"rtrim(rtrim({text}, '0'), '.')"
+    value = {
+        Kind.JSON: f"to_json({column})",
+        Kind.TEXT: text,
+        Kind.DECIMAL: f"CAST({text} AS {now.sql})",
+    }.get(now, f"CAST({column} AS {now.sql})")
+    if (had, now) == (Kind.DECIMAL, Kind.JSON):
+        value = f"CAST({text} AS JSON)"
     using = f"CASE WHEN {column} IS NULL THEN NULL ELSE {value} END"
     warehouse.execute(f"ALTER TABLE {sql} ALTER COLUMN {column} TYPE {now.sql} USING {using}")
 

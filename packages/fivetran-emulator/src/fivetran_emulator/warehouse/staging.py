@@ -37,7 +37,8 @@ def stage(
     `columns` gives for each member of a row the column it becomes and that column's kind; members not named there are
     left out, members a row does not have are NULL.
     """
-    types = {"o": "BIGINT"} | {f"c{i}": kind.sql for i, (_, kind) in enumerate(columns.values())}
+    kinds = [kind for _, kind in columns.values()]
+    types = {"o": "BIGINT"} | {f"c{i}": _read_as(kind) for i, kind in enumerate(kinds)}
     typed = [f"{quoted(column)} {kind.sql}" for column, kind in columns.values()]
     warehouse.execute(
         f"CREATE OR REPLACE TEMP TABLE {temporary(name)} ({', '.join([f'{ORDINAL} BIGINT', *typed])})"
@@ -46,7 +47,7 @@ def stage(
     insert = f"""INSERT INTO {temporary(name)} SELECT unnest(from_json_strict(line, '{structure}'))
         FROM (SELECT unnest($1::VARCHAR[])::JSON AS line)"""
     for start in range(0, len(rows), _CHUNK):
-        warehouse.execute(insert, [_lines(rows[start : start + _CHUNK], start, list(columns))])
+        warehouse.execute(insert, [_lines(rows[start : start + _CHUNK], start, list(columns), kinds)])
 
 
 def temporary(name: str) -> str:
@@ -54,11 +55,26 @@ def temporary(name: str) -> str:
     return quoted("temp", "main", name)
 
 
-def _lines(rows: Sequence[Row], start: int, members: Sequence[str]) -> list[str]:
+def _read_as(kind: Kind) -> str:
+    """The type a member is read as. DuckDB reads numbers inside JSON as doubles, so nested values come as their own text."""
+    return "VARCHAR" if kind is Kind.JSON else kind.sql
+
+
+def _lines(rows: Sequence[Row], start: int, members: Sequence[str], kinds: Sequence[Kind]) -> list[str]:
     """Each row as JSON text with the members `o`, `c0`, `c1`...: the strict reader wants all of them in every row."""
-    encode = msgspec.json.Encoder().encode
     places = [(f"c{i}", member) for i, member in enumerate(members)]
-    return [
-        encode({"o": ordinal} | {place: row.get(member) for place, member in places}).decode()
-        for ordinal, row in enumerate(rows, start)
-    ]
+    nested = [f"c{i}" for i, kind in enumerate(kinds) if kind is Kind.JSON]
+    lines = []
+    for ordinal, row in enumerate(rows, start):
+        line: dict[str, object] = {"o": ordinal} | {place: row.get(member) for place, member in places}
+        for place in nested:
+            if line[place] is not None:
+                line[place] = _NESTED.encode(line[place]).decode()
+        lines.append(_FLAT.encode(line).decode())
+    return lines
+
+
+_FLAT = msgspec.json.Encoder(decimal_format="string")
+"""A Decimal goes as text, which DuckDB reads digit for digit into a DECIMAL and into a text."""
+
+_NESTED = msgspec.json.Encoder(decimal_format="number")

@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from decimal import Decimal
 
 import msgspec
 
 from fivetran_emulator.protocol.answer import Row
 from fivetran_emulator.protocol.findings import Finding
-from fivetran_emulator.warehouse.columns import Kind, kind_of, wider
+from fivetran_emulator.warehouse.columns import Kind, fits_decimal, kind_of, wider
 from fivetran_emulator.warehouse.ledger import LoadedTable
 from fivetran_emulator.warehouse.row_checks import TableOfAnswer
 
@@ -47,7 +48,7 @@ def fitted(value: object, kind: Kind) -> object:
     if kind is Kind.JSON or value is None:
         return value
     if kind is Kind.TEXT:
-        return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        return value if isinstance(value, str) else _TEXT.encode(value).decode()
     number = _number(value)
     return None if number is None else _NUMBERS.get(kind, _integer)(number)
 
@@ -61,35 +62,47 @@ def _converted(row: Row, misfits: Mapping[str, Kind]) -> Row:
     return row | {member: fitted(row[member], kind) for member, kind in misfits.items() if member in row}
 
 
-def _number(value: object) -> int | float | bool | None:
+_TEXT = msgspec.json.Encoder(decimal_format="number")
+_NUMBER = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def _number(value: object) -> int | float | Decimal | bool | None:
     """A number or boolean, also when it is written as text."""
     if isinstance(value, str):
         with suppress(msgspec.DecodeError):
-            value = msgspec.json.decode(value.strip().lower())
-    return value if isinstance(value, int | float) else None
+            value = _NUMBER.decode(value.strip().lower())
+    return value if isinstance(value, int | float | Decimal) else None
 
 
-def _boolean(number: float) -> bool | None:
+def _boolean(number: float | Decimal) -> bool | None:
     return bool(number) if number in (0, 1) else None
 
 
-def _double(number: float) -> float | None:
+def _double(number: float | Decimal) -> float | None:
     with suppress(OverflowError):
         return float(number) if float(number) == number else None
     return None
 
 
-def _integer(number: float) -> int | None:
-    return int(number) if int(number) == number and -(2**63) <= number < 2**63 else None
+def _integer(number: float | Decimal) -> int | None:
+    whole = int(number)
+    return whole if whole == number and -(2**63) <= whole < 2**63 else None
 
 
-def _huge_integer(number: float) -> int | None:
-    return int(number) if int(number) == number and abs(number) < 2**127 else None
+def _huge_integer(number: float | Decimal) -> int | None:
+    whole = int(number)
+    return whole if whole == number and abs(whole) < 2**127 else None
 
 
-_NUMBERS: dict[Kind, Callable[[float], object]] = {
+def _decimal(number: float | Decimal) -> float | Decimal | None:
+    return number if fits_decimal(number) else None
+
+
+_NUMBERS: dict[Kind, Callable[[float | Decimal], object]] = {
     Kind.BOOLEAN: _boolean,
+    Kind.SHORT_DOUBLE: _double,
     Kind.DOUBLE: _double,
+    Kind.DECIMAL: _decimal,
     Kind.HUGE_INTEGER: _huge_integer,
 }
 
