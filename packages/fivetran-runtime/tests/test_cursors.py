@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fivetran_runtime.cursors import DAY, INSTANT, INTEGER, Kind, minus
+from fivetran_runtime.cursors import (
+    DAY,
+    FIRST_INSTANT,
+    INSTANT,
+    INTEGER,
+    LAST_INSTANT,
+    SECONDS,
+    Kind,
+    looks_like_a_later_time,
+    minus,
+)
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -88,14 +98,44 @@ def test_an_instant_without_an_offset_is_refused(value: Any) -> None:
         (INSTANT, 1769860800),
         (INSTANT, date(2026, 1, 31)),
         (INSTANT, "2026-01-31T25:00:00Z"),
-        (INSTANT, "0001-01-01T00:00:00+14:00"),
-        (INSTANT, "9999-12-31T23:59:59-12:00"),
+        (INSTANT, "2026-01-31T24:00:01Z"),
+        (INSTANT, "2026-01-31T12:00:61Z"),
+        (INSTANT, "2026-01-31T12:60:00Z"),
+        (INSTANT, "2026-02-30t12:00:00z"),
     ],
 )
 def test_what_is_not_of_the_kind_is_refused_with_a_reason(kind: Kind, value: Any) -> None:
     """A ValueError whose text goes on from "the value ..."."""
     with pytest.raises(ValueError, match=r"^(is|has) "):
         kind.parse(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("2026-01-31t12:00:00z", NOON),
+        ("2026-01-31T24:00:00Z", NOON + timedelta(hours=12)),
+        ("2026-01-31T24:00Z", NOON + timedelta(hours=12)),
+        ("2026-01-31T13:59:60+02:00", NOON - timedelta(seconds=1)),
+        ("2026-01-31T11:59:60.5Z", NOON - timedelta(seconds=1)),
+        ("0001-01-01T00:00:00+01:00", FIRST_INSTANT),
+        ("9999-12-31T23:59:59-05:00", LAST_INSTANT),
+        ("9999-12-31T24:00:00Z", LAST_INSTANT),
+    ],
+)
+def test_what_sources_write_at_the_edges_is_read(text: str, instant: datetime) -> None:
+    """One such row must not stop a table; a mark made of it may be early, never late."""
+    assert INSTANT.parse(text) == instant
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "looks"),
+    [(INTEGER, 4_102_444_800, True), (INTEGER, 4_102_444_800_000, True), (INTEGER, 1_700_000_000, False)]
+    + [(INTEGER, 10**15, False), (SECONDS, 4_102_444_800, False), (DAY, date(2100, 1, 1), False)],
+)
+def test_an_integer_may_look_like_a_later_time(kind: Kind, value: Any, looks: bool) -> None:
+    """Of the next hundred years, in seconds or milliseconds; what is declared does not only look like it."""
+    assert looks_like_a_later_time(kind, value, NOON) is looks
 
 
 @given(st.integers())

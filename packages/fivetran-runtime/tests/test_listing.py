@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
-from fivetran import Fivetran
+from fivetran import Fivetran, answered
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fivetran_runtime import At, Config, ConfigurationError, Connector
+from fivetran_runtime import At, Config, ConfigurationError, Connector, TransientError
 
 
 class Options(Config):
@@ -123,6 +123,131 @@ def test_after_three_quiet_syncs_the_destination_equals_the_source(
     assert present(fivetran) == bugs
 
 
+# -- the way back -------------------------------------------------------------------------------------------
+
+
+class Tracked:
+    """A tracker whose rows may be hidden from the listing and from the table: id to time of change."""
+
+    def __init__(self, bugs: dict[int, int], *, fetch: bool, breaks: int = 0) -> None:
+        self.bugs = dict(bugs)
+        self.hidden: set[int] = set()
+        self.unreadable: set[int] = set()
+        self.fetched: list[list[int]] = []
+        self.asked: list[int | None] = []
+        self.breaks = breaks
+        self.fivetran = Fivetran(self._app(fetch=fetch).handler)
+
+    def _app(self, *, fetch: bool) -> Connector:
+        app = Connector("tracked")
+
+        def listing(_: Any) -> Iterator[Any]:
+            yield from ({"id": each} for each in self.bugs if each not in self.hidden)
+
+        def some(_: Any, keys: list[int]) -> Iterator[Any]:
+            self.fetched.append(keys)
+            if self.breaks and len(self.fetched) % self.breaks == 0:
+                raise TransientError("HTTP 503")
+            yield from self.rows(keys)
+
+        @app.table(key="id", cursor="at", on_missing="delete", listing=listing, fetch=some if fetch else None)
+        def bugs(_: Any, since: int | None) -> Iterator[Any]:
+            self.asked.append(since)
+            answered()
+            yield from (row for row in self.rows(self.bugs) if since is None or row["at"] >= since)
+
+        return app
+
+    def rows(self, keys: Iterable[int]) -> Iterator[dict[str, int]]:
+        shown = self.bugs.keys() & set(keys) - self.hidden - self.unreadable
+        yield from ({"id": each, "at": self.bugs[each]} for each in sorted(shown))
+
+    def sync(self, times: int = 1) -> dict[int, int]:
+        for _ in range(times):
+            self.fivetran.sync()
+        return {row["id"]: row["at"] for row in self.fivetran.tables.get("bugs", {}).values()}
+
+
+FETCH = pytest.mark.parametrize("fetch", [True, False], ids=["fetch", "from the floor"])
+
+
+@FETCH
+def test_a_row_that_was_deleted_by_inference_comes_back_with_its_old_date(fetch: bool) -> None:
+    """Hidden from two listings, then there again: below the mark, and fetched all the same."""
+    source = Tracked({1: 1, 2: 2, 3: 30}, fetch=fetch)
+    source.sync(3)
+    source.hidden = {1}
+    assert set(source.sync(2)) == {2, 3}
+    source.hidden = set()
+    assert source.sync(2) == source.bugs
+
+
+@FETCH
+def test_a_row_that_changed_while_one_listing_did_not_show_it_arrives(fetch: bool) -> None:
+    """It was not deleted, and yet it is older at the destination than at the source."""
+    source = Tracked({1: 1, 3: 30}, fetch=fetch)
+    source.sync(3)
+    source.hidden, source.bugs[1] = {1}, 31
+    source.bugs[3] = 40
+    source.sync(1)
+    source.hidden = set()
+    assert source.sync(2) == {1: 31, 3: 40}
+
+
+@FETCH
+def test_a_row_imported_with_an_old_date_arrives(fetch: bool) -> None:
+    """It was never listed before."""
+    source = Tracked({3: 30}, fetch=fetch)
+    source.sync(3)
+    source.bugs[1] = 1
+    assert source.sync(2) == source.bugs
+
+
+@FETCH
+def test_a_key_that_nothing_brings_is_remembered_and_not_asked_for_again(fetch: bool) -> None:
+    """The listing shows it and the source does not give it: one try, until it has left the listing."""
+    source = Tracked({1: 1, 3: 30}, fetch=fetch)
+    source.unreadable = {1}
+    source.sync(4)
+    tries = len(source.fetched) if fetch else source.asked.count(None)
+    assert tries <= 2
+    source.sync(4)
+    assert (len(source.fetched) if fetch else source.asked.count(None)) == tries
+    source.hidden = {1}
+    source.sync()
+    source.hidden, source.unreadable = set(), set()
+    assert source.sync(2) == source.bugs
+
+
+def test_keys_are_fetched_some_at_a_time_and_a_failure_repeats_none() -> None:
+    """A hundred in a call of the function; what came is kept."""
+    source = Tracked({0: 3_000}, fetch=True, breaks=3)
+    source.sync(3)
+    source.bugs |= {number: number for number in range(1, 351)}
+    source.sync(4)
+    assert source.sync() == source.bugs
+    assert sorted(len(keys) for keys in source.fetched) == [50, 100, 100, 100, 100]
+
+
+def test_very_many_keys_are_not_fetched_one_by_one() -> None:
+    """A pass from the floor costs less."""
+    source = Tracked({0: 3_000}, fetch=True)
+    source.sync(3)
+    source.bugs |= {number: number for number in range(1, 1_200)}
+    assert source.sync(2) == source.bugs
+    assert source.fetched == []
+
+
+def test_a_quiet_sync_fetches_nothing_and_reads_nothing_again() -> None:
+    """Nor does the sync after the first."""
+    source = Tracked({1: 1, 2: 2, 3: 30}, fetch=True)
+    source.sync(4)
+    assert (source.fetched, source.asked) == ([], [None, 30, 30, 30])
+
+
+# -- positions that the source no longer knows --------------------------------------------------------------
+
+
 def expiring(refusals: list[int], positions: list[Any]) -> Fivetran:
     """A connection whose source refuses positions with the given statuses, one after the other."""
     app = Connector("expiring")
@@ -163,10 +288,22 @@ def test_refused_credentials_do_not_begin_a_pass_again(status: int, monkeypatch:
     assert positions == [0, 2]
 
 
-def test_a_position_that_is_refused_every_time_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pass that has begun again three times fails with what the source said."""
+@pytest.mark.parametrize("has_id", [True, False])
+def test_a_position_that_is_refused_every_time_ends_the_sync_and_not_the_connection(
+    monkeypatch: pytest.MonkeyPatch, has_id: bool
+) -> None:
+    """However often that has happened: the next sync begins the pass again."""
     monkeypatch.setenv("FIVETRAN_ANSWER_BYTES", "1000")
     positions: list[Any] = []
-    replies = expiring([400] * 9, positions).sync()
-    assert positions == [0, 2, 0, 2, 0, 2, 0, 2]
-    assert "HTTP 400: token expired" in replies[-1].body["errorMessage"]
+    refusals = [400] * 20
+    fivetran = expiring(refusals, positions)
+    fivetran.sends_id = has_id
+    while refusals:
+        replies = fivetran.sync()
+        assert len(replies) <= 6
+        if has_id and replies[-1].status != 200:
+            assert "HTTP 400: token expired" in replies[-1].body["errorMessage"]
+    fivetran.sync()
+    fivetran.sync()
+    assert {row["id"] for row in fivetran.tables["pages"].values()} == {0, 1, 2, 3}
+    assert positions.count(0) > 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
@@ -11,16 +12,18 @@ from fivetran import Fivetran
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fivetran_runtime import At, Connector, TransientError
+from fivetran_runtime import At, Connector, Delete, TransientError
 
 Ids = list[Any]
 
 
-def listing(ids: Ids, *, key: str | list[str] = "id", failing: list[bool] | None = None) -> Fivetran:
+def listing(
+    ids: Ids, *, key: str | list[str] = "id", failing: list[bool] | None = None, **declared: Any
+) -> Fivetran:
     """A connection whose one table lists the ids, two to a unit; fails at its end while `failing` says so."""
     app = Connector("listing")
 
-    @app.table(key=key, on_missing="delete")
+    @app.table(key=key, on_missing="delete", **declared)
     def things(_: Any, offset: int = 0) -> Iterator[Any]:
         while page := ids[offset : offset + 2]:
             yield from ({"id": each} if key == "id" else dict(zip(key, each, strict=True)) for each in page)
@@ -106,15 +109,188 @@ def test_compound_and_text_keys_come_back_from_the_state(ids: Ids) -> None:
     assert reply.body["delete"] == {"things": [{"id": gone[0], "part": gone[1]}]}
 
 
+def lose(ids: Ids, share: float) -> None:
+    del ids[: round(len(ids) * share)]
+
+
+def test_an_empty_list_is_a_question_and_not_an_order(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is deleted, the sync is a success with a warning, and rows go on arriving."""
+    ids: Ids = list(range(100))
+    fivetran = listing(ids)
+    fivetran.sync()
+    ids[:] = [0]
+    for number in range(200, 204):
+        ids.append(number)
+        assert fivetran.sync()[-1].status == 200
+    assert present(fivetran) == {*range(100), *ids}
+    assert "99 of 104 keys were in none of the last two listings" in capsys.readouterr().out
+    ids += range(1, 100)
+    fivetran.sync()
+    assert not {"held", "asked"} & fivetran.state["tables"]["things"].keys()
+
+
+def test_one_edit_of_the_state_confirms_the_set_that_was_asked_about() -> None:
+    """That set and no other: what has come back stays, and the next loss is a question of its own."""
+    ids: Ids = list(range(100))
+    fivetran = listing(ids)
+    fivetran.sync()
+    ids[:] = range(30)
+    for _ in range(3):
+        fivetran.sync()
+    part = fivetran.state["tables"]["things"]
+    part["confirm"] = part["asked"]
+    ids.append(99)
+    fivetran.sync()
+    assert present(fivetran) == {*range(30), 99}
+    part = fivetran.state["tables"]["things"]
+    assert not {"held", "asked", "confirm"} & part.keys()
+    ids[:] = [0]
+    for _ in range(3):
+        fivetran.sync()
+    assert len(present(fivetran)) == 31
+
+
+def test_a_word_that_was_given_for_another_set_counts_for_nothing() -> None:
+    """More keys have gone since: a person looks again."""
+    ids: Ids = list(range(100))
+    fivetran = listing(ids)
+    fivetran.sync()
+    ids[:] = range(30)
+    for _ in range(2):
+        fivetran.sync()
+    fivetran.state["tables"]["things"]["confirm"] = "00000000"
+    fivetran.sync()
+    assert len(present(fivetran)) == 100
+
+
+@pytest.mark.parametrize("between", [1, 2, 3, 4])
+def test_many_small_losses_are_one_large_one(between: int) -> None:
+    """49 % three times is 87 %, also when quiet syncs lie between them."""
+    ids: Ids = list(range(200))
+    fivetran = listing(ids)
+    fivetran.sync()
+    for _ in range(3):
+        lose(ids, 0.49)
+        for _ in range(between):
+            fivetran.sync()
+    for _ in range(3):
+        fivetran.sync()
+    assert len(present(fivetran)) >= 100
+
+
+def test_a_few_keys_of_a_small_table_are_deleted_without_asking() -> None:
+    """Nineteen of twenty."""
+    ids: Ids = list(range(20))
+    fivetran = listing(ids)
+    fivetran.sync()
+    ids[:] = [0]
+    fivetran.sync()
+    fivetran.sync()
+    assert present(fivetran) == {0}
+
+
+def test_a_table_may_say_how_much_may_go() -> None:
+    """All of it, for one that is filled anew each day."""
+    ids: Ids = list(range(100))
+    fivetran = listing(ids, max_missing=1)
+    fivetran.sync()
+    ids[:] = range(100, 200)
+    fivetran.sync()
+    fivetran.sync()
+    assert present(fivetran) == set(ids)
+
+
+@pytest.mark.parametrize("start", [range(1, 6), ["a", 5, "05"], [10**17, -3, 0], [True, 1.5, "x"]])
+def test_a_key_is_its_text_whichever_way_it_is_written(start: Any) -> None:
+    """Ids that were 5 come as "5": the same rows, nothing is deleted; "05" is another key."""
+    ids: Ids = list(start)
+    fivetran = listing(ids)
+    fivetran.sync()
+    ids[:] = [json.dumps(each) if not isinstance(each, str) else each for each in ids]
+    for _ in range(3):
+        replies = fivetran.sync()
+        assert not any(reply.body["delete"] for reply in replies)
+    gone = ids.pop()
+    fivetran.sync()
+    (reply,) = fivetran.sync()
+    assert reply.body["delete"] == {"things": [{"id": gone}]}
+
+
+def test_one_key_written_both_ways_is_one_row_of_an_answer() -> None:
+    """The last one, as for any key."""
+    (reply,) = listing([5, "5", "05"]).sync()
+    assert reply.body["insert"] == {"things": [{"id": "5"}, {"id": "05"}]}
+
+
+def test_more_deletes_than_an_answer_holds_go_over_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is sent once, whatever fails in between."""
+    ids: Ids = [f"{number:040}x" for number in range(300)]
+    fivetran = listing(ids, max_missing=1)
+    fivetran.sync()
+    monkeypatch.setenv("FIVETRAN_ANSWER_BYTES", "3000")
+    del ids[1:]
+    fivetran.sync()
+    fivetran.syncs += 1
+    fivetran.call()  # the sync is given up here
+    before = len(fivetran.replies)
+    for _ in range(2):
+        fivetran.sync()
+    sent = [row["id"] for reply in fivetran.replies[before:] for row in reply.body["delete"].get("things", [])]
+    assert len(sent) == len(set(sent))
+    assert present(fivetran) == set(ids)
+
+
+def test_a_source_that_says_what_is_gone_is_believed_at_once() -> None:
+    """A Delete in a listing takes the key out of it."""
+    app = Connector("both")
+    gone = [False]
+
+    @app.table(key="id", on_missing="delete")
+    def things(_: Any) -> Iterator[Any]:
+        yield {"id": 1}
+        yield Delete(id=2) if gone[0] else {"id": 2}
+
+    fivetran = Fivetran(app.handler)
+    fivetran.sync()
+    gone[0] = True
+    fivetran.sync()
+    assert present(fivetran) == {1}
+
+
+def test_keys_without_room_fail_their_table_alone_and_lose_no_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    """Three tables share the room: each works or says by name and number that it does not."""
+    app = Connector("large")
+    wanted = [[str(UUID(int=n * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128 + t)) for n in range(16_000)] for t in range(3)]
+
+    def read(place: int) -> Any:
+        def things(_: Any) -> Iterator[Any]:
+            yield from ({"id": each} for each in wanted[place])
+
+        return things
+
+    for place in range(3):
+        app.table(key="id", name=f"t{place}", on_missing="delete")(read(place))
+    fivetran = Fivetran(app.handler)
+    for _ in range(2):
+        last = fivetran.sync()[-1]
+        assert last.body["errorMessage"].startswith("Table t2: its 16,000 keys do not fit into the state")
+    capsys.readouterr()
+    assert [len(fivetran.tables[f"t{place}"]) for place in range(3)] == [16_000] * 3
+    gone = wanted[0].pop()
+    fivetran.sync()
+    fivetran.sync()
+    assert json.dumps([gone]) not in fivetran.tables["t0"]
+
+
 def test_too_many_keys_are_refused_with_the_table_and_the_way_out(capsys: pytest.CaptureFixture[str]) -> None:
     """Above the cap the table fails with a message that says what to do."""
     fivetran = listing(
-        [str(UUID(int=n * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128)) for n in range(30_000)]
+        [str(UUID(int=n * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128)) for n in range(40_000)]
     )
     last = fivetran.sync()[-1]
     capsys.readouterr()
     assert last.status == 500
-    assert last.body["errorMessage"].startswith("Table things: 30,000 keys take")
+    assert last.body["errorMessage"].startswith("Table things: its 40,000 keys do not fit")
     assert "Leave on_missing out" in last.body["errorMessage"]
 
 
@@ -126,13 +302,17 @@ def test_a_hundred_thousand_close_integers_fit_easily(capsys: pytest.CaptureFixt
     assert len(fivetran.state["tables"]["things"]["keys"]) < 2_000
 
 
-def test_unreadable_keys_in_the_state_are_an_error_that_says_what_to_remove() -> None:
-    """A state patched wrongly loses nothing silently."""
-    fivetran = listing([1])
-    fivetran.state = {"version": 1, "connector": "listing", "tables": {"things": {"keys": "not packed"}}}
-    (reply,) = fivetran.sync()
-    assert reply.status == 500
-    assert "Remove keys, missed and found of that table from the state" in reply.body["errorMessage"]
+def test_unreadable_keys_in_the_state_are_collected_again(capsys: pytest.CaptureFixture[str]) -> None:
+    """A state that was patched wrongly costs what it held, with a line in the log, and no connection."""
+    ids: Ids = [1, 2]
+    fivetran = listing(ids)
+    fivetran.state = {"connector": "listing", "tables": {"things": {"keys": "not packed"}}}
+    fivetran.sync()
+    assert "keys of table things cannot be read: they are collected again" in capsys.readouterr().out
+    ids.remove(2)
+    fivetran.sync()
+    fivetran.sync()
+    assert present(fivetran) == {1}
 
 
 @given(

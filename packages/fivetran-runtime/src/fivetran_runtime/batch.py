@@ -7,12 +7,11 @@ in one of them only, and only once.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from hashlib import blake2b
 from typing import NamedTuple
 
 from fivetran_runtime.encoding import encode
-
-Key = bytes
-"""A key's values as JSON text: 1 and "1" are different keys, as they are for the source."""
+from fivetran_runtime.keys import Key
 
 
 class Operation(NamedTuple):
@@ -64,6 +63,20 @@ class Batch:
         operations = self._tables.get(table, {})
         deleted = {key for key, operation in operations.items() if operation.is_delete}
         return set(operations) - deleted, deleted
+
+    def any_row(self, table: str) -> bytes | None:
+        """One of a table's rows, encoded; None when there is none."""
+        operations = self._tables.get(table, {}).values()
+        return next((operation.encoded for operation in operations if not operation.is_delete), None)
+
+    def digest(self) -> int:
+        """A number for what it holds, whatever the order; those of two batches may be added."""
+        return sum(
+            int.from_bytes(blake2b(operation.encoded, digest_size=8, person=table.encode()[:16]).digest(), "big")
+            + operation.is_delete
+            for table, operations in self._tables.items()
+            for operation in operations.values()
+        )
 
     def counts(self, *, deletes: bool) -> dict[str, int]:
         """Rows, or deletes, per table; tables without any are left out."""

@@ -12,6 +12,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from fivetran_runtime.clock import clock
 from fivetran_runtime.errors import ConfigurationError
@@ -90,6 +91,8 @@ class Budget:
         self.row_bytes = int(limits.answer_bytes * (1 - _ENVELOPE))
         self._usable_seconds = limits.seconds * _USABLE_TIME
         self._start = clock().monotonic()
+        self.stopped: OutOfBudget | None = None
+        """How the reading that is running was ended, even where its code caught that."""
         self._memory_before = memory_in_use()
 
     def elapsed(self) -> float:
@@ -108,9 +111,13 @@ class Budget:
         """
         remaining = self.remaining()
         if remaining <= 0:
-            raise OutOfBudget("time", f"{self.elapsed():.0f} of {self.limits.seconds:g} seconds are used")
+            self._stop("time", f"{self.elapsed():.0f} of {self.limits.seconds:g} seconds are used")
         if seconds >= remaining:
-            raise OutOfBudget("wait", f"{why} would take {seconds:.0f} s and {remaining:.0f} s are left")
+            self._stop("wait", f"{why} would take {seconds:.0f} s and {remaining:.0f} s are left")
+
+    def _stop(self, cut: str, why: str) -> NoReturn:
+        self.stopped = OutOfBudget(cut, why)
+        raise self.stopped
 
     def wait(self, seconds: float, why: str) -> None:
         """Sleep, if there is time for it.

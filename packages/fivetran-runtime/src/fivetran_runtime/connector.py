@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from fivetran_runtime import cursors, handler
 from fivetran_runtime.config import Config
 from fivetran_runtime.errors import DeclarationError
-from fivetran_runtime.tables import OnMissing, Read, Table
+from fivetran_runtime.tables import Fetch, OnMissing, Read, Scope, Table
 
 AnyRead = TypeVar("AnyRead", bound=Read)
 Check = Callable[[Any], object]
@@ -56,10 +56,15 @@ class Connector:
         name: str | None = None,
         cursor: str | None = None,
         lookback: cursors.Lookback | None = None,
+        epoch: cursors.Epoch | None = None,
+        in_order: bool = False,
+        scope: Scope | None = None,
         floor: Any = None,
         children: Mapping[str, str | Sequence[str]] | None = None,
         on_missing: OnMissing = "keep",
+        max_missing: float = 0.5,
         listing: Read | None = None,
+        fetch: Fetch | None = None,
     ) -> Callable[[AnyRead], AnyRead]:
         """Declare the decorated generator function as a table, named like it; see `Table` for the arguments.
 
@@ -74,10 +79,15 @@ class Connector:
                 key=key,
                 cursor=cursor,
                 lookback=lookback,
+                epoch=epoch,
+                in_order=in_order,
+                scope=scope,
                 floor=floor,
                 children=children,
                 on_missing=on_missing,
+                max_missing=max_missing,
                 listing=listing,
+                fetch=fetch,
             )
             refuse_shared_names([*self._tables, table])
             self._tables.append(table)

@@ -11,10 +11,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 Value = int | date | datetime
 Lookback = int | timedelta
+Epoch = Literal["seconds", "milliseconds"]
 
 
 @dataclass(frozen=True)
@@ -26,14 +27,16 @@ class Kind:
         parse: a source's value as a cursor; raises ValueError with the reason.
         dump: a cursor as the state holds it.
         lookback: the type `lookback=` must have.
-        horizon: from the present instant, the latest value that can be true; None where any can.
+        latest: from the present instant, the latest value that can be true; None where any can.
+        never: the value that sources write for "never changed": it moves no mark.
     """
 
     name: str
     parse: Callable[[object], Any]
     dump: Callable[[Any], int | str]
     lookback: type
-    horizon: Callable[[datetime], Any] | None = None
+    latest: Callable[[datetime], Any] | None = None
+    never: Any = None
 
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")  # int() would read "1_000" and other scripts' digits too
@@ -54,34 +57,68 @@ def _parse_day(value: object) -> date:
         raise ValueError("is not a day like 2026-01-31") from None
 
 
+FIRST_INSTANT = datetime.min.replace(tzinfo=UTC)
+LAST_INSTANT = datetime.max.replace(tzinfo=UTC)
+
+
 def _parse_instant(value: object) -> datetime:
     moment = value if isinstance(value, datetime) else _instant_from_text(value)
     if moment.tzinfo is None:
         raise ValueError("has no offset: say which zone the source means")
     try:
         return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("is before the year 1 or after the year 9999 in UTC") from None
+    except OverflowError:  # .NET's zero east of Greenwich, or the last second west of it
+        return FIRST_INSTANT if moment.year == 1 else LAST_INSTANT
 
 
 def _instant_from_text(value: object) -> datetime:
     try:
         return datetime.fromisoformat(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise ValueError("is not an instant like 2026-01-31T12:00:00Z") from None
+    except TypeError:
+        raise ValueError(_NOT_AN_INSTANT) from None
+    except ValueError:
+        return _unusual_instant(str(value))
+
+
+_NOT_AN_INSTANT = "is not an instant like 2026-01-31T12:00:00Z"
+_PARTS = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::(\d\d)([.,]\d+)?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
+
+
+def _unusual_instant(text: str) -> datetime:
+    """What RFC 3339 and ISO 8601 allow and Python does not read: small letters, a leap second, the hour 24."""
+    parts = _PARTS.fullmatch(text.upper())
+    if parts is None:
+        raise ValueError(_NOT_AN_INSTANT)
+    day, clock, second, fraction, zone = parts.groups(default="")
+    midnight = clock == "24:00" and second in ("", "00") and not fraction.strip(".,0")
+    if second == "60":
+        second, fraction = "59", ""  # the second before: a mark may be early, never late
+    time = "00:00:00" if midnight else f"{clock}:{second or '00'}{fraction}"
+    try:
+        return datetime.fromisoformat(f"{day}T{time}{zone}") + timedelta(days=midnight)
+    except OverflowError:
+        return LAST_INSTANT
+    except ValueError:
+        raise ValueError(_NOT_AN_INSTANT) from None
 
 
 def _dump_instant(value: datetime) -> str:
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-_AHEAD = timedelta(days=1)  # clocks are wrong by hours, and zones apart by less than a day
 INTEGER = Kind("an integer", _parse_integer, int, int)
-DAY = Kind("a day", _parse_day, date.isoformat, timedelta, lambda now: (now + _AHEAD * 2).date())
-INSTANT = Kind("an instant", _parse_instant, _dump_instant, timedelta, lambda now: now + _AHEAD)
+DAY = Kind("a day", _parse_day, date.isoformat, timedelta, lambda now: now.astimezone(UTC).date(), date.min)
+INSTANT = Kind("an instant", _parse_instant, _dump_instant, timedelta, lambda now: now, FIRST_INSTANT)
+SECONDS = Kind("epoch seconds", _parse_integer, int, int, lambda now: int(now.timestamp()), 0)
+MILLISECONDS = Kind("epoch milliseconds", _parse_integer, int, int, lambda now: int(now.timestamp() * 1000), 0)
 
 KINDS: dict[type, Kind] = {int: INTEGER, date: DAY, datetime: INSTANT}
 """The kind that the annotation of `since` names."""
+
+EPOCHS: dict[Epoch, Kind] = {"seconds": SECONDS, "milliseconds": MILLISECONDS}
+"""The kind that `epoch=` names."""
+
+_CENTURY = 100 * 366 * 86_400
 
 
 def minus(mark: Any, lookback: Lookback | None) -> Any:
@@ -91,9 +128,23 @@ def minus(mark: Any, lookback: Lookback | None) -> Any:
     try:
         return mark - lookback
     except OverflowError:
-        return datetime.min.replace(tzinfo=UTC) if isinstance(mark, datetime) else date.min
+        return FIRST_INSTANT if isinstance(mark, datetime) else date.min
 
 
 def is_beyond(kind: Kind, value: Any, now: datetime) -> bool:
-    """Whether a value lies in a future that nothing can have changed in: a mark there would hide every later change."""
-    return kind.horizon is not None and bool(value > kind.horizon(now))
+    """Whether a value is later than an instant: a mark there would hide every change until then."""
+    return kind.latest is not None and bool(value > kind.latest(now))
+
+
+def looks_like_a_later_time(kind: Kind, value: Any, now: datetime) -> bool:
+    """Whether a plain integer would be a moment of the next hundred years if it were a time."""
+    if kind is not INTEGER:
+        return False
+    seconds = now.timestamp()
+    return seconds < value < seconds + _CENTURY or seconds < value / 1000 < seconds + _CENTURY
+
+
+def is_far_beyond(kind: Kind, value: Any, now: datetime) -> bool:
+    """Whether a value is so much later than now that no clock's or zone's difference explains it."""
+    margin = timedelta(days=1) if kind is DAY else timedelta(minutes=1)
+    return is_beyond(kind, value, now + margin)

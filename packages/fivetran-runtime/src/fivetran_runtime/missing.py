@@ -1,132 +1,230 @@
-"""Finding deletes in a source that does not tell of them: keys that complete passes no longer find.
+"""Finding deletes in a source that does not tell of them: keys that complete listings no longer find.
 
-A key is deleted after two complete passes in a row without it. One is not enough: while a list is read by offset, a
+A key is deleted after two complete listings in a row without it. One is not enough: while a list is read by offset, a
 row that disappears lifts a living row from the next page onto one that was read already, and that row is not found
-once. A pass that fails deletes nothing.
+once. A listing that fails deletes nothing.
 
-The keys travel in the state, so they have to be few: see `MOST_BYTES`.
+An inference has a bound and a way back. The bound: when more than the declared share of the keys would go (a group
+lost for an hour, an empty list, a wrong key that is answered with the public part), nothing is deleted until a
+person confirms that set; deletes of recent listings count too. The way back, beside a table with a cursor: a key that
+the listing shows and no answer has sent, or that an earlier listing did not find, is asked for again.
+
+The keys travel in the state, where all tables together have `KEYS_BYTES` of room.
 """
 
 from __future__ import annotations
 
-import base64
-import zlib
-from itertools import accumulate
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
 
 import msgspec
 
-from fivetran_runtime.batch import Batch, Key
-from fivetran_runtime.encoding import encode
-from fivetran_runtime.errors import DefectError, StateError
-from fivetran_runtime.state import TableState
+from fivetran_runtime import keys as packing
+from fivetran_runtime import logs
+from fivetran_runtime.batch import Batch
+from fivetran_runtime.errors import DefectError
+from fivetran_runtime.keys import Key
+from fivetran_runtime.state import State, TableState
 from fivetran_runtime.tables import Table
 
-MOST_BYTES = 512_000
-"""The most that a table's keys may take in the state, compressed; about 400,000 close integers, 25,000 UUIDs."""
+KEYS_BYTES = 700_000
+"""What all tables' keys may take in the state, packed. One table fills it with about 34,000 random UUIDs while nothing
+is missing; integers that lie close together take next to nothing."""
+
+FEWEST_HELD = 20
+"""Fewer inferred deletes than these are never held back, whatever their share."""
+
+MOST_FETCHED = 1_000
+"""More keys than these are not asked for one by one: the table is read from its floor."""
+
+_SETS = ("keys", "missed", "held", "found", "gone", "unsent", "absent")
 
 
 class Missing:
     """The keys of one table that is declared with `on_missing="delete"`.
 
-    Raises:
-        StateError: the keys in the state cannot be read.
+    Args:
+        table: the table, or the listing of its keys.
+        state: the part of the state that holds the keys.
+        room: bytes that these keys may take.
     """
 
-    def __init__(self, table: Table, state: TableState) -> None:
+    def __init__(self, table: Table, state: TableState, room: int = KEYS_BYTES) -> None:
         self._table = table
         self._state = state
-        self._known = _unpack(state.keys, table)
-        self._missed = _unpack(state.missed, table)
-        self._found = _unpack(state.found, table)
+        self._room = room
+        self._changed: set[str] = set()
+        self._kinds = state.kinds or packing.kinds_in(state.keys)
+        try:
+            self._load()
+        except ValueError:
+            self._start_again()
+
+    def _load(self) -> None:
+        state = self._state
+        self._missed, self._held = packing.unpack(state.missed), packing.unpack(state.held)
+        self._known = packing.unpack(state.keys) | self._missed | self._held
+        self._found = packing.unpack(state.found, self._known)
+        self._gone, self._unsent = packing.unpack(state.gone), packing.unpack(state.unsent)
+        self._absent = packing.unpack(state.absent)
+
+    def _start_again(self) -> None:
+        message = f"The state's keys of table {self._table.name} cannot be read: they are collected again"
+        logs.emit("WARNING", f"{message}, and what was deleted since stays.", table=self._table.name)
+        self._drop()
+        self._state.close_pass()
+
+    def _drop(self) -> None:
+        for name in _SETS:
+            setattr(self._state, name, None)
+        self._known, self._missed, self._held, self._found = set(), set(), set(), set()
+        self._gone, self._unsent, self._absent = set(), set(), set()
+
+    @property
+    def gone(self) -> list[Key]:
+        """The keys to delete that no answer holds yet."""
+        return packing.in_order(self._gone)
+
+    @property
+    def fetches_too_many(self) -> bool:
+        """Whether more keys are unsent than should be asked for one by one."""
+        return len(self._unsent) > MOST_FETCHED
+
+    def columns(self, key: Key) -> dict[str, Any]:
+        """A key as columns, typed as the source types them."""
+        return packing.columns_of(key, self._table.key, self._kinds)
+
+    # The listing
 
     def note(self, unit: Batch) -> None:
-        """The rows and deletes of this unit have become whole."""
-        rows, deleted = unit.keys(self._table.name)
+        """The rows and deletes of this unit of the listing have become whole."""
+        rows, deleted = self._keys_in(unit)
         self._found |= rows
         self._found -= deleted
-
-    def learn(self, unit: Batch) -> None:
-        """These rows were sent without the listing having met them yet."""
-        rows, deleted = unit.keys(self._table.name)
-        self._known = (self._known | rows) - deleted
-        self._missed -= rows | deleted
-
-    def remember(self) -> None:
-        """At the end of an invocation that has learned: write down what is known.
-
-        Raises:
-            DefectError: there are more keys than the state may hold.
-        """
-        self._state.keys, self._state.missed = _pack(self._known), _pack(self._missed)
-        self._require_room()
-
-    def gone(self) -> list[Key]:
-        """At the end of a complete pass: the keys to delete."""
-        return sorted(self._missed - self._found)
+        self._changed.add("found")
 
     def settle(self) -> None:
-        """After a complete pass: remember what it found, and what it missed for the first time.
+        """The listing is complete: decide what is gone, and what has to be asked for again."""
+        missed, held = self._missed | self._held, self._held - self._found
+        confirmed = bool(self._held) and self._state.confirm == packing.name_of(self._held)
+        self._gone, held = (held, set()) if confirmed else (set(), held)
+        twice = self._missed - self._found
+        if self._is_too_much(twice, waiting=len(held)):
+            held = held | twice
+        else:
+            self._gone |= twice
+        self._ask_again(missed & self._found)
+        self._known -= self._gone
+        self._hold(held)
+        self._missed = self._known - self._found - held
+        self._found = set()
+        self._changed.update(_SETS)
 
-        Raises:
-            DefectError: there are more keys than the state may hold.
-        """
-        self._state.keys, self._state.missed = _pack(self._found), _pack(self._known - self._found)
-        self._state.found = None
-        self._require_room()
+    def _is_too_much(self, candidates: set[Key], *, waiting: int) -> bool:
+        """Whether these deletes, with recent and waiting ones, need a person's word; counts them if not."""
+        lost = self._state.lost * 3 // 4 + len(candidates)
+        all_in_all, share = lost + waiting, self._table.max_missing
+        held = bool(candidates) and share < 1 and all_in_all >= FEWEST_HELD and all_in_all > share * len(self._known)
+        self._state.lost = self._state.lost if held else lost
+        return held
 
-    def pause(self) -> None:
-        """At the end of an invocation: write down what the open pass has found so far.
-
-        Raises:
-            DefectError: there are more keys than the state may hold; the pass is given up, since what it has
-                found is forgotten with it.
-        """
-        if self._state.at is None:
+    def _hold(self, held: set[Key]) -> None:
+        self._held, self._state.confirm = held, None
+        self._state.asked = packing.name_of(held) if held else None
+        if not held:
             return
-        self._state.found = _pack(self._found)
-        self._require_room()
+        name = self._table.name
+        part = f"{name}.keys" if self._table.only_keys else name
+        message = f"Table {name}: {len(held):,} of {len(self._known):,} keys were in none of the last two listings."
+        hint = f'If they are really gone, set "confirm": "{self._state.asked}" in the state\'s tables.{part} (docs/state.md).'
+        logs.emit("WARNING", f"{message} None is deleted: that many are a question. {hint}", table=name)
 
-    def _require_room(self) -> None:
-        state = self._state
-        size = sum(len(packed or "") for packed in (state.keys, state.missed, state.found))
-        if size <= MOST_BYTES:
+    def _ask_again(self, returned: set[Key]) -> None:
+        if not self._table.only_keys:  # the listing is the table's own reading: its rows were sent
+            self._known |= self._found
             return
-        state.close_pass()
-        state.keys = state.missed = None
-        raise DefectError(
-            f"Table {self._table.name}: {len(self._found):,} keys take {size:,} bytes of state, compressed;"
-            f' on_missing="delete" may take {MOST_BYTES:,}.',
-            hint="Leave on_missing out, and use the source's own word on deletes or a periodic re-sync.",
-        )
+        self._absent &= self._found
+        self._unsent = ((self._found - self._known) | (self._unsent & self._found) | returned) - self._absent
 
+    def sent(self, deletes: Iterable[Key]) -> None:
+        """An answer holds these deletes."""
+        self._gone.difference_update(deletes)
+        self._changed.add("gone")
 
-# Packed keys are compressed JSON in base 85, whose characters JSON text does not escape: a list of value lists, or,
-# for a single integer column, the differences between neighbours, which close ids compress to next to nothing.
+    # The table beside it
 
+    def learn(self, unit: Batch) -> None:
+        """These rows and deletes of the table are in an answer."""
+        rows, deleted = self._keys_in(unit)
+        self._known = (self._known | rows) - deleted
+        for keys in (self._missed, self._held):
+            keys -= rows | deleted
+        for keys in (self._unsent, self._absent):
+            keys -= rows
+        self._changed.update(_SETS if self._found else set(_SETS) - {"found"})
 
-def _pack(keys: set[Key]) -> str | None:
-    if not keys:
-        return None
-    rows = [list(msgspec.json.decode(key).values()) for key in keys]
-    if all(len(row) == 1 and type(row[0]) is int for row in rows):
-        numbers = sorted(row[0] for row in rows)
-        plain: object = {
-            "steps": [after - before for before, after in zip([0, *numbers], numbers, strict=False)]
+    def still_unsent(self, *, whole: bool) -> bool:
+        """Whether keys are left to be asked for after the table's pass; `whole`: it began at the floor.
+
+        What even that does not bring is remembered, and not asked for until it has left the listing.
+        """
+        if whole and self._unsent:
+            self._absent |= self._unsent
+            self._unsent = set()
+            self._changed.update(("unsent", "absent"))
+        return bool(self._unsent)
+
+    def to_fetch(self, size: int) -> Iterator[list[Key]]:
+        """The unsent keys, some at a time."""
+        waiting = iter(packing.in_order(self._unsent))
+        while chunk := list(islice(waiting, size)):
+            yield chunk
+
+    def fetched(self, keys: Iterable[Key]) -> None:
+        """These keys were asked for: those that did not come are not asked for again."""
+        not_brought = self._unsent & set(keys)
+        self._absent |= not_brought
+        self._unsent -= not_brought
+        self._changed.update(("unsent", "absent"))
+
+    # The state
+
+    def save(self) -> None:
+        """At the end of an invocation: write down what is known; gives up where there is no room."""
+        packed = {
+            "keys": lambda: packing.pack(self._known - self._missed - self._held),
+            "missed": lambda: packing.pack(self._missed),
+            "held": lambda: packing.pack(self._held),
+            "found": lambda: packing.pack_within(self._found, self._known),
+            "gone": lambda: packing.pack(self._gone),
+            "unsent": lambda: packing.pack(self._unsent),
+            "absent": lambda: packing.pack(self._absent),
         }
-    else:
-        plain = {"keys": sorted(rows, key=encode)}
-    return base64.b85encode(zlib.compress(encode(plain), 9)).decode()
+        for name in self._changed:
+            setattr(self._state, name, packed[name]())
+        self._state.kinds = self._kinds if self._known or self._found or self._gone else []
+        if self._state.packed_bytes() > self._room:
+            self._state.over = len(self._known | self._found)
+            self._drop()
+
+    def _keys_in(self, unit: Batch) -> tuple[set[Key], set[Key]]:
+        if (row := unit.any_row(self._table.name)) is not None:
+            columns = msgspec.json.decode(row)
+            self._kinds = packing.kinds_of(columns[name] for name in self._table.key)
+        return unit.keys(self._table.name)
 
 
-def _unpack(packed: str | None, table: Table) -> set[Key]:
-    if packed is None:
-        return set()
-    try:
-        plain = msgspec.json.decode(zlib.decompress(base64.b85decode(packed)))
-        rows = plain["keys"] if "keys" in plain else [[number] for number in accumulate(plain["steps"])]
-        return {encode(dict(zip(table.key, row, strict=True))) for row in rows}
-    except (ValueError, TypeError, KeyError, zlib.error, msgspec.DecodeError):
-        message = f"The state's keys of table {table.name} cannot be read."
-        raise StateError(
-            message, hint="Remove keys, missed and found of that table from the state."
-        ) from None
+def room_for(part: TableState, state: State) -> int:
+    """Bytes that a table's keys may take: what those of the other tables leave."""
+    others = sum(other.packed_bytes() for other in state.tables.values() if other is not part)
+    return max(0, KEYS_BYTES - others)
+
+
+def too_many(table: Table, part: TableState) -> DefectError:
+    """The error of a table whose keys have no room; its rows were sent."""
+    return DefectError(
+        f"Table {table.name}: its {part.over:,} keys do not fit into the state, where the keys of all tables together"
+        f" may take {KEYS_BYTES:,} bytes, compressed. Its rows arrive; its deletes are not found.",
+        hint="Leave on_missing out, and use the source's own word on deletes or a periodic re-sync.",
+    )

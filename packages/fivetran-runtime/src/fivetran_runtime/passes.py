@@ -1,33 +1,36 @@
 """A pass: one complete reading of a table, over as many invocations as it takes.
 
 Rows count only once the `At` after them, or the end, has made their unit whole; then they, the position and the
-largest cursor move together. What an invocation leaves unfinished it goes on with under the same `since`, so an
-unsorted source resumes, ties are safe, and a row that changes during the pass is found by the next one.
+cursors that were met move together. What an invocation leaves unfinished it goes on with under the same `since`, so an
+unsorted source resumes, ties are safe, and a row that changes during the pass is found by the next one (marks.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
-from fivetran_runtime import cursors, logs
+from fivetran_runtime import logs
 from fivetran_runtime.batch import Batch, Operation
 from fivetran_runtime.budget import Budget, OutOfBudget
-from fivetran_runtime.clock import clock
 from fivetran_runtime.encoding import encode
 from fivetran_runtime.errors import ConfigurationError, DefectError
+from fivetran_runtime.keys import Key
+from fivetran_runtime.marks import Marks
 from fivetran_runtime.missing import Missing
-from fivetran_runtime.records import At
-from fivetran_runtime.resuming import cursor, start
-from fivetran_runtime.rows import Writer, at_key, described, parsed
+from fivetran_runtime.records import At, Row
+from fivetran_runtime.resuming import Terms, start
+from fivetran_runtime.rows import Writer
 from fivetran_runtime.state import TableState
 from fivetran_runtime.tables import Table
 
 _STALE = frozenset({400, 404, 410, 422})
 """What sources answer to a position they no longer know: an expired token, a row that is gone."""
-_MOST_RESTARTS = 3
+
+FETCHED_AT_ONCE = 100
+"""Keys that a `fetch=` function gets in one call."""
 
 
 class Pass:
@@ -38,11 +41,15 @@ class Pass:
         state: its part of the state; moved on as units become whole.
         batch: where whole units go.
         budget: when to stop.
-        floor: where a first pass starts, as the author gave it.
+        terms: what the table is read under.
         missing: for a table whose deletes a listing finds: the keys that the listing compares.
+        may_restart: whether the pass may begin again when the source no longer knows its position.
+
+    Attributes:
+        restarted: whether it has.
+        digest: a number for all that a pass brought, if it began in this invocation; else None.
 
     Raises:
-        StateError: the state cannot be read.
         DefectError: the floor is not of the cursor's kind.
     """
 
@@ -53,24 +60,32 @@ class Pass:
         *,
         batch: Batch,
         budget: Budget,
-        floor: Any = None,
+        terms: Terms,
         missing: Missing | None = None,
+        may_restart: bool = True,
+        digests: bool = False,
     ) -> None:
         self._table = table
         self._state = state
         self._batch = batch
         self._budget = budget
+        self._terms = terms
         self._missing = missing
-        self._start = start(table, state, floor)
-        self._seen = self._start.seen
+        self._start = start(table, state, terms)
         self._writer = Writer(table, budget.row_bytes)
+        self._marks = self._new_marks() if table.kind else None
         self._unit = Batch()
         self._unit_start = budget.elapsed()
         self._largest_unit = 0
         self._slowest_unit = 0.0
         self._committed = False
-        self._now = clock().now()
-        self._told_future = False
+        self._may_restart = may_restart
+        self.restarted = False
+        self.digest = 0 if digests and self._start.opens else None
+
+    def _new_marks(self) -> Marks:
+        name = self._table.name
+        return Marks(self._table, self._start, self._terms.now, lambda row: self._writer.at(name, row))
 
     def run(self, client: Any) -> str | None:
         """Read on until the table ends or the budget does.
@@ -83,23 +98,31 @@ class Pass:
             DefectError: a row or a unit that cannot be sent; whole units are kept.
             Exception: whatever the table function raised; whole units are kept.
         """
+        self._budget.stopped = None
         try:
             return self._read(client, self._start.position)
         except ConfigurationError as refused:
-            if not self._may_restart(refused):
+            if not self._is_stale(refused):
                 raise
-            self._tell_restart(refused)
+            self._restart(refused)
             return self._read(client, {})
         finally:
             self._pause()
 
-    def _may_restart(self, refused: ConfigurationError) -> bool:
+    def _is_stale(self, refused: ConfigurationError) -> bool:
         resumed = bool(self._start.position) and not self._committed
-        return resumed and refused.status in _STALE and self._state.restarts < _MOST_RESTARTS
+        return resumed and refused.status in _STALE and self._may_restart
+
+    def _restart(self, refused: ConfigurationError) -> None:
+        self.restarted = True
+        message = f"Table {self._table.name}: the source no longer knows where the last call stopped"
+        logs.emit("WARNING", f"{message}; the pass begins again. {refused}", table=self._table.name)
 
     def _read(self, client: Any, position: Mapping[str, Any]) -> str | None:
         since = {} if self._table.kind is None else {"since": self._start.since}
         self._unit = Batch()
+        if self._marks:
+            self._marks.begin()
         items = iter(self._table.read(client, **since, **position))
         try:
             if cut := self._consume(items):
@@ -107,26 +130,25 @@ class Pass:
         finally:
             if isinstance(items, Generator):
                 items.close()
-        self._complete()
-        return None
+        return self._complete()
 
     def _consume(self, items: Iterator[Any]) -> str | None:
+        name, write, put = self._table.name, self._writer.write, self._put
+        see = self._marks.see if self._marks else None
         for item in items:
             if type(item) is At:
                 if cut := self._commit_at(item):
                     return cut
-            else:
-                self._put(*self._writer.write(item))
-                if self._table.kind is not None and isinstance(item, dict):
-                    self._see(item)
+                continue
+            put(*write(item))
+            if see is not None:
+                if isinstance(item, dict):
+                    see(item)
+                elif isinstance(item, Row) and item.table == name:
+                    see(item.columns)
         return None
 
-    def _tell_restart(self, refused: ConfigurationError) -> None:
-        self._state.restarts += 1
-        message = f"Table {self._table.name}: the source no longer knows where the last call stopped"
-        logs.emit("WARNING", f"{message}; the pass begins again. {refused}", table=self._table.name)
-
-    def _put(self, name: str, key: bytes, operation: Operation) -> None:
+    def _put(self, name: str, key: Key, operation: Operation) -> None:
         self._unit.put(name, key, operation)
         if self._batch.bytes + self._unit.bytes <= self._budget.row_bytes:
             return
@@ -136,34 +158,17 @@ class Pass:
         limit = f"an answer holds {self._budget.row_bytes:,} bytes of rows."
         raise DefectError(f"{message}; {limit}", hint="Yield At(...) more often.")
 
-    def _see(self, row: Mapping[str, Any]) -> None:
-        table, column = self._table, self._table.cursor or ""
-        if column not in row:
-            raise DefectError(f"Table {table.name}: a row has no {column}, its cursor. {described(row)}")
-        if row[column] is None:
-            return  # never changed, as many sources say it: nothing to move the mark to
-        value = parsed(
-            table, row[column], lambda: f"{at_key(table.name, self._writer.key(table.name, row))}, {column}"
-        )
-        if cursors.is_beyond(table.require_kind(), value, self._now):
-            self._tell_future(row)
-        elif self._seen is None or value > self._seen:
-            self._seen = value
-
-    def _tell_future(self, row: Mapping[str, Any]) -> None:
-        """Once per pass: the row is sent, but a mark in the future would hide every change until then."""
-        if self._told_future:
-            return
-        self._told_future = True
-        key = at_key(self._table.name, self._writer.key(self._table.name, row))
-        message = f"{key}: {self._table.cursor} is {row[self._table.cursor or '']!r}, in the future"
-        logs.emit("WARNING", f"{message}; it does not move the mark.", table=self._table.name)
-
     def _commit_at(self, at: At) -> str | None:
         position = self._checked(at)
         self._commit()
         self._state.at = position
-        self._state.seen, self._state.since = self._dumped(self._seen), self._dumped(self._start.since)
+        self._state.declared = self._table.declared
+        self._state.place = self._terms.place
+        if self._marks:
+            self._marks.pause(self._state)
+        return self._cut()
+
+    def _cut(self) -> str | None:
         return self._budget.cut_before(
             used_bytes=self._batch.bytes, unit_bytes=self._largest_unit, unit_seconds=self._slowest_unit
         )
@@ -181,7 +186,15 @@ class Pass:
         return position
 
     def _commit(self) -> None:
-        """The open unit is whole: take it into the answer."""
+        """The open unit is whole: take it into the answer.
+
+        Raises:
+            OutOfBudget: the table's code has caught the end of its budget, so something is missing from the unit.
+        """
+        if self._budget.stopped is not None:
+            raise self._budget.stopped
+        if self.digest is not None:
+            self.digest += self._unit.digest()
         self._take(self._unit)
         self._largest_unit = max(self._largest_unit, self._unit.bytes)
         self._slowest_unit = max(self._slowest_unit, self._budget.elapsed() - self._unit_start)
@@ -192,21 +205,26 @@ class Pass:
         if self._missing:
             self._missing.learn(unit)
 
-    def _complete(self) -> None:
-        """End the pass: what it has seen becomes the mark, which never moves back."""
+    def _complete(self) -> str | None:
+        """End the pass; what it has met moves the mark."""
         self._commit()
-        mark = cursor(self._table, self._state, "mark") if self._table.kind else None
-        if self._seen is not None and (mark is None or self._seen > mark):
-            self._state.mark = self._dumped(self._seen)
-        self._state.close_pass()
+        state = self._state
+        state.declared = self._table.declared
+        if self._marks:
+            state.scope = self._terms.scope
+            self._marks.complete(state)
+        state.close_pass()
+        state.whole = bool(self._missing and self._missing.still_unsent(whole=self._start.whole) and self._reads_all())
+        return None
+
+    def _reads_all(self) -> bool:
+        """Whether unsent keys are brought by a pass from the floor, and not by the author's fetch."""
+        return self._table.fetch is None or not self._missing or self._missing.fetches_too_many
 
     def _pause(self) -> None:
         """End this invocation's part of the pass."""
         if self._missing:
-            self._missing.remember()
-
-    def _dumped(self, value: Any) -> int | str | None:
-        return None if value is None else self._table.require_kind().dump(value)
+            self._missing.save()
 
 
 class Listing(Pass):
@@ -216,20 +234,65 @@ class Listing(Pass):
     latter's rows are not sent.
     """
 
-    def __init__(self, table: Table, state: TableState, *, batch: Batch, budget: Budget) -> None:
-        super().__init__(table, state, batch=batch, budget=budget)
-        self._keys = Missing(table, state)
+    def __init__(self, table: Table, state: TableState, *, keys: Missing, **others: Any) -> None:
+        super().__init__(table, state, **others)
+        self._keys = keys
+
+    def run(self, client: Any) -> str | None:
+        """Read on; deletes that did not fit into the last answer come first."""
+        if self._keys.gone:
+            try:
+                return self._send_deletes()
+            finally:
+                self._pause()
+        if self._start.opens:
+            self._state.over = 0
+        return super().run(client)
 
     def _take(self, unit: Batch) -> None:
         self._keys.note(unit)
         self._batch.take(unit.only_deletes() if self._table.only_keys else unit)
 
-    def _complete(self) -> None:
-        self._keys.note(self._unit)
-        for key in self._keys.gone():
-            self._put(self._table.name, key, Operation(True, key))
+    def _complete(self) -> str | None:
         super()._complete()
         self._keys.settle()
+        return self._send_deletes()
+
+    def _send_deletes(self) -> str | None:
+        """Put deletes into the answer, as many as fit."""
+        unit = Batch()
+        sent: list[Key] = []
+        cut = None
+        for key in self._keys.gone:
+            encoded = encode(self._keys.columns(key))
+            if self._batch.bytes + unit.bytes + len(encoded) + 1 > self._budget.row_bytes:
+                cut = "bytes"
+                break
+            unit.put(self._table.name, key, Operation(True, encoded))
+            sent.append(key)
+        self._batch.take(unit)
+        self._keys.sent(sent)
+        return cut
 
     def _pause(self) -> None:
-        self._keys.pause()
+        self._keys.save()
+
+
+class Fetching(Pass):
+    """Asks for the rows of keys that a listing shows and no answer has sent, some at a time."""
+
+    def _read(self, client: Any, position: Mapping[str, Any]) -> str | None:
+        missing, fetch = self._missing, self._table.fetch
+        if missing is None or fetch is None or missing.fetches_too_many:
+            return None
+        for keys in missing.to_fetch(FETCHED_AT_ONCE):
+            self._unit = Batch()
+            values = [tuple(missing.columns(key).values()) for key in keys]
+            rows: Iterable[Any] = fetch(client, [value[0] if len(value) == 1 else value for value in values])
+            for item in rows:
+                self._put(*self._writer.write(item))
+            self._commit()
+            missing.fetched(keys)
+            if cut := self._cut():
+                return cut
+        return None

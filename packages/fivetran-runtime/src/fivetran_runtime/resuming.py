@@ -1,81 +1,137 @@
-"""Where a pass starts: at the mark, or where the open one stopped."""
+"""Where a pass starts: at the mark, or where the open one stopped; and what of the state still counts.
+
+A mark and a position mean something only under what they were written under: the declared key and cursor, and the
+settings that decide which rows the source shows. Where that has changed, the table is read from its floor, or the open
+pass from its beginning, with one line in the log.
+"""
 
 from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from fivetran_runtime import cursors
+from fivetran_runtime import cursors, logs
 from fivetran_runtime.clock import clock
-from fivetran_runtime.errors import StateError
 from fivetran_runtime.rows import parsed as as_cursor
 from fivetran_runtime.state import TableState
 from fivetran_runtime.tables import Table
 
 
 @dataclass(frozen=True)
+class Terms:
+    """What a table is read under in this invocation.
+
+    Attributes:
+        floor: where a first pass starts, as the author gave it.
+        scope: a digest of the settings that decide which rows the table holds; None where nothing is known of them.
+        place: a digest of all settings: a position may depend on any of them, such as the address.
+        now: the invocation's start; what is later than that moves no mark.
+    """
+
+    floor: Any = None
+    scope: str | None = None
+    place: str | None = None
+    now: datetime = field(default_factory=lambda: clock().now())
+
+
+@dataclass(frozen=True)
 class Start:
-    """What a table function is called with, and the largest cursor its open pass has met.
+    """What a table function is called with, and what is known of cursors.
 
     Attributes:
         since: None for a table without a cursor, and on a first sync without a floor.
         position: the arguments of the last `At`; empty at the beginning of a pass.
+        opens: whether this is the beginning of a pass.
+        whole: whether the pass starts at the floor.
+        mark: the mark so far.
+        newest: the newest cursor of the last complete pass.
+        seen: the newest cursor the open pass has met.
+        first: the newest cursor of its first answer from the source.
     """
 
     since: Any = None
-    seen: Any = None
     position: dict[str, Any] = field(default_factory=dict)
+    opens: bool = True
+    whole: bool = True
+    mark: Any = None
+    newest: Any = None
+    seen: Any = None
+    first: Any = None
 
 
-def start(table: Table, state: TableState, floor: Any) -> Start:
-    """Where this invocation begins to read a table.
+def start(table: Table, state: TableState, terms: Terms) -> Start:
+    """Where this invocation begins to read a table; drops from the state what no longer counts.
 
     Raises:
-        StateError: a value of the state cannot be read.
         DefectError: the floor is not of the cursor's kind.
     """
-    position = _position(table, state)
+    _drop_what_changed(table, state, terms)
     if table.kind is None:
-        return Start(position=position)
-    if state.at is None:
-        return Start(since=_opening(table, state, floor))
-    return Start(cursor(table, state, "since"), cursor(table, state, "seen"), position)
+        return Start(position=_position(table, state), opens=state.at is None)
+    known = _cursors(table, state)
+    floor = None
+    if terms.floor is not None:
+        floor = as_cursor(table, terms.floor, lambda: f"Table {table.name}, floor")
+    if state.at is not None:
+        since = _not_ahead(table, known.pop("since"), terms.now)
+        return Start(since=since, position=_position(table, state), opens=False, whole=since in (None, floor), **known)
+    known["mark"] = _not_ahead(table, known["mark"], terms.now)
+    since = floor if state.whole else _opening(table, known["mark"], floor)
+    return Start(since=since, whole=since in (None, floor), mark=known["mark"], newest=known["newest"])
 
 
-def _opening(table: Table, state: TableState, floor: Any) -> Any:
+def _opening(table: Table, mark: Any, floor: Any) -> Any:
     """The `since` of a new pass: the mark less the lookback, not before the floor."""
-    mark = cursor(table, state, "mark")
-    if floor is not None:
-        floor = as_cursor(table, floor, lambda: f"Table {table.name}, floor")
     if mark is None:
         return floor
     since = cursors.minus(mark, table.lookback)
     return since if floor is None else max(since, floor)
 
 
-def cursor(table: Table, state: TableState, member: str) -> Any:
-    """The state's `mark`, `since` or `seen` as a cursor.
+def _drop_what_changed(table: Table, state: TableState, terms: Terms) -> None:
+    name = table.name
+    if state.declared not in (None, table.declared):
+        _tell(name, f"its key and cursor were {state.declared}, and are {table.declared}", "is read from the start")
+        state.forget()
+    if table.kind and terms.scope and state.scope not in (None, terms.scope):
+        _tell(name, "the settings that decide which rows it holds have changed", "is read from the start")
+        state.forget_mark()
+    if state.at is not None and terms.place and state.place not in (None, terms.place):
+        _tell(name, "settings have changed while it was read", "is read from the beginning of that pass")
+        state.at, state.found = {}, None
 
-    Raises:
-        StateError: it is not one.
-    """
-    value = getattr(state, member)
-    if value is None:
-        return None
+
+def _tell(table: str, why: str, what: str) -> None:
+    logs.emit("WARNING", f"Table {table}: {why}; the table {what}.", table=table)
+
+
+def _cursors(table: Table, state: TableState) -> dict[str, Any]:
+    """The state's cursors as values; none of them counts when one cannot be read."""
     kind = table.require_kind()
-    hint = "Patch it, or remove it to read the table from the start."
     try:
-        parsed = kind.parse(value)
+        return {
+            member: None if (value := getattr(state, member)) is None else kind.parse(value)
+            for member in ("mark", "newest", "since", "seen", "first")
+        }
     except ValueError as error:
-        message = f"The state's {member} of table {table.name} is {value!r}, which {error}."
-        raise StateError(message, hint=hint) from None
-    if cursors.is_beyond(kind, parsed, clock().now()):
-        message = f"The state's {member} of table {table.name} is {value!r}, which is in the future."
-        raise StateError(message, hint=hint)
-    return parsed
+        _tell(table.name, f"a cursor in its state {error}", "is read from the start")
+        state.forget_mark()
+        return dict.fromkeys(("mark", "newest", "since", "seen", "first"))
+
+
+def _not_ahead(table: Table, value: Any, now: datetime) -> Any:
+    """A mark that is not later than now: from there on nothing can have been read."""
+    kind = table.require_kind()
+    if value is None or kind.latest is None or not cursors.is_beyond(kind, value, now):
+        return value
+    lowered = kind.latest(now)
+    why = f"its mark {kind.dump(value)} is later than now"
+    _tell(table.name, why, f"is asked for changes from {kind.dump(lowered)}, less the lookback")
+    return lowered
 
 
 def _position(table: Table, state: TableState) -> dict[str, Any]:

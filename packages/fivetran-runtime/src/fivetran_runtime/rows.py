@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
-
-from fivetran_runtime.batch import Key, Operation
+from fivetran_runtime.batch import Operation
 from fivetran_runtime.encoding import encode_row
 from fivetran_runtime.errors import DefectError
+from fivetran_runtime.keys import Key, part
 from fivetran_runtime.records import Delete, Row
 from fivetran_runtime.tables import Table
 
@@ -49,52 +48,61 @@ class Writer:
 
     def _insert(self, name: str, columns: Mapping[str, Any]) -> Written:
         key = self.key(name, columns)
-        encoded = encode_row(columns, lambda: at_key(name, key))
-        self._check_columns(name, key, tuple(columns))
+        encoded = encode_row(columns, lambda: self.at(name, columns))
+        self._check_columns(name, columns)
         if len(encoded) > self._row_bytes:
-            message = f"{at_key(name, key)}: the row takes {len(encoded):,} bytes"
+            message = f"{self.at(name, columns)}: the row takes {len(encoded):,} bytes"
             limit = f"an answer holds {self._row_bytes:,} bytes of rows."
             raise DefectError(f"{message}; {limit}", hint="Leave columns out or cut them.")
         return name, key, Operation(False, encoded)
 
-    def _check_columns(self, name: str, key: Key, columns: tuple[str, ...]) -> None:
-        if (name, columns) in self._known_columns:
+    def _check_columns(self, name: str, columns: Mapping[str, Any]) -> None:
+        known = (name, tuple(columns))
+        if known in self._known_columns:
             return
         for column in columns:
             if column.startswith("_fivetran_") or not column:
-                message = f"{at_key(name, key)}: the column name {column!r} cannot be used"
+                message = f"{self.at(name, columns)}: the column name {column!r} cannot be used"
                 raise DefectError(f"{message}; _fivetran_ is Fivetran's own prefix.", hint="Rename it.")
-        self._known_columns.add((name, columns))
+        self._known_columns.add(known)
 
     def _delete(self, item: Delete) -> Written:
         name = item.table or self._table.name
         key = self.key(name, item.key)
         if extra := sorted(set(item.key) - set(self._keys[name])):
             raise DefectError(f"Table {name}: a Delete names {', '.join(extra)}, which are not of the key.")
-        return name, key, Operation(True, key)
+        columns = {column: item.key[column] for column in self._keys[name]}
+        return name, key, Operation(True, encode_row(columns, lambda: self.at(name, columns)))
 
     def key(self, name: str, columns: Mapping[str, Any]) -> Key:
-        """The key of a row: its key columns as JSON.
+        """The key of a row, as it is compared.
 
         Raises:
             DefectError: a key column is missing, null or not a single value, or the table is not declared.
         """
-        if name not in self._keys:
+        names = self._keys.get(name)
+        if names is None:
             message = f"Table {self._table.name} yielded a row of {name}, which is not among its children."
             raise DefectError(message, hint=f"Declare it: children={{{name!r}: [...key columns...]}}.")
-        values = {column: columns.get(column) for column in self._keys[name]}
-        for column, value in values.items():
-            if value is None or isinstance(value, dict | list | tuple):
-                what = "nothing" if value is None else f"a {type(value).__name__}"
-                where = f"Table {name}: a row has {what} in its key column {column}."
-                raise DefectError(f"{where} {described(columns)}")
-        return encode_row(values, lambda: f"Table {name}, key {values!r}")
+        if len(names) == 1:
+            value = columns.get(names[0])
+            return value if type(value) is int else self._part(name, names[0], value, columns)
+        return tuple(self._part(name, column, columns.get(column), columns) for column in names)
 
+    def _part(self, name: str, column: str, value: Any, columns: Mapping[str, Any]) -> int | str:
+        if value is None or isinstance(value, dict | list | tuple):
+            what = "nothing" if value is None else f"a {type(value).__name__}"
+            where = f"Table {name}: a row has {what} in its key column {column}."
+            raise DefectError(f"{where} {described(columns)}")
+        try:
+            return part(value)
+        except (TypeError, UnicodeEncodeError):
+            return str(value)  # the row itself is refused for it, by name
 
-def at_key(table: str, key: Key) -> str:
-    """The table and key of a row, for an error's text."""
-    values = msgspec.json.decode(key)
-    return f"Table {table}, key {', '.join(f'{name}={value!r}' for name, value in values.items())}"
+    def at(self, name: str, columns: Mapping[str, Any]) -> str:
+        """The table and key of a row, for an error's text."""
+        key = ", ".join(f"{column}={columns.get(column)!r}" for column in self._keys[name])
+        return f"Table {name}, key {key}"
 
 
 def described(columns: Mapping[str, Any]) -> str:

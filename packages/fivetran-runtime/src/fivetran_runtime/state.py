@@ -4,17 +4,21 @@
      "tables": {"tickets": {"mark": "2026-01-31T12:00:00Z",          # read completely up to here
                             "since": "2026-01-31T11:50:00Z",         # a pass is open: what it asks for
                             "at": {"page": 7},                       # where it goes on
-                            "seen": "2026-02-01T08:00:00Z"}},        # becomes the mark when it ends
+                            "seen": "2026-02-01T08:00:00Z"}},        # the newest cursor it has met
      "sync": {"id": "...", "done": ["users"]}}                       # only while Fivetran is to call again
 
-Everything may be left out: `{}` reads every table from the start. Removing a table re-reads that table; removing
-`since`, `at` and `seen` restarts its pass from the mark; setting `mark` moves it.
+Everything may be left out: `{}` reads every table from the start. docs/state.md describes each member and the safe
+patches.
+
+A state outlives releases in both directions. `version` is written for releases that ask for it and never read. What a
+release does not know it sends back as it came; what it knows and cannot read costs that table a pass from the start,
+with a line in the log, and never a connection.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -22,33 +26,104 @@ from fivetran_runtime.budget import STATE_BYTES
 from fivetran_runtime.encoding import encode
 from fivetran_runtime.errors import DefectError, StateError
 
-VERSION = 1
 _RESET = "Patch it, or send {} to read everything again (docs/state.md)."
 
+RESERVED = frozenset({"kept"})
+"""Members of the state for later releases: `kept`, what a connector keeps between syncs, such as rotating tokens."""
 
-class TableState(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
-    """What is remembered of one table; a pass is open while `at` is there."""
+RESERVED_IN_TABLES = frozenset({"parents", "keys_of"})
+"""Members of a table for later releases: the parents it has read, and the keys of each parent's rows."""
+
+_RETIRED = frozenset({"restarts"})  # written by earlier releases; it kept tables from ever starting again
+
+
+class TableState(msgspec.Struct, omit_defaults=True):
+    """What is remembered of one table; a pass is open while `at` is there. Packed keys: see `keys.py`."""
 
     mark: int | str | None = None
+    """What has been read completely; the next pass asks from here, less the lookback."""
+    newest: int | str | None = None
+    """The newest cursor of the last complete pass, where it is later than the mark."""
     since: int | str | None = None
+    """What the open pass asks for."""
     at: dict[str, Any] | None = None
+    """The position where the open pass goes on."""
     seen: int | str | None = None
-    restarts: int = 0
-    """How often the open pass had to begin again because the source no longer knew where it had stopped."""
+    """The newest cursor that the open pass has met."""
+    first: int | str | None = None
+    """The newest cursor in the open pass's first answer from the source."""
+    whole: bool = False
+    """Whether the next pass starts at the floor, whatever the mark says."""
+    declared: str | None = None
+    """The key and the cursor under which all this was read."""
+    scope: str | None = None
+    """A digest of the settings under which the mark was reached."""
+    place: str | None = None
+    """A digest of the settings under which the open pass began."""
     keys: str | None = None
-    """With `on_missing="delete"`: the keys that the last complete pass found, packed."""
+    """With `on_missing="delete"`: the keys of the rows at the destination that the last listing found."""
+    kinds: list[str] = []
+    """The type of each key column, so that a delete names a key as the source does."""
     missed: str | None = None
-    """The keys it did not find and the one before did; another such pass deletes them."""
+    """Keys that the last listing did not find and the one before did; another such listing deletes them."""
+    held: str | None = None
+    """Keys that two listings did not find, too many to be deleted without asking."""
+    asked: str | None = None
+    """The name of the set `held`."""
+    confirm: str | None = None
+    """Written by a person: the name of the set that is to be deleted."""
+    lost: int = 0
+    """Keys that recent listings have deleted, older ones counting less."""
     found: str | None = None
-    """The keys that the open pass has found so far."""
+    """The keys that the open listing has found so far."""
+    gone: str | None = None
+    """Keys that are to be deleted and did not fit into the last answer."""
+    unsent: str | None = None
+    """Keys that the listing shows and no answer has sent."""
+    absent: str | None = None
+    """Keys that the listing shows and the source does not bring even when asked for them."""
+    over: int = 0
+    """How many keys there were, when they were more than the state has room for."""
+    unknown: dict[str, Any] = {}
+    """Members of another release, kept as they are."""
 
     def close_pass(self) -> None:
         """Forget the open pass."""
-        self.since = self.at = self.seen = self.found = None
-        self.restarts = 0
+        self.since = self.at = self.seen = self.first = self.place = self.found = None
+
+    def forget_mark(self) -> None:
+        """The next pass starts at the floor, and nothing counts that was read before it."""
+        self.close_pass()
+        self.mark = self.newest = self.scope = None
+        self.whole = False
+
+    def forget(self) -> None:
+        """As if the table had never been read."""
+        for name in _members(TableState):
+            setattr(self, name, getattr(TableState(), name))
+
+    def packed_bytes(self) -> int:
+        """What this table's keys take in the state."""
+        packed = (
+            self.keys,
+            self.missed,
+            self.held,
+            self.found,
+            self.gone,
+            self.unsent,
+            self.absent,
+        )
+        return sum(len(part or "") for part in packed)
+
+    def dump(self) -> dict[str, Any]:
+        """As it is sent."""
+        dumped: dict[str, Any] = msgspec.to_builtins(self)
+        if dumped.keys() <= {"declared"}:
+            return {}  # nothing that was read under it
+        return dumped | dumped.pop("unknown", {})
 
 
-class SyncState(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
+class SyncState(msgspec.Struct, omit_defaults=True):
     """What is remembered of the sync that is running."""
 
     id: str | None = None
@@ -56,29 +131,37 @@ class SyncState(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     failed: list[str] = []
     empty: int = 0
     """Empty answers given in a row."""
+    restarts: dict[str, int] = {}
+    """How often a pass has begun again in this sync because the source no longer knew its position."""
+    read: dict[str, str] = {}
+    """Without a sync id: a digest of what each finished table's last pass brought."""
 
 
-class State(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
+class State(msgspec.Struct):
     """The whole state of a connection."""
 
     connector: str
-    version: int = VERSION
     tables: dict[str, TableState] = {}
     sync: SyncState | None = None
+    unknown: dict[str, Any] = {}
+    """Members of another release, kept as they are."""
 
     def table(self, name: str) -> TableState:
         """A table's part, made when it is not there yet."""
         return self.tables.setdefault(name, TableState())
 
     def begin(self, sync_id: str | None) -> SyncState:
-        """The running sync's part; another sync's list of finished tables is forgotten.
+        """The running sync's part. What was done and what failed counts only under the same sync id.
 
-        A request without a sync id is taken as a call of the sync that the state tells of.
+        Requests without an id cannot be told apart: the state's part without an id counts for all of them.
         """
-        if self.sync is None or (sync_id and self.sync.id and self.sync.id != sync_id):
-            self.sync = SyncState()
-        self.sync.id = sync_id or self.sync.id
+        if self.sync is None or self.sync.id != sync_id:
+            self.sync = SyncState(id=sync_id)
         return self.sync
+
+    def parts(self) -> dict[str, Any]:
+        """What is remembered of the tables, as it is sent."""
+        return {name: part for name, table in self.tables.items() if (part := table.dump())}
 
     def dump(self) -> dict[str, Any]:
         """The state as it is sent.
@@ -86,10 +169,10 @@ class State(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
         Raises:
             DefectError: it has grown larger than may travel in every request.
         """
-        tables = {name: part for name, table in self.tables.items() if (part := msgspec.to_builtins(table))}
-        dumped: dict[str, Any] = {"version": VERSION, "connector": self.connector, "tables": tables}
+        dumped: dict[str, Any] = {"version": 1, "connector": self.connector, "tables": self.parts()}
         if self.sync is not None and (sync := msgspec.to_builtins(self.sync)):
             dumped["sync"] = sync
+        dumped |= self.unknown
         size = len(encode(dumped))
         if size > STATE_BYTES:
             message = (
@@ -108,41 +191,89 @@ def load(received: object, *, connector: str, replaces: Iterable[str] = ()) -> t
         replaces: the keys of states that earlier, hand-written releases left; such a state is a full pass.
 
     Returns:
-        The state, and a sentence for the log when it was deliberately dropped.
+        The state, and sentences for the log when a part of it could not be used.
 
     Raises:
-        StateError: it is another connector's, a newer release's, or not a state.
+        StateError: it is another connector's, or not a state.
     """
     if received is None or received == {}:
         return State(connector=connector), None
     if not isinstance(received, dict):
         raise StateError(f"The state is a JSON {_json_name(received)}, not an object.", hint=_RESET)
-    if "version" not in received and set(received) <= set(replaces):
+    if "connector" not in received and set(received) <= set(replaces):
         keys = ", ".join(sorted(received))
         note = f"The state was written by this connector's predecessor ({keys}); every table is read from the start."
         return State(connector=connector), note
-    return _decode(received, connector), None
+    _require_owner(received, connector)
+    notes: list[str] = []
+    state = State(connector=connector, tables=_tables(received.get("tables", {}), notes))
+    state.sync = _sync(received.get("sync"))
+    state.unknown = _others(received, {"version", "connector", "tables", "sync"})
+    notes += _unknown(state.unknown, RESERVED, "The state")
+    return state, " ".join(notes) or None
 
 
-def _decode(received: dict[str, Any], connector: str) -> State:
-    version = received.get("version")
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+def _require_owner(received: Mapping[str, Any], connector: str) -> None:
+    owner = received.get("connector")
+    if owner is None:
         keys = ", ".join(sorted(map(str, received)))
         raise StateError(
-            f"The state has no version; its keys are {keys}. It is not this connector's.", hint=_RESET
+            f"The state names no connector; its keys are {keys}. It is not this connector's.", hint=_RESET
         )
-    if version > VERSION:
-        message = (
-            f"The state has version {version}; this release reads up to {VERSION}. A newer release wrote it."
-        )
-        raise StateError(message, hint="Deploy that release again, or a newer one.")
-    owner = received.get("connector")
     if owner != connector:
         raise StateError(f"The state belongs to the connector {owner!r}; this is {connector!r}.", hint=_RESET)
+
+
+def _tables(received: object, notes: list[str]) -> dict[str, TableState]:
+    if not isinstance(received, dict):
+        notes.append("The state's tables cannot be read: every table is read from the start.")
+        return {}
+    return {str(name): _table(str(name), part, notes) for name, part in received.items()}
+
+
+def _table(name: str, received: object, notes: list[str]) -> TableState:
     try:
-        return msgspec.convert(received, State)
+        part = _known(received, TableState)
     except msgspec.ValidationError as error:
-        raise StateError(f"The state cannot be read: {error}.", hint=_RESET) from None
+        notes.append(
+            f"The state of table {name} cannot be read ({error}): the table is read from the start."
+        )
+        return TableState()
+    if isinstance(received, dict):
+        part.unknown = _others(received, _members(TableState) | _RETIRED)
+        notes += _unknown(part.unknown, RESERVED_IN_TABLES, f"The state of table {name}")
+    return part
+
+
+def _sync(received: object) -> SyncState | None:
+    try:
+        return None if received is None else _known(received, SyncState)
+    except msgspec.ValidationError:
+        return None  # it only saves work within one sync
+
+
+AnyState = TypeVar("AnyState", TableState, SyncState)
+
+
+def _known(received: object, kind: type[AnyState]) -> AnyState:
+    """The members this release knows; null counts as absent, as after a patch."""
+    if isinstance(received, dict):
+        received = {name: received[name] for name in _members(kind) & received.keys()}
+        received = {name: value for name, value in received.items() if value is not None}
+    return msgspec.convert(received, kind)
+
+
+def _members(kind: type[msgspec.Struct]) -> frozenset[str]:
+    return frozenset(kind.__struct_fields__) - {"unknown"}
+
+
+def _others(received: Mapping[Any, Any], known: Iterable[str]) -> dict[str, Any]:
+    return {str(name): value for name, value in received.items() if name not in set(known)}
+
+
+def _unknown(members: Iterable[str], reserved: frozenset[str], where: str) -> Iterable[str]:
+    if others := sorted(set(members) - reserved):
+        yield f"{where} has members that this release does not know: {', '.join(others)}; they are kept, without effect."
 
 
 def _json_name(value: object) -> str:

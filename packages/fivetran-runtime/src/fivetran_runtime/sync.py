@@ -1,29 +1,47 @@
 """One invocation's part of a sync: which tables to read, where to stop, and what to answer.
 
 A sync is as many invocations as it takes until `hasMore` is false. Tables that are finished are not called again
-before it ends; a table that fails is set aside, with what it has committed, until the others are done.
+before it ends; a table that fails, or comes to nothing in a whole call, is set aside until the others are done.
+
+Each sync stands on its own: what is done and what failed counts under the same `sync_id` only. A call is an error when
+it brings nothing new, and then the state Fivetran holds stays as it is. Why a sync ends: every answer that goes on
+moves a position, finishes a table, or sets one aside (once each in a sync), and a source has an end. An open pass whose
+position has expired begins again `MAX_RESTARTS` times in a sync.
+
+Requests without a `sync_id` cannot say whether they begin a sync or go on with one: an error carries no state, so the
+call after it looks like the call before it. So a call that is left with failing tables reads the finished ones again.
+A finished table is new when its reading comes to its end within the call and its digest differs from the last one's;
+its rows are sent and the digest is kept. When nothing is new, the failure is told. That ends, too: each further answer
+needs a change at the source, or a mark that has moved, and marks follow one reading behind the source.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
+from fivetran_runtime import logs
 from fivetran_runtime.batch import Batch
 from fivetran_runtime.budget import OutOfBudget
+from fivetran_runtime.clock import clock
 from fivetran_runtime.errors import SEVEREST_FIRST, ConnectorError, DefectError, TransientError
 from fivetran_runtime.failures import as_connector_error
 from fivetran_runtime.invocation import Invocation
-from fivetran_runtime.missing import Missing
-from fivetran_runtime.passes import Listing, Pass
-from fivetran_runtime.state import State, SyncState
+from fivetran_runtime.missing import Missing, room_for, too_many
+from fivetran_runtime.passes import Fetching, Listing, Pass
+from fivetran_runtime.resuming import Terms
+from fivetran_runtime.scope import settings_digest
+from fivetran_runtime.state import State, TableState
 from fivetran_runtime.tables import Table
 
-EMPTY_ANSWERS = 3
-"""Empty answers in a row; Fivetran ends a sync after more than 10 (docs/protocol.md, "The call loop")."""
+MAX_EMPTY_ANSWERS = 9
+"""Empty answers in a row, after which the rest waits for the next sync; Fivetran ends a sync as failed after more than
+10 (docs/protocol.md, "The call loop")."""
+
+MAX_RESTARTS = 3
+"""How often a pass begins again in one sync because the source no longer knows its position."""
 
 
 @dataclass
@@ -33,17 +51,18 @@ class Progress:
     Attributes:
         cut: why it stopped before everything was read; None when nothing did.
         failures: the tables that failed, and how.
+        waits: whether the rest waits for the next sync although something is unfinished.
     """
 
     batch: Batch = field(default_factory=Batch)
     cut: str | None = None
     failures: dict[str, ConnectorError] = field(default_factory=dict)
-    moved: bool = False
+    waits: bool = False
 
     @property
     def has_more(self) -> bool:
         """Whether Fivetran is to call again."""
-        return self.cut is not None or bool(self.failures)
+        return not self.waits and (self.cut is not None or bool(self.failures))
 
 
 def read_tables(
@@ -54,124 +73,233 @@ def read_tables(
     Raises:
         ConnectorError: nothing was read that is worth an answer; the state Fivetran holds stays as it is.
     """
-    before = state.dump()
-    sync = state.begin(invocation.sync_id)
-    progress = Progress()
-    for reading in _in_order(_readings(tables, config), sync):
-        _read(reading, client, config=config, state=state, invocation=invocation, progress=progress)
-        if progress.cut:
-            break
-    _settle(progress, sync)
-    if not progress.has_more:
-        state.sync = None
-    elif _without_counter(state.dump()) == _without_counter(before):
-        raise DefectError(
-            "The position does not move: another call would get the same state and read the same rows again.",
-            hint="Yield At(...) with arguments that change.",
-        )
-    return progress
+    return _Call(tables, client, config, state, invocation).run()
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Something to read to its end once in a sync: a table, or the listing of its keys.
+    """Something to read to its end once in a sync: a table, the listing of its keys, or what the listing shows.
 
     Attributes:
-        name: what it is called in the state: the table's name, with ".keys" for a listing.
-        learns_for: the listing that must know which rows this table sent.
+        name: what it is called in the state: the table's name, with ".keys" for a listing, ".fetch" for its rest.
+        keys: the part of the state with the keys that deletes are inferred from; None when none are.
     """
 
     name: str
     table: Table
-    deletes_missing: bool
-    learns_for: Reading | None = None
+    make: type[Pass]
+    keys: str | None = None
 
 
 def _readings(tables: Iterable[Table], config: Any) -> Iterator[Reading]:
     """All there is to read; a listing before its table, so that what the table brings after it stays."""
     for table in tables:
-        deletes = table.deletes_missing(config)
-        listing = table.listing_table() if deletes else None
-        if listing is None:
-            yield Reading(table.name, table, deletes)
+        if not table.deletes_missing(config):
+            yield Reading(table.name, table, Pass)
+        elif (listing := table.listing_table()) is None:
+            yield Reading(table.name, table, Listing, table.name)
         else:
-            keys = Reading(f"{table.name}.keys", listing, deletes_missing=True)
-            yield keys
-            yield Reading(table.name, table, deletes_missing=False, learns_for=keys)
+            keys = f"{table.name}.keys"
+            yield Reading(keys, listing, Listing, keys)
+            yield Reading(table.name, table, Pass, keys)
+            if table.fetch is not None:
+                yield Reading(f"{table.name}.fetch", table, Fetching, keys)
 
 
-def _in_order(readings: Iterable[Reading], sync: SyncState) -> list[Reading]:
-    """What is unfinished, as declared; what failed earlier in this sync comes last."""
-    unfinished = [reading for reading in readings if reading.name not in sync.done]
-    return sorted(unfinished, key=lambda reading: reading.name in sync.failed)
+class _Call:
+    """One invocation."""
 
+    def __init__(
+        self, tables: Sequence[Table], client: Any, config: Any, state: State, invocation: Invocation
+    ) -> None:
+        self._client = client
+        self._config = config
+        self._state = state
+        self._budget = invocation.budget
+        self._sync = state.begin(invocation.sync_id)
+        self._readings = list(_readings(tables, config))
+        self._finished_before = list(self._sync.done)
+        self._progress = Progress()
+        self._began_again = False
+        self._now = clock().now()
+        self._settings = settings_digest(config)
 
-def _read(
-    reading: Reading, client: Any, *, config: Any, state: State, invocation: Invocation, progress: Progress
-) -> None:
-    """Read on until its end or the budget's."""
-    part = state.table(reading.name)
-    before = msgspec.to_builtins(part)
-    try:
-        progress.cut = _pass(reading, state, config, progress.batch, invocation).run(client)
-    except OutOfBudget as stop:
-        progress.cut = stop.cut
-        progress.moved |= msgspec.to_builtins(part) != before
-        if not progress.batch and not progress.moved:
-            raise _no_progress(reading.table, stop, invocation) from None
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, the other tables go on
-        progress.failures[reading.name] = as_connector_error(error, table=reading.table.name)
-    else:
-        progress.moved = True
-        if progress.cut is None:
-            _finish(reading, state)
+    def run(self) -> Progress:
+        before = copy.deepcopy((self._state.parts(), self._sync.done, self._sync.failed))
+        self._read_unfinished()
+        self._note_too_many_keys()
+        self._sync.failed = sorted({*self._sync.failed, *self._progress.failures} - {*self._sync.done})
+        is_new = self._is_new(*before)
+        if self._may_be_another_sync(is_new=is_new, failed=before[2]):
+            is_new |= self._read_finished_again()
+        self._settle(is_new=is_new)
+        return self._progress
 
+    def _read_unfinished(self) -> None:
+        """Read what is unfinished, as declared; what failed earlier in this sync comes last."""
+        unfinished = [reading for reading in self._readings if reading.name not in self._sync.done]
+        unfinished.sort(key=lambda reading: reading.name in self._sync.failed)
+        for place, reading in enumerate(unfinished):
+            self._read(reading, is_first=place == 0)
+            if self._progress.cut:
+                return
+            if self._progress.failures and not self._budget.remaining() and place + 1 < len(unfinished):
+                self._progress.cut = "time"
+                return
 
-def _pass(reading: Reading, state: State, config: Any, batch: Batch, invocation: Invocation) -> Pass:
-    table, part, budget = reading.table, state.table(reading.name), invocation.budget
-    if reading.deletes_missing:
-        return Listing(table, part, batch=batch, budget=budget)
-    floor = table.floor(config) if callable(table.floor) else table.floor
-    keys = reading.learns_for
-    missing = Missing(keys.table, state.table(keys.name)) if keys else None
-    return Pass(table, part, batch=batch, budget=budget, floor=floor, missing=missing)
+    def _read(self, reading: Reading, *, is_first: bool) -> None:
+        """Read on until its end or the budget's."""
+        progress, part = self._progress, self._state.table(reading.name)
+        before = part.dump()
+        reader = None
+        try:
+            reader = self._pass(reading, progress.batch)
+            progress.cut = reader.run(self._client)
+        except OutOfBudget as stop:
+            tried = is_first or reading.name in self._sync.failed
+            if stop.cut == "bytes" or part.dump() != before or not tried:
+                progress.cut = stop.cut
+            else:
+                progress.failures[reading.name] = self._no_progress(reading.table, stop)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the other tables go on
+            progress.failures[reading.name] = as_connector_error(error, table=reading.table.name)
+        else:
+            if progress.cut is None:
+                self._finish(reading, reader)
+        if reader is not None and reader.restarted:
+            self._sync.restarts[reading.name] = self._sync.restarts.get(reading.name, 0) + 1
+            self._began_again |= reading.name not in progress.failures
 
+    def _pass(self, reading: Reading, batch: Batch) -> Pass:
+        table, state = reading.table, self._state
+        terms = Terms(
+            floor=table.floor(self._config) if callable(table.floor) else table.floor,
+            scope=table.scope_of(self._config, self._settings),
+            place=self._settings,
+            now=self._now,
+        )
+        options: dict[str, Any] = {
+            "batch": batch,
+            "budget": self._budget,
+            "terms": terms,
+            "may_restart": self._may_restart(reading),
+            "digests": self._sync.id is None,
+        }
+        if reading.keys is not None:
+            part = state.table(reading.keys)
+            missing = Missing(table, part, room_for(part, state))
+            options["keys" if reading.make is Listing else "missing"] = missing
+        part = TableState() if reading.make is Fetching else state.table(reading.name)
+        return reading.make(table, part, **options)
 
-def _finish(reading: Reading, state: State) -> None:
-    sync = state.begin(None)
-    sync.done = [*sync.done, reading.name]
-    sync.failed = [name for name in sync.failed if name != reading.name]
+    def _may_restart(self, reading: Reading) -> bool:
+        """Without a sync id nothing ends the count but an answer, so there the sync is ended (`_settle`)."""
+        return self._sync.id is None or self._sync.restarts.get(reading.name, 0) < MAX_RESTARTS
 
+    def _finish(self, reading: Reading, reader: Pass) -> None:
+        sync = self._sync
+        sync.done = [*sync.done, reading.name]
+        sync.restarts.pop(reading.name, None)
+        if reader.digest is not None:
+            sync.read[reading.name] = _text(reader.digest)
 
-def _no_progress(table: Table, stop: OutOfBudget, invocation: Invocation) -> TransientError:
-    seconds = f"{invocation.budget.limits.seconds:g} s"
-    return TransientError(
-        f"Table {table.name}: nothing could be completed within the function's {seconds}: {stop.why}.",
-        hint="The next sync tries again from the same state. If this stays, raise the time-out or yield At(...) more often.",
-    )
-
-
-def _settle(progress: Progress, sync: SyncState) -> None:
-    """Decide what failures and emptiness mean for the answer."""
-    if progress.failures and progress.cut is None and _is_final(progress, sync):
-        raise _combined(progress.failures)
-    sync.failed = sorted({*sync.failed, *progress.failures})
-    if progress.batch or not progress.has_more:
-        sync.empty = 0
-        return
-    sync.empty += 1
-    if sync.empty > EMPTY_ANSWERS:
-        raise TransientError(
-            f"{EMPTY_ANSWERS} answers in a row brought no rows, and Fivetran ends a sync that goes on like this.",
-            hint="The source takes too long over stretches without rows; raise the time-out or narrow what is asked for.",
+    def _no_progress(self, table: Table, stop: OutOfBudget) -> TransientError:
+        seconds = f"{self._budget.limits.seconds:g} s"
+        return TransientError(
+            f"Table {table.name}: nothing could be completed within the function's {seconds}: {stop.why}.",
+            hint="The next sync tries again from the same state. If this stays, raise the time-out or yield At(...) more often.",
         )
 
+    def _note_too_many_keys(self) -> None:
+        """Tables whose keys had no room fail at the end, when their rows and all others were sent."""
+        if self._progress.cut:
+            return
+        for reading in self._readings:
+            part = self._state.table(reading.keys) if reading.keys else None
+            if part is not None and part.over and reading.name in self._sync.done:
+                self._progress.failures.setdefault(reading.keys or "", too_many(reading.table, part))
 
-def _is_final(progress: Progress, sync: SyncState) -> bool:
-    """Whether failures are to be told now: there is nothing to keep, or another try would end the same way."""
-    again = all(name in sync.failed for name in progress.failures)
-    hopeless = not any(isinstance(error, TransientError) for error in progress.failures.values())
-    return not progress.batch or (again and hopeless)
+    def _is_new(self, parts: dict[str, Any], done: list[str], failed: list[str]) -> bool:
+        """Whether another call is worth it: it would find another state, or rows were read to their end."""
+        if self._began_again or self._state.parts() != parts:
+            return True
+        finished = self._sync.done != done
+        if self._progress.cut:
+            return finished or self._sync.failed != failed
+        return finished and bool(self._progress.batch)
+
+    # Without a sync id
+
+    def _may_be_another_sync(self, *, is_new: bool, failed: list[str]) -> bool:
+        """Whether what is called finished may be so since an earlier sync, one that has failed."""
+        if self._sync.id is not None or self._progress.cut:
+            return False
+        return not is_new if self._progress.failures else bool(failed)
+
+    def _read_finished_again(self) -> bool:
+        """Read what was finished by an earlier call once more; whether that brought anything new."""
+        is_new = False
+        for reading in self._readings:
+            if reading.name not in self._finished_before or reading.make is Fetching:
+                continue
+            before, batch = copy.deepcopy(self._state.tables), Batch()
+            digest = self._digest_of(reading, batch)
+            if digest in (None, self._sync.read.get(reading.name)) or not self._fits(batch):
+                self._state.tables = before
+                continue
+            self._progress.batch.take(batch)
+            self._sync.read[reading.name] = digest or ""
+            is_new = True
+        return is_new
+
+    def _digest_of(self, reading: Reading, batch: Batch) -> str | None:
+        """The digest of a whole pass; None when it does not come to its end in this call."""
+        try:
+            reader = self._pass(reading, batch)
+            cut = reader.run(self._client)
+        except (Exception, OutOfBudget):  # noqa: BLE001 - the failure that is told is the other table's
+            return None
+        return None if cut or reader.digest is None else _text(reader.digest)
+
+    def _fits(self, batch: Batch) -> bool:
+        return self._progress.batch.bytes + batch.bytes <= self._budget.row_bytes
+
+    # The answer
+
+    def _settle(self, *, is_new: bool) -> None:
+        """Decide what failures and emptiness mean for the answer."""
+        progress, sync = self._progress, self._sync
+        if not progress.has_more:
+            self._state.sync = None
+            return
+        if not is_new:
+            raise _combined(progress.failures) if progress.failures else _unmoving()
+        sync.empty = 0 if progress.batch else sync.empty + 1
+        if sync.empty >= MAX_EMPTY_ANSWERS:
+            # With a failure to be told it goes on until Fivetran ends it as failed; the positions are kept either way.
+            self._leave_the_rest("so many answers in a row have brought no rows", ends=not sync.failed)
+        elif sync.id is None and max(sync.restarts.values(), default=0) > MAX_RESTARTS:
+            self._leave_the_rest("a pass has begun again so often", ends=True)
+
+    def _leave_the_rest(self, why: str, *, ends: bool) -> None:
+        """Begin anew, as the next sync or within this one."""
+        self._state.sync = None
+        self._progress.waits = ends
+        if ends:
+            logs.emit("WARNING", f"The sync ends here and the next one goes on from this state: {why}.")
+
+
+def _text(digest: int) -> str:
+    return f"{digest % 2**64:016x}"
+
+
+def _unmoving() -> DefectError:
+    return DefectError(
+        "The position does not move: another call would get the same state and read the same rows again.",
+        hint="Yield At(...) with arguments that change.",
+    )
 
 
 def _combined(failures: dict[str, ConnectorError]) -> ConnectorError:
@@ -183,8 +311,3 @@ def _combined(failures: dict[str, ConnectorError]) -> ConnectorError:
         return next(iter(by_text.values()))
     kinds = [kind for kind in SEVEREST_FIRST for error in failures.values() if isinstance(error, kind)]
     return kinds[0](f"{len(failures)} tables failed. {' '.join(map(str, by_text.values()))}")
-
-
-def _without_counter(state: dict[str, Any]) -> dict[str, Any]:
-    sync = {name: value for name, value in state.get("sync", {}).items() if name not in ("empty", "id")}
-    return {**state, "sync": sync}

@@ -11,16 +11,24 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Literal
 
 from fivetran_runtime import cursors
 from fivetran_runtime.errors import DeclarationError
+from fivetran_runtime.scope import digest_of
 
 Read = Callable[..., Iterable[Any]]
 """A table function: client, `since`, position -> dicts, Rows, Deletes and Ats."""
 
 OnMissing = Literal["keep", "delete"] | Callable[[Any], Literal["keep", "delete"]]
 """What becomes of rows that complete passes no longer find."""
+
+Fetch = Callable[[Any, list[Any]], Iterable[Any]]
+"""Reads the rows of some keys: client, keys (a value each, or a tuple for a key of several columns) -> dicts, Deletes."""
+
+Scope = Callable[[Any], Any]
+"""What of a configuration decides which rows a table holds: configuration -> plain values."""
 
 _EMPTY = inspect.Parameter.empty
 
@@ -35,18 +43,30 @@ class Table:
         key: the primary key's column, or columns.
         cursor: the column that says when a row last changed; `since` then gets the mark of the last complete
             pass, less the lookback, and its annotation (int, date or datetime) says what the column holds.
-        lookback: how far before the mark to read again, for rows that were committed late: a timedelta, or an
-            int for an integer cursor.
+        lookback: how far before the mark to read again, for rows that were committed late: a timedelta (whole
+            days for a day cursor), or an int for an integer cursor. Not negative.
+        epoch: "seconds" or "milliseconds" for an integer cursor that is a time; a value later than the present
+            then moves no mark. Without it an integer is a number, such as an id or a revision.
+        in_order: whether the source lists rows in the order of the cursor, oldest first, and the position is the
+            cursor (a keyset): the next pass then asks from the newest row met. A step back is an error. Needs a
+            lookback that covers the source's grain, since rows may appear at an instant that was passed already.
+        scope: what of the configuration decides which rows the table holds; when it changes, the table is read
+            from its floor. By default every setting that is no Secret.
         floor: where the first sync starts; a value of the cursor's kind, or a function of the configuration.
             Without it the first `since` is None.
         children: child tables that this function also yields, name to key.
         on_missing: "delete" deletes rows that two complete passes in a row have not found, as long as the keys
-            compress to less than 512 KB together; or a function of the configuration that gives "keep" or "delete".
+            of all tables compress to less than 700 KB; or a function of the configuration that gives "keep" or
+            "delete".
+        max_missing: the share of the keys that may be deleted so, recent deletes included; above it, and from 20
+            keys on, nothing is deleted until a person confirms it in the state. 1 for no bound.
         listing: for on_missing="delete" with a cursor, whose passes are never complete: a table function that
             yields at least the key columns of all rows there are. They are compared, not sent.
+        fetch: with listing=: a function of the client and a list of keys that yields their rows. It brings what
+            the listing shows and no pass has sent; without it such a key costs one pass from the floor.
 
     Raises:
-        DeclarationError: the declaration does not fit together; names the table and says how to mend it.
+        DeclarationError: the declaration does not fit together; names the table and says how to fix it.
     """
 
     name: str
@@ -55,10 +75,15 @@ class Table:
     cursor: str | None
     kind: cursors.Kind | None
     lookback: cursors.Lookback | None
+    epoch: cursors.Epoch | None
+    in_order: bool
+    scope: Scope | None
     floor: Any
     children: Mapping[str, tuple[str, ...]]
     on_missing: OnMissing
+    max_missing: float
     listing: Read | None
+    fetch: Fetch | None
     only_keys: bool
     """Whether this is another table's listing: its rows are compared, not sent."""
     parameters: Mapping[str, Any] = field(repr=False)
@@ -72,10 +97,15 @@ class Table:
         key: str | Sequence[str],
         cursor: str | None = None,
         lookback: cursors.Lookback | None = None,
+        epoch: cursors.Epoch | None = None,
+        in_order: bool = False,
+        scope: Scope | None = None,
         floor: Any = None,
         children: Mapping[str, str | Sequence[str]] | None = None,
         on_missing: OnMissing = "keep",
+        max_missing: float = 0.5,
         listing: Read | None = None,
+        fetch: Fetch | None = None,
         only_keys: bool = False,
     ) -> None:
         signature = _Signature(name, read)
@@ -84,12 +114,17 @@ class Table:
             "read": read,
             "key": _columns(key),
             "cursor": cursor,
-            "kind": signature.cursor_kind(),
+            "kind": _kind(signature.cursor_kind(), epoch),
             "lookback": lookback,
+            "epoch": epoch,
+            "in_order": in_order,
+            "scope": scope,
             "floor": floor,
             "children": {child: _columns(columns) for child, columns in (children or {}).items()},
             "on_missing": on_missing,
+            "max_missing": max_missing,
             "listing": listing,
+            "fetch": fetch,
             "only_keys": only_keys,
             "parameters": signature.position(),
         }
@@ -109,6 +144,16 @@ class Table:
             raise DeclarationError(f"Table {self.name} has no cursor.")
         return self.kind
 
+    @property
+    def declared(self) -> str:
+        """What the state's values of this table mean: its key, and its cursor."""
+        by = f" by {self.cursor}, {self.kind.name}" if self.cursor and self.kind else ""
+        return f"{', '.join(self.key)}{by}"
+
+    def scope_of(self, config: Any, settings: str | None) -> str | None:
+        """A digest of the settings that decide which rows the table holds; `settings` is that of all of them."""
+        return digest_of(self.scope(config)) if self.scope else settings
+
     def deletes_missing(self, config: Any) -> bool:
         """Whether rows that are no longer found are deleted under this configuration."""
         chosen = self.on_missing(config) if callable(self.on_missing) else self.on_missing
@@ -118,7 +163,18 @@ class Table:
         """The listing of this table's keys, as a table that is read before it."""
         if self.listing is None:
             return None
-        return Table(self.name, self.listing, key=self.key, on_missing=self.on_missing, only_keys=True)
+        return Table(
+            self.name,
+            self.listing,
+            key=self.key,
+            on_missing=self.on_missing,
+            max_missing=self.max_missing,
+            only_keys=True,
+        )
+
+
+def _kind(kind: cursors.Kind | None, epoch: cursors.Epoch | None) -> cursors.Kind | None:
+    return cursors.EPOCHS.get(epoch, kind) if epoch and kind is cursors.INTEGER else kind
 
 
 def _columns(key: str | Sequence[str]) -> tuple[str, ...]:
@@ -135,11 +191,30 @@ def _problems(table: Table) -> Iterable[str]:
         yield 'cursor= needs a parameter "since", annotated int, date or datetime'
     if table.kind and not table.cursor:
         yield 'a parameter "since" needs cursor=, the column it is compared with'
-    if table.lookback is not None and not (table.kind and isinstance(table.lookback, table.kind.lookback)):
-        yield "lookback= needs a cursor, and is a timedelta, or an int for an integer cursor"
+    yield from _order_problems(table)
     if table.floor is not None and not table.cursor:
         yield "floor= needs a cursor"
     yield from _deletion_problems(table)
+
+
+def _order_problems(table: Table) -> Iterable[str]:
+    if table.lookback is not None:
+        yield from _lookback_problems(table, table.lookback)
+    if table.epoch is not None and table.kind not in cursors.EPOCHS.values():
+        yield 'epoch= is "seconds" or "milliseconds", for a cursor whose "since" is annotated int'
+    if table.in_order and not (table.kind and table.lookback):
+        yield "in_order= needs a cursor and a lookback: rows may appear at an instant that was passed already"
+    if table.scope is not None and not callable(table.scope):
+        yield "scope= is a function of the configuration"
+
+
+def _lookback_problems(table: Table, lookback: cursors.Lookback) -> Iterable[str]:
+    if isinstance(lookback, bool) or not (table.kind and isinstance(lookback, table.kind.lookback)):
+        yield "lookback= needs a cursor, and is a timedelta, or an int for an integer cursor"
+    elif (lookback.total_seconds() if isinstance(lookback, timedelta) else lookback) < 0:
+        yield "lookback= is negative: it would skip rows"
+    elif table.kind is cursors.DAY and lookback != timedelta(days=lookback.days):  # type: ignore[union-attr]
+        yield "lookback= of a day cursor is in whole days: timedelta(days=1), for instance"
 
 
 def _deletion_problems(table: Table) -> Iterable[str]:
@@ -149,6 +224,10 @@ def _deletion_problems(table: Table) -> Iterable[str]:
         yield 'listing= is for a table with a cursor and on_missing="delete"'
     if table.on_missing != "keep" and table.cursor and table.listing is None:
         yield 'on_missing="delete" with a cursor needs listing=, since its passes bring only what changed'
+    if table.fetch is not None and (table.listing is None or not callable(table.fetch)):
+        yield "fetch= is a function of the client and a list of keys, beside listing="
+    if isinstance(table.max_missing, bool) or not 0 <= table.max_missing <= 1:
+        yield "max_missing= is a share of the keys, from 0 to 1"
     if table.on_missing != "keep" and table.children:
         yield 'on_missing="delete" says nothing about children: yield Delete(...) for them, or make them tables'
 

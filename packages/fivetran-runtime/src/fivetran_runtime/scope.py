@@ -1,0 +1,62 @@
+"""What a mark was reached under: the settings that decide which rows a source shows.
+
+A mark says "everything up to here has been read", and that is true only of what the settings of that time let be
+read. When they change (a product is added, an address moves, the first day is earlier), the mark says nothing about
+the rest, and the table is read from its floor.
+
+All settings that are no `Secret` count, so that a new token re-reads nothing and a new product brings its old rows. A
+setting at its default counts as absent, so that a release which adds one re-reads nothing. A table that knows better
+says so with `scope=`. Secrets without a `Config` are a mixture of both kinds, and count for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from fivetran_runtime.config import Config, Secret
+
+
+def digest_of(value: object) -> str:
+    """A short name for a value made of plain values; the same in every process."""
+    text = msgspec.json.encode(_plain(value), order="deterministic")
+    return blake2b(text, digest_size=6).hexdigest()
+
+
+def settings_digest(config: object) -> str | None:
+    """A digest of the settings that are no secret and not at their default; None for untyped secrets."""
+    return digest_of(config) if isinstance(config, Config) else None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Secret):
+        return None
+    if isinstance(value, msgspec.Struct):
+        return _settings(value)
+    if isinstance(value, Mapping):
+        return {str(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, set | frozenset):
+        return sorted((_plain(inner) for inner in value), key=repr)
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _settings(config: msgspec.Struct) -> dict[str, Any]:
+    fields = msgspec.structs.fields(config)
+    values = {field.encode_name: (getattr(config, field.name), _default(field)) for field in fields}
+    return {
+        name: _plain(value)
+        for name, (value, default) in values.items()
+        if not isinstance(value, Secret) and value != default
+    }
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    if field.default_factory is not msgspec.NODEFAULT:
+        return field.default_factory()
+    return field.default

@@ -1,0 +1,242 @@
+"""Each sync stands on its own: one table that comes to nothing keeps no other one out, in no sync."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fivetran import Fivetran, Reply, answered
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from virtual_clock import VirtualClock
+
+from fivetran_runtime import At, Connector, TransientError
+from fivetran_runtime.budget import OutOfBudget
+from fivetran_runtime.clock import use_clock
+from fivetran_runtime.invocation import running
+
+IDS = pytest.mark.parametrize("has_id", [True, False], ids=["sync_id", "no sync_id"])
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualClock]:
+    """Virtual time; a time-out of 100 s, of which 90 are usable."""
+    monkeypatch.setenv("FIVETRAN_TIMEOUT_S", "100")
+    with use_clock(VirtualClock()) as replacement:
+        assert isinstance(replacement, VirtualClock)
+        yield replacement
+
+
+def ids(fivetran: Fivetran, table: str) -> set[Any]:
+    return {row["id"] for row in fivetran.tables.get(table, {}).values()}
+
+
+def told(replies: list[Reply]) -> str:
+    assert replies[-1].status == 500
+    return str(replies[-1].body["errorMessage"])
+
+
+def two(order: str, rows: list[int], broken: list[bool], *, cursor: bool = False) -> Fivetran:
+    """Tables `fine` and `broken`, in either order; the second fails while `broken` holds something."""
+    app = Connector("two")
+
+    def fine(_: Any) -> Iterator[Any]:
+        yield from ({"id": number} for number in rows)
+
+    def since_fine(_: Any, since: int | None) -> Iterator[Any]:
+        answered()
+        yield from ({"id": row, "at": at} for at, row in enumerate(rows) if since is None or at >= since)
+
+    def failing(_: Any) -> Iterator[Any]:
+        if broken:
+            raise TransientError("HTTP 503")
+        yield {"id": 1}
+
+    tables: dict[str, Any] = {"fine": since_fine if cursor else fine, "broken": failing}
+    for name in order.split():
+        declared = {"cursor": "at"} if cursor and name == "fine" else {}
+        app.table(key="id", name=name, **declared)(tables[name])
+    return Fivetran(app.handler)
+
+
+@IDS
+@pytest.mark.parametrize("order", ["fine broken", "broken fine"])
+@pytest.mark.parametrize("cursor", [False, True])
+def test_new_rows_arrive_in_every_sync_in_which_another_table_fails(
+    order: str, has_id: bool, cursor: bool
+) -> None:
+    """And the failure is told in every one of them."""
+    rows = [1]
+    broken = [True]
+    fivetran = two(order, rows, broken, cursor=cursor)
+    fivetran.sends_id = has_id
+    for number in range(2, 7):
+        assert told(fivetran.sync()) == "Table broken: HTTP 503"
+        assert ids(fivetran, "fine") == set(rows)
+        rows.append(number)
+    broken.clear()
+    fivetran.sync()
+    assert (ids(fivetran, "fine"), ids(fivetran, "broken")) == (set(rows), {1})
+    assert "sync" not in fivetran.state
+
+
+@given(
+    order=st.sampled_from(["fine broken", "broken fine"]),
+    cursor=st.booleans(),
+    has_id=st.booleans(),
+    changes=st.lists(st.sets(st.integers(1, 30), max_size=3), max_size=8),
+)
+@settings(deadline=None, max_examples=60)
+def test_a_sync_with_a_failing_table_ends_once_the_source_stands_still(
+    order: str, cursor: bool, has_id: bool, changes: list[set[int]]
+) -> None:
+    """Rows may come before each of its calls; then a few calls bring the rest and the last one tells the failure."""
+    rows: list[int] = []
+    fivetran = two(order, rows, [True], cursor=cursor)
+    fivetran.sends_id = has_id
+    fivetran.syncs = 1
+    for new in changes:
+        rows += sorted(new - set(rows))
+        fivetran.call()
+    assert "HTTP 503" in told(fivetran.sync(most_calls=6))
+    assert set(rows) <= ids(fivetran, "fine")
+
+
+@IDS
+@pytest.mark.parametrize("cut", ["bytes", "time"])
+def test_an_outage_is_over_when_it_is_over(
+    clock: VirtualClock, monkeypatch: pytest.MonkeyPatch, has_id: bool, cut: str
+) -> None:
+    """Later the first table fills the next call: the sync goes on in another one."""
+    monkeypatch.setenv("FIVETRAN_ANSWER_BYTES", "10000")
+    app = Connector("outage")
+    broken, size = [True], [1]
+
+    @app.table(key="id")
+    def first(_: Any, n: int = 0) -> Iterator[Any]:
+        for number in range(n, size[0]):
+            if cut == "time":
+                clock.sleep(20)
+            yield {"id": number, "text": "x" * (1_900 if cut == "bytes" else 1)}
+            yield At(n=number + 1)
+
+    @app.table(key="id")
+    def second(_: Any) -> Iterator[Any]:
+        if broken:
+            raise TransientError("HTTP 503")
+        yield {"id": 1}
+
+    fivetran = Fivetran(app.handler)
+    fivetran.sends_id = has_id
+    fivetran.sync()
+    size[0] = 12
+    fivetran.sync()
+    broken.clear()
+    for _ in range(2):
+        assert fivetran.sync()[-1].status == 200
+    assert (len(ids(fivetran, "first")), ids(fivetran, "second")) == (12, {1})
+
+
+@IDS
+@pytest.mark.parametrize("how", ["waits", "hangs"])
+def test_a_table_that_takes_all_the_time_leaves_the_others_theirs(
+    clock: VirtualClock, has_id: bool, how: str
+) -> None:
+    """A `Retry-After` of an hour, or an endpoint that answers nothing: first the others' rows, then its error."""
+    app = Connector("starving")
+
+    def slow(_: Any) -> Iterator[Any]:
+        if how == "hangs":
+            clock.sleep(95)
+        running().wait(3_600, "the source's Retry-After")
+        yield {"id": 1}
+
+    for name in ("first", "second"):
+        app.table(key="id", name=name)(slow)
+
+    @app.table(key="id")
+    def fine(_: Any) -> Iterator[Any]:
+        running().wait(1, "the rate")
+        yield {"id": 1}
+
+    fivetran = Fivetran(app.handler)
+    fivetran.sends_id = has_id
+    for _ in range(3):
+        fivetran.tables.clear()
+        message = told(fivetran.sync(most_calls=8))
+        assert "nothing could be completed within the function's 100 s" in message
+        if has_id:
+            assert ids(fivetran, "fine") == {1}
+
+
+def test_a_slow_failure_leaves_the_table_behind_it_a_whole_call(clock: VirtualClock) -> None:
+    """One that needs 80 of 90 s is read although the one before it always takes 60 to fail."""
+    app = Connector("slow")
+
+    @app.table(key="id")
+    def failing(_: Any) -> Iterator[Any]:
+        clock.sleep(60)
+        raise TransientError("HTTP 503")
+        yield
+
+    @app.table(key="id")
+    def long(_: Any) -> Iterator[Any]:
+        running().wait(80, "the rate")
+        yield {"id": 1}
+
+    fivetran = Fivetran(app.handler)
+    assert told(fivetran.sync()) == "Table failing: HTTP 503"
+    assert ids(fivetran, "long") == {1}
+
+
+@pytest.mark.parametrize("caught", [BaseException, OutOfBudget])
+def test_a_table_that_catches_the_end_of_its_budget_is_not_complete(
+    clock: VirtualClock, caught: type[BaseException]
+) -> None:
+    """As a bare `except:` does: what it yields after that does not count, and the next call goes on."""
+    app = Connector("swallowing")
+
+    @app.table(key="id", cursor="at")
+    def changes(_: Any, since: int | None, n: int = 0) -> Iterator[Any]:
+        for number in range(n, 10):
+            try:
+                running().wait(25, "the rate")
+                row = {"id": number, "at": number}
+            except caught:
+                return
+            yield row
+            yield At(n=number + 1)
+
+    fivetran = Fivetran(app.handler)
+    replies = fivetran.sync()
+    assert len(replies) > 2
+    assert ids(fivetran, "changes") == set(range(10))
+
+
+@pytest.mark.parametrize("error", [SystemExit("x"), GeneratorExit(), type("Cancelled", (BaseException,), {})("x")])
+def test_whatever_a_library_raises_fails_one_table(error: BaseException) -> None:
+    """Such as asyncio's CancelledError or gevent's Timeout, which are no Exceptions."""
+    app = Connector("raising")
+
+    @app.table(key="id")
+    def raising(_: Any) -> Iterator[Any]:
+        raise error
+        yield
+
+    @app.table(key="id")
+    def fine(_: Any) -> Iterator[Any]:
+        yield {"id": 1}
+
+    fivetran = Fivetran(app.handler)
+    assert "Table raising:" in told(fivetran.sync())
+    assert ids(fivetran, "fine") == {1}
+
+
+def test_done_counts_under_the_same_sync_id_only() -> None:
+    """A state that tells of another sync, or of one without an id, finishes nothing of this one."""
+    for sync in ({"id": "other", "done": ["fine"]}, {"done": ["fine"]}, {"id": "other", "failed": ["fine"]}):
+        fivetran = two("fine broken", [1, 2], [])
+        fivetran.state = {"connector": "two", "sync": sync}
+        fivetran.sync()
+        assert ids(fivetran, "fine") == {1, 2}
