@@ -130,8 +130,14 @@ def test_what_sources_write_at_the_edges_is_read(text: str, instant: datetime) -
 
 @pytest.mark.parametrize(
     ("kind", "value", "looks"),
-    [(INTEGER, 4_102_444_800, True), (INTEGER, 4_102_444_800_000, True), (INTEGER, 1_700_000_000, False)]
-    + [(INTEGER, 10**15, False), (SECONDS, 4_102_444_800, False), (DAY, date(2100, 1, 1), False)],
+    [
+        (INTEGER, 4_102_444_800, True),
+        (INTEGER, 4_102_444_800_000, True),
+        (INTEGER, 1_700_000_000, False),
+        (INTEGER, 10**15, False),
+        (SECONDS, 4_102_444_800, False),
+        (DAY, date(2100, 1, 1), False),
+    ],
 )
 def test_an_integer_may_look_like_a_later_time(kind: Kind, value: Any, looks: bool) -> None:
     """Of the next hundred years, in seconds or milliseconds; what is declared does not only look like it."""

@@ -37,6 +37,10 @@ def told(replies: list[Reply]) -> str:
     return str(replies[-1].body["errorMessage"])
 
 
+def failed(error: BaseException) -> Iterator[Any]:
+    raise error
+
+
 def two(order: str, rows: list[int], broken: list[bool], *, cursor: bool = False) -> Fivetran:
     """Tables `fine` and `broken`, in either order; the second fails while `broken` holds something."""
     app = Connector("two")
@@ -55,8 +59,8 @@ def two(order: str, rows: list[int], broken: list[bool], *, cursor: bool = False
 
     tables: dict[str, Any] = {"fine": since_fine if cursor else fine, "broken": failing}
     for name in order.split():
-        declared = {"cursor": "at"} if cursor and name == "fine" else {}
-        app.table(key="id", name=name, **declared)(tables[name])
+        by = "at" if cursor and name == "fine" else None
+        app.table(key="id", name=name, cursor=by)(tables[name])
     return Fivetran(app.handler)
 
 
@@ -177,8 +181,7 @@ def test_a_slow_failure_leaves_the_table_behind_it_a_whole_call(clock: VirtualCl
     @app.table(key="id")
     def failing(_: Any) -> Iterator[Any]:
         clock.sleep(60)
-        raise TransientError("HTTP 503")
-        yield
+        yield from failed(TransientError("HTTP 503"))
 
     @app.table(key="id")
     def long(_: Any) -> Iterator[Any]:
@@ -214,15 +217,16 @@ def test_a_table_that_catches_the_end_of_its_budget_is_not_complete(
     assert ids(fivetran, "changes") == set(range(10))
 
 
-@pytest.mark.parametrize("error", [SystemExit("x"), GeneratorExit(), type("Cancelled", (BaseException,), {})("x")])
+@pytest.mark.parametrize(
+    "error", [SystemExit("x"), GeneratorExit(), type("Cancelled", (BaseException,), {})("x")]
+)
 def test_whatever_a_library_raises_fails_one_table(error: BaseException) -> None:
     """Such as asyncio's CancelledError or gevent's Timeout, which are no Exceptions."""
     app = Connector("raising")
 
     @app.table(key="id")
     def raising(_: Any) -> Iterator[Any]:
-        raise error
-        yield
+        yield from failed(error)
 
     @app.table(key="id")
     def fine(_: Any) -> Iterator[Any]:

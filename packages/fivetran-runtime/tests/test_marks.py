@@ -17,6 +17,8 @@ from virtual_clock import VirtualClock
 from fivetran_runtime import At, Config, Connector, DefectError, Row, Secret, TransientError
 from fivetran_runtime.clock import use_clock
 from fivetran_runtime.errors import DeclarationError
+from fivetran_runtime.marks import Marks
+from fivetran_runtime.state import TableState
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 PARENTS = 3
@@ -63,6 +65,7 @@ class Changing:
     read: int = 0
     failing: int = 0
     rows: dict[int, int] = field(default_factory=dict)
+    rank: list[int] = field(default_factory=list)
     pending: list[tuple[int, int, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -146,6 +149,38 @@ def test_no_change_is_lost_in_any_order(order: str, seed: int, cut: bool, fails:
     assert brought(fivetran) == source.rows
 
 
+def noisy_history(order: str, seed: int, *, cut: bool) -> tuple[int, list[int]]:
+    """Six noisy syncs and a quiet one: how many rows are lost, and how many each sync has read."""
+    source = Changing(random.Random(seed), order, size=200, page=20)
+    fivetran = connection(source)
+    reads = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIVETRAN_ANSWER_BYTES", "6000" if cut else "1000000")
+        for number in range(7):
+            source.noisy = number < 6
+            before = source.read
+            fivetran.sync()
+            reads.append(source.read - before)
+            if source.noisy:
+                source.change(10)
+    rows = brought(fivetran)
+    return sum(rows.get(row) != at for row, at in source.rows.items()), reads
+
+
+def newest_met(marks: Marks, state: TableState) -> None:
+    """The rule of earlier releases."""
+    met = [value for value in (marks._start.mark, marks._seen) if value is not None]
+    state.mark = max(met, default=None)
+
+
+@pytest.mark.parametrize("order", ["by id", "random", "by parent", "ascending"])
+def test_the_newest_row_met_would_be_a_wrong_mark(order: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The histories are bad enough to tell: under that rule nearly all lose rows, under ours none."""
+    assert [noisy_history(order, seed, cut=False)[0] for seed in range(6)] == [0] * 6
+    monkeypatch.setattr(Marks, "complete", newest_met)
+    assert sum(noisy_history(order, seed, cut=False)[0] > 0 for seed in range(6)) >= 3
+
+
 @pytest.mark.parametrize("order", ORDERS)
 def test_rows_read_again_are_those_of_the_last_pass(order: str) -> None:
     """The second sync reads nearly all once more; from the third on, what one interval has changed, twice."""
@@ -174,7 +209,9 @@ def test_parents_read_one_after_the_other_share_one_mark() -> None:
         for name in ("A", "B"):
             answered()
             if name >= parent:
-                yield from ({"id": row, "at": at} for (p, row), at in rows.items() if p == name and at >= (since or 0))
+                yield from (
+                    {"id": row, "at": at} for (p, row), at in rows.items() if p == name and at >= (since or 0)
+                )
             if name == "A":
                 yield At(parent="B")
                 rows.update(later.pop() if later else {})
@@ -373,12 +410,23 @@ def test_a_mark_ahead_of_the_clock_is_lowered_with_a_warning(capsys: pytest.Capt
     """Written by an earlier release, by hand, or by an instance whose clock was fast: never a dead connection."""
     asked: list[Any] = []
     fivetran = dated(datetime, [], asked)
-    fivetran.state = {"connector": "dated", "tables": {"changes": {"mark": "2026-01-02T00:00:00Z"}}}
+    fivetran.state = {"connector": "dated", "tables": {"changes": {"mark": "2026-01-01T23:00:00Z"}}}
     fivetran.sync()
     assert asked == [START]
-    assert "its mark 2026-01-02T00:00:00Z is later than now" in warnings(capsys)[0]
+    assert "its mark 2026-01-01T23:00:00Z is later than now" in warnings(capsys)[0]
     fivetran.sync()
     assert warnings(capsys) == []
+
+
+@pytest.mark.parametrize("state", [{"mark": "2099-01-01T00:00:00Z"}, {"since": "2099-01-01T00:00:00Z", "at": {}}])
+def test_a_mark_of_another_year_says_nothing(state: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """No clock is wrong by so much: the table is read from the start."""
+    asked: list[Any] = []
+    fivetran = dated(datetime, [], asked)
+    fivetran.state = {"connector": "dated", "tables": {"changes": state}}
+    fivetran.sync()
+    assert asked == [None]
+    assert "is 2099-01-01T00:00:00Z, later than tomorrow; the table is read from the start" in warnings(capsys)[0]
 
 
 @pytest.mark.parametrize("value", ["0001-01-01T00:00:00+01:00", "0001-01-01T00:00:00Z"])

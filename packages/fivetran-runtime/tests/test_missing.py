@@ -235,7 +235,9 @@ def test_more_deletes_than_an_answer_holds_go_over_several(monkeypatch: pytest.M
     before = len(fivetran.replies)
     for _ in range(2):
         fivetran.sync()
-    sent = [row["id"] for reply in fivetran.replies[before:] for row in reply.body["delete"].get("things", [])]
+    sent = [
+        row["id"] for reply in fivetran.replies[before:] for row in reply.body["delete"].get("things", [])
+    ]
     assert len(sent) == len(set(sent))
     assert present(fivetran) == set(ids)
 
@@ -257,10 +259,15 @@ def test_a_source_that_says_what_is_gone_is_believed_at_once() -> None:
     assert present(fivetran) == {1}
 
 
-def test_keys_without_room_fail_their_table_alone_and_lose_no_rows(capsys: pytest.CaptureFixture[str]) -> None:
+def test_keys_without_room_fail_their_table_alone_and_lose_no_rows(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """Three tables share the room: each works or says by name and number that it does not."""
     app = Connector("large")
-    wanted = [[str(UUID(int=n * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128 + t)) for n in range(16_000)] for t in range(3)]
+    wanted = [
+        [str(UUID(int=n * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128 + t)) for n in range(16_000)]
+        for t in range(3)
+    ]
 
     def read(place: int) -> Any:
         def things(_: Any) -> Iterator[Any]:

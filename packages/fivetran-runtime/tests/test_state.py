@@ -109,6 +109,7 @@ def test_a_state_of_another_connector_is_an_error_that_says_so(state: dict[str, 
     ("state", "message"),
     [
         ({"version": 1, "connector": "acme", "tables": []}, "The state's tables cannot be read"),
+        (acme(mark="2025-01-01T00:00:00Z") | {"version": 2}, "The state has version 2"),
         ({"connector": "acme", "tables": {"changes": 3}}, "The state of table changes cannot be read"),
         (acme(mark=["2026"]), "The state of table changes cannot be read"),
         (acme(mark="yesterday"), "a cursor in its state is not an instant like 2026-01-31T12:00:00Z"),
@@ -129,9 +130,8 @@ def test_what_cannot_be_read_costs_a_pass_from_the_start(
 
 
 def test_what_another_release_has_written_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
-    """A rollback and the way back lose nothing: members that are not known travel on, whatever the version."""
+    """A rollback and the way back lose nothing: members that are not known travel on."""
     state = acme(mark="2025-01-01T00:00:00Z", later={"a": [1]}, parents=["x"]) | {
-        "version": 7,
         "kept": {"token": "abc"},
         "sync": {"id": "sync-1", "later": 1, "done": 3},
     }

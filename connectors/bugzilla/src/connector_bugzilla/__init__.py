@@ -117,6 +117,7 @@ def bug_ids(tracker: Tracker, offset: int = 0) -> Iterator[Any]:
     key="id",
     cursor="last_change_time",
     lookback=timedelta(minutes=10),  # a slow transaction commits changes older than what we have seen
+    in_order=True,
     floor=BugzillaConfig.first_change,
     on_missing=lambda config: "delete" if config.reconcile else "keep",
     listing=bug_ids,

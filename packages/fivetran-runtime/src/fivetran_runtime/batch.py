@@ -72,7 +72,9 @@ class Batch:
     def digest(self) -> int:
         """A number for what it holds, whatever the order; those of two batches may be added."""
         return sum(
-            int.from_bytes(blake2b(operation.encoded, digest_size=8, person=table.encode()[:16]).digest(), "big")
+            int.from_bytes(
+                blake2b(operation.encoded, digest_size=8, person=table.encode()[:16]).digest(), "big"
+            )
             + operation.is_delete
             for table, operations in self._tables.items()
             for operation in operations.values()

@@ -110,7 +110,9 @@ INTEGER = Kind("an integer", _parse_integer, int, int)
 DAY = Kind("a day", _parse_day, date.isoformat, timedelta, lambda now: now.astimezone(UTC).date(), date.min)
 INSTANT = Kind("an instant", _parse_instant, _dump_instant, timedelta, lambda now: now, FIRST_INSTANT)
 SECONDS = Kind("epoch seconds", _parse_integer, int, int, lambda now: int(now.timestamp()), 0)
-MILLISECONDS = Kind("epoch milliseconds", _parse_integer, int, int, lambda now: int(now.timestamp() * 1000), 0)
+MILLISECONDS = Kind(
+    "epoch milliseconds", _parse_integer, int, int, lambda now: int(now.timestamp() * 1000), 0
+)
 
 KINDS: dict[type, Kind] = {int: INTEGER, date: DAY, datetime: INSTANT}
 """The kind that the annotation of `since` names."""
@@ -141,7 +143,7 @@ def looks_like_a_later_time(kind: Kind, value: Any, now: datetime) -> bool:
     if kind is not INTEGER:
         return False
     seconds = now.timestamp()
-    return seconds < value < seconds + _CENTURY or seconds < value / 1000 < seconds + _CENTURY
+    return any(seconds < value / scale < seconds + _CENTURY for scale in (1, 1000))
 
 
 def is_far_beyond(kind: Kind, value: Any, now: datetime) -> bool:

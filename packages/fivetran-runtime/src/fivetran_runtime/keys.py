@@ -128,7 +128,7 @@ def _plain(keys: set[Key]) -> bytes:
     if raw := _uuids(keys):
         return _UUIDS + raw
     if all(type(key) is int for key in keys):
-        numbers: list[Any] = sorted(keys)  # type: ignore[type-var]
+        numbers: list[Any] = in_order(keys)
         steps = [after - before for before, after in zip([0, *numbers], numbers, strict=False)]
         return encode({"steps": steps})
     return encode({"keys": [list(key) if isinstance(key, tuple) else [key] for key in in_order(keys)]})

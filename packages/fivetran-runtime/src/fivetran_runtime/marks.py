@@ -92,7 +92,9 @@ class Marks:
     def _cannot_parse(self, row: Mapping[str, Any], error: Exception) -> None:
         name = self._table.name
         if isinstance(error, KeyError):
-            raise DefectError(f"Table {name}: a row has no {self._column}, its cursor. {described(row)}") from None
+            raise DefectError(
+                f"Table {name}: a row has no {self._column}, its cursor. {described(row)}"
+            ) from None
         value = row[self._column]
         if value is not None:
             raise DefectError(f"{self._at(row)}, {self._column}: {value!r} {error}.") from None
@@ -136,7 +138,9 @@ class Marks:
         mark = max(known, default=None)
         newest = self._seen if self._seen not in (None, self._never) else None
         state.mark = self._dumped(mark)
-        state.newest = self._dumped(newest if mark is None or (newest is not None and newest > mark) else None)
+        state.newest = self._dumped(
+            newest if mark is None or (newest is not None and newest > mark) else None
+        )
         self._tell_times(mark)
 
     def _tell_times(self, mark: Any) -> None:

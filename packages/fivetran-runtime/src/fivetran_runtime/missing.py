@@ -125,7 +125,12 @@ class Missing:
         """Whether these deletes, with recent and waiting ones, need a person's word; counts them if not."""
         lost = self._state.lost * 3 // 4 + len(candidates)
         all_in_all, share = lost + waiting, self._table.max_missing
-        held = bool(candidates) and share < 1 and all_in_all >= FEWEST_HELD and all_in_all > share * len(self._known)
+        held = (
+            bool(candidates)
+            and share < 1
+            and all_in_all >= FEWEST_HELD
+            and all_in_all > share * len(self._known)
+        )
         self._state.lost = self._state.lost if held else lost
         return held
 
@@ -136,7 +141,9 @@ class Missing:
             return
         name = self._table.name
         part = f"{name}.keys" if self._table.only_keys else name
-        message = f"Table {name}: {len(held):,} of {len(self._known):,} keys were in none of the last two listings."
+        message = (
+            f"Table {name}: {len(held):,} of {len(self._known):,} keys were in none of the last two listings."
+        )
         hint = f'If they are really gone, set "confirm": "{self._state.asked}" in the state\'s tables.{part} (docs/state.md).'
         logs.emit("WARNING", f"{message} None is deleted: that many are a question. {hint}", table=name)
 
@@ -159,9 +166,9 @@ class Missing:
         rows, deleted = self._keys_in(unit)
         self._known = (self._known | rows) - deleted
         for keys in (self._missed, self._held):
-            keys -= rows | deleted
+            keys.difference_update(rows, deleted)
         for keys in (self._unsent, self._absent):
-            keys -= rows
+            keys.difference_update(rows)
         self._changed.update(_SETS if self._found else set(_SETS) - {"found"})
 
     def still_unsent(self, *, whole: bool) -> bool:

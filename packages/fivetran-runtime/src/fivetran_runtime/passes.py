@@ -214,7 +214,9 @@ class Pass:
             state.scope = self._terms.scope
             self._marks.complete(state)
         state.close_pass()
-        state.whole = bool(self._missing and self._missing.still_unsent(whole=self._start.whole) and self._reads_all())
+        state.whole = bool(
+            self._missing and self._missing.still_unsent(whole=self._start.whole) and self._reads_all()
+        )
         return None
 
     def _reads_all(self) -> bool:

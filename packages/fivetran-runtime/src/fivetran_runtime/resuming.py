@@ -8,8 +8,9 @@ pass from its beginning, with one line in the log.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -19,6 +20,10 @@ from fivetran_runtime.clock import clock
 from fivetran_runtime.rows import parsed as as_cursor
 from fivetran_runtime.state import TableState
 from fivetran_runtime.tables import Table
+
+
+_CURSORS = ("mark", "newest", "since", "seen", "first")
+_MOST_AHEAD = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -72,13 +77,15 @@ def start(table: Table, state: TableState, terms: Terms) -> Start:
     _drop_what_changed(table, state, terms)
     if table.kind is None:
         return Start(position=_position(table, state), opens=state.at is None)
-    known = _cursors(table, state)
+    known = _cursors(table, state, terms.now)
     floor = None
     if terms.floor is not None:
         floor = as_cursor(table, terms.floor, lambda: f"Table {table.name}, floor")
     if state.at is not None:
         since = _not_ahead(table, known.pop("since"), terms.now)
-        return Start(since=since, position=_position(table, state), opens=False, whole=since in (None, floor), **known)
+        return Start(
+            since=since, position=_position(table, state), opens=False, whole=since in (None, floor), **known
+        )
     known["mark"] = _not_ahead(table, known["mark"], terms.now)
     since = floor if state.whole else _opening(table, known["mark"], floor)
     return Start(since=since, whole=since in (None, floor), mark=known["mark"], newest=known["newest"])
@@ -95,7 +102,11 @@ def _opening(table: Table, mark: Any, floor: Any) -> Any:
 def _drop_what_changed(table: Table, state: TableState, terms: Terms) -> None:
     name = table.name
     if state.declared not in (None, table.declared):
-        _tell(name, f"its key and cursor were {state.declared}, and are {table.declared}", "is read from the start")
+        _tell(
+            name,
+            f"its key and cursor were {state.declared}, and are {table.declared}",
+            "is read from the start",
+        )
         state.forget()
     if table.kind and terms.scope and state.scope not in (None, terms.scope):
         _tell(name, "the settings that decide which rows it holds have changed", "is read from the start")
@@ -109,18 +120,27 @@ def _tell(table: str, why: str, what: str) -> None:
     logs.emit("WARNING", f"Table {table}: {why}; the table {what}.", table=table)
 
 
-def _cursors(table: Table, state: TableState) -> dict[str, Any]:
+def _cursors(table: Table, state: TableState, now: datetime) -> dict[str, Any]:
     """The state's cursors as values; none of them counts when one cannot be read."""
     kind = table.require_kind()
     try:
-        return {
+        known = {
             member: None if (value := getattr(state, member)) is None else kind.parse(value)
-            for member in ("mark", "newest", "since", "seen", "first")
+            for member in _CURSORS
         }
+        _refuse_far_ahead(kind, known.values(), now)
     except ValueError as error:
         _tell(table.name, f"a cursor in its state {error}", "is read from the start")
         state.forget_mark()
-        return dict.fromkeys(("mark", "newest", "since", "seen", "first"))
+        return dict.fromkeys(_CURSORS)
+    return known
+
+
+def _refuse_far_ahead(kind: cursors.Kind, values: Iterable[Any], now: datetime) -> None:
+    """No clock is wrong by more than a day: then nothing is known of what was read."""
+    for value in values:
+        if value is not None and cursors.is_beyond(kind, value, now + _MOST_AHEAD):
+            raise ValueError(f"is {kind.dump(value)}, later than tomorrow")
 
 
 def _not_ahead(table: Table, value: Any, now: datetime) -> Any:

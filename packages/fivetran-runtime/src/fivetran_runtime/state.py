@@ -10,9 +10,9 @@
 Everything may be left out: `{}` reads every table from the start. docs/state.md describes each member and the safe
 patches.
 
-A state outlives releases in both directions. `version` is written for releases that ask for it and never read. What a
-release does not know it sends back as it came; what it knows and cannot read costs that table a pass from the start,
-with a line in the log, and never a connection.
+A state outlives releases in both directions. What a release does not know it sends back as it came; what it knows and
+cannot read costs that table a pass from the start, with a line in the log, and never a connection. `version` stays what
+it is for as long as no member changes its meaning; a state without it is taken as ours, one with another is not read.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ import msgspec
 from fivetran_runtime.budget import STATE_BYTES
 from fivetran_runtime.encoding import encode
 from fivetran_runtime.errors import DefectError, StateError
+
+VERSION = 1
+"""What the state's members mean. It changes only if one of them comes to mean something else."""
 
 _RESET = "Patch it, or send {} to read everything again (docs/state.md)."
 
@@ -120,7 +123,8 @@ class TableState(msgspec.Struct, omit_defaults=True):
         dumped: dict[str, Any] = msgspec.to_builtins(self)
         if dumped.keys() <= {"declared"}:
             return {}  # nothing that was read under it
-        return dumped | dumped.pop("unknown", {})
+        unknown: dict[str, Any] = dumped.pop("unknown", {})
+        return {**dumped, **unknown}
 
 
 class SyncState(msgspec.Struct, omit_defaults=True):
@@ -169,7 +173,7 @@ class State(msgspec.Struct):
         Raises:
             DefectError: it has grown larger than may travel in every request.
         """
-        dumped: dict[str, Any] = {"version": 1, "connector": self.connector, "tables": self.parts()}
+        dumped: dict[str, Any] = {"version": VERSION, "connector": self.connector, "tables": self.parts()}
         if self.sync is not None and (sync := msgspec.to_builtins(self.sync)):
             dumped["sync"] = sync
         dumped |= self.unknown
@@ -206,8 +210,11 @@ def load(received: object, *, connector: str, replaces: Iterable[str] = ()) -> t
         return State(connector=connector), note
     _require_owner(received, connector)
     notes: list[str] = []
-    state = State(connector=connector, tables=_tables(received.get("tables", {}), notes))
-    state.sync = _sync(received.get("sync"))
+    state = State(connector=connector)
+    if received.get("version", VERSION) == VERSION:
+        state.tables, state.sync = _tables(received.get("tables", {}), notes), _sync(received.get("sync"))
+    else:
+        notes.append(f"The state has version {received['version']!r}: every table is read from the start.")
     state.unknown = _others(received, {"version", "connector", "tables", "sync"})
     notes += _unknown(state.unknown, RESERVED, "The state")
     return state, " ".join(notes) or None
@@ -235,9 +242,7 @@ def _table(name: str, received: object, notes: list[str]) -> TableState:
     try:
         part = _known(received, TableState)
     except msgspec.ValidationError as error:
-        notes.append(
-            f"The state of table {name} cannot be read ({error}): the table is read from the start."
-        )
+        notes.append(f"The state of table {name} cannot be read ({error}): the table is read from the start.")
         return TableState()
     if isinstance(received, dict):
         part.unknown = _others(received, _members(TableState) | _RETIRED)

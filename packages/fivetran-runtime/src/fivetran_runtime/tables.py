@@ -204,7 +204,7 @@ def _order_problems(table: Table) -> Iterable[str]:
         yield 'epoch= is "seconds" or "milliseconds", for a cursor whose "since" is annotated int'
     if table.in_order and not (table.kind and table.lookback):
         yield "in_order= needs a cursor and a lookback: rows may appear at an instant that was passed already"
-    if table.scope is not None and not callable(table.scope):
+    if not callable(table.scope or _columns):
         yield "scope= is a function of the configuration"
 
 
