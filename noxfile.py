@@ -205,6 +205,13 @@ def mutants(session: nox.Session) -> None:
     testing.run_mutants(REPOSITORY, session.posargs)
 
 
+@nox.session(default=False)
+@told
+def histories(session: nox.Session) -> None:
+    """Generated connectors over many bad syncs, against a model; --count N --seed S, and the seeds that fail."""
+    testing.run_histories(REPOSITORY, session.posargs)
+
+
 @nox.session
 @told
 def check(session: nox.Session) -> None:

@@ -20,6 +20,8 @@ from tools.repository.names import normalized, sessions_asked_for, unknown
 
 EMULATOR = "fivetran-emulator"
 MUTANTS = "tests/mutants/matrix.py"
+RUNTIME = "fivetran-runtime"
+HISTORIES = "tests/histories.py"
 
 
 def environment_of(repository: Repository, subject: str) -> VirtualEnvironment:
@@ -138,6 +140,18 @@ def run_mutants(repository: Repository, options: Sequence[str] = ()) -> None:
     refuse(
         foreground([str(environment.python), MUTANTS, *options], cwd=package.path),
         "a mutant survives, or a check fails without one",
+    )
+
+
+def run_histories(repository: Repository, options: Sequence[str] = ()) -> None:
+    """Run the runtime through histories of bad syncs. RepositoryError if one loses a row, or if there are none here."""
+    package = repository.project(RUNTIME)
+    if not (package.path / HISTORIES).is_file():
+        raise RepositoryError(f"packages/{RUNTIME} has no {HISTORIES}: there are no histories to run")
+    environment = project_environment(repository, package).prepare()
+    refuse(
+        foreground([str(environment.python), HISTORIES, *options], cwd=package.path),
+        "a history does not end as its source is",
     )
 
 

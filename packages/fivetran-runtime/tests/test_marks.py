@@ -418,7 +418,9 @@ def test_a_mark_ahead_of_the_clock_is_lowered_with_a_warning(capsys: pytest.Capt
     assert warnings(capsys) == []
 
 
-@pytest.mark.parametrize("state", [{"mark": "2099-01-01T00:00:00Z"}, {"since": "2099-01-01T00:00:00Z", "at": {}}])
+@pytest.mark.parametrize(
+    "state", [{"mark": "2099-01-01T00:00:00Z"}, {"since": "2099-01-01T00:00:00Z", "at": {}}]
+)
 def test_a_mark_of_another_year_says_nothing(state: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """No clock is wrong by so much: the table is read from the start."""
     asked: list[Any] = []
@@ -426,7 +428,10 @@ def test_a_mark_of_another_year_says_nothing(state: Any, capsys: pytest.CaptureF
     fivetran.state = {"connector": "dated", "tables": {"changes": state}}
     fivetran.sync()
     assert asked == [None]
-    assert "is 2099-01-01T00:00:00Z, later than tomorrow; the table is read from the start" in warnings(capsys)[0]
+    assert (
+        "is 2099-01-01T00:00:00Z, later than tomorrow; the table is read from the start"
+        in warnings(capsys)[0]
+    )
 
 
 @pytest.mark.parametrize("value", ["0001-01-01T00:00:00+01:00", "0001-01-01T00:00:00Z"])

@@ -8,7 +8,7 @@ import pytest
 from small_repository import ROOT, Write, add_project
 
 from tools.local.syncing import emulator_environment, query
-from tools.local.testing import run_mutants
+from tools.local.testing import run_histories, run_mutants
 from tools.repository.errors import RepositoryError
 from tools.repository.model import Repository
 
@@ -46,3 +46,12 @@ def test_no_mutants_are_told_in_one_sentence(small: Repository, write: Write) ->
     add_project(write, "packages/fivetran-emulator", "fivetran_emulator", name="fivetran-emulator")
     with pytest.raises(RepositoryError, match=r"^packages/fivetran-emulator has no .*: there are no mutants"):
         run_mutants(Repository(small.root))
+
+
+def test_no_histories_are_told_in_one_sentence(small: Repository, write: Write) -> None:
+    """The same of the runtime's."""
+    add_project(write, "packages/fivetran-runtime", "fivetran_runtime", name="fivetran-runtime")
+    with pytest.raises(
+        RepositoryError, match=r"^packages/fivetran-runtime has no .*: there are no histories"
+    ):
+        run_histories(Repository(small.root))

@@ -38,7 +38,7 @@ FEWEST_HELD = 20
 MOST_FETCHED = 1_000
 """More keys than these are not asked for one by one: the table is read from its floor."""
 
-_SETS = ("keys", "missed", "held", "found", "gone", "unsent", "absent")
+_SETS = ("keys", "missed", "held", "found", "gone", "unsent", "tried", "absent")
 
 
 class Missing:
@@ -67,7 +67,7 @@ class Missing:
         self._known = packing.unpack(state.keys) | self._missed | self._held
         self._found = packing.unpack(state.found, self._known)
         self._gone, self._unsent = packing.unpack(state.gone), packing.unpack(state.unsent)
-        self._absent = packing.unpack(state.absent)
+        self._tried, self._absent = packing.unpack(state.tried), packing.unpack(state.absent)
 
     def _start_again(self) -> None:
         message = f"The state's keys of table {self._table.name} cannot be read: they are collected again"
@@ -79,7 +79,7 @@ class Missing:
         for name in _SETS:
             setattr(self._state, name, None)
         self._known, self._missed, self._held, self._found = set(), set(), set(), set()
-        self._gone, self._unsent, self._absent = set(), set(), set()
+        self._gone, self._unsent, self._tried, self._absent = set(), set(), set(), set()
 
     @property
     def gone(self) -> list[Key]:
@@ -152,7 +152,9 @@ class Missing:
             self._known |= self._found
             return
         self._absent &= self._found
-        self._unsent = ((self._found - self._known) | (self._unsent & self._found) | returned) - self._absent
+        self._tried &= self._found
+        new = (self._found - self._known) | (self._unsent & self._found) | returned
+        self._unsent = new - self._tried - self._absent
 
     def sent(self, deletes: Iterable[Key]) -> None:
         """An answer holds these deletes."""
@@ -167,19 +169,28 @@ class Missing:
         self._known = (self._known | rows) - deleted
         for keys in (self._missed, self._held):
             keys.difference_update(rows, deleted)
-        for keys in (self._unsent, self._absent):
+        for keys in (self._unsent, self._tried, self._absent):
             keys.difference_update(rows)
         self._changed.update(_SETS if self._found else set(_SETS) - {"found"})
 
-    def still_unsent(self, *, whole: bool) -> bool:
-        """Whether keys are left to be asked for after the table's pass; `whole`: it began at the floor.
+    def try_all(self) -> None:
+        """A pass begins at the floor: it should bring every key that is unsent now."""
+        self._tried |= self._unsent
+        self._unsent = set()
+        self._changed.update(("unsent", "tried"))
 
-        What even that does not bring is remembered, and not asked for until it has left the listing.
+    def still_unsent(self) -> bool:
+        """Whether keys are left to be asked for after the table's pass.
+
+        What a whole pass does not bring is fetched, or remembered and not asked for until it has left the listing.
+        A key that the listing showed only after that pass had begun was not tried.
         """
-        if whole and self._unsent:
-            self._absent |= self._unsent
-            self._unsent = set()
-            self._changed.update(("unsent", "absent"))
+        if self._table.fetch is not None and len(self._tried) <= MOST_FETCHED:
+            self._unsent |= self._tried
+        else:
+            self._absent |= self._tried
+        self._tried = set()
+        self._changed.update(("unsent", "tried", "absent"))
         return bool(self._unsent)
 
     def to_fetch(self, size: int) -> Iterator[list[Key]]:
@@ -206,6 +217,7 @@ class Missing:
             "found": lambda: packing.pack_within(self._found, self._known),
             "gone": lambda: packing.pack(self._gone),
             "unsent": lambda: packing.pack(self._unsent),
+            "tried": lambda: packing.pack(self._tried),
             "absent": lambda: packing.pack(self._absent),
         }
         for name in self._changed:

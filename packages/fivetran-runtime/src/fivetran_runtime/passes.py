@@ -120,6 +120,8 @@ class Pass:
 
     def _read(self, client: Any, position: Mapping[str, Any]) -> str | None:
         since = {} if self._table.kind is None else {"since": self._start.since}
+        if self._missing and self._start.opens and self._start.whole:
+            self._missing.try_all()
         self._unit = Batch()
         if self._marks:
             self._marks.begin()
@@ -214,9 +216,7 @@ class Pass:
             state.scope = self._terms.scope
             self._marks.complete(state)
         state.close_pass()
-        state.whole = bool(
-            self._missing and self._missing.still_unsent(whole=self._start.whole) and self._reads_all()
-        )
+        state.whole = bool(self._missing and self._missing.still_unsent() and self._reads_all())
         return None
 
     def _reads_all(self) -> bool:

@@ -21,7 +21,6 @@ from fivetran_runtime.rows import parsed as as_cursor
 from fivetran_runtime.state import TableState
 from fivetran_runtime.tables import Table
 
-
 _CURSORS = ("mark", "newest", "since", "seen", "first")
 _MOST_AHEAD = timedelta(days=1)
 
@@ -113,7 +112,7 @@ def _drop_what_changed(table: Table, state: TableState, terms: Terms) -> None:
         state.forget_mark()
     if state.at is not None and terms.place and state.place not in (None, terms.place):
         _tell(name, "settings have changed while it was read", "is read from the beginning of that pass")
-        state.at, state.found = {}, None
+        state.at = {}  # what it has found stays found: those rows were sent
 
 
 def _tell(table: str, why: str, what: str) -> None:

@@ -83,6 +83,8 @@ class TableState(msgspec.Struct, omit_defaults=True):
     """Keys that are to be deleted and did not fit into the last answer."""
     unsent: str | None = None
     """Keys that the listing shows and no answer has sent."""
+    tried: str | None = None
+    """Unsent keys that the open pass from the floor should bring."""
     absent: str | None = None
     """Keys that the listing shows and the source does not bring even when asked for them."""
     over: int = 0
@@ -114,6 +116,7 @@ class TableState(msgspec.Struct, omit_defaults=True):
             self.found,
             self.gone,
             self.unsent,
+            self.tried,
             self.absent,
         )
         return sum(len(part or "") for part in packed)

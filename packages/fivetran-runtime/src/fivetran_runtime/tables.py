@@ -204,7 +204,8 @@ def _order_problems(table: Table) -> Iterable[str]:
         yield 'epoch= is "seconds" or "milliseconds", for a cursor whose "since" is annotated int'
     if table.in_order and not (table.kind and table.lookback):
         yield "in_order= needs a cursor and a lookback: rows may appear at an instant that was passed already"
-    if not callable(table.scope or _columns):
+    scope: object = table.scope
+    if scope is not None and not callable(scope):
         yield "scope= is a function of the configuration"
 
 
