@@ -38,6 +38,9 @@ FEWEST_HELD = 20
 MOST_FETCHED = 1_000
 """More keys than these are not asked for one by one: the table is read from its floor."""
 
+MOST_TRIES = 10
+"""Keys that do not come are asked for again after 2, 4, 8, ... and at last after 1,024 listings each time."""
+
 _SETS = ("keys", "missed", "held", "found", "gone", "unsent", "tried", "absent")
 
 
@@ -153,8 +156,25 @@ class Missing:
             return
         self._absent &= self._found
         self._tried &= self._found
+        self._try_absent_again()
         new = (self._found - self._known) | (self._unsent & self._found) | returned
         self._unsent = new - self._tried - self._absent
+
+    def _try_absent_again(self) -> None:
+        """When they have rested long enough: what was hidden when it was asked for may have been shown since."""
+        state = self._state
+        state.tries = state.tries if self._absent or self._unsent or self._tried else 0
+        state.rest = max(0, state.rest - 1)
+        if self._absent and not state.rest:
+            self._unsent |= self._absent
+            self._absent = set()
+
+    def _give_up(self, keys: set[Key]) -> None:
+        """These keys were asked for in vain."""
+        if keys:
+            self._absent |= keys
+            self._state.tries = min(self._state.tries + 1, MOST_TRIES)
+            self._state.rest = 2**self._state.tries
 
     def sent(self, deletes: Iterable[Key]) -> None:
         """An answer holds these deletes."""
@@ -182,13 +202,13 @@ class Missing:
     def still_unsent(self) -> bool:
         """Whether keys are left to be asked for after the table's pass.
 
-        What a whole pass does not bring is fetched, or remembered and not asked for until it has left the listing.
+        What a whole pass does not bring is fetched, or remembered and asked for ever more seldom.
         A key that the listing showed only after that pass had begun was not tried.
         """
         if self._table.fetch is not None and len(self._tried) <= MOST_FETCHED:
             self._unsent |= self._tried
         else:
-            self._absent |= self._tried
+            self._give_up(self._tried)
         self._tried = set()
         self._changed.update(("unsent", "tried", "absent"))
         return bool(self._unsent)
@@ -200,9 +220,9 @@ class Missing:
             yield chunk
 
     def fetched(self, keys: Iterable[Key]) -> None:
-        """These keys were asked for: those that did not come are not asked for again."""
+        """These keys were asked for: those that did not come are not asked for again in every sync."""
         not_brought = self._unsent & set(keys)
-        self._absent |= not_brought
+        self._give_up(not_brought)
         self._unsent -= not_brought
         self._changed.update(("unsent", "absent"))
 

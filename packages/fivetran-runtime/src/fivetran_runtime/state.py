@@ -87,6 +87,10 @@ class TableState(msgspec.Struct, omit_defaults=True):
     """Unsent keys that the open pass from the floor should bring."""
     absent: str | None = None
     """Keys that the listing shows and the source does not bring even when asked for them."""
+    tries: int = 0
+    """How often absent keys were asked for in vain."""
+    rest: int = 0
+    """Listings to come before they are asked for again."""
     over: int = 0
     """How many keys there were, when they were more than the state has room for."""
     unknown: dict[str, Any] = {}
