@@ -66,6 +66,12 @@ STATES: dict[str, dict[str, Any]] = {
 """Of a Biztera with projects p00001 to p00012 and users u00001 to u00012."""
 
 
+def kept(state: dict[str, Any]) -> dict[str, Any]:
+    """What is remembered of the tables between syncs."""
+    parts = state["tables"].items()
+    return {name: (part.get("mark"), part.get("keys")) for name, part in parts}
+
+
 @pytest.mark.parametrize("name", STATES)
 def test_a_connection_of_release_0_1_0_goes_on_where_it_was(trial: Trial, name: str) -> None:
     """Twelve rows of each table: what has to come comes, what is gone goes, and it ends like a new connection."""
@@ -89,7 +95,7 @@ def test_a_connection_of_release_0_1_0_goes_on_where_it_was(trial: Trial, name: 
     )
     other = trial.connect()
     other.sync()
-    assert trial.connection.state == other.state
+    assert kept(trial.connection.state) == kept(other.state)
 
 
 README = (Path(__file__).parents[1] / "README.md").read_text()

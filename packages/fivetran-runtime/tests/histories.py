@@ -28,10 +28,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from unittest import mock
 
-from fivetran_runtime import At, Config, ConfigurationError, Connector, Secret, TransientError, missing
+from fivetran_runtime import At, Config, ConfigurationError, Connector, Secret, TransientError, keys, missing
 from fivetran_runtime.clock import use_clock
 from fivetran_runtime.invocation import running
-from fivetran_runtime.state import State, SyncState
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 QUIET = 6
@@ -110,6 +109,8 @@ class World:
     rank: dict[str, dict[int, int]] = field(default_factory=dict)
     late: list[tuple[float, str, int, int]] = field(default_factory=list)
     values: int = 0
+    state: dict[str, Any] = field(default_factory=dict)
+    """The state that Fivetran holds: which keys the last whole listing has shown."""
     ids_are_text: bool = False
     may_date_ahead: bool = False
     failing: dict[str, float] = field(default_factory=dict)
@@ -163,8 +164,21 @@ class World:
             thing.at, thing.value = self._date(plan, now), self.values
         elif what == "remove":
             del things[thing.id]
-        elif plan.finds_hidden:
-            thing.hidden = what == "hide"
+        elif plan.finds_hidden and what == "hide":
+            thing.hidden = True
+        elif thing.hidden:
+            self.show(plan, thing)
+
+    def show(self, plan: Plan, thing: Thing) -> None:
+        """It is there again: with its old date, or a new one where no listing has noticed that it was gone."""
+        part = self.state.get("tables", {}).get(
+            plan.name if plan.kind == "whole" else f"{plan.name}.keys", {}
+        )
+        known = keys.unpack(part.get("keys"))
+        if plan.kind == "cursor" and (thing.id in known or part.get("found")):
+            self.values += 1
+            thing.at, thing.value = int(self.clock.seconds), self.values
+        thing.hidden = False
 
     def _date(self, plan: Plan, now: int) -> int:
         ahead = self.may_date_ahead and plan.unit != "number" and self.chance.random() < 0.1
@@ -175,15 +189,16 @@ class World:
         for plan in self.plans:
             if plan.finds_hidden:
                 for thing in self.tables[plan.name].values():
-                    thing.hidden = self.chance.random() < 0.8
+                    thing.hidden |= self.chance.random() < 0.8
 
     def heal(self) -> None:
         """The source is well, and nothing changes any more."""
         self.failing, self.expiring, self.changes_a_page = {}, 0.0, 0
         self.hanging, self.seconds_a_page = set(), 0
-        for things in self.tables.values():
-            for thing in things.values():
-                thing.hidden = False
+        for plan in self.plans:
+            for thing in self.tables[plan.name].values():
+                if thing.hidden:
+                    self.show(plan, thing)
         self.clock.skew = 0
         self.clock.seconds += LONGEST_LATE + 1
         self.commit(all_of_them=True)
@@ -301,7 +316,8 @@ def declare(app: Connector, world: World, plan: Plan) -> None:
             raise ConfigurationError("the token has expired", status=410)
         if plan.asks_before:
             world.answer(plan)
-        while things := world.list(plan, settings, understood(plan, since), tuple(after) if after else None):
+        asked = understood(plan, since)
+        while things := world.list(plan, settings, asked, tuple(after) if after else None):
             yield from (world.row(plan, thing) for thing in things)
             after = list(world.place(plan, things[-1]))
             yield At(link=f"{settings.url}/{plan.name}", after=after)
@@ -314,9 +330,9 @@ def declare(app: Connector, world: World, plan: Plan) -> None:
     ) -> Iterator[Any]:
         return pages(settings, since, link, after)
 
-    def some(settings: Settings, keys: list[Any]) -> Iterable[Any]:
+    def some(settings: Settings, wanted_keys: list[Any]) -> Iterable[Any]:
         world.answer(plan)
-        wanted = {str(key) for key in keys}
+        wanted = {str(key) for key in wanted_keys}
         found = [thing for thing in world.visible(plan, settings) if str(thing.id) in wanted]
         return [world.row(plan, thing) for thing in found]
 
@@ -385,7 +401,8 @@ class Destination:
             for key in deleted:
                 rows.pop(key, None)
             rows.update(inserted)
-        self.state = answer["state"]
+        self.state.clear()
+        self.state.update(answer["state"])
 
     def sync(self, *, most_calls: int = 400, losing: float = 0.0, chance: random.Random | None = None) -> str:
         """Call until there is no more; the last error's text, or nothing."""
@@ -419,6 +436,7 @@ def run(seed: int) -> Destination:
         world.grow(plan)
     secrets = {"token": "x", "products": ["a", "b"], "url": "https://one"}
     destination = Destination(connector(world).handler, secrets, sends_id=chance.random() < 0.7)
+    world.state = destination.state
     room = 300 if chance.random() < 0.05 else missing.KEYS_BYTES
     environment = {"FIVETRAN_ANSWER_BYTES": str(chance.choice([8_000, 20_000, 10**6]))}
     stale: set[tuple[str, str]] = set()
@@ -463,7 +481,7 @@ def disturb(world: World, destination: Destination, stale: set[tuple[str, str]])
     if chance.random() < 0.15:
         change_release(destination, chance)
     if chance.random() < 0.05:
-        destination.state = {}
+        destination.state.clear()
         stale |= {(name, key) for name, rows in destination.tables.items() for key in rows}
 
 
@@ -476,7 +494,7 @@ def change_release(destination: Destination, chance: random.Random) -> None:
         if chance.random() < 0.3:
             for member in ("newest", "first", "declared", "kinds"):
                 part.pop(member, None)
-    destination.state = state and state | {"kept": {"token": "y"}}
+    destination.state.update(state and state | {"kept": {"token": "y"}})
 
 
 def end(world: World, destination: Destination, stale: set[tuple[str, str]]) -> None:
@@ -525,12 +543,6 @@ def differences(
             extra = [key for key in rows if key not in expected and (plan.name, key) not in stale]
             wrong += [f"{plan}: not deleted: {extra}"] if extra else []
     return wrong
-
-
-def shared_sync(state: State, sync_id: str | None) -> SyncState:
-    """A fault to be found: what an earlier sync has finished counts for this one."""
-    state.sync = state.sync or SyncState(id=sync_id)
-    return state.sync
 
 
 def outcome(seed: int) -> tuple[int, str]:

@@ -32,14 +32,6 @@ FAULTS: dict[str, tuple[str, Any]] = {
         "fivetran_runtime.missing.Missing._ask_again",
         lambda *_: None,
     ),
-    "deletes that do not fit are dropped": (
-        "fivetran_runtime.missing.Missing.sent",
-        lambda missing, _: missing._gone.clear(),
-    ),
-    "another sync's finished tables count": (
-        "fivetran_runtime.state.State.begin",
-        histories.shared_sync,
-    ),
 }
 
 
