@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual_clock import VirtualClock
 
-from fivetran_runtime import At, Connector, TransientError
+from fivetran_runtime import At, Connector, DefectError, TransientError
 from fivetran_runtime.budget import OutOfBudget
 from fivetran_runtime.clock import use_clock
 from fivetran_runtime.invocation import running
@@ -235,6 +235,22 @@ def test_whatever_a_library_raises_fails_one_table(error: BaseException) -> None
     fivetran = Fivetran(app.handler)
     assert "Table raising:" in told(fivetran.sync())
     assert ids(fivetran, "fine") == {1}
+
+
+@IDS
+def test_a_defect_that_moves_a_position_each_time_ends_the_sync(has_id: bool) -> None:
+    """As a source does that gives one page again and again, whatever it is asked for."""
+    app = Connector("circle")
+
+    @app.table(key="id")
+    def pages(_: Any, n: int = 0) -> Iterator[Any]:
+        yield {"id": 1}
+        yield At(n=n + 1)
+        raise DefectError("the same page came twice in a row")
+
+    fivetran = Fivetran(app.handler)
+    fivetran.sends_id = has_id
+    assert "the same page came twice" in told(fivetran.sync(most_calls=4))
 
 
 def test_done_counts_under_the_same_sync_id_only() -> None:

@@ -223,12 +223,28 @@ class _Call:
 
     def _is_new(self, parts: dict[str, Any], done: list[str], failed: list[str]) -> bool:
         """Whether another call is worth it: it would find another state, or rows were read to their end."""
-        if self._began_again or self._state.parts() != parts:
+        hopeless = self._failed_for_good(failed)
+        now = self._state.parts()
+        if self._began_again or any(
+            now.get(name) != parts.get(name) for name in (now.keys() | parts.keys()) - hopeless
+        ):
             return True
         finished = self._sync.done != done
         if self._progress.cut:
             return finished or self._sync.failed != failed
         return finished and bool(self._progress.batch)
+
+    def _failed_for_good(self, failed: list[str]) -> set[str]:
+        """The parts of tables that have failed twice in this sync, for a reason that another try does not change.
+
+        However far they got: a source that gives one page again and again moves a position for ever.
+        """
+        names = {
+            name
+            for name, error in self._progress.failures.items()
+            if name in failed and not isinstance(error, TransientError)
+        }
+        return names | {f"{name}.keys" for name in names}
 
     # Without a sync id
 

@@ -16,9 +16,12 @@ import msgspec
 __all__ = ["explained", "merged", "refusals"]
 
 _VERSION = 1
-_ROOT = {"version", "connector", "tables", "sync"}
-_TABLE = {"mark", "since", "at", "seen", "keys", "missed", "found"}
-_CURSOR = ("mark", "since", "seen")
+_ROOT = {"version", "connector", "tables", "sync", "kept"}
+_CURSOR = ("mark", "newest", "since", "seen", "first")
+_KEYS = ("keys", "kinds", "missed", "held", "asked", "confirm", "lost", "found", "gone", "over")
+_UNSENT = ("unsent", "tried", "absent", "tries", "rest")
+_RESERVED = ("parents", "keys_of", "restarts")  # of later and earlier releases
+_TABLE = {*_CURSOR, "at", "whole", "declared", "scope", "place", *_KEYS, *_UNSENT, *_RESERVED}
 
 
 def explained(state: str) -> list[str]:
