@@ -719,6 +719,51 @@ class ForgetsAfterLoss(Mutant):
         return marked if len(self.operations.get("tickets", {})) != 2 else {"mark": "2026-06-01T00:00:00Z"}
 
 
+class KeyHoldsCursor(Mutant):
+    """key=["id", "updated_at"]: each change of a row is one more row."""
+
+    kills = "C57"
+    released = UNRELEASED
+
+    def envelope(self, state: State, more: bool) -> Row:
+        answer = super().envelope(state, more)
+        answer["schema"]["tickets"] = {"primary_key": ["id", "updated_at"]}
+        return answer
+
+
+class DropsFalsyValues(Mutant):
+    """`if value:` where `if value is not None:` is meant."""
+
+    kills = "C58"
+
+    def user(self, row: Row) -> Row:
+        return {name: value for name, value in row.items() if value}
+
+
+class SetupTestAsksNothing(Mutant):
+    """A setup test that is a success whatever the token."""
+
+    kills = "C59"
+
+    def setup_test(self, body: Any) -> Row:
+        return {"state": body.get("state") or {}, "hasMore": False}
+
+
+class RefusalIsAnEmptyList(Mutant):
+    """A 401 read as an empty list, by which every row is deleted."""
+
+    kills = "C60"
+    unlikely = 10**9
+
+    def get(self, path: str, **query: Any) -> Any:
+        try:
+            return super().get(path, **query)
+        except Problem as problem:
+            if "HTTP 401" not in str(problem):
+                raise
+            return {"data": [], "next": None} if path == "/tickets" else []
+
+
 class TakesAway(Mutant):
     """A column dropped in a minor release, and recorded so."""
 

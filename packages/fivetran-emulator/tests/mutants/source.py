@@ -30,7 +30,7 @@ def practice() -> Practice:
         "tickets", map(ticket, range(1, 37)), cursor="updated_at", tombstone={"deleted": True}
     )
     source.listing("/tickets", tickets, pages=Token(size=10), since="updated_since")
-    users = [{"id": f"u{number:02}", "name": f"User {number}", "age": number} for number in range(1, 28)]
+    users = [{"id": f"u{number:02}", "name": f"User {number}", "age": number} for number in range(1, 48)]
     source.listing("/users", users, pages=Offset(size=10), within=None)
 
     @source.route("/me")

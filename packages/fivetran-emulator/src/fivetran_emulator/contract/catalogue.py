@@ -16,6 +16,8 @@ from fivetran_emulator.contract.checks import (
     resume,
     security,
     state,
+    values,
+    wrong_keys,
 )
 
 __all__ = ["CATALOGUE", "named"]
@@ -37,6 +39,8 @@ CATALOGUE: tuple[Check, ...] = tuple(
                 security,
                 releases,
                 histories,
+                values,
+                wrong_keys,
             )
             for check in module.CHECKS
         ),

@@ -14,7 +14,7 @@ from typing import Any
 from fivetran_emulator.contract.memory_warehouse import Key, MemoryWarehouse, key_of
 from fivetran_emulator.practice.rows import Rows
 
-__all__ = ["LivingTable", "Row", "later", "living_tables"]
+__all__ = ["LivingTable", "Row", "later", "living_tables", "newest_of"]
 
 Row = dict[str, Any]
 _LOOKED_AT = 20
@@ -50,9 +50,7 @@ class LivingTable:
         candidates = [
             column
             for column in (rows[0] if rows else {})
-            if column not in spoken_for
-            and self._is_plain_text(rows, column)
-            and not self.places(rows, column)
+            if column not in spoken_for and self.is_plain_text(rows, column) and not self.places(rows, column)
         ]
         most = {column: len({str(row.get(column)) for row in rows}) for column in candidates}
         return max(candidates, key=lambda column: most[column], default=None)
@@ -62,7 +60,8 @@ class LivingTable:
         tombstone = self.source.tombstone or {}
         return column in tombstone or any(str(row.get(column)) in self.placing for row in rows)
 
-    def _is_plain_text(self, rows: list[Row], column: str) -> bool:
+    def is_plain_text(self, rows: list[Row], column: str) -> bool:
+        """Whether a column holds text that arrives as it is, and no times."""
         values = [row.get(column) for row in rows]
         if any(value is not None and (not isinstance(value, str) or _moment(value)) for value in values):
             return False
@@ -86,11 +85,7 @@ class LivingTable:
 
     def newest(self) -> Any:
         """The largest cursor among all source rows; None without one."""
-        column = self.source.cursor
-        if column is None:
-            return None
-        values = [row[column] for row in self.source.listed() if row.get(column) is not None]
-        return max(values, key=lambda value: _moment(value) or _number(value), default=None)
+        return newest_of(self.source)
 
     def touched(self, row: Row, mark: str = "ü") -> Row:
         """The row changed in a column that arrives, and newer than every other."""
@@ -155,6 +150,14 @@ def living_tables(
         if key and arrived and source.cursor not in {*key, *source.key} and table.rows():
             found.append(table)
     return found
+
+
+def newest_of(source: Rows) -> Any:
+    """The largest cursor among all rows of a source table; None without one."""
+    if source.cursor is None:
+        return None
+    values = [row[source.cursor] for row in source.listed() if row.get(source.cursor) is not None]
+    return max(values, key=lambda value: _moment(value) or _number(value), default=None)
 
 
 def later(value: Any, by: float) -> Any:

@@ -27,7 +27,7 @@ __all__ = ["CHECKS", "listed_in"]
 _EXTRA_REQUESTS = 300
 """Requests for one list beyond those of an undisturbed sync, after which there is no end to them."""
 _MAX_CALLS = 40
-_SECONDS_A_REQUEST = 0.1
+_SECONDS_A_REQUEST = 0.5
 """So that the time of a call runs out in the end, and yet many pages are read in one."""
 _MAX_LISTS = 6
 
