@@ -317,6 +317,9 @@ def deploy(session: nox.Session) -> None:
     arguments.add_argument(
         "--environment", metavar="NAME", help="with --stale: only those of one environment"
     )
+    arguments.add_argument(
+        "--before", metavar="COMMIT", help="with --stale: only those that lagged at COMMIT already"
+    )
     arguments.add_argument("--dry-run", action="store_true", help="stage the bundle and print the command")
     arguments.add_argument("--yes", action="store_true", help="agree to changed settings without being asked")
     arguments.add_argument(

@@ -59,12 +59,10 @@ class Project:
     @property
     def version(self) -> str:
         """`__version__` as the file says it; raises RepositoryError if it doesn't."""
-        found = re.search(
-            r'^__version__(?:: \w+)? = "([^"]+)"', self.init_file.read_text("utf-8"), re.MULTILINE
-        )
-        if found is None:
+        version = version_line(self.init_file.read_text("utf-8"))
+        if version is None:
             raise RepositoryError(f'{self.init_file}: no line `__version__ = "0.1.0"`')
-        return found[1]
+        return version
 
     def requirements(self, *, test: bool) -> list[str]:
         """Its direct requirements as written, of the test environment too if asked: `["requests>=2.31", ...]`."""
@@ -172,6 +170,12 @@ class Repository:
             "finish it, or remove the folder"
             + ("; `nox -s create` makes whole ones" if project.kind == "connector" else ""),
         )
+
+
+def version_line(source: str) -> str | None:
+    """The version in a module's line `__version__ = "0.1.0"`; None where there is no such line."""
+    found = re.search(r'^__version__(?:: \w+)? = "([^"]+)"', source, re.MULTILINE)
+    return found[1] if found else None
 
 
 def group(pyproject: Mapping[str, Any], name: str) -> list[Any]:

@@ -24,6 +24,14 @@ TOOLS_LOCK = "tools/requirements.txt"
 TEST = "test-"
 DEPLOY = "deploy-"
 STALE = "stale-"
+
+DEPLOY_BEHIND = """\
+if [ -n "<< parameters.behind >>" ]; then
+  nox -s deploy -- --stale --environment "<< parameters.behind >>" --before "<< pipeline.git.base_revision >>" ||
+    echo "<< parameters.function >> is live. What still lags behind is named above; its own pipeline says why."
+fi
+"""
+"""Only what lagged before this pipeline's changes: what they touch has jobs of its own."""
 APPROVE = "approve-"
 """How the names of a workflow's jobs begin; a subject, a deployment or an environment follows."""
 
@@ -116,6 +124,8 @@ def _deploy(content: Content, one: Deployment) -> dict[str, Any]:
         f"deploy-{environment.auth}": {
             "name": DEPLOY + one.key,
             "function": one.key,
+            # What a person has to approve isn't brought along by another function's approval.
+            **({} if environment.approval else {"behind": environment.name}),
             "context": environment.context,
             "requires": [*_proofs(content, one.connector), *before, *_approved(environment)],
             "serial-group": f"{environment.project}/{one.region}/{one.function}",
@@ -210,11 +220,15 @@ def _rehearse_job() -> dict[str, Any]:
 
 def _deploy_job(auth: str) -> dict[str, Any]:
     deploy = steps.run("Deploy << parameters.function >>", "nox -s deploy -- << parameters.function >>")
+    behind = steps.run("Deploy what an earlier pipeline left behind", DEPLOY_BEHIND)
     # No cache here: any branch's job may have written to it, and this is what ships.
     return steps.job(
         steps.SMALL,
-        ["prepare", "install-gcloud", f"log-in-{auth}", deploy],
-        {"function": steps.text("A group of deploy.yaml")},
+        ["prepare", "install-gcloud", f"log-in-{auth}", deploy, behind],
+        {
+            "function": steps.text("A group of deploy.yaml"),
+            "behind": {**steps.text("An environment, to deploy what lags behind in it too"), "default": ""},
+        },
     )
 
 

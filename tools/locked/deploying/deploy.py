@@ -34,6 +34,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("function", nargs="?")
     parser.add_argument("--stale", action="store_true")
     parser.add_argument("--environment")
+    parser.add_argument("--before")
     for flag in ("--dry-run", "--force", "--yes"):
         parser.add_argument(flag, action="store_true")
     given = parser.parse_args(arguments)
@@ -43,7 +44,7 @@ def main(arguments: list[str]) -> int:
         )
     repository, options = Repository(Path.cwd()), Options(given.force, given.yes)
     if given.stale:
-        return deploy_stale(repository, given.environment, options)
+        return deploy_stale(repository, given.environment, options, before=given.before)
     one = deployment(repository, given.function)
     if given.dry_run:
         show(repository, one)

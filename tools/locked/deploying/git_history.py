@@ -71,6 +71,11 @@ class GitHistory:
             )
         return self._said("rev-parse", "--verify", f"{commit}^{{commit}}")
 
+    def text(self, commit: str, path: str) -> str | None:
+        """A file of `commit`, by its path from the root; None where that commit or that file isn't."""
+        done = self._run("show", f"{commit}:{path}") if self.knows(commit) else None
+        return done.stdout if done is not None and done.returncode == 0 else None
+
     @contextmanager
     def checked_out(self, commit: str) -> Iterator[Path]:
         """The files of `commit` in a worktree of their own, gone afterwards."""

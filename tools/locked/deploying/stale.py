@@ -18,11 +18,12 @@ from tools.locked.deploying.decision import setting_changes
 from tools.locked.deploying.deploy_one import Options, deploy
 from tools.locked.deploying.deployments import Deployment, deployments
 from tools.locked.deploying.environments import Environment, environments
+from tools.locked.deploying.git_history import GitHistory
 from tools.locked.deploying.google_api import GoogleApi
 from tools.locked.deploying.live import LiveFunction
 from tools.locked.deploying.release import Release
-from tools.repository.errors import RepositoryError
-from tools.repository.model import Repository
+from tools.repository.errors import RepositoryError, at
+from tools.repository.model import Repository, version_line
 from tools.repository.names import unknown
 
 WRITES_A_DEPLOY = 4
@@ -57,16 +58,20 @@ def deploy_stale(
     environment: str | None,
     options: Options,
     *,
+    before: str | None = None,
     pace: Pace | None = None,
     prove: Prove = run_tests,
 ) -> int:
     """Deploy what lags in one environment, or in all in turn, once its tests have passed.
 
-    Returns 1 if one of them failed; the others are deployed all the same.
+    With `before`, a commit, only what lagged then already: what changed since has a job of its own. Returns 1 if one of
+    them failed; the others are deployed all the same.
     """
     pace, proved = pace or Pace(), cache(partial(prove, repository))
     failed: list[str] = []
     lag = lagging(repository, environment)
+    if before is not None:
+        lag = [one for one in lag if unchanged_since(repository, one, before)]
     print(f"lagging behind: {', '.join(one.key for one in lag) or 'nothing'}", flush=True)
     for one in lag:
         try:
@@ -93,6 +98,13 @@ def lagging(repository: Repository, environment: str | None) -> list[Deployment]
             live = live_functions(target)
             found += [one for one in mine if lags(repository, one, live.get(path_of(one, target)))]
     return found
+
+
+def unchanged_since(repository: Repository, one: Deployment, commit: str) -> bool:
+    """Whether a deployment's connector had its version at `commit` already; no where that can't be told."""
+    init_file = repository.connector(one.connector).init_file
+    then = GitHistory(repository.root).text(commit, at(init_file, repository.root))
+    return then is not None and version_line(then) == version_line(init_file.read_text("utf-8"))
 
 
 def lags(repository: Repository, one: Deployment, live: LiveFunction | None) -> bool:

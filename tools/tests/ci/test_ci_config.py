@@ -76,6 +76,13 @@ def test_an_environment_waits_for_a_person_and_for_the_one_before_it(prod: Repos
     ]  # fmt: skip
 
 
+def test_a_deploy_brings_along_what_an_earlier_pipeline_left_behind(prod: Repository) -> None:
+    """But nothing into an environment that a person approves, by another function's approval."""
+    jobs = jobs_of(prod)
+    assert jobs["deploy-acme"]["behind"] == "dev"
+    assert "behind" not in jobs["deploy-acme-prod"]
+
+
 def test_downloads_are_kept_by_a_subjects_own_locks_but_never_for_a_deploy(small: Repository) -> None:
     """One connector's new lock costs the others nothing; a cache that any branch can write ships nothing."""
     config = data_of(small)

@@ -103,7 +103,7 @@ def serve(live: LiveFunction, call: Call) -> Answer:
     return Answer(500, json.dumps({"errorMessage": message, "errorType": "configuration"}).encode())
 
 
-def stale(team: Team, *, failing: str = "") -> tuple[int, list[str]]:
+def stale(team: Team, *, failing: str = "", before: str | None = None) -> tuple[int, list[str]]:
     """A deploy of all that lags: its exit status, and whose tests were run first."""
     tested: list[str] = []
 
@@ -113,7 +113,7 @@ def stale(team: Team, *, failing: str = "") -> tuple[int, list[str]]:
             raise RepositoryError(f"tests of {connector} failed")
 
     pace = Pace(sleep=lambda _: None)
-    return deploy_stale(team.repository, "dev", Options(), pace=pace, prove=prove), tested
+    return deploy_stale(team.repository, "dev", Options(), before=before, pace=pace, prove=prove), tested
 
 
 def add_environment(root: Path, name: str) -> None:
@@ -399,6 +399,20 @@ def test_what_lags_is_not_deployed_while_its_tests_fail(
     assert stale(team, failing="acme") == (1, ["acme"])
     assert "acme: tests of acme failed" in capsys.readouterr().out
     assert team.writes() == []
+
+
+def test_another_pipeline_brings_along_what_lagged_before_it(
+    team: Team, quick: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Acme's pipeline was red; beta's own change is left to beta's job, which runs at the same time."""
+    team.put("acme")
+    team.put("beta")
+    left_behind = team.commit("1.2.0", "1.3.0")
+    team.commit("1.2.0", "1.2.1", key="beta")
+    assert stale(team, failing="acme", before=left_behind) == (1, ["acme"])
+    assert "lagging behind: acme\n" in capsys.readouterr().out
+    assert stale(team, before="") == (0, [])
+    assert stale(team, before="f" * 40) == (0, [])
 
 
 def test_status_says_what_is_live_and_what_is_left_over(team: Team, quick: None) -> None:
