@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from scripted import Emulator, Json
 
 from fivetran_emulator.protocol.kept_state import merged
 
+STATE_PAGE = (Path(__file__).parents[3] / "docs" / "state.md").read_text("utf-8")
 OURS: Json = {
     "version": 1,
     "connector": "acme",
@@ -113,10 +115,8 @@ def test_reset_makes_the_next_sync_read_everything(emulator: Emulator) -> None:
         ({**OURS, "version": True}, "`version` is true, not 1"),
         ({**OURS, "connector": "other"}, '`connector` is "other", and the state belongs to "acme"'),
         ({"tables": {}}, "`version` is null"),
-        ({**OURS, "table": {}}, "`table` is no member of a state"),
         ({**OURS, "tables": []}, "`tables` is not an object"),
         ({**OURS, "tables": {"users": 1}}, "`tables.users` is not an object"),
-        ({**OURS, "tables": {"users": {"marks": 1}}}, "`tables.users.marks` is no member of a table"),
         (
             {**OURS, "tables": {"users": {"mark": 1.5}}},
             "`tables.users.mark` is 1.5, neither a number nor text",
@@ -137,22 +137,50 @@ def test_what_the_runtime_would_refuse_is_refused(emulator: Emulator, changed: o
 def test_every_problem_of_a_state_is_told_at_once(emulator: Emulator) -> None:
     """One attempt shows them all."""
     synced(emulator, OURS)
-    outcome = emulator.look("state", "set", '{"version": 9, "connector": "x", "tables": {"t": {"a": 1}}}')
+    outcome = emulator.look("state", "set", '{"version": 9, "connector": "x", "tables": {"t": 1}}')
     assert len([line for line in outcome.err.splitlines() if line.startswith("error: ")]) == 3
 
 
-def test_the_runtimes_own_states_are_let_through(emulator: Emulator) -> None:
-    """Behaviour 27: everything that fivetran-runtime may write is accepted."""
-    table = {"mark": 1, "since": "a", "at": {}, "seen": 2, "keys": "x", "missed": "y", "found": "z"}
-    state = {
-        "version": 1,
-        "connector": "acme",
-        "tables": {"t": table},
-        "sync": {"id": "a", "failed": ["t"], "empty": 3},
-    }
-    synced(emulator, OURS)
-    assert emulator.look("state", "set", json.dumps(state)).status == 0
+@pytest.mark.parametrize("text", re.findall(r"```json\n(.*?)```", STATE_PAGE, re.DOTALL))
+def test_the_states_of_the_page_are_let_through(emulator: Emulator, text: str) -> None:
+    """Behaviour 27: what docs/state.md shows, whole states and single tables, is accepted."""
+    shown = json.loads(text)
+    state = shown if "version" in shown else {**OURS, "tables": {"tickets": shown}}
+    synced(emulator, {**OURS, "connector": state["connector"]})
+    outcome = emulator.look("state", "set", json.dumps(state))
+    assert outcome.status == 0
+    assert "warning" not in outcome.out
     assert emulator.look("state", "set", "{}").status == 0
+
+
+def test_members_that_a_release_added_are_kept_and_stay_quiet(emulator: Emulator) -> None:
+    """Behaviour 27: no list of the runtime's members can grow old: what the connection's state has is right."""
+    table = {"mark": 1, "restarts": 2, "under": "digest"}
+    synced(emulator, {**OURS, "tokens": {}, "tables": {"users": table}})
+    told = emulator.look("state", "patch", '{"tables": {"users": {"mark": 0}}}')
+    assert (told.status, told.out) == (0, "users: read completely up to 0\nA sync is under way: users done in it.\n")
+    assert kept(emulator)["tables"]["users"] == {**table, "mark": 0}  # type: ignore[index]
+
+
+@pytest.mark.parametrize("member", re.findall(r"set (?:its )?`\"?(\w+)", STATE_PAGE))
+def test_what_the_page_has_people_add_is_no_surprise(emulator: Emulator, member: str) -> None:
+    """Behaviour 27: the patches of docs/state.md are made without a warning."""
+    synced(emulator, OURS)
+    value = json.dumps({"tables": {"users": {member: True if member == "whole" else "x"}}})
+    outcome = emulator.look("state", "patch", value)
+    assert outcome.status == 0
+    assert "warning" not in outcome.out
+
+
+def test_a_member_that_is_new_is_kept_with_a_warning(emulator: Emulator) -> None:
+    """It may be a newer release's, or misspelt: the runtime passes over what it does not know."""
+    synced(emulator, OURS)
+    changed = {**OURS, "table": {}, "tables": {"users": {"marks": 1}}}
+    outcome = emulator.look("state", "set", json.dumps(changed))
+    assert outcome.status == 0
+    assert "warning: `table` is in no part of the state before; is it spelt as in docs/state.md?" in outcome.out
+    assert "warning: `tables.users.marks` is in no part" in outcome.out
+    assert kept(emulator) == changed
 
 
 def test_a_value_that_is_no_json_is_status_2(emulator: Emulator) -> None:

@@ -15,7 +15,7 @@ import duckdb
 import msgspec
 
 from fivetran_emulator.errors import UsageError
-from fivetran_emulator.protocol.kept_state import explained, merged, refusals
+from fivetran_emulator.protocol.kept_state import doubts, explained, merged, refusals
 from fivetran_emulator.warehouse.database import open_warehouse, refuse_schema, transaction
 from fivetran_emulator.warehouse.ledger import Ledger, connections, write_ledger_schema
 
@@ -36,7 +36,9 @@ def change_state(options: argparse.Namespace) -> str:
         after = _patched(before, value) if options.action == "patch" else value
         _refuse(after, before)
         ledger.accept(after, ledger.batch())
-    return "\n".join(explained(after)) or "The state is changed."
+    new = msgspec.json.decode(after)
+    told = [f"warning: {doubt}; is it spelt as in docs/state.md?" for doubt in doubts(new, before)]
+    return "\n".join([*(explained(after) or ["The state is changed."]), *told])
 
 
 def _connection(warehouse: duckdb.DuckDBPyConnection, options: argparse.Namespace) -> str:
