@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
+import re
+from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scripted import Emulator
 
 from fivetran_emulator.secrets import Secrets
 
@@ -29,6 +33,13 @@ def test_no_form_of_a_secret_is_shown(value: str, before: str, after: str) -> No
         json.dumps(value)[1:-1].replace("/", "\\/"),
         quote(value, safe=""),
         quote_plus(value),
+        re.sub("%..", lambda found: found[0].lower(), quote(value, safe="")),
+        html.escape(value),
+        html.escape(value).replace("&#x27;", "&#39;"),
+        html.escape(json.dumps(value)[1:-1]),
+        " ".join(value.split()) or value,
+        base64.b64encode(value.encode()).decode(),
+        base64.urlsafe_b64encode(value.encode()).decode(),
     ):
         assert form not in secrets.redact(f"{before}{form}{after}").replace("***", "")
     hidden = secrets.redact(inner)
@@ -69,3 +80,23 @@ def test_settings_are_shown(name: str, value: str) -> None:
 def test_whatever_may_let_somebody_in_is_hidden(name: str, value: str) -> None:
     """By its name, or because it is neither plain words nor an address without credentials."""
     assert value not in Secrets(json.dumps({name: value})).redact(f"sent {value} there")
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (500, "<html><title>" + "x" * 110 + " cut/in\tthe&middle</title>"),
+        (200, "x" * 40 + "cut/in\tthe&middle"),
+        (200, '{"errorMessage": "' + "x" * 40 + '&lt;cut/in the&amp;middle&gt;"}'),
+    ],
+    ids=["a page's title is cut", "the text around a fault is cut", "an error of the function"],
+)
+def test_a_secret_is_hidden_before_an_answer_is_cut(
+    emulator: Emulator, tmp_path: Path, status: int, body: str
+) -> None:
+    """Behaviour 3: half a secret looks like none, so what an answer holds is cleaned before it is shortened."""
+    (tmp_path / "secrets.json").write_text(json.dumps({"token": "cut/in\tthe&middle"}))
+    emulator.function.answers, emulator.function.status = [body.encode()], status
+    outcome = emulator.sync("--secrets", str(tmp_path / "secrets.json"))
+    assert outcome.status == 1
+    assert "cut/in" not in outcome.err + outcome.out

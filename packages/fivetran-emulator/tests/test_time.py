@@ -104,8 +104,11 @@ def drops(head: bytes, drop: bytes) -> Iterator[bytes]:
     [
         (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b" "),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+        (b"HTTP/1.1 200 OK\r\nX-Long: ", b"x"),
+        (b"HT", b""),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
     ],
-    ids=["sized", "chunked"],
+    ids=["sized", "chunked", "headers", "nothing", "continue"],
 )
 def test_an_answer_that_trickles_is_given_up_in_time(head: bytes, drop: bytes) -> None:
     """Behaviour 9: the platform's seconds are for the whole answer, however steadily it comes in drops."""

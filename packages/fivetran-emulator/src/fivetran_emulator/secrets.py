@@ -1,12 +1,13 @@
 """The secrets of a connection: read from a file, sent unchanged, and kept out of everything that is shown.
 
 A newcomer would redact by name ("token", "password"). Functions name their secrets as they like, so it is the values that
-are searched for, whatever text they turn up in.
+are searched for, whatever text they turn up in, and in every form in which programs write text into other text.
 """
 
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -106,15 +107,56 @@ def _as_text(raw: bytes) -> str:
 
 
 def _forms(value: str) -> Iterator[str]:
-    """The value, and as it would be written in JSON, in a URL, or in base64 at each of the three places in its groups."""
-    in_json = (msgspec.json.encode(value).decode()[1:-1], json.dumps(value)[1:-1])
-    yield from (value, quote(value, safe=""), quote_plus(value), *in_json)
-    yield from (form.replace("/", "\\/") for form in in_json)  # as PHP writes it
-    octets = value.encode("utf-8", "surrogatepass")
+    """The value in every form in which it may turn up; those too short to be told from other text are left out."""
+    collapsed = " ".join(value.split())  # as of a message whose white space was made one blank
+    for text in {value, collapsed}:
+        if len(text) >= _SHORTEST:
+            yield text
+            yield from _in_json(text)
+            yield from _in_url(text)
+            yield from _in_html(text)
+            yield from (form for written in _in_json(text) for form in _in_html(written))
+            yield from _in_base64(text)
+
+
+def _in_json(text: str) -> Iterator[str]:
+    """Within a JSON text: with and without escapes, which have small or capital digits; with PHP's slashes."""
+    plain, escaped = msgspec.json.encode(text).decode()[1:-1], json.dumps(text)[1:-1]
+    capital = re.sub(r"(?<=\\u)[0-9a-f]{4}", lambda found: found[0].upper(), escaped)
+    for form in (plain, escaped, capital):
+        yield form
+        yield form.replace("/", "\\/")
+
+
+def _in_url(text: str) -> Iterator[str]:
+    """Within an address: as a path's step, a path or a query, with capital digits and with small ones."""
+    octets = text.encode("utf-8", "surrogatepass")
+    for form in (quote(octets, safe=""), quote(octets), quote_plus(octets)):
+        yield form
+        yield re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), form)
+
+
+def _in_html(text: str) -> Iterator[str]:
+    """Within HTML or XML: with and without quotes escaped, by name or by number."""
+    python = html.escape(text)
+    yield html.escape(text, quote=False)
+    yield python
+    for quotes in (("&quot;", "&#39;"), ("&#34;", "&#39;"), ("&quot;", "&#039;"), ("&quot;", "&apos;")):
+        double, single = quotes
+        yield python.replace("&quot;", double).replace("&#x27;", single)
+    yield python.encode("ascii", "xmlcharrefreplace").decode()
+
+
+def _in_base64(text: str) -> Iterator[str]:
+    """Alone, and at each of the three places in the groups of a longer text."""
+    octets = text.encode("utf-8", "surrogatepass")
+    whole = base64.b64encode(octets).decode()
+    forms = [whole, whole.rstrip("=")]
     for before in range(3):
         # Without the characters at either end that depend on what stands beside the value.
         encoded = base64.b64encode(bytes(before) + octets).decode().rstrip("=")
-        inner = encoded[(0, 2, 3)[before] : -1]
-        if len(inner) >= 2 * _SHORTEST:
-            yield inner
-            yield inner.replace("+", "-").replace("/", "_")
+        forms.append(encoded[(0, 2, 3)[before] : -1])
+    for form in forms:
+        if len(form) >= 2 * _SHORTEST:
+            yield form
+            yield form.replace("+", "-").replace("/", "_")

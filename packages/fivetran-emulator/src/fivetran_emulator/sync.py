@@ -191,10 +191,10 @@ class Sync:
         reply = self._function.send(self._request())
         # By this sync's own clock, which may be a fixed one.
         reply = replace(reply, seconds=self._clock.elapsed() - asked)
-        refuse_status(reply)
+        refuse_status(reply if reply.status == 200 else self._cleaned(reply))
         with collector_held_off():
             began = self._clock.elapsed()
-            answer = read_answer(reply.body, self._rules)
+            answer = self._read(reply)
             answer = replace(answer, state=self.report.state) if keep_state else answer
             loaded, accepted = self._commit(number, answer, reply, began)
         self._note(answer, loaded, reply)
@@ -203,6 +203,20 @@ class Sync:
         self.report.accepted.append(accepted)
         self._watcher.accepted(accepted)
         return answer
+
+    def _read(self, reply: Reply) -> Answer:
+        try:
+            return read_answer(reply.body, self._rules)
+        except FunctionError:
+            # What is shown of a broken answer is cut and escaped, and no longer looks like the secret that is in it.
+            read_answer(self._cleaned(reply).body, self._rules)
+            raise
+
+    def _cleaned(self, reply: Reply) -> Reply:
+        """An answer without secrets, to be quoted from."""
+        text = reply.body.decode(errors="replace")
+        hidden = self._secrets.redact(text)
+        return reply if hidden == text else replace(reply, body=hidden.encode())
 
     def _request(self) -> Request:
         return Request(

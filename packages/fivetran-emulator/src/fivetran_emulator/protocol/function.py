@@ -1,7 +1,8 @@
 """One call of the function over HTTP, within the platform's limits.
 
 A newcomer would trust `timeout=`: it bounds the wait for each piece of an answer, not the whole of it, and a function that
-trickles would never end. The body is therefore read piece by piece against one deadline and one size.
+trickles would never end, whether in its headers or in its body. A call is therefore made in a thread of its own, for which we
+wait as long as the platform would, and the body is read piece by piece against one size.
 
 Source: "Sample functions" of Fivetran's documentation and Google's quotas, see `docs/protocol.md`.
 """
@@ -9,6 +10,7 @@ Source: "Sample functions" of Fivetran's documentation and Google's quotas, see 
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -124,6 +126,13 @@ class Function:
         when the platform would have cut the call, FunctionError when there is no answer for another reason.
         """
         self._refuse_size(len(body), "request")
+        call = _Call(lambda: self._exchange(body))
+        reply = call.result(self._limits.seconds)
+        if reply is None:
+            raise self._too_slow()
+        return reply
+
+    def _exchange(self, body: bytes) -> Reply:
         began = self._elapsed()
         try:
             with self._post(body) as response:
@@ -204,6 +213,33 @@ class Function:
             )
             hint = "The function may have died, for instance out of memory; its own log says why."
         return FunctionError(problem, hint=hint)
+
+
+class _Call:
+    """Something that is done in a thread of its own, which nobody waits for once its time is over."""
+
+    def __init__(self, exchange: Callable[[], Reply]) -> None:
+        self._exchange = exchange
+        self._reply: Reply | None = None
+        self._error: BaseException | None = None
+        self._over = threading.Event()
+
+    def result(self, seconds: float) -> Reply | None:
+        """The reply, or None after so many seconds. Raises what the exchange raised."""
+        # A daemon: a source of drops that nobody listens to any more must not keep the process from its end.
+        threading.Thread(target=self._run, name="call of the function", daemon=True).start()
+        self._over.wait(seconds)
+        if self._error is not None:
+            raise self._error
+        return self._reply
+
+    def _run(self) -> None:
+        try:
+            self._reply = self._exchange()
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            self._error = error
+        finally:
+            self._over.set()
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
