@@ -147,9 +147,8 @@ def test_the_states_of_the_page_are_let_through(emulator: Emulator, text: str) -
     shown = json.loads(text)
     state = shown if "version" in shown else {**OURS, "tables": {"tickets": shown}}
     synced(emulator, {**OURS, "connector": state["connector"]})
-    outcome = emulator.look("state", "set", json.dumps(state))
-    assert outcome.status == 0
-    assert "warning" not in outcome.out
+    assert emulator.look("state", "set", json.dumps(state)).status == 0
+    assert "warning" not in emulator.look("state", "set", json.dumps(state)).out
     assert emulator.look("state", "set", "{}").status == 0
 
 
@@ -158,7 +157,10 @@ def test_members_that_a_release_added_are_kept_and_stay_quiet(emulator: Emulator
     table = {"mark": 1, "restarts": 2, "under": "digest"}
     synced(emulator, {**OURS, "tokens": {}, "tables": {"users": table}})
     told = emulator.look("state", "patch", '{"tables": {"users": {"mark": 0}}}')
-    assert (told.status, told.out) == (0, "users: read completely up to 0\nA sync is under way: users done in it.\n")
+    assert (told.status, told.out) == (
+        0,
+        "users: read completely up to 0\nA sync is under way: users done in it.\n",
+    )
     assert kept(emulator)["tables"]["users"] == {**table, "mark": 0}  # type: ignore[index]
 
 
@@ -178,7 +180,9 @@ def test_a_member_that_is_new_is_kept_with_a_warning(emulator: Emulator) -> None
     changed = {**OURS, "table": {}, "tables": {"users": {"marks": 1}}}
     outcome = emulator.look("state", "set", json.dumps(changed))
     assert outcome.status == 0
-    assert "warning: `table` is in no part of the state before; is it spelt as in docs/state.md?" in outcome.out
+    assert (
+        "warning: `table` is in no part of the state before; is it spelt as in docs/state.md?" in outcome.out
+    )
     assert "warning: `tables.users.marks` is in no part" in outcome.out
     assert kept(emulator) == changed
 

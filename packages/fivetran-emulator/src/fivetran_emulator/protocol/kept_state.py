@@ -50,7 +50,9 @@ def doubts(new: object, old: str) -> list[str]:
     if not (_is_ours(new) and _is_ours(before)):
         return []
     known = _BY_HAND | {name for _, name in _members(before)}
-    return [f"`{path}` is in no part of the state before" for path, name in _members(new) if name not in known]
+    return [
+        f"`{path}` is in no part of the state before" for path, name in _members(new) if name not in known
+    ]
 
 
 def merged(state: object, patch: object) -> object:
