@@ -228,3 +228,80 @@ def test_a_secret_is_compared_by_its_text() -> None:
     assert secret != Secret("hunter3")
     assert secret != "hunter2"
     assert secret.reveal() == "hunter2"
+
+
+class Login(msgspec.Struct):
+    user: str
+    password: Secret
+    pin: int = 0
+
+    def __post_init__(self) -> None:
+        raise ValueError(f"{self.user} may not use {self.password.reveal()} and {self.pin}")
+
+
+class Nested(Config):
+    login: Login | None = None
+    logins: list[Login] = []
+    named: dict[str, Login] = {}
+
+
+@pytest.mark.parametrize("form", [lambda value: value, json.dumps])
+@pytest.mark.parametrize(("key", "nest"), [("login", lambda v: v), ("logins", lambda v: [v]), ("named", lambda v: {"a": v})])
+def test_a_nested_objects_refusal_shows_none_of_its_values(key: str, nest: Any, form: Any) -> None:
+    """It is raised before anything has been read that could say which text is secret."""
+    value = nest({"user": "somebody", "password": "hunter2hunter2", "pin": 482_901})
+    message = told({key: form(value)}, Nested)
+    assert "may not use" in message
+    assert "hunter2" not in message
+    assert "482901" not in message
+
+
+def test_a_value_whose_description_speaks_of_secrets_is_shown() -> None:
+    """What a key is called and described as does not make it one: an address that is hidden cannot be corrected."""
+
+    class Described(Config):
+        url: Annotated[str, Meta(description="Secret-free address")]
+
+        def __post_init__(self) -> None:
+            raise ValueError(f"{self.url} is not one")
+
+    assert "acme.example is not one" in told({"url": "acme.example"}, Described)
+
+
+class Optional(Config):
+    token: Secret | None = None
+    spare: Secret = Secret("default")
+    size: int = 5
+    day: date | None = None
+    names: str | list[str] = "all"
+    note: str | None = None
+    title: str = "Title"
+    must: str | list[str] | None = None
+    factor: float = 1.0
+    factors: list[float] = []
+
+
+@pytest.mark.parametrize("key", ["token", "spare", "size", "day", "note", "must", "factors"])
+def test_what_a_form_leaves_empty_is_left_out(key: str) -> None:
+    """Fivetran sends an empty text for it."""
+    assert read(Optional, {key: ""}) == Optional()
+
+
+def test_an_empty_text_is_a_text_where_there_is_another_default() -> None:
+    """Somebody may want no title."""
+    assert read(Optional, {"title": ""}).title == ""
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"),
+    [("alpha", "alpha"), ('["alpha"]', ["alpha"]), ("5", "5"), ("null", "null"), ('"quoted"', '"quoted"'), ("[a", "[a")],
+)
+def test_a_text_or_a_list_may_be_either(typed: str, value: Any) -> None:
+    """Only what is a list in JSON is taken for one."""
+    assert read(Optional, {"names": typed}).names == value
+
+
+@pytest.mark.parametrize(("key", "value"), [("factor", "nan"), ("factor", "inf"), ("factor", "-Infinity"), ("factors", '["nan"]')])
+def test_a_number_is_finite(key: str, value: str) -> None:
+    """Every comparison with a NaN is false, and no JSON can carry it."""
+    assert f"{key} must be" in told({key: value}, Optional)

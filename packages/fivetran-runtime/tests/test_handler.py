@@ -500,3 +500,58 @@ def test_every_request_logs_once_however_many_came_before(
         main.call("log")
     assert len(lines(capsys)) == 6
     assert len([h for h in logging.getLogger().handlers if type(h).__name__ == "_JsonLines"]) == 1
+
+
+# -- other handlers -----------------------------------------------------------------------------------------
+
+
+class Seen(logging.Handler):
+    """Somebody else's handler, with a format of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(logging.Formatter("%(message)s %(address)s", defaults={"address": ""}))
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(self.format(record))
+
+
+@pytest.fixture
+def seen() -> Iterator[Seen]:
+    """Added before the function is called, as `logging.basicConfig` and LOG_EXECUTION_ID do."""
+    handler = Seen()
+    logging.getLogger().addHandler(handler)
+    yield handler
+    logging.getLogger().removeHandler(handler)
+
+
+@pytest.mark.parametrize("how", ["log", "log an exception", "log with extra", "log in a thread"])
+def test_no_handler_writes_a_secret(main: Function, how: str, seen: Seen) -> None:
+    """Whoever added it: what libraries and connectors log is clean before anybody writes it."""
+    assert main.call(how).status == 200
+    assert seen.texts
+    assert leaked(TOKEN, "".join(seen.texts)) == []
+
+
+def test_a_handler_that_is_added_later_writes_no_secret(main: Function) -> None:
+    """While the connector runs, or to a logger of its own."""
+    assert main.call("log to a new handler").status == 200
+    (handler,) = (one for one in logging.getLogger("acme.own").handlers if hasattr(one, "texts"))
+    assert len(handler.texts) == 1
+    assert leaked(TOKEN, "".join(handler.texts)) == []
+
+
+def test_a_librarys_warning_shows_no_address(main: Function, seen: Seen, capsys: pytest.CaptureFixture[str]) -> None:
+    """urllib3 names the whole address, key included, when a header is malformed."""
+
+    class Malformed(Says):
+        def head(self, handler: Any, length: int) -> None:
+            handler.send_response(200)
+            handler.wfile.write(b"".join(handler._headers_buffer) + b"Content-Length: 2\r\nno colon here\r\n\r\n")
+            handler._headers_buffer = []
+
+    with serving(Malformed({})) as source:
+        answer = main.call("ask", secrets={"url": source.url})
+    assert any("headers" in text for text in seen.texts)
+    assert leaked(TOKEN, "".join(seen.texts) + everything(answer, capsys)) == []

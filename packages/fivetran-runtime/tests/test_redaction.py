@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
+import re
+import struct
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus, urlencode
 
@@ -38,6 +41,56 @@ def test_no_form_of_a_secret_survives(form: str, secret: str, before: str, after
     cleaned = Redactor([secret]).clean(before + written + after)
     assert written not in cleaned
     assert HIDDEN in cleaned
+
+
+def php(text: str) -> str:
+    return json.dumps(text)[1:-1].replace("/", "\\/")
+
+
+ENCODERS: dict[str, Callable[[str], str]] = {
+    "HTML": html.escape,
+    "HTML, numbers": lambda text: "".join(f"&#{ord(one)};" for one in text),
+    "HTML, hexadecimal": lambda text: "".join(f"&#X{ord(one):x};" for one in text),
+    "PHP": php,
+    "JSON, upper case": lambda text: re.sub(r"\\u\w{4}", lambda m: "\\u" + m[0][2:].upper(), php(text)),
+    "JSON, all by number": lambda text: "".join(
+        f"\\u{unit:04x}" for (unit,) in struct.iter_unpack(">H", text.encode("utf-16-be"))
+    ),
+    "percent": lambda text: quote(text, safe=""),
+    "percent, lower case": lambda text: re.sub("%..", lambda m: m[0].lower(), quote(text, safe="")),
+    "percent, all": lambda text: "".join(f"%{octet:02X}" for octet in text.encode()),
+    "form": lambda text: urlencode({"": text})[1:],
+    "Python": lambda text: repr(text)[1:-1],
+    "Python, bytes": lambda text: repr(text.encode())[2:-1],
+    "collapsed": lambda text: " ".join(text.split()),
+    "base64": lambda text: base64.b64encode(f"user:{text}".encode()).decode(),
+}
+TRICKY = ['pä"ss\\w/örd+&=%☃ 1234', "a<b>'c'\n \td/e", "https://u:p%2Fw@h/?k=a+b", "🙂/🙂\\n🙂", "plain-but-long/er=="]
+
+
+@pytest.mark.parametrize("secret", TRICKY)
+@pytest.mark.parametrize("outer", ENCODERS)
+@pytest.mark.parametrize("inner", ENCODERS)
+def test_forms_within_forms_are_found(secret: str, inner: str, outer: str) -> None:
+    """An HTML page with JSON in it, an address in a JSON text, a log of either: by real encoders, two deep."""
+    written = ENCODERS[outer](ENCODERS[inner](secret))
+    if outer == "base64" and inner != "base64":
+        return  # of a text that was changed before: no form of the secret's
+    if (inner, outer) == ("base64", "base64"):
+        return
+    cleaned = Redactor([secret]).clean(f"said: {written}, and more")
+    assert HIDDEN in cleaned
+    assert cleaned.startswith("said: ")
+    assert cleaned.endswith(", and more")
+    left = cleaned.removeprefix("said: ").removesuffix(", and more").replace(HIDDEN, "")
+    assert len(left) <= (4 * len(ENCODERS[outer]("xxxxxxxxx")) if inner == "base64" else 60 if outer == "base64" else 0)
+
+
+def test_a_text_without_the_secret_stays_as_it_is() -> None:
+    """Escapes, entities and line breaks included: only what is hidden changes."""
+    text = 'a  "b"\n\tc\\n &amp; &lt; 100%25 %zz + \\u00e4 \\ud83d'
+    assert Redactor(["k3y-0f-the-h0use"]).clean(text) == text
+    assert Redactor(["k3y-0f-the-h0use"]).clean(text + "k3y%2D0f-the-h0use" + text) == f"{text}***{text}"
 
 
 @given(

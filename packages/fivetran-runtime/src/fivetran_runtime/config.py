@@ -6,14 +6,19 @@ the type says so. All mistakes are told in one message, by key, without any valu
 
 from __future__ import annotations
 
+import dataclasses
 import types
 import typing
 from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from math import isfinite
 from typing import Any, TypeVar, dataclass_transform
 
 import msgspec
 
 from fivetran_runtime.errors import ConfigurationError
+from fivetran_runtime.redaction import Redactor
 
 _WHERE = "Change it in Fivetran under the connection's Setup tab."
 
@@ -64,7 +69,7 @@ class Config(msgspec.Struct, metaclass=_KeywordOnly):
     """The typed secrets of a connector; subclass it with one annotated attribute per key.
 
     Types: str, int, float, bool, Secret, datetime, date, lists and dicts of those, and `| None`. An attribute
-    with a default is optional. `Annotated[str, msgspec.Meta(description=..., examples=[...])]` documents one.
+    with a default is optional; what a form leaves empty counts as left out. `Annotated[str, msgspec.Meta(description=..., examples=[...])]` documents one.
     `__post_init__` may raise ValueError with a sentence about values that do not go together.
     """
 
@@ -87,38 +92,83 @@ def read(kind: type[AnyConfig], secrets: object) -> AnyConfig:
     problems += [f"{key} is not a key this connector knows" for key in sorted(set(secrets) - set(fields))]
     if problems:
         known = f"Keys: {', '.join(sorted(fields))}."
-        raise ConfigurationError(f"Secrets: {'; '.join(problems)}. {known}", hint=_WHERE)
+        raise _refusal(kind, secrets, f"{'; '.join(problems)}. {known}")
     try:
         return kind(**values)
     except (ValueError, TypeError) as error:
-        raise ConfigurationError(f"Secrets: {error}", hint=_WHERE) from None
+        raise _refusal(kind, secrets, str(error)) from None
+
+
+def _refusal(kind: type[Config], secrets: Mapping[Any, Any], what: str) -> ConfigurationError:
+    # A connector's own refusal may name a value, also one that a nested object refused before anything was read.
+    clean = Redactor(texts_to_hide(kind, secrets)).clean
+    return ConfigurationError(f"Secrets: {clean(what)}", hint=_WHERE)
 
 
 def _convert(fields: Mapping[str, Any], secrets: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
     values: dict[str, Any] = {}
     problems: list[str] = []
     for key, field in fields.items():
-        if key not in secrets:
+        if key not in secrets or _is_left_empty(secrets[key], field):
             if field.required:
                 problems.append(f"{key} is missing")
             continue
+        value = secrets[key]
         try:
-            values[field.name] = _value(secrets[key], field.type)
+            value = _parsed(value, field.type)
+            values[field.name] = _value(value, field.type)
         except (msgspec.ValidationError, ValueError) as error:
-            problems.append(f"{key} {_reason(error, secrets[key], field.type)}")
+            problems.append(f"{key} {_reason(error, value, field.type)}")
     return values, problems
 
 
+def _is_left_empty(value: object, field: msgspec.structs.FieldInfo) -> bool:
+    """Whether an optional field of the form was left empty: Fivetran sends it as text all the same."""
+    if value != "" or field.required:
+        return False
+    return field.default is None or not _holds(field.type, (str,))
+
+
+def _parsed(value: object, kind: Any) -> object:
+    """A list or an object that was typed as JSON."""
+    is_structured = _holds(kind, _CONTAINERS) or any(map(_is_object, _parts(kind)))
+    return _parse_json(value, kind) if isinstance(value, str) and is_structured else value
+
+
+def _is_object(kind: Any) -> bool:
+    return isinstance(kind, type) and (issubclass(kind, msgspec.Struct) or dataclasses.is_dataclass(kind))
+
+
 def _value(value: object, kind: Any) -> Any:
-    if isinstance(value, str) and _holds(kind, (list, dict, tuple, set, frozenset)):
-        value = _parse_json(value)
-    return msgspec.convert(value, kind, strict=False, dec_hook=_secret_from_text)
+    converted = msgspec.convert(value, kind, strict=False, dec_hook=_secret_from_text)
+    if not all(map(isfinite, _floats(converted))):
+        raise ValueError(f"must be {described_type(kind)}, and finite")
+    return converted
 
 
-def _parse_json(text: str) -> object:
+_CONTAINERS = (list, dict, tuple, set, frozenset)
+
+
+def _floats(value: object) -> Iterator[float | Decimal]:
+    if isinstance(value, float | Decimal):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _floats(inner)
+    elif isinstance(value, _CONTAINERS):
+        for inner in value:
+            yield from _floats(inner)
+
+
+def _parse_json(text: str, kind: Any) -> object:
+    """A list or an object that was typed as JSON; the text itself where the type takes that too."""
+    takes_text = _holds(kind, (str,))
     try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError:
+        parsed = msgspec.json.decode(text)
+        return text if takes_text and not isinstance(parsed, list | dict) else parsed
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        if takes_text:
+            return text
         raise ValueError('must be JSON, for instance ["first", "second"]') from None
 
 
@@ -137,7 +187,7 @@ def _reason(error: Exception, value: object, kind: Any) -> str:
     told, _, place = str(error).partition(" - at ")
     if place and told.startswith("Invalid enum value"):
         return f"is not as it should be: only {_few(list(_allowed(kind)))} may stand at {str(error).rpartition(' - at ')[2]}"
-    if isinstance(value, list | dict):
+    if isinstance(value, list | dict) and (place or not told.startswith("Expected ")):
         return f"is not as it should be: {error}"
     return f"must be {described_type(kind)}{_limit(told)}"
 
@@ -208,6 +258,9 @@ def secret_texts(config: object) -> Iterator[str]:
     elif isinstance(config, msgspec.Struct):
         for name in config.__struct_fields__:
             yield from secret_texts(getattr(config, name))
+    elif dataclasses.is_dataclass(config) and not isinstance(config, type):
+        for field in dataclasses.fields(config):
+            yield from secret_texts(getattr(config, field.name))
     elif isinstance(config, Mapping):
         for value in config.values():
             yield from secret_texts(value)
@@ -219,19 +272,43 @@ def secret_texts(config: object) -> Iterator[str]:
 def texts_to_hide(kind: type[Config], secrets: object) -> Iterator[str]:
     """The texts of raw secrets that must be hidden even if they turn out not to fit the configuration."""
     if isinstance(secrets, Mapping):
-        shown = {
-            field.encode_name for field in msgspec.structs.fields(kind) if "Secret" not in str(field.type)
-        }
+        shown = {field.encode_name for field in msgspec.structs.fields(kind) if not _may_be_secret(field.type)}
         yield from all_texts({key: value for key, value in secrets.items() if key not in shown})
 
 
+def _may_be_secret(kind: Any) -> bool:
+    """Whether a type is or holds a Secret, or is an object of the author's, which may say anything of its values."""
+    if typing.get_origin(kind) is typing.Literal:
+        return False
+    if parts := typing.get_args(kind):
+        inner = parts[:1] if typing.get_origin(kind) is typing.Annotated else parts
+        return any(map(_may_be_secret, inner))
+    return kind not in _SHOWN
+
+
+_SHOWN = frozenset(
+    {str, int, float, bool, Decimal, types.NoneType, datetime, date, list, dict, tuple, set, frozenset, ...}
+)
+
+
 def all_texts(secrets: object) -> Iterator[str]:
-    """Every text in secrets of which no type says what is secret: each may be."""
+    """Every text in secrets of which no type says what is secret: each may be, and numbers are written as text."""
     if isinstance(secrets, str):
         yield secrets
+        yield from all_texts(_inside(secrets))
+    elif isinstance(secrets, int | float | Decimal) and not isinstance(secrets, bool):
+        yield str(secrets)
     elif isinstance(secrets, Mapping):
         for value in secrets.values():
             yield from all_texts(value)
     elif isinstance(secrets, list):
         for value in secrets:
             yield from all_texts(value)
+
+
+def _inside(text: str) -> object:
+    """A list or an object that was typed as JSON: what is in it may be secret by itself."""
+    try:
+        return msgspec.json.decode(text) if text.lstrip().startswith(("{", "[")) else None
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None

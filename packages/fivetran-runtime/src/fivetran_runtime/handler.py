@@ -213,7 +213,7 @@ def _body(tables: list[Table], state: dict[str, Any], progress: Progress) -> byt
 
 def _failure(error: ConnectorError, invocation: Invocation, report: dict[str, Any]) -> Answer:
     clean = invocation.redactor.clean
-    trace = [clean(line) for line in _trace(error)]
+    trace = clean("".join(_trace(error))).splitlines(keepends=True)
     body: dict[str, Any] = {"errorMessage": clean(str(error)), "errorType": error.kind, "stackTrace": trace}
     if invocation.sync_id:
         body["sync_id"] = invocation.sync_id

@@ -1,11 +1,13 @@
 """The invocation that is running: its budget, what it did at the source, and which texts must never be shown.
 
-The HTTP client finds it here, so that an author never passes it along. Outside a function (a notebook, a test of
-a table) there is a boundless one.
+The HTTP client finds it here, so that an author never passes it along: also in threads that a table starts, which
+know nothing of the thread that started them. Outside a function (a notebook, a test of a table) there is a boundless
+one.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -32,6 +34,14 @@ class Invocation:
     requests: int = 0
     retries: int = 0
     waited_seconds: float = 0.0
+    is_setup_test: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def count(self, *, requests: int = 0, retries: int = 0) -> None:
+        """Count what was sent, from whichever thread."""
+        with self._lock:
+            self.requests += requests
+            self.retries += retries
 
     def wait(self, seconds: float, why: str) -> None:
         """Sleep within the budget and count it.
@@ -41,22 +51,43 @@ class Invocation:
         """
         if seconds > 0:
             self.budget.wait(seconds, why)
-            self.waited_seconds += seconds
+            with self._lock:
+                self.waited_seconds += seconds
 
 
+_BOUNDLESS = 2**62
 _running: ContextVar[Invocation | None] = ContextVar("fivetran_runtime_invocation", default=None)
 
 
+_present: list[Invocation] = []
+"""All that run in this process, the latest last: a host may serve several at once."""
+
+
 def running() -> Invocation:
-    """The invocation this thread works for."""
-    return _running.get() or Invocation(Budget(Limits(seconds=float("inf"))))
+    """The invocation this thread works for; for a thread of nobody's, the latest."""
+    if (invocation := _running.get()) is not None:
+        return invocation
+    try:
+        return _present[-1]
+    except IndexError:
+        return Invocation(Budget(Limits(seconds=float("inf"), memory_bytes=_BOUNDLESS)))
+
+
+def clean(text: str) -> str:
+    """A text without the secrets of any invocation that runs here."""
+    invocations = [one] if (one := _running.get()) is not None else [*_present]
+    for invocation in invocations:
+        text = invocation.redactor.clean(text)
+    return text
 
 
 @contextmanager
 def run_as(invocation: Invocation) -> Iterator[Invocation]:
     """Make an invocation the running one."""
     token = _running.set(invocation)
+    _present.append(invocation)
     try:
         yield invocation
     finally:
+        _present.remove(invocation)
         _running.reset(token)

@@ -15,8 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 from fivetran_runtime.encoding import encode
-from fivetran_runtime.invocation import running
-from fivetran_runtime.redaction import Redactor
+from fivetran_runtime.invocation import clean, running
 
 
 def emit(severity: str, message: str, **fields: Any) -> None:
@@ -35,20 +34,20 @@ def emit(severity: str, message: str, **fields: Any) -> None:
         **_joins(invocation.sync_id, invocation.trace),
     }
     # Cleaned before it is encoded: in JSON text a secret like 1234 would take numbers apart.
-    text = encode(_printable(line, invocation.redactor)).decode()
+    text = encode(_printable(line)).decode()
     with suppress(OSError):  # a log that cannot be written must not fail a sync
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
 
 
-def _printable(value: Any, redactor: Redactor) -> Any:
+def _printable(value: Any) -> Any:
     """The value with every text in it free of secrets."""
     if isinstance(value, str):
-        return redactor.clean(value)
+        return clean(value)
     if isinstance(value, Mapping):
-        return {_printable(name, redactor): _printable(inner, redactor) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_printable(inner, redactor) for inner in value]
+        return {_printable(name): _printable(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_printable(inner) for inner in value]
     return value
 
 
@@ -65,9 +64,13 @@ class _JsonLines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         fields = {"logger": record.name}
-        if record.exc_info:
-            fields["exception"] = logging.Formatter().formatException(record.exc_info)
+        if exception := record.exc_text or _exception(record):
+            fields["exception"] = exception
         emit(record.levelname, _message(record), **fields)
+
+
+def _exception(record: logging.LogRecord) -> str | None:
+    return logging.Formatter().formatException(record.exc_info) if record.exc_info else None
 
 
 def _message(record: logging.LogRecord) -> str:
@@ -77,15 +80,61 @@ def _message(record: logging.LogRecord) -> str:
         return f"{record.msg} (its arguments do not fit; {record.pathname}:{record.lineno})"
 
 
+class _Clean(logging.Filter):
+    """Takes the secrets out of a record, whoever writes it and in whatever form."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        _clean_record(record)
+        for name, value in vars(record).items():
+            if name not in _OWN and (printable := _printable(value)) != value:
+                setattr(record, name, printable)
+        return True
+
+
+_OWN = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime"})
+"""What every record has; the rest are the `extra` of a log call."""
+
+
+def _clean_record(record: logging.LogRecord) -> None:
+    """Replace message and traceback by their clean text, if they hold a secret; else leave the record as it is."""
+    said = _message(record)
+    if (cleaned := clean(said)) != said:
+        record.msg, record.args = cleaned, ()
+    said = record.exc_text or _exception(record) or ""
+    if (cleaned := clean(said)) != said:
+        record.exc_info, record.exc_text = None, cleaned
+    if record.stack_info:
+        record.stack_info = clean(record.stack_info)
+
+
 def install() -> None:
-    """Make `logging` write such lines too, once per process, from INFO on.
+    """Make `logging` write such lines too, from INFO on, and every other handler clean ones.
 
     Python's root logger starts at WARNING, which silently swallows a connector's progress lines. The HTTP library
-    logs addresses with their query, so it stays at WARNING.
+    logs addresses with their query, so it stays at WARNING. Records are cleaned when they are made, so that a
+    handler that somebody adds later, or one of another logger, gets clean ones; what a log call adds as `extra`
+    comes after that, and is cleaned by a filter.
     """
     root = logging.getLogger()
-    if any(isinstance(handler, _JsonLines) for handler in root.handlers):
+    if not any(isinstance(handler, _JsonLines) for handler in root.handlers):
+        root.addHandler(_JsonLines())
+        root.setLevel(min(root.level, logging.INFO) or logging.INFO)
+        logging.getLogger("urllib3").setLevel(logging.WARNING)
+    for handler in root.handlers:
+        if not any(isinstance(one, _Clean) for one in handler.filters):
+            handler.addFilter(_Clean())
+    _clean_new_records()
+
+
+def _clean_new_records() -> None:
+    make = logging.getLogRecordFactory()
+    if getattr(make, "cleans", False):
         return
-    root.addHandler(_JsonLines())
-    root.setLevel(min(root.level, logging.INFO) or logging.INFO)
-    logging.getLogger("urllib3").setLevel(logging.WARNING)
+
+    def make_clean(*arguments: Any, **named: Any) -> logging.LogRecord:
+        record = make(*arguments, **named)
+        _clean_record(record)
+        return record
+
+    make_clean.cleans = True  # type: ignore[attr-defined]  # known again however often this is installed
+    logging.setLogRecordFactory(make_clean)

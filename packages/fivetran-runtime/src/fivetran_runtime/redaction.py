@@ -1,47 +1,106 @@
 """Keeping secrets out of everything that leaves the function: answers, logs, tracebacks.
 
-By value, not by name: whatever text a secret turns up in (an address, a header, a source's own error message),
-its raw, URL-encoded, JSON-escaped and base64 forms are replaced.
+By value, not by name: whatever text a secret turns up in (an address, a header, a source's own error message), it is
+replaced, in every way in which text is written within other text: percent-encoded, as JSON of any encoder, HTML, a
+Python literal, any of these within one another, with its white space collapsed, and base64. This module is the only
+one that knows these forms.
+
+A text is brought to one canonical writing, in which a secret has one form, and what is found there is hidden in the
+text itself. Messages are cleaned before they are cut, collapsed or encoded.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import re
+import threading
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from urllib.parse import quote, quote_plus
 
 HIDDEN = "***"
 _SHORTEST = 4  # a shorter text is no secret, and replacing it would shred every message
+
+Span = tuple[int, int]
+"""Where in the text a character of the canonical writing came from."""
 
 
 class Redactor:
     """Replaces the secrets it knows."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._secrets: frozenset[str] = frozenset()
         self._forms: tuple[str, ...] = ()
+        self._canonical: tuple[str, ...] = ()
+        self._lock = threading.Lock()
         self.add(*secrets)
 
     def add(self, *secrets: str) -> None:
         """Learn more secrets, e.g. an access token that was fetched with another one."""
-        forms = {form for secret in secrets for form in _forms(secret)}
-        self._forms = tuple(sorted({*self._forms, *forms}, key=lambda form: (-len(form), form)))
+        known = {secret for secret in secrets if len(secret) >= _SHORTEST}
+        if known <= self._secrets:
+            return
+        with self._lock:
+            self._secrets |= known
+            forms = {form for secret in self._secrets for form in _forms(secret)}
+            self._forms = _longest_first(forms)
+            canonical = (canonically(form)[0].strip() for form in forms)
+            self._canonical = _longest_first({form for form in canonical if len(form) >= _SHORTEST})
+
+    def __bool__(self) -> bool:
+        return bool(self._secrets)
 
     def clean(self, text: str) -> str:
         """The text without any of the secrets, and such that it can be sent: half a surrogate pair cannot."""
         for form in self._forms:
             text = text.replace(form, HIDDEN)
+        if self._forms and _ENCODED.search(text):
+            text = self._clean_encoded(text)
+        else:
+            for form in self._canonical:
+                text = text.replace(form, HIDDEN)
         return text.encode("utf-8", "backslashreplace").decode()
 
+    def _clean_encoded(self, text: str) -> str:
+        writing, spans = canonically(text)
+        hidden = [
+            (spans[place][0], spans[place + len(form) - 1][1])
+            for form in self._canonical
+            for place in _places(writing, form)
+        ]
+        for start, end in sorted(_merged(hidden), reverse=True):
+            text = text[:start] + HIDDEN + text[end:]
+        return text
 
-def _forms(secret: str) -> Iterator[str]:
-    if len(secret) < _SHORTEST:
-        return
-    yield from {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}
-    yield json.dumps(secret)[1:-1]
-    yield json.dumps(secret, ensure_ascii=False)[1:-1]
-    yield repr(secret)[1:-1]
-    yield from _base64_forms(secret.encode("utf-8", "surrogatepass"))
+
+def _longest_first(forms: Iterable[str]) -> tuple[str, ...]:
+    # One secret may be a part of another, whose rest would be left standing.
+    return tuple(sorted(forms, key=lambda form: (-len(form), form)))
+
+
+def _places(text: str, form: str) -> Iterator[int]:
+    place = text.find(form)
+    while place >= 0:
+        yield place
+        place = text.find(form, place + 1)
+
+
+def _merged(spans: Iterable[Span]) -> list[Span]:
+    merged: list[Span] = []
+    for start, end in sorted(spans):
+        if merged and start < merged[-1][1]:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        else:
+            merged.append((start, end))
+    return merged
+
+
+@lru_cache(maxsize=256)
+def _forms(secret: str) -> frozenset[str]:
+    plain = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}
+    encoded = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
+    return frozenset(plain | encoded | set(_base64_forms(secret.encode("utf-8", "surrogatepass"))))
 
 
 def _base64_forms(secret: bytes) -> Iterator[str]:
@@ -54,3 +113,110 @@ def _base64_forms(secret: bytes) -> Iterator[str]:
         if len(form) >= _SHORTEST * 2:
             yield form
             yield form.translate(str.maketrans("+/", "-_"))
+
+
+# -- the canonical writing ----------------------------------------------------------------------------------
+
+_LEVELS = 5  # text within text within text; nobody writes more
+_ENCODED = re.compile(r"[%\\&+\x00-\x1f\x7f]|[^\S ]|  ")
+"""What a text without it is written canonically by."""
+_OCTETS = re.compile(r"%([0-9A-Fa-f]{2})|\\+x([0-9A-Fa-f]{2})")
+_UNITS = re.compile(r"\\+u([0-9A-Fa-f]{4})")
+_WRITTEN = re.compile(
+    r"(?P<octets>(?:%[0-9A-Fa-f]{2})+|(?:\\+x[0-9A-Fa-f]{2})+)"
+    r"|(?P<units>(?:\\+u[0-9A-Fa-f]{4})+)"
+    r"|\\+U(?P<code>[0-9A-Fa-f]{8})"
+    r"|(?P<entity>&(?:[A-Za-z][A-Za-z0-9]{1,30}|#[0-9]{1,8}|#[xX][0-9A-Fa-f]{1,6});)"
+    # What separates: white space and control characters, as they are, as an escape, and as forms write it.
+    r"|(?P<space>(?:[\s\x00-\x20\x7f+]|\\+[nrtfvba0])+)"
+    r"|(?P<escape>\\+)"
+)
+
+
+def canonically(text: str) -> tuple[str, list[Span]]:
+    """A text with every encoded character decoded, backslashes dropped and white space collapsed; and whence."""
+    spans = [(place, place + 1) for place in range(len(text))]
+    for _ in range(_LEVELS):
+        decoded, spans = _decoded(text, spans)
+        if decoded == text:
+            break
+        text = decoded
+    return text, spans
+
+
+def _decoded(text: str, spans: list[Span]) -> tuple[str, list[Span]]:
+    pieces: list[str] = []
+    kept: list[Span] = []
+    end = 0
+    for match in _WRITTEN.finditer(text):
+        pieces.append(text[end : match.start()])
+        kept += spans[end : match.start()]
+        for characters, start, stop in _characters(match):
+            pieces.append(characters)
+            kept += [(spans[start][0], spans[stop - 1][1])] * len(characters)
+        end = match.end()
+    pieces.append(text[end:])
+    return "".join(pieces), kept + spans[end:]
+
+
+Decoded = tuple[str, int, int]
+"""Characters, and from where to where in the text they were written."""
+
+
+def _characters(match: re.Match[str]) -> Iterable[Decoded]:
+    start, end = match.span()
+    match match.lastgroup:
+        case "octets":
+            return _of_octets([(int(one[1] or one[2], 16), *one.span()) for one in _OCTETS.finditer(*_within(match))])
+        case "units":
+            return _of_units([(int(one[1], 16), *one.span()) for one in _UNITS.finditer(*_within(match))])
+        case "code":
+            code = int(match["code"], 16)
+            return [(chr(code) if code < 0x110000 else "?", start, end)]
+        case "entity":
+            return [(_unescaped(match[0]), start, end)]
+        case "space":
+            return [(" ", start, end)]
+    return []
+
+
+def _within(match: re.Match[str]) -> tuple[str, int, int]:
+    return match.string, match.start(), match.end()
+
+
+def _unescaped(entity: str) -> str:
+    import html  # noqa: PLC0415 - two thousand names, which few functions ever need
+
+    return html.unescape(entity)
+
+
+def _of_octets(octets: list[tuple[int, int, int]]) -> Iterator[Decoded]:
+    """UTF-8 where it is that, else each octet as a character of Latin-1."""
+    place = 0
+    while place < len(octets):
+        for length in (1, 2, 3, 4):
+            group = octets[place : place + length]
+            try:
+                text = bytes(octet for octet, _, _ in group).decode()
+            except UnicodeDecodeError:
+                continue
+            break
+        else:
+            group = octets[place : place + 1]
+            text = chr(group[0][0])
+        yield text, group[0][1], group[-1][2]
+        place += len(group)
+
+
+def _of_units(units: list[tuple[int, int, int]]) -> Iterator[Decoded]:
+    """UTF-16, two surrogates being one character."""
+    place = 0
+    while place < len(units):
+        unit, start, end = units[place]
+        if 0xD800 <= unit < 0xDC00 and place + 1 < len(units) and 0xDC00 <= units[place + 1][0] < 0xE000:
+            low, _, end = units[place + 1]
+            yield chr(0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00)), start, end
+            place += 2
+        else:
+            yield chr(unit), start, end
+            place += 1

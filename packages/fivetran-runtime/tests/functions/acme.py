@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -115,6 +116,41 @@ def logs_an_exception(_: Api, token: str) -> Iterator[Any]:
     return iter(())
 
 
+def logs_with_extra(_: Api, token: str) -> Iterator[Any]:
+    """Log what only a format of somebody's own shows."""
+    log.info("reading", extra={"address": f"https://acme.example/?key={token}"})
+    return iter(())
+
+
+def logs_in_a_thread(_: Api, token: str) -> Iterator[Any]:
+    """Log from a thread, which knows nothing of the invocation."""
+    thread = threading.Thread(target=log.info, args=("reading with %s", token))
+    thread.start()
+    thread.join()
+    return iter(())
+
+
+class Collects(logging.Handler):
+    """Keeps what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the formatted text."""
+        self.texts.append(self.format(record))
+
+
+def logs_to_a_new_handler(_: Api, token: str) -> Iterator[Any]:
+    """Add a handler to a logger that tells no other, and log to it."""
+    own = logging.getLogger("acme.own")
+    own.propagate = False
+    own.addHandler(Collects())
+    own.warning("reading with %s", token)
+    return iter(())
+
+
 def asks(api: Api, token: str) -> Iterator[Any]:
     """Ask the source, with the token in the query twice."""
     api.http.get("/users", q=token)
@@ -134,6 +170,9 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "log": logs,
     "log badly": logs_badly,
     "log an exception": logs_an_exception,
+    "log with extra": logs_with_extra,
+    "log in a thread": logs_in_a_thread,
+    "log to a new handler": logs_to_a_new_handler,
     "ask": asks,
 }
 
