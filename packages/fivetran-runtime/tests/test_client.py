@@ -17,6 +17,7 @@ from source_server import CutsOff, CutsOffChunked, Drips, Hangs, Received, Reset
 from virtual_clock import VirtualClock
 
 from fivetran_runtime import (
+    At,
     Basic,
     Bearer,
     Client,
@@ -25,6 +26,7 @@ from fivetran_runtime import (
     ConnectorError,
     DefectError,
     HeaderKey,
+    NextLink,
     QueryKey,
     RefreshToken,
     Secret,
@@ -627,7 +629,9 @@ def test_a_post_stays_one_unless_the_redirect_says_otherwise(status: int, method
 def test_redirects_without_end_are_told() -> None:
     """Not followed until the time is used up."""
     with serving(Says(status=302, headers={"Location": "/again"})) as source:
-        assert "redirects" in str(failing(Client(source.url), TransientError))
+        error = failing(Client(source.url), ConfigurationError)
+        assert "redirects" in str(error)
+        assert "Is the address right" in str(error)
         assert len(source.received) == 6
 
 
@@ -722,3 +726,307 @@ def test_json_nested_too_deeply_is_an_error_of_the_source() -> None:
     deep = Says(b"[" * 100_000 + b"]" * 100_000)
     with serving(deep) as source, pytest.raises(DefectError, match="nested too deeply to be read"):
         Client(source.url).get("/rows")
+
+
+# -- addresses are put together from their parts --------------------------------------------------------------
+
+
+def two_pages(link: str) -> Any:
+    """A script of a list of two pages, the first of which links to the second."""
+
+    def script(request: Received) -> Says:
+        if request.parameter("page"):
+            return Says([{"id": 2}])
+        return Says([{"id": 1}], headers={"Link": f'<{link}>; rel="next"'})
+
+    return script
+
+
+def test_an_addresses_query_belongs_to_every_request() -> None:
+    """Behind the path, and once: a link of the source's may carry it already."""
+    script = two_pages("/v1/tickets?tenant=acme&page=2")
+    with serving(script=script) as source:
+        client = Client(f"{source.url}/v1?tenant=acme")
+        items = list(client.pages("/tickets", NextLink()))
+        client.get("/tickets?a=1", b=2)
+        client.get("", tenant="other")
+    assert [(r.path, r.query) for r in source.received] == [
+        ("/v1/tickets", [("tenant", "acme")]),
+        ("/v1/tickets", [("page", "2"), ("tenant", "acme")]),
+        ("/v1/tickets", [("a", "1"), ("b", "2"), ("tenant", "acme")]),
+        ("/v1", [("tenant", "other")]),
+    ]
+    assert "acme" not in repr(items)  # it may be a key
+
+
+def test_a_user_and_a_password_in_the_address_are_sent_with_every_page(invocation: Invocation) -> None:
+    """Not only with the first; and they are in no position and in no message."""
+    script = two_pages("/v1/t?page=2")
+    with serving(script=script) as source:
+        url = source.url.replace("http://", "http://m%40e:p%2Fw0rd-long@")
+        client = Client(f"{url}/v1")
+        items = list(client.pages("/t", NextLink()))
+    sent = base64.b64encode(b"m@e:p/w0rd-long").decode()
+    assert [r.headers["Authorization"] for r in source.received] == [f"Basic {sent}"] * 2
+    assert "w0rd" not in repr(items) + client.url
+    assert invocation.redactor.clean("p/w0rd-long") == "***"
+
+
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [
+        ("", "is empty"),
+        ("acme.example/rest", "does not start with https://"),
+        ("htp://acme.example", "starts with something other"),
+        ("https://acme example", "a blank or a line break"),
+        ("https://acme.example:80a", "has no host name, or a port that is none"),
+    ],
+)
+def test_why_an_address_is_none_is_told_in_words(typed: str, why: str) -> None:
+    """What was typed may be hidden, being among untyped secrets."""
+    with pytest.raises(ConfigurationError, match=why):
+        Client(typed)
+
+
+def test_an_address_pasted_with_blanks_around_it_is_taken() -> None:
+    """Nobody sees them."""
+    with serving(FINE) as source:
+        assert Client(f" {source.url}\n").get("/rows") == {"fine": True}
+
+
+class Tls:
+    """A client of an address with TLS, as far as it says where it would go."""
+
+    def __init__(self, url: str) -> None:
+        self.client = Client(url, auth=Bearer(Secret(KEY)))
+
+    def follow(self, link: str) -> str:
+        return self.client._follow(f"{self.client.url}/rows", link)
+
+
+@pytest.mark.parametrize(
+    ("link", "followed"),
+    [
+        ("http://acme.example/v1/rows?page=2", "https://acme.example/v1/rows?page=2"),
+        ("http://acme.example:80/rows", "https://acme.example/rows"),
+        ("http://me:pw@acme.example/rows#x", "https://acme.example/rows"),
+        ("?page=2", "https://acme.example/v1/rows?page=2"),
+        ("/two", "https://acme.example/two"),
+    ],
+)
+def test_a_server_behind_tls_may_write_http(link: str, followed: str) -> None:
+    """It is followed by TLS, on the same host, with credentials."""
+    assert Tls("https://acme.example/v1").follow(link) == followed
+
+
+@pytest.mark.parametrize(
+    "link", ["http://acme.example:8080/rows", "http://other.example/", "https://acme.example:444/"]
+)
+def test_another_port_is_another_server(link: str) -> None:
+    """Whatever scheme it is asked by."""
+    with pytest.raises(DefectError, match="another host"):
+        Tls("https://acme.example/v1").follow(link)
+
+
+def test_a_host_may_be_asked_more_safely_than_was_typed() -> None:
+    """Servers redirect http to https."""
+    assert (
+        Tls("http://acme.example/v1").follow("https://acme.example/v1/rows") == "https://acme.example/v1/rows"
+    )
+
+
+def test_a_redirect_that_ends_at_a_page_is_a_wrong_address() -> None:
+    """A login page at the end of one is nothing that passes by itself."""
+    page = Says(b"<html><title>Log in</title></html>", kind="text/html")
+    script = lambda r: page if r.path == "/login" else Says(status=302, headers={"Location": "/login"})  # noqa: E731
+    with serving(script=script) as source:
+        assert "Is the address right" in str(failing(Client(source.url), ConfigurationError))
+
+
+def test_a_position_at_another_address_is_one_the_source_no_longer_knows() -> None:
+    """The address was changed while a list was being read: its reading begins again."""
+    with serving(FINE) as source, pytest.raises(ConfigurationError, match="another host") as caught:
+        Client(source.url).get("http://before.example/rows?page=2")
+    assert caught.value.status == 410
+
+
+# -- what goes to another host --------------------------------------------------------------------------------
+
+
+def test_no_header_of_the_clients_goes_to_another_host() -> None:
+    """Sources take keys in headers of any name."""
+    with serving(FINE) as elsewhere, serving(FINE) as source:
+        source.script = lambda _: Says(status=302, headers={"Location": f"{elsewhere.url}/rows"})
+        client = Client(
+            other(source), headers={"X-Own": KEY, "Cookie": f"session={KEY}"}, hosts=("127.0.0.1",)
+        )
+        client.get("/rows")
+        client.get(f"{elsewhere.url}/rows", key=Secret(KEY), a=1)
+    assert source.received[0].headers["X-Own"] == KEY
+    assert KEY not in repr(elsewhere.received)
+    assert elsewhere.received[1].query == [("a", "1")]
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("sent", [{"json": {"password": KEY}}, {"form": {"password": KEY}}])
+def test_no_body_is_redirected_to_another_host(status: int, sent: dict[str, Any]) -> None:
+    """It was meant for the client's own; an error, and nothing is sent."""
+    with serving(FINE) as elsewhere, serving(FINE) as source:
+        source.script = lambda _: Says(status=status, headers={"Location": f"{elsewhere.url}/rows"})
+        with pytest.raises(DefectError, match="redirects a request with a body"):
+            Client(other(source), hosts=("127.0.0.1",)).post("/rows", **sent)
+        assert elsewhere.received == []
+
+
+@pytest.mark.parametrize(
+    "auth",
+    [
+        QueryKey("api_key", Secret(KEY)),
+        Bearer(Secret(KEY)),
+        HeaderKey("X-Key", Secret(KEY)),
+        Basic("me", Secret(KEY)),
+    ],
+)
+def test_a_key_under_another_name_does_not_become_a_position(auth: Auth) -> None:
+    """Nor encoded; in the path it cannot be taken out, and is an error."""
+    link = f"/rows?page=2&token={KEY}&auth={base64.b64encode(f'me:{KEY}'.encode()).decode()}"
+    with serving(Says({"rows": [{"id": 1}], "next": link}), Says({"rows": [], "next": None})) as source:
+        items = list(Client(source.url, auth=auth).pages("/rows", NextLink(next="next"), rows="rows"))
+        assert items[1] == At(link=f"{source.url}/rows?page=2")
+    with serving(Says({"rows": [{"id": 1}], "next": f"/{KEY}/rows"})) as source:
+        with pytest.raises(DefectError, match="credentials in its path") as caught:
+            list(Client(source.url, auth=auth).pages("/rows", NextLink(next="next"), rows="rows"))
+        assert f"{source.url}/rows" in str(caught.value)
+
+
+# -- numbers and charsets -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "digits",
+    ["12345678901234567.89", "0.10000000000000001", "1.0", "0.1", "-0.0", "1e5", "1E-7", "5e-324", "1e400"],
+)
+def test_a_fraction_is_a_decimal_with_all_its_digits(digits: str) -> None:
+    """Always: the type does not depend on the digits."""
+    with serving(Says(f"[{digits}]".encode())) as source:
+        (value,) = Client(source.url).get("/rows")
+        assert type(value) is Decimal
+        assert value == Decimal(digits)
+        assert str(value) == str(Decimal(digits))
+
+
+@pytest.mark.parametrize("name", ["NaN", "Infinity", "-Infinity"])
+def test_what_is_no_number_is_refused_by_its_word(name: str) -> None:
+    """Python's own encoder writes it; no JSON has it."""
+    with serving(Says(f'[{{"price": {name}}}]'.encode())) as source:
+        assert f"the word {name}" in str(failing(Client(source.url), TransientError))
+
+
+def test_numbers_that_came_may_be_sent() -> None:
+    """Digit for digit, in a body and in a query."""
+    with serving(FINE) as source:
+        exact = Decimal("12345678901234567.89")
+        Client(source.url).post(
+            "/rows", json={"amount": exact, "more": [Decimal("1.10")]}, at=Decimal("1E+3")
+        )
+        assert source.received[0].body == b'{"amount":12345678901234567.89,"more":[1.10]}'
+        assert source.received[0].query == [("at", "1000")]
+        assert source.received[0].headers["Content-Type"] == "application/json"
+
+
+TEXT = '[{"name": "Größe"}]'
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"\xef\xbb\xbf" + TEXT.encode(), "application/json"),
+        (TEXT.encode("utf-16"), "application/json"),
+        (TEXT.encode("utf-32"), "application/json"),
+        (TEXT.encode("latin-1"), "application/json; charset=iso-8859-1"),
+        (TEXT.encode("latin-1"), 'text/json; x=y; Charset="Latin-1"'),
+        (TEXT.encode("utf-16-le"), "application/json; charset=utf-16le"),
+        (TEXT.encode(), "application/json; charset=nonsense"),
+        (TEXT.encode(), "application/json; charset=utf8"),
+    ],
+)
+def test_json_is_read_in_the_charset_it_says_it_is_in(body: bytes, kind: str) -> None:
+    """By a mark at its beginning, or by its Content-Type."""
+    with serving(Says(body, kind=kind)) as source:
+        assert Client(source.url).get("/rows") == [{"name": "Größe"}]
+
+
+def test_half_a_character_is_replaced_and_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """A title cut at 20 UTF-16 units costs neither the page nor the row."""
+    body = b'[{"id": 1, "t": "ok"}, {"id": 2, "t": "party \\ud83d"}, {"id": 3, "t": "\\ud83c\\udf89"}]'
+    with serving(Says(body)) as source:
+        rows = Client(source.url).get("/rows")
+        assert [row["t"] for row in rows] == ["ok", "party \ufffd", "\U0001f389"]
+    said = capsys.readouterr().out
+    assert "WARNING" in said
+    assert f"{source.url}/rows" in said
+    assert "id=2, 't'" in said
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"[1, 2,]", "at character 6, near '[1, 2,]'"),
+        (b"{'a': 1}", "near \"{'a': 1}\""),
+        (b'["\xe4"]', "not UTF-8 at byte 2"),
+        (b'{"a": 1}\n{"a": 2}', "Extra data at character 9"),
+        (b"[1e99999999999999999999]", "too large"),
+    ],
+)
+def test_what_is_no_json_is_told_with_the_reason_and_the_place(body: bytes, said: str) -> None:
+    """Not only that it is none."""
+    with serving(Says(body)) as source:
+        assert said in str(failing(Client(source.url), TransientError))
+
+
+# -- error pages ----------------------------------------------------------------------------------------------
+
+APACHE = b"""<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN">
+<html><head><title>401 Unauthorized</title><style>p {color: red}</style></head><body>
+<h1>Unauthorized</h1><p>This server could not verify that you
+are authorized to access the document.<br /></p><hr></body></html>"""
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "said"),
+    [
+        (
+            APACHE,
+            "text/html",
+            "401 Unauthorized. Unauthorized. This server could not verify that you are authorized to access the document",
+        ),
+        (b"<html><body>Sorry &amp; <b>bye</b></body></html>", "text/html", "Sorry & bye"),
+        (
+            b'{"error": {"code": 5, "message": "No such key.", "trace": ["a"]}}',
+            "application/json",
+            "No such key.",
+        ),
+        (b'{"errorMessages": ["One.", "Two."], "errors": {}}', "application/json", "One.; Two."),
+        (
+            b'{"errors": [{"title": "Bad", "detail": "No such field"}]}',
+            "application/json",
+            "No such field; Bad",
+        ),
+        (b'{"code": 17}', "application/json", '{"code":17}'),
+        (b"plain words", "text/plain", "plain words"),
+    ],
+)
+def test_an_error_page_is_told_as_a_sentence(body: bytes, kind: str, said: str) -> None:
+    """Neither markup nor raw JSON."""
+    with serving(Says(body, status=401, kind=kind)) as source:
+        assert f"HTTP 401: {said} Check" in str(failing(Client(source.url), ConfigurationError)).replace(
+            "\n", " "
+        )
+
+
+def test_a_page_that_is_not_found_asks_for_the_address() -> None:
+    """A wrong base path looks like this."""
+    with serving(Says(status=404)) as source:
+        assert "Is the address right, its path included?" in str(
+            failing(Client(source.url), ConfigurationError)
+        )

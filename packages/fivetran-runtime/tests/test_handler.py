@@ -144,6 +144,9 @@ def test_a_value_that_json_does_not_have_is_an_error_not_bad_json(main: Function
         ({"data": b'{"a": NaN}'}, "not JSON"),
         ({"data": b'{"a": "\xff"}', "content_type": "application/json"}, "not JSON"),
         ({"data": b"\xff\xfe"}, "not JSON"),
+        ({"data": b"[" * 100_000 + b"]" * 100_000}, "nested too deeply"),
+        ({"data": b'{"a":' * 100_000 + b"1" + b"}" * 100_000}, "nested too deeply"),
+        ({"data": b"[1e99999999999999999999]"}, "not JSON"),
         ({"json": []}, "not a JSON object"),
         ({"data": b"null", "content_type": "application/json"}, "not a JSON object"),
         ({"json": "state"}, "not a JSON object"),
@@ -254,6 +257,16 @@ def test_a_stack_trace_is_for_bugs_only(main: Function, how: str, traced: bool) 
 def test_an_exit_does_not_take_the_server_down(main: Function, how: str, more: dict[str, Any]) -> None:
     """SystemExit would leave through functions-framework and end the process for every other request."""
     assert last(main, how, **more).body["errorType"] == "bug"
+    assert main.call().status == 200
+
+
+@pytest.mark.parametrize("how", ["cancelled", "greenlet exit", "closed"])
+@pytest.mark.parametrize("where", ["", " in client"])
+def test_what_is_no_exception_is_answered_too(main: Function, how: str, where: str) -> None:
+    """Libraries end their tasks by exceptions that `except Exception` does not see."""
+    answer = last(main, how + where)
+    assert answer.status == 500
+    assert answer.body["errorType"] == "bug"
     assert main.call().status == 200
 
 
@@ -542,13 +555,17 @@ def test_a_handler_that_is_added_later_writes_no_secret(main: Function) -> None:
     assert leaked(TOKEN, "".join(handler.texts)) == []
 
 
-def test_a_librarys_warning_shows_no_address(main: Function, seen: Seen, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_librarys_warning_shows_no_address(
+    main: Function, seen: Seen, capsys: pytest.CaptureFixture[str]
+) -> None:
     """urllib3 names the whole address, key included, when a header is malformed."""
 
     class Malformed(Says):
         def head(self, handler: Any, length: int) -> None:
             handler.send_response(200)
-            handler.wfile.write(b"".join(handler._headers_buffer) + b"Content-Length: 2\r\nno colon here\r\n\r\n")
+            handler.wfile.write(
+                b"".join(handler._headers_buffer) + b"Content-Length: 2\r\nno colon here\r\n\r\n"
+            )
             handler._headers_buffer = []
 
     with serving(Malformed({})) as source:

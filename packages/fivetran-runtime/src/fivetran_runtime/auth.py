@@ -7,7 +7,8 @@ another one never carries them.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+import binascii
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from fivetran_runtime.config import Secret
@@ -85,3 +86,22 @@ class QueryKey(_Fixed):
 
     def query(self) -> Mapping[str, str]:
         return {self._name: self._key.reveal()}
+
+
+def credentials_of(auth: Auth) -> Iterator[str]:
+    """The texts that say who asks, as they are and as they were before they were encoded."""
+    yield from auth.query().values()
+    for value in auth.headers().values():
+        yield value
+        scheme, _, token = value.partition(" ")
+        if token:
+            yield token
+        if scheme == "Basic":
+            yield from _pair(token)
+
+
+def _pair(token: str) -> Iterator[str]:
+    try:
+        yield base64.b64decode(token).decode().partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError):
+        return

@@ -6,38 +6,48 @@ as ordinary as one that is refused. urllib3's own retries see neither the body n
 
 from __future__ import annotations
 
+import json as standard_json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cache, partial
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
-import msgspec
 import requests
 import urllib3
 
-from fivetran_runtime.auth import Anonymous, Auth
-from fivetran_runtime.budget import MB
+from fivetran_runtime import logs
+from fivetran_runtime.addresses import Address, host_of, parameters_of, root, shown, without
+from fivetran_runtime.auth import Anonymous, Auth, Basic, credentials_of
+from fivetran_runtime.budget import MB, OutOfBudget
 from fivetran_runtime.clock import clock
 from fivetran_runtime.config import Secret
+from fivetran_runtime.deadlines import TimelyAdapter, what_broke, within
+from fivetran_runtime.decoding import NotJsonError, charset_of, decoded
+from fivetran_runtime.encoding import encode
 from fivetran_runtime.errors import ConfigurationError, DefectError, TransientError
-from fivetran_runtime.invocation import running
+from fivetran_runtime.excerpts import excerpt
+from fivetran_runtime.invocation import Invocation, running
 from fivetran_runtime.pages import Page, Style, read_pages
 from fivetran_runtime.places import Place
 from fivetran_runtime.records import At
+from fivetran_runtime.redaction import Redactor
 from fivetran_runtime.retrying import Delay, FailedRequest, backoff, retry_after
+from fivetran_runtime.room import largest_body, require_room, too_large
 
 RETRIED = frozenset({429, 502, 503, 504})
 """Statuses that say "later"; every other one is an answer."""
 TRIES = 5
+_SETUP_TRIES = 2  # a person waits for a setup test
+_SETUP_WAIT = 5.0
+_UNKNOWN_TRIES = 2
 _NOT_NOW = frozenset({408, 425})  # the client did nothing wrong but come too slowly or too early
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_MOST_REDIRECTS = 5
+_MAX_REDIRECTS = 5
 _NOT_HTTP = (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader, UnicodeError)
-_EXCERPT = 300
-_MOST_SAID = 100_000
+_SURE = 8  # a text of this length is not in a link by chance
 
 
 @dataclass(frozen=True)
@@ -54,14 +64,17 @@ class Client:
     """A source's API under one address.
 
     Args:
-        url: where paths are relative to, e.g. "https://api.acme.example/v2".
+        url: where paths are relative to, e.g. "https://api.acme.example/v2". Its query belongs to every request; a
+            user and a password in it are sent as `Basic`, unless there is an `auth`.
         auth: who asks: `Bearer`, `Basic`, `HeaderKey`, `QueryKey`, `ClientCredentials`, `RefreshToken`.
-        headers: sent with every request.
-        connect_timeout: seconds to wait for a connection.
-        read_timeout: seconds to wait for the next bytes of an answer.
+        headers: sent with every request to the client's own host.
+        connect_timeout: seconds to wait for a connection, the look-up of the host's name and all its addresses included.
+        read_timeout: seconds to wait for an answer's headers, and then for its next bytes. Whatever it is, a request is
+            over when the invocation's time is.
         rate: at most this many requests per time, as "10/s", "300/min" or "5000/h".
-        hosts: further hosts that links and redirects may lead to; they get no credentials.
-        most_bytes: the longest body that is read.
+        hosts: further hosts that links and redirects may lead to; they get no credentials, no `headers`, and no body
+            of a redirected request.
+        most_bytes: the longest body that is read; by default what fits into the function's memory.
 
     Raises:
         ConfigurationError: the address is not http or https.
@@ -77,13 +90,11 @@ class Client:
         read_timeout: float = 60,
         rate: str | None = None,
         hosts: tuple[str, ...] = (),
-        most_bytes: int = 64 * MB,
+        most_bytes: int | None = None,
     ) -> None:
-        if not _is_web_address(url):
-            message = f"The address {url.partition('?')[0].rpartition('@')[2]!r} is not one of a web server."
-            raise ConfigurationError(message, hint="It starts with https:// and a host name.")
-        self.url = url
-        self._auth = auth or Anonymous()
+        self._address = Address.parse(url)
+        self.url = self._address.url
+        self._auth = auth or _auth_of(self._address)
         self._headers = {"Accept": "application/json", **(headers or {})}
         self._timeouts = (connect_timeout, read_timeout)
         self._delay = Delay(rate)
@@ -92,6 +103,8 @@ class Client:
         self._session = requests.Session()
         # requests would search the environment for each request, and ~/.netrc for credentials; see _environment.
         self._session.trust_env = False
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, TimelyAdapter())
         self._environment = cache(_environment)
 
     def get(self, path: str, /, **query: Any) -> Any:
@@ -104,7 +117,7 @@ class Client:
         Raises:
             ConfigurationError: the source refused the request (a status from 400 to 499).
             TransientError: the source did not answer properly, after retries.
-            DefectError: the answer is larger than `most_bytes`.
+            DefectError: the answer is larger than `most_bytes`, or than the function's memory.
         """
         return self.request("GET", path, query=query).json
 
@@ -179,7 +192,7 @@ class Client:
         repeat: bool | None = None,
     ) -> Reply:
         """Send a request until it is answered; see `get` and `post`."""
-        url = self._address(path)
+        url = self._target(path)
         repeat = method in ("GET", "HEAD") if repeat is None else repeat
         renewed, tries = False, 0
         while True:
@@ -187,64 +200,88 @@ class Client:
                 reply = self._send(method, url, query or {}, json, form)
             except FailedRequest as failed:
                 tries += 1
-                self._before_retry(failed, tries, repeat=repeat, what=f"{method} {shown(url)}")
+                _before_retry(failed, tries, repeat=repeat, what=f"{method} {shown(url)}")
                 continue
             if reply.status == 401 and not renewed and self._auth.renew():
                 renewed = True
                 continue
-            return self._accepted(method, reply)
+            return _accepted(method, reply)
 
-    def _address(self, path: str) -> str:
-        if urlsplit(path).scheme:
-            self._require_host(path)
-            return path
-        return self.url.rstrip("/") + "/" + path.lstrip("/") if path else self.url
-
-    def _follow(self, page: str, link: str) -> str:
-        """The address to ask for a link on a page, as it may stand in the state: without the client's own key."""
-        url = without(frozenset(self._auth.query()), urljoin(page, link))
-        if not self._is_allowed(url):
-            message = f"{shown(page)}: the link to the next page leads to {shown(url)}, another host."
-            raise DefectError(message, hint="If that is meant, name it in the client's hosts=.")
-        return url
-
-    def _is_allowed(self, url: str) -> bool:
-        return self._is_own(url) or urlsplit(url).hostname in self._hosts
-
-    def _require_host(self, url: str) -> None:
+    def _target(self, path: str) -> str:
+        if "://" not in path.partition("?")[0]:
+            return self._address.join(path)
+        url = self._address.resolve(path, self.url)
         if not self._is_allowed(url):
             message = f"{shown(self.url)} leads to {shown(url)}, another host."
-            raise DefectError(message, hint="If that is meant, name it in the client's hosts=.")
+            # As of a position that is no longer known: where the address was changed while a list was being read, the
+            # reading begins again at the new one.
+            raise StrangerError(message, hint=_HOSTS_HINT, status=410)
+        return url
 
-    def _is_own(self, url: str) -> bool:
-        return _origin(url) == _origin(self.url)
+    def _follow(self, page: str, link: str) -> str:
+        """The address to ask for a link on a page, as it may stand in the state: without the client's own key.
 
-    def _before_retry(self, failed: FailedRequest, tries: int, *, repeat: bool, what: str) -> None:
-        if not repeat or tries == TRIES:
-            count = f" {tries} times" if tries > 1 else ""
-            msg = f"{what}: {failed.what}{count}."
-            raise TransientError(msg, status=failed.status)
-        seconds = backoff(tries) if failed.retry_after is None else failed.retry_after
-        invocation = running()
-        invocation.wait(seconds, f"waiting after {what}: {failed.what}")
-        invocation.retries += 1
+        Raises:
+            DefectError: it leads to another host, or holds a credential where it cannot be taken out.
+        """
+        url = self._without_credentials(self._address.resolve(link, page))
+        if not self._is_allowed(url):
+            message = f"{shown(page)}: the link to the next page leads to {shown(url)}, another host."
+            raise DefectError(message, hint=_HOSTS_HINT)
+        if self._credentials().clean(url) != url:
+            message = f"{shown(page)}: the link to the next page has the client's credentials in its path."
+            raise DefectError(message, hint="A link goes into the state, so it cannot be followed.")
+        return url
+
+    def _without_credentials(self, url: str) -> str:
+        """A link without what the client adds anyway: its key, under any name, and what its address says."""
+        names = {*self._auth.query(), *(name for name, _ in self._address.query)}
+        clean = self._credentials().clean
+        return without(url, lambda name, value: name in names or clean(value) != value)
+
+    def _credentials(self) -> Redactor:
+        return Redactor(text for text in credentials_of(self._auth) if len(text) >= _SURE)
+
+    def _is_allowed(self, url: str) -> bool:
+        return self._address.is_own(url) or host_of(url) in self._hosts
 
     def _send(
         self, method: str, url: str, query: Mapping[str, Any], json: Any, form: Mapping[str, str] | None
     ) -> Reply:
-        # A source's link carries the query of the page before; asking for `state=open&state=open` is another question.
-        carried = {name for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)}
-        parameters = [(name, value) for name, value in _parameters(query) if name not in carried]
-        for _ in range(_MOST_REDIRECTS + 1):
+        parameters = self._parameters_for(url, query)
+        for redirects in range(_MAX_REDIRECTS + 1):
             response, body = self._exchange(method, url, parameters, json, form)
             if response.status_code not in _REDIRECTS or "Location" not in response.headers:
-                return _reply(url, response, body)
-            url, parameters = urljoin(response.url, response.headers["Location"]), []
-            self._require_host(url)
+                return _reply(url, response, body, was_redirected=redirects > 0)
             if response.status_code == 303:
                 method, json, form = "GET", None, None
-        msg = f"{method} {shown(self.url)}: more than {_MOST_REDIRECTS} redirects."
-        raise TransientError(msg)
+            url, parameters = (
+                self._redirected(url, response, has_body=not (json is None and form is None)),
+                [],
+            )
+        message = (
+            f"{method} {shown(self.url)}: more than {_MAX_REDIRECTS} redirects, the last to {shown(url)}."
+        )
+        raise ConfigurationError(message, hint="Is the address right, its path included?")
+
+    def _parameters_for(self, url: str, query: Mapping[str, Any]) -> list[tuple[str, str]]:
+        # A source's link carries the query of the page before; asking for `state=open&state=open` is another question.
+        carried = parameters_of(url)
+        if not self._address.is_own(url):
+            query = {name: value for name, value in query.items() if not isinstance(value, Secret)}
+        return [(name, value) for name, value in _parameters(query) if name not in carried]
+
+    def _redirected(self, url: str, response: requests.Response, *, has_body: bool) -> str:
+        target = self._address.resolve(response.headers["Location"], url)
+        if not self._is_allowed(target):
+            message = f"{shown(url)} redirects to {shown(target)}, another host."
+            raise DefectError(message, hint=f"Is the address right? {_HOSTS_HINT}")
+        if has_body and not self._address.is_own(target):
+            message = f"{shown(url)} redirects a request with a body to {shown(target)}, another host."
+            raise DefectError(
+                message, hint="A body goes only where it was meant to: ask that host by itself."
+            )
+        return target
 
     def _exchange(
         self,
@@ -253,115 +290,181 @@ class Client:
         parameters: list[tuple[str, str]],
         json: Any,
         form: Mapping[str, str] | None,
-    ) -> tuple[requests.Response, bytes]:
+    ) -> tuple[requests.Response, bytearray]:
         """One request and its body."""
         invocation = running()
         invocation.wait(self._delay.seconds(), "keeping to the rate limit")
-        invocation.budget.require(0, "asking the source")
-        headers, credentials = dict(self._headers), self._auth.query()
+        invocation.budget.require(0, f"asking {shown(url)}")
         # A source's link or redirect may repeat them, whichever host it leads to.
-        url = without(frozenset(credentials), url)
-        if self._is_own(url):
-            headers |= self._auth.headers()
-            parameters = [*parameters, *credentials.items()]
-        invocation.requests += 1
+        url = without(url, lambda name, _: name in self._auth.query())
+        headers, parameters = self._identified(url, parameters)
+        data: Any = form
+        if json is not None:
+            data = _json_body(json)
+            headers.setdefault("Content-Type", "application/json")
+        invocation.count(requests=1)
+        connect, read = self._timeouts_within(invocation.budget.remaining())
         try:
-            request = requests.Request(method, url, params=parameters, json=json, data=form, headers=headers)
-            with self._session.send(
-                self._session.prepare_request(request),
-                timeout=self._timeouts_within(invocation.budget.remaining()),
-                **self._environment(_root(url)),
-                stream=True,
-                allow_redirects=False,
-            ) as response:
+            request = requests.Request(method, url, params=parameters, data=data, headers=headers)
+            with (
+                within(max(_SHORTEST, invocation.budget.remaining()), idle=read) as deadline,
+                self._session.send(
+                    self._session.prepare_request(request),
+                    timeout=(connect, read),
+                    **self._environment(root(url)),
+                    stream=True,
+                    allow_redirects=False,
+                ) as response,
+            ):
+                deadline.in_body = True
                 body = self._body(response)
         except _NOT_HTTP:  # the error's text may hold the credential
             message = f"{shown(url)}: the request cannot be sent; a header or the address is not valid HTTP."
             raise ConfigurationError(message, hint="Is there a line break in a pasted key?") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # The error's own text holds the whole address, query and key included.
-            raise FailedRequest(_what_broke(error)) from None
+            raise FailedRequest(what_broke(error)) from None
         if response.status_code in RETRIED:
             wait = retry_after(response.headers.get("Retry-After"), clock().now())
-            msg = f"HTTP {response.status_code}"
-            raise FailedRequest(msg, status=response.status_code, retry_after=wait)
+            raise FailedRequest(f"HTTP {response.status_code}", status=response.status_code, retry_after=wait)
         return response, body
+
+    def _identified(
+        self, url: str, parameters: list[tuple[str, str]]
+    ) -> tuple[dict[str, str], list[tuple[str, str]]]:
+        """Headers and parameters for an address: what says who asks goes to the client's own host only."""
+        if not self._address.is_own(url):
+            return {"Accept": self._headers["Accept"]}, parameters
+        there = {*parameters_of(url), *(name for name, _ in parameters)}
+        fixed = [(name, value) for name, value in self._address.query if name not in there]
+        return {**self._headers, **self._auth.headers()}, [*parameters, *fixed, *self._auth.query().items()]
 
     def _timeouts_within(self, remaining: float) -> tuple[float, float]:
         connect, read = self._timeouts
-        return min(connect, max(0.1, remaining)), min(read, max(0.1, remaining))
+        return min(connect, max(_SHORTEST, remaining)), min(read, max(_SHORTEST, remaining))
 
-    def _body(self, response: requests.Response) -> bytes:
-        pieces, size = [], 0
+    def _body(self, response: requests.Response) -> bytearray:
+        body, most = bytearray(), self._most_bytes
+        room = largest_body()
         # read1 gives what has come; read, and requests' iter_content, would wait for whole pieces past every budget.
         while piece := response.raw.read1(1 << 17, decode_content=True):
-            size += len(piece)
-            if size > self._most_bytes:
-                message = f"{shown(response.url)} answered more than {self._most_bytes / MB:g} MB."
+            body += piece
+            if most is not None and len(body) > most:
+                message = f"{shown(response.url)} answered more than {most / MB:g} MB."
                 raise DefectError(message, hint="Ask for smaller pages.")
-            running().budget.require(0, "reading an answer")
-            pieces.append(piece)
-        return b"".join(pieces)
-
-    def _accepted(self, method: str, reply: Reply) -> Reply:
-        if 200 <= reply.status < 300:
-            return reply
-        said = f": {_excerpt(reply.json)}" if reply.json not in (None, "") else ""
-        message = f"{method} {shown(reply.url)}: HTTP {reply.status}{said}"
-        if reply.status in (401, 403):
-            raise ConfigurationError(
-                message, hint="Check the credentials and what they may read.", status=reply.status
-            )
-        if 400 <= reply.status < 500 and reply.status not in _NOT_NOW:
-            raise ConfigurationError(message, status=reply.status)
-        raise TransientError(message, status=reply.status)
+            if len(body) > room:
+                raise too_large(f"{shown(response.url)} answered more than {room / MB:.0f} MB")
+            _require_time(running(), f"{shown(response.url)}: the answer came too slowly")
+        return body
 
 
-def _reply(url: str, response: requests.Response, body: bytes) -> Reply:
+class StrangerError(DefectError, ConfigurationError):
+    """An address is not on the client's own host, nor on one of `hosts`: the source's doing, or a person's."""
+
+
+_HOSTS_HINT = "If that is meant, name it in the client's hosts=."
+_SHORTEST = 0.1
+
+
+def _auth_of(address: Address) -> Auth:
+    if address.user is None or address.password is None:
+        return Anonymous()
+    running().redactor.add(address.password.reveal())
+    return Basic(address.user, address.password)
+
+
+def _before_retry(failed: FailedRequest, tries: int, *, repeat: bool, what: str) -> None:
+    """Wait before a request is sent again.
+
+    Raises:
+        OutOfBudget: there is no time for it.
+        TransientError: it has been sent often enough.
+        ConfigurationError: there is no such host.
+    """
+    invocation = running()
+    unknown = failed.what == UNKNOWN_HOST
+    most = min(_SETUP_TRIES if invocation.is_setup_test else TRIES, _UNKNOWN_TRIES if unknown else TRIES)
+    seconds = backoff(tries) if failed.retry_after is None else failed.retry_after
+    if not repeat or tries >= most or (invocation.is_setup_test and seconds > _SETUP_WAIT):
+        count = f" {tries} times" if tries > 1 else ""
+        message = f"{what}: {failed.what}{count}."
+        if unknown:
+            raise ConfigurationError(message, hint="Is the address right?")
+        raise TransientError(message, status=failed.status)
+    _require_time(invocation, f"{what}: {failed.what}")
+    invocation.wait(seconds, f"waiting after {what}: {failed.what}")
+    invocation.count(retries=1)
+
+
+def _require_time(invocation: Invocation, what: str) -> None:
+    """Raise OutOfBudget, with what the time was spent on, when there is none left."""
+    if invocation.budget.remaining() <= 0:
+        used = f"{invocation.budget.elapsed():.0f} of {invocation.budget.limits.seconds:g} seconds are used"
+        raise OutOfBudget("time", f"{what}, and {used}")
+
+
+def _accepted(method: str, reply: Reply) -> Reply:
+    if 200 <= reply.status < 300:
+        return reply
+    said = excerpt(reply.json) if reply.json not in (None, "") else ""
+    message = f"{method} {shown(reply.url)}: HTTP {reply.status}{f': {said}' if said else ''}"
+    if reply.status in (401, 403):
+        hint = "Check the credentials and what they may read."
+        raise ConfigurationError(message, hint=hint, status=reply.status)
+    if 400 <= reply.status < 500 and reply.status not in _NOT_NOW:
+        hint = "Is the address right, its path included?" if reply.status == 404 else ""
+        raise ConfigurationError(message, hint=hint, status=reply.status)
+    raise TransientError(message, status=reply.status)
+
+
+def _reply(url: str, response: requests.Response, body: bytearray, *, was_redirected: bool) -> Reply:
+    kind = response.headers.get("Content-Type", "")
+    require_room(body, shown(url))
     try:
-        decoded = msgspec.json.decode(body) if body.strip() else None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        decoded = _undecodable(url, response, body)
+        found = decoded(body, kind)
+    except NotJsonError as error:
+        value = _undecodable(url, response, body, error, was_redirected=was_redirected)
+        return Reply(url, response.status_code, response.headers, value)
     except RecursionError:
         message = f"{shown(url)} answered JSON that is nested too deeply to be read."
         raise DefectError(message, hint="Ask the source for fewer levels, if it can be asked.") from None
-    return Reply(url, response.status_code, response.headers, decoded)
+    if found.replaced:
+        message = (
+            f"{shown(url)}: half of a surrogate pair (a character that was cut in two) was replaced by U+FFFD"
+        )
+        logs.emit("WARNING", f"{message}: {'; '.join(found.replaced)}.")
+    return Reply(url, response.status_code, response.headers, found.value)
 
 
-def _undecodable(url: str, response: requests.Response, body: bytes) -> str:
+def _undecodable(
+    url: str, response: requests.Response, body: bytearray, error: NotJsonError, *, was_redirected: bool
+) -> str:
     """What to make of a body that is not JSON: an error's text will do, a success without data will not."""
-    # Cleaned before it is cut: half a secret is no longer found.
-    text = running().redactor.clean(body[:_MOST_SAID].decode("utf-8", "replace"))[:_EXCERPT]
+    content_type = response.headers.get("Content-Type", "no content type")
+    text = bytes(body[:_MAX_SAID]).decode(charset_of(content_type) or "utf-8", "replace")
     if not response.ok:
         return text
-    kind = response.headers.get("Content-Type", "no content type").split(";")[0]
+    kind = content_type.split(";")[0]
     if kind.endswith("json"):
-        msg = "an answer that is not whole JSON"
-        raise FailedRequest(msg)
-    message = f"{shown(url)} answered HTTP {response.status_code} with {kind}, not JSON: {text[:80]!r}."
-    raise TransientError(message, hint="Is the address right? A login or maintenance page looks like this.")
+        why = "" if error.is_cut else f": {error.why}"
+        raise FailedRequest(f"an answer that is not whole JSON{why}")
+    message = (
+        f"{shown(url)} answered HTTP {response.status_code} with {kind}, not JSON: {excerpt(text)[:80]!r}."
+    )
+    hint = "Is the address right? A login or maintenance page looks like this."
+    raise (ConfigurationError if was_redirected else TransientError)(message, hint=hint)
 
 
-def _excerpt(value: Any) -> str:
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return running().redactor.clean(" ".join(text.split()))[:_EXCERPT]
+_MAX_SAID = 100_000
+UNKNOWN_HOST = "the host name is unknown"
 
 
-def _what_broke(error: Exception) -> str:
-    match error:
-        case requests.ConnectTimeout():
-            return "no connection in time"
-        case requests.Timeout() | urllib3.exceptions.ReadTimeoutError():
-            return "no answer in time"
-        case requests.exceptions.SSLError():
-            return "the TLS certificate was refused"
-        case urllib3.exceptions.ProtocolError() | urllib3.exceptions.DecodeError():
-            return "the answer broke off"
-        case requests.ConnectionError() if "NameResolution" in repr(error):
-            return "the host name is unknown"
-        case requests.ConnectionError() if "refused" in str(error):
-            return "connection refused"
-    return "the connection broke"
+def _json_body(value: Any) -> bytes:
+    """JSON to send: as Python's own encoder writes it, and with every digit of a Decimal."""
+    try:
+        return standard_json.dumps(value, allow_nan=False).encode()
+    except TypeError:
+        return encode(value)
 
 
 def _parameters(query: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -381,46 +484,12 @@ def _parameter(value: Any) -> str:
             return value.isoformat().replace("+00:00", "Z")
         case date():
             return value.isoformat()
+        case Decimal() if value.is_finite():
+            return format(value, "f")
     return str(value)
-
-
-def _is_web_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number, brackets that do not close
-        return False
-
-
-def _root(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _environment(url: str) -> dict[str, Any]:
     """What the environment says of a host: the proxy to take, and the certificates to trust, as requests reads them."""
     bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
     return {"proxies": requests.utils.get_environ_proxies(url), "verify": bundle or True}
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-
-
-def shown(url: str) -> str:
-    """An address for people: without its query, which may hold a key, and without user and password."""
-    parts = urlsplit(url)
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
-
-
-def without(keys: frozenset[str], url: str) -> str:
-    """A link without the client's own key: it goes into the state, and the client adds the key anyway."""
-    parts = urlsplit(url)
-    if not keys & {name for name, _ in parse_qsl(parts.query)}:
-        return url
-    query = [
-        (name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name not in keys
-    ]
-    return urlunsplit(parts._replace(query=urlencode(query)))

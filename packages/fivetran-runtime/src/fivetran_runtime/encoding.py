@@ -1,11 +1,15 @@
 """Strict JSON: a row is encoded once, exactly, or refused with the table, key and column at fault.
 
+Numbers keep their digits: fractions come from a source as Decimal, whatever they look like, and are written as they
+came. A double would change 12345678901234567.89, and the type would depend on the digits.
+
 msgspec alone would turn NaN into null, bytes into base64, a naive datetime into text without an offset and an
 integer key into text; each of those would land in the warehouse as something the source never said.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -20,8 +24,18 @@ from fivetran_runtime.errors import DefectError
 INT64 = range(-(2**63), 2**63)
 """Integers that BigQuery's INT64 and Fivetran's LONG hold (docs/protocol.md, "Types")."""
 
+_SHORT = 18  # digits before the point, which every number of this length may have
+_LARGEST = Decimal(sys.float_info.max)
 _PLAIN = frozenset({str, bool, type(None)})  # nothing can be wrong with them
-_encode = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+decode = msgspec.json.Decoder(float_hook=Decimal).decode
+"""JSON of a source's, a state's or a request's as values: fractions are Decimal, with every digit.
+
+Raises:
+    ValueError: it is not JSON (`msgspec.DecodeError`, `UnicodeDecodeError`).
+    decimal.InvalidOperation: a number's exponent is beyond any program.
+    RecursionError: it is nested too deeply.
+"""
 
 
 def encode(value: object) -> bytes:
@@ -44,9 +58,14 @@ def encode_row(row: Mapping[str, Any], where: Callable[[], str]) -> bytes:
         if type(column) is not str:
             raise _refused(where, repr(column), "a column name that is not text")
         if not _is_plain(value):
-            _check(value, column, where)
+            try:
+                _check(value, column, where)
+            except RecursionError:
+                raise _refused(where, column, "a value that is nested too deeply") from None
     try:
         return _encode(row)
+    except RecursionError:
+        raise _refused(where, _unencodable(row), "a value that is nested too deeply") from None
     except UnicodeEncodeError:
         raise _refused(where, _unencodable(row), "text that is not valid Unicode") from None
     except TypeError:
@@ -58,6 +77,8 @@ def _is_plain(value: Any) -> bool:
     kind = type(value)
     if kind is int:
         return bool(INT64.start <= value < INT64.stop)
+    if kind is Decimal:
+        return bool(value.adjusted() < _SHORT and value.is_finite())
     return kind in _PLAIN or (kind is float and isfinite(value))
 
 
@@ -90,6 +111,10 @@ def _problem(value: Any) -> str | None:
             return f"the number {value}, which JSON does not have: send None or leave the column out"
         case Decimal() if not value.is_finite():
             return f"the number {value}, which JSON does not have: send None or leave the column out"
+        case Decimal() if value.copy_abs() > _LARGEST:
+            return "a number beyond 1.8e308, the largest that databases hold: send it as text"
+        case Decimal() if value.as_tuple().exponent == 0 and not INT64.start <= value < INT64.stop:
+            return "an integer beyond 64 bit: send it as text"
         case datetime() if value.tzinfo is None:
             return "a datetime without an offset: give it the zone the source means, timezone.utc for one"
         case int() | float() | str() | Decimal() | datetime() | date() | UUID():
@@ -105,6 +130,6 @@ def _unencodable(row: Mapping[str, Any]) -> str:
     for column, value in row.items():
         try:
             _encode({column: value})
-        except (UnicodeEncodeError, TypeError):
+        except (UnicodeEncodeError, TypeError, RecursionError):
             return column
     return "?"

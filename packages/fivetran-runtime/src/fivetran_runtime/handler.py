@@ -11,15 +11,14 @@ import os
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import InvalidOperation
 from typing import Any, Protocol
-
-import msgspec
 
 from fivetran_runtime import logs
 from fivetran_runtime.batch import Batch
-from fivetran_runtime.budget import Budget, Limits, OutOfBudget
+from fivetran_runtime.budget import Budget, Limits
 from fivetran_runtime.config import Config, all_texts, read, secret_texts, texts_to_hide
-from fivetran_runtime.encoding import encode
+from fivetran_runtime.encoding import decode, encode
 from fivetran_runtime.errors import ConfigurationError, ConnectorError, DefectError
 from fivetran_runtime.failures import as_connector_error
 from fivetran_runtime.invocation import Invocation, run_as
@@ -78,7 +77,18 @@ class BadRequestError(Exception):
 
 
 def answer(connector: Served, request: Request) -> Answer:
-    """Serve one request; never raises."""
+    """Serve one request; raises nothing but KeyboardInterrupt."""
+    try:
+        return _answer(connector, request)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a crash page would tell nobody anything
+        # Outside of any invocation nothing is known that could say which text is secret.
+        message = f"The request could not be served: {type(error).__name__}."
+        return _json(encode({"errorMessage": message, "errorType": "bug"}), 500, {})
+
+
+def _answer(connector: Served, request: Request) -> Answer:
     logs.install()
     try:
         envelope = _parse(request)
@@ -90,7 +100,7 @@ def answer(connector: Served, request: Request) -> Answer:
     except ConfigurationError as error:
         logs.emit("ERROR", str(error), connector=connector.name, version=connector.version)
         return _json(encode({"errorMessage": str(error), "errorType": error.kind}), 500, {})
-    invocation.sync_id = envelope.sync_id
+    invocation.sync_id, invocation.is_setup_test = envelope.sync_id, envelope.setup_test
     invocation.trace = request.headers.get("X-Cloud-Trace-Context", "").split("/")[0] or None
     with run_as(invocation):
         return _serve(connector, envelope, invocation)
@@ -102,8 +112,10 @@ def _parse(request: Request) -> Envelope:
             "This is a Fivetran function connector: POST a JSON object with agent, state and secrets."
         )
     try:
-        body = msgspec.json.decode(request.get_data())
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        body = decode(request.get_data())
+    except RecursionError:
+        raise BadRequestError("The request's body is nested too deeply to be read.") from None
+    except (ValueError, InvalidOperation):
         raise BadRequestError(
             "The request's body is not JSON; Fivetran POSTs {agent, state, secrets}."
         ) from None
@@ -129,7 +141,9 @@ def _serve(connector: Served, envelope: Envelope, invocation: Invocation) -> Ans
             body, outcome = _setup_test(connector, client, envelope)
         else:
             body, outcome = _sync(connector, client, config, envelope, invocation)
-    except (Exception, SystemExit, OutOfBudget) as error:  # noqa: BLE001 - a crash page would tell nobody anything
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - also asyncio's CancelledError, gevent's Timeout, GreenletExit
         return _failure(as_connector_error(error), invocation, report)
     report |= outcome | {"bytes": len(body), **_efforts(invocation)}
     logs.emit("INFO", _sentence(outcome), **report)

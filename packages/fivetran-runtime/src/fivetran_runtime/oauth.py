@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
+from decimal import Decimal
 
 from fivetran_runtime.client import Client
 from fivetran_runtime.clock import clock
@@ -19,13 +21,15 @@ class _AccessToken:
     def __init__(self, url: str, form: Mapping[str, str]) -> None:
         self._client = Client(url)
         self._form = form
+        self._lock = threading.Lock()
         self._token: str | None = None
         self._expires = 0.0
 
     def headers(self) -> Mapping[str, str]:
-        if self._token is None or clock().monotonic() >= self._expires:
-            self._token = self._fetch()
-        return {"Authorization": f"Bearer {self._token}"}
+        with self._lock:  # several threads of a table may ask at once
+            if self._token is None or clock().monotonic() >= self._expires:
+                self._token = self._fetch()
+            return {"Authorization": f"Bearer {self._token}"}
 
     def query(self) -> Mapping[str, str]:
         return {}
@@ -42,10 +46,21 @@ class _AccessToken:
                 f"{self._client.url} gave no access_token.", hint="Check the OAuth2 settings."
             )
         running().redactor.add(token)
-        lifetime = answer.get("expires_in")
-        seconds = float(lifetime) if isinstance(lifetime, int | float | str) and lifetime else 300.0
+        seconds = _seconds(answer.get("expires_in"))
         self._expires = clock().monotonic() + max(0.0, seconds - self._EARLY_SECONDS)
         return token
+
+
+def _seconds(lifetime: object) -> float:
+    """How long a token holds; five minutes where the server does not say."""
+    try:
+        seconds = float(lifetime) if isinstance(lifetime, int | float | Decimal | str) else 0.0
+    except ValueError:
+        seconds = 0.0
+    return seconds if 0 < seconds < _YEAR else 300.0
+
+
+_YEAR = 366 * 86_400.0
 
 
 class ClientCredentials(_AccessToken):

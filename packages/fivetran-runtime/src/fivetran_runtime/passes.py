@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any
 
-import msgspec
-
 from fivetran_runtime import logs
 from fivetran_runtime.batch import Batch, Operation
 from fivetran_runtime.budget import Budget, OutOfBudget
-from fivetran_runtime.encoding import encode
+from fivetran_runtime.encoding import decode, encode
 from fivetran_runtime.errors import ConfigurationError, DefectError
 from fivetran_runtime.keys import Key
 from fivetran_runtime.marks import Marks
@@ -182,7 +180,7 @@ class Pass:
             message = f"Table {self._table.name} yielded {at!r}; its parameters are: {known}, not {', '.join(unknown)}."
             raise DefectError(message, hint="Name them with defaults in the function's signature.")
         try:
-            position: dict[str, Any] = msgspec.json.decode(encode(at.position))
+            position: dict[str, Any] = decode(encode(at.position))
         except (TypeError, UnicodeEncodeError):
             raise DefectError(f"Table {self._table.name} yielded {at!r}, which is not JSON.") from None
         return position

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -59,6 +60,7 @@ class Delay:
     def __init__(self, rate: str | None) -> None:
         self._spacing = self._parse(rate) if rate else 0.0
         self._next = 0.0
+        self._lock = threading.Lock()
 
     def _parse(self, rate: str) -> float:
         count, _, unit = rate.partition("/")
@@ -68,7 +70,8 @@ class Delay:
 
     def seconds(self) -> float:
         """Seconds to wait before the request that is about to be sent."""
-        now = clock().monotonic()
-        wait = max(0.0, self._next - now)
-        self._next = now + wait + self._spacing
-        return wait
+        with self._lock:
+            now = clock().monotonic()
+            wait = max(0.0, self._next - now)
+            self._next = now + wait + self._spacing
+            return wait

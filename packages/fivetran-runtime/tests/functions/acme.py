@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 import threading
@@ -43,6 +44,15 @@ class Api:
         self.http = Client(config.url, auth=QueryKey("api_key", config.token))
 
 
+class GreenletExit(BaseException):
+    """As gevent's."""
+
+
+NO_EXCEPTIONS: dict[str, BaseException] = {
+    "cancelled": asyncio.CancelledError("stopped"),
+    "greenlet exit": GreenletExit("killed"),
+    "closed": GeneratorExit("closed"),
+}
 Behaviour = Callable[[Api, str], Iterator[Any]]
 
 
@@ -50,6 +60,9 @@ def connect(config: Acme) -> Api:
     """A client, unless even that is to fail."""
     if config.how == "exit in client":
         sys.exit(3)
+    error = NO_EXCEPTIONS.get(config.how.removesuffix(" in client"))
+    if error and config.how.endswith(" in client"):
+        raise error
     return Api(config)
 
 
@@ -66,6 +79,8 @@ def users(api: Api, page: int = 1) -> Iterator[Any]:
     yield {"id": 2, "name": None}
     yield Delete(id=3)
     yield Delete("notes", user_id=1, id=8)
+    if error := NO_EXCEPTIONS.get(api.config.how):
+        raise error
     if behaviour := BEHAVIOURS.get(api.config.how):
         yield from behaviour(api, api.config.token.reveal())
 

@@ -1,0 +1,141 @@
+"""Web addresses: what a person typed, what requests are sent to, and where links and redirects may lead.
+
+Addresses are parsed and put together from their parts, never glued: an address may come with a user and a password, a
+query, or a path, and each of them holds for every request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, unquote, urlencode, urljoin, urlsplit, urlunsplit
+
+from fivetran_runtime.config import Secret
+from fivetran_runtime.errors import ConfigurationError
+
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True)
+class Address:
+    """A source's address.
+
+    Attributes:
+        url: scheme, host, port and path; where paths are relative to.
+        query: its parameters, which belong to every request.
+        user, password: who asks, if the address says it.
+    """
+
+    url: str
+    query: tuple[tuple[str, str], ...] = ()
+    user: str | None = None
+    password: Secret | None = None
+
+    @classmethod
+    def parse(cls, typed: str) -> Address:
+        """The address that somebody typed.
+
+        Raises:
+            ConfigurationError: it is not one of a web server; says why, for where the text itself is hidden.
+        """
+        typed = typed.strip()
+        if why := _fault(typed):
+            told = typed.partition("?")[0].rpartition("@")[2]
+            message = f"The address {told!r} is not one of a web server: it {why}."
+            raise ConfigurationError(message, hint="It starts with https:// and a host name.")
+        parts = urlsplit(typed)
+        return cls(
+            url=urlunsplit((parts.scheme, _host(typed), parts.path, "", "")),
+            query=tuple(parse_qsl(parts.query, keep_blank_values=True)),
+            user=unquote(parts.username) if parts.username else None,
+            password=Secret(unquote(parts.password or "")) if parts.username else None,
+        )
+
+    def join(self, path: str) -> str:
+        """The address of a path, whose query stays its own."""
+        if not path:
+            return self.url
+        path, _, query = path.partition("?")
+        url = self.url.rstrip("/") + "/" + path.lstrip("/") if path else self.url
+        return f"{url}?{query}" if query else url
+
+    def is_own(self, url: str) -> bool:
+        """Whether an address is on this host, or on it by a safer way than was typed."""
+        return _origin(url) == _origin(self.url) or (
+            urlsplit(url).hostname == urlsplit(self.url).hostname
+            and (_origin(self.url)[0], _origin(self.url)[2]) == ("http", 80)
+            and (_origin(url)[0], _origin(url)[2]) == ("https", 443)
+        )
+
+    def resolve(self, link: str, base: str) -> str:
+        """Where a link leads: without a user of its own, and by TLS to a host that is asked by TLS.
+
+        A server behind something else that speaks TLS for it does not know, and writes http:// in its links.
+        """
+        url = urljoin(base, link.strip())
+        parts, own = urlsplit(url), urlsplit(self.url)
+        url = urlunsplit(parts._replace(netloc=_host(url), fragment=""))
+        is_same_server = parts.hostname == own.hostname and parts.port in (None, 80, own.port)
+        if (own.scheme, parts.scheme) == ("https", "http") and is_same_server:
+            return urlunsplit(parts._replace(scheme="https", netloc=_host(self.url), fragment=""))
+        return url
+
+
+def _fault(typed: str) -> str | None:
+    if not typed:
+        return "is empty"
+    if any(one.isspace() for one in typed):
+        return "has a blank or a line break in it"
+    scheme, divided, _ = typed.partition("://")
+    if not divided:
+        return "does not start with https://"
+    if scheme.lower() not in _PORTS:
+        return "starts with something other than https:// or http://"
+    return None if host_of(typed) else "has no host name, or a port that is none"
+
+
+def _host(url: str) -> str:
+    """Host and port, without user and password."""
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
+
+
+def host_of(url: str) -> str | None:
+    """The host's name; None for what is no address of a web server."""
+    try:
+        parts = urlsplit(url)
+        is_web = parts.scheme in _PORTS and parts.port != 0
+    except ValueError:  # a port that is no number, brackets that do not close
+        return None
+    return parts.hostname if is_web else None
+
+
+def root(url: str) -> str:
+    """Scheme, host and port."""
+    return f"{urlsplit(url).scheme}://{_host(url)}"
+
+
+def shown(url: str) -> str:
+    """An address for people: without its query, which may hold a key, and without user and password."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an address that is none"
+    return f"{parts.scheme}://{_host(url)}{parts.path}"
+
+
+def parameters_of(url: str) -> set[str]:
+    """The names of an address's parameters."""
+    return {name for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)}
+
+
+def without(url: str, is_left_out: Callable[[str, str], bool]) -> str:
+    """An address without some of its parameters; as it was where there are none of them."""
+    parts = urlsplit(url)
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    kept = [(name, value) for name, value in query if not is_left_out(name, value)]
+    return url if kept == query else urlunsplit(parts._replace(query=urlencode(kept)))

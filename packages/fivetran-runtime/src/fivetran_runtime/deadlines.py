@@ -1,0 +1,252 @@
+"""One deadline for a request: over the look-up of its host's name, connecting, headers and body.
+
+A socket's own time-out is for one read: a source that sends a byte now and then, `100 Continue` for ever or an empty
+block after the other is never late. Here every read is given what is left of the whole. These times are the machine's
+own, not the clock's of `fivetran_runtime.clock`: they are how long a socket waits.
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from math import ceil
+from queue import Empty, SimpleQueue
+from time import monotonic
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+
+_SHORTEST = 0.1
+
+
+@dataclass
+class Deadline:
+    """When the request that is running has to be over.
+
+    Attributes:
+        end: the moment by which the whole answer must have come.
+        headers_end: the moment by which its headers must have.
+        idle: seconds that one read may take.
+        in_body: whether the headers are there.
+    """
+
+    end: float
+    headers_end: float
+    idle: float
+    in_body: bool = False
+
+    def next_read(self) -> float:
+        """Seconds that the next read may take.
+
+        Raises:
+            TimeoutError: there is no time left.
+        """
+        left = (self.end if self.in_body else min(self.end, self.headers_end)) - monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        return (
+            ceil(min(self.idle, left) * 10) / 10
+        )  # a fraction more is no harm, and a repeated run is the same
+
+
+_current: ContextVar[Deadline | None] = ContextVar("fivetran_runtime_deadline", default=None)
+
+
+@contextmanager
+def within(seconds: float, *, idle: float) -> Iterator[Deadline]:
+    """Give requests that are sent here this long; their headers, and then each read, at most `idle` seconds."""
+    now = monotonic()
+    deadline = Deadline(now + seconds, now + idle, idle)
+    token = _current.set(deadline)
+    try:
+        yield deadline
+    finally:
+        _current.reset(token)
+
+
+class TimelyAdapter(HTTPAdapter):
+    """Connections that keep to the deadline in force."""
+
+    def init_poolmanager(self, *arguments: Any, **named: Any) -> None:
+        super().init_poolmanager(*arguments, **named)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: Any, **named: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **named)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+
+class _Reader(io.RawIOBase):
+    """Reads from a socket while there is time."""
+
+    def __init__(self, raw: Any, sock: Any) -> None:
+        self._raw = raw
+        self._sock = sock
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if (deadline := _current.get()) is not None:
+            self._sock.settimeout(deadline.next_read())
+        count: int | None = self._raw.readinto(buffer)
+        return count
+
+    def close(self) -> None:
+        if not self.closed:
+            self._raw.close()
+        super().close()
+
+
+class _Timed:
+    """A connected socket whose answers are read in time; everything else is the socket's own."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+
+    def makefile(self, mode: str, *_: Any, **__: Any) -> io.BufferedReader:
+        return io.BufferedReader(_Reader(self._sock.makefile(mode, buffering=0), self._sock))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+
+class _Connection(HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        return _connect(self)
+
+    def connect(self) -> None:
+        super().connect()
+        _time(self)
+
+
+class _SecureConnection(HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        return _connect(self)
+
+    def connect(self) -> None:
+        super().connect()
+        _time(self)
+
+
+def _time(connection: Any) -> None:
+    connection.sock.settimeout(connection.timeout)
+    connection.sock = _Timed(connection.sock)
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+_POOLS = {"http": _Pool, "https": _SecurePool}
+
+
+def _connect(connection: Any) -> socket.socket:
+    """A socket to the first of the host's addresses that answers, all of them together within the time-out."""
+    end = monotonic() + connection.timeout
+    host = connection._dns_host  # noqa: SLF001 - what urllib3's own method of this name connects to
+    try:
+        found = _look_up(host, connection.port, connection.timeout)
+        sock = _first_of(found, end, connection)
+    except socket.gaierror as error:
+        raise NameResolutionError(connection.host, connection, error) from error
+    except TimeoutError as error:
+        raise ConnectTimeoutError(connection, f"no connection to {connection.host} in time") from error
+    except OSError as error:
+        raise NewConnectionError(connection, f"no connection: {error}") from error
+    sys.audit("http.client.connect", connection, connection.host, connection.port)
+    return sock
+
+
+Found = list[tuple[Any, ...]]
+
+
+def _first_of(found: Found, end: float, connection: Any) -> socket.socket:
+    failure: OSError = TimeoutError("no address answers")
+    for place, (family, kind, protocol, _, address) in enumerate(found):
+        left = end - monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        sock = socket.socket(family, kind, protocol)
+        try:
+            for option in connection.socket_options or ():
+                sock.setsockopt(*option)
+            # Each gets its share, or the first of four that is dead would take it all.
+            sock.settimeout(max(_SHORTEST, ceil(left / (len(found) - place) * 10) / 10))
+            if connection.source_address:
+                sock.bind(connection.source_address)
+            sock.connect(address)
+        except OSError as error:
+            sock.close()
+            failure = error
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            sock.settimeout(max(_SHORTEST, end - monotonic()))  # for TLS, which follows
+            return sock
+    raise failure
+
+
+def _look_up(host: str, port: int, seconds: float) -> Found:
+    """A host's addresses.
+
+    Raises:
+        OSError: there are none (`socket.gaierror`), or nobody says so in time (`TimeoutError`).
+    """
+    host = host.strip("[]")
+    try:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        pass
+    # The system's look-up cannot be interrupted, and takes half a minute where name servers are silent.
+    answers: SimpleQueue[Found | BaseException] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+        except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the thread that waits
+            answers.put(error)
+
+    threading.Thread(target=ask, daemon=True, name="look up a host").start()
+    try:
+        found = answers.get(timeout=seconds)
+    except Empty:
+        raise TimeoutError("the host's name was not looked up in time") from None
+    if isinstance(found, BaseException):
+        raise found
+    return found
+
+
+def what_broke(error: Exception) -> str:
+    """What went wrong with a request, in a few words without any address."""
+    match error:
+        case requests.ConnectTimeout():
+            return "no connection in time"
+        case requests.Timeout() | urllib3.exceptions.ReadTimeoutError():
+            return "no answer in time"
+        case requests.exceptions.SSLError():
+            return "the TLS certificate was refused"
+        case urllib3.exceptions.ProtocolError() | urllib3.exceptions.DecodeError():
+            return "the answer broke off"
+        case requests.ConnectionError() if "NameResolution" in repr(error):
+            return "the host name is unknown"
+        case requests.ConnectionError() if "refused" in str(error):
+            return "connection refused"
+    return "the connection broke"

@@ -1,0 +1,136 @@
+"""A body as JSON: every number with its digits, every charset that is declared, and the reason where it is not JSON."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from fivetran_runtime.encoding import decode
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_AROUND = 30
+_MAX_NAMED = 3
+
+
+class NotJsonError(Exception):
+    """A body is not JSON: the text says why; `is_cut` whether it only ends too early."""
+
+    def __init__(self, why: str, *, is_cut: bool = False) -> None:
+        super().__init__(why)
+        self.why = why
+        self.is_cut = is_cut
+
+
+@dataclass
+class Decoded:
+    """A body's value, and where in it half a character was replaced."""
+
+    value: Any
+    replaced: list[str] = field(default_factory=list)
+
+
+def decoded(body: bytes | bytearray, content_type: str = "") -> Decoded:
+    """A body as JSON; None where it is empty.
+
+    Fractions are Decimal. Half of a surrogate pair (an emoji that was cut in two) is no text that can be sent on: it
+    is replaced by U+FFFD.
+
+    Raises:
+        NotJsonError: it is not JSON, or not in the charset that it declares.
+        RecursionError: it is nested too deeply.
+    """
+    body = _in_utf8(body, content_type)
+    if not body.strip():
+        return Decoded(None)
+    try:
+        return Decoded(decode(body))
+    except (ValueError, InvalidOperation):
+        return _slowly_decoded(body)
+
+
+def charset_of(content_type: str) -> str | None:
+    """The charset a Content-Type declares, if Python knows it."""
+    for parameter in content_type.split(";")[1:]:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset":
+            try:
+                return codecs.lookup(value.strip().strip("\"'")).name
+            except LookupError:
+                return None
+    return None
+
+
+def _in_utf8(body: bytes | bytearray, content_type: str) -> bytes | bytearray:
+    for mark, marked in _MARKS:
+        if body.startswith(mark):
+            return body[len(mark) :] if marked == "utf-8" else _recoded(body, marked)
+    charset = charset_of(content_type)
+    return body if charset is None or charset in ("utf-8", "ascii") else _recoded(body, charset)
+
+
+def _recoded(body: bytes | bytearray, charset: str) -> bytes:
+    try:
+        return body.decode(charset).encode()
+    except UnicodeError as error:
+        raise NotJsonError(f"text that is not {charset}, which it declares ({error})") from None
+
+
+def _slowly_decoded(body: bytes | bytearray) -> Decoded:
+    """By Python's own decoder, which takes halves of surrogate pairs and says where something is wrong."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        raise NotJsonError(
+            f"text that is not UTF-8 at byte {error.start:,}, and declares no other charset"
+        ) from None
+    try:
+        value = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        is_cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
+        near = text[max(0, error.pos - _AROUND) : error.pos + _AROUND]
+        raise NotJsonError(f"{error.msg} at character {error.pos:,}, near {near!r}", is_cut=is_cut) from None
+    except InvalidOperation:
+        raise NotJsonError("a number that is too large for any program") from None
+    except ValueError as error:
+        raise NotJsonError(str(error)) from None
+    replaced: list[str] = []
+    return Decoded(_whole(value, replaced, "the body"), replaced)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"the word {name}, which is no number in JSON")
+
+
+def _whole(value: Any, replaced: list[str], where: str) -> Any:
+    """The value with whole characters only; notes where it had others."""
+    if isinstance(value, str):
+        whole = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        if whole != value and len(replaced) < _MAX_NAMED:
+            replaced.append(where)
+        return whole
+    if isinstance(value, list):
+        return [_whole(inner, replaced, where) for inner in value]
+    if isinstance(value, dict):
+        row = next(_identity(value), where)
+        return {
+            _whole(name, replaced, row): _whole(inner, replaced, f"{row}, {name!r}")
+            for name, inner in value.items()
+        }
+    return value
+
+
+def _identity(row: dict[str, Any]) -> Iterator[str]:
+    """What a row is known by to a person: its first number or short text."""
+    for name, value in row.items():
+        if isinstance(value, int | str) and not isinstance(value, bool) and len(str(value)) < 2 * _AROUND:
+            yield f"{name}={value!r}"
