@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from fivetran import Fivetran
+from source_server import Says, serving
 from virtual_clock import VirtualClock
 
-from fivetran_runtime import At, Connector, Delete, Row
+from fivetran_runtime import At, Client, Connector, Delete, Offset, Row
 from fivetran_runtime.clock import use_clock
 from fivetran_runtime.invocation import running
 
@@ -252,6 +254,54 @@ def test_an_exit_in_a_table_fails_that_table_only() -> None:
     first, last = Fivetran(app.handler).sync()
     assert first.body["insert"] == {"staying": [{"id": 1}]}
     assert last.body["errorMessage"].startswith("Table leaving: SystemExit: bye (tests/test_cuts.py:")
+
+
+@pytest.mark.parametrize("size", [10, 2_000, 5_000])
+def test_an_answer_with_a_large_state_stays_within_its_limit(size: int) -> None:
+    """The state travels in it, beside the rows."""
+
+    def things(_: Any, n: int = 0, noted: str = "") -> Iterator[Any]:
+        for number in range(n, 60):
+            yield {"id": number, "text": "x" * 280}
+            yield At(n=number + 1, noted="y" * size)
+
+    replies = connection(things).sync()
+    assert sum(len(reply.body["insert"].get("things", [])) for reply in replies) == 60
+    for reply in replies:
+        assert json.loads(report(reply))["bytes"] <= 10_000
+
+
+def test_an_answer_that_its_state_makes_too_large_is_told_of() -> None:
+    """The platform would refuse it without a word; the state Fivetran holds stays as it was."""
+
+    def things(_: Any, noted: str = "") -> Iterator[Any]:
+        yield {"id": 1, "text": "x" * 3_000}
+        yield At(noted="y" * 8_000)
+        yield {"id": 2, "text": "x" * 3_000}
+        yield At(noted="y" * 8_000)
+        yield {"id": 3, "text": "x" * 3_000}
+
+    (reply,) = connection(things).sync()
+    assert reply.status == 500
+    assert "10,000 may be sent" in reply.body["errorMessage"]
+
+
+def test_a_cause_that_several_tables_meet_is_told_once() -> None:
+    """A wrong password is one mistake, whichever address it was noticed at."""
+    with serving(Says({"message": "Wrong password."}, status=401)) as source:
+        app = Connector("refused", client=lambda _: Client(source.url))
+        for name in ("projects", "journals", "issues"):
+
+            def read(client: Client, path: str = name) -> Iterator[Any]:
+                yield from client.pages(f"/{path}", Offset())
+
+            app.table(key="id", name=name)(read)
+        (reply,) = Fivetran(app.handler).sync()
+        message = reply.body["errorMessage"]
+    assert message == (
+        f"Tables projects, journals, issues: GET {source.url}/projects: HTTP 401: Wrong password. "
+        "Check the credentials and what they may read."
+    )
 
 
 def test_every_failed_table_is_told_of_and_the_one_a_person_can_mend_names_the_sync() -> None:

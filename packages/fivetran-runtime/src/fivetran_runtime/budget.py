@@ -25,6 +25,8 @@ _ENVELOPE = 0.1  # of the answer is kept free of rows, for the state and the sch
 STATE_BYTES = 900_000
 """The largest state: what `_ENVELOPE` leaves in the smallest answer, less the schema."""
 
+_GROWTH = 1.25  # a state grows while a call runs
+_FRAMED = 0.99
 _USABLE_TIME = 0.9  # the rest is for encoding and sending the answer, and for a slow start
 _USABLE_MEMORY = 0.75  # a unit may need as much again before the next look
 _OWN_MEMORY = 0.1  # less than this an answer does not hold, and cutting would not give it back
@@ -94,6 +96,17 @@ class Budget:
         self.stopped: OutOfBudget | None = None
         """How the reading that is running was ended, even where its code caught that."""
         self._memory_before = memory_in_use()
+        self._reserved = 0
+
+    def reserve(self, size: int) -> None:
+        """Keep this many bytes of the answer for the state and the schema, if that is more than is kept anyway."""
+        self._reserved = size
+        self.reserve_position(0)
+
+    def reserve_position(self, size: int) -> None:
+        """Keep as many bytes besides for a position that the state is about to hold."""
+        left = int(self.limits.answer_bytes * _FRAMED - (self._reserved + size) * _GROWTH)
+        self.row_bytes = min(self.row_bytes, max(left, int(self.limits.answer_bytes * _ENVELOPE)))
 
     def elapsed(self) -> float:
         """Seconds since the request arrived."""

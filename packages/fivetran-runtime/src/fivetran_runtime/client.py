@@ -27,7 +27,7 @@ from fivetran_runtime.config import Secret
 from fivetran_runtime.deadlines import TimelyAdapter, what_broke, within
 from fivetran_runtime.decoding import NotJsonError, charset_of, decoded
 from fivetran_runtime.encoding import encode
-from fivetran_runtime.errors import ConfigurationError, DefectError, TransientError
+from fivetran_runtime.errors import ConfigurationError, ConnectorError, DefectError, TransientError
 from fivetran_runtime.excerpts import excerpt
 from fivetran_runtime.invocation import Invocation, running
 from fivetran_runtime.pages import Page, Style, read_pages
@@ -389,8 +389,8 @@ def _before_retry(failed: FailedRequest, tries: int, *, repeat: bool, what: str)
         count = f" {tries} times" if tries > 1 else ""
         message = f"{what}: {failed.what}{count}."
         if unknown:
-            raise ConfigurationError(message, hint="Is the address right?")
-        raise TransientError(message, status=failed.status)
+            raise ConfigurationError(message, hint="Is the address right?", cause=failed.what)
+        raise TransientError(message, status=failed.status, cause=failed.what)
     _require_time(invocation, f"{what}: {failed.what}")
     invocation.wait(seconds, f"waiting after {what}: {failed.what}")
     invocation.count(retries=1)
@@ -398,23 +398,28 @@ def _before_retry(failed: FailedRequest, tries: int, *, repeat: bool, what: str)
 
 def _require_time(invocation: Invocation, what: str) -> None:
     """Raise OutOfBudget, with what the time was spent on, when there is none left."""
-    if invocation.budget.remaining() <= 0:
-        used = f"{invocation.budget.elapsed():.0f} of {invocation.budget.limits.seconds:g} seconds are used"
-        raise OutOfBudget("time", f"{what}, and {used}")
+    try:
+        invocation.budget.require(0, what)
+    except OutOfBudget as stop:
+        stop.why = f"{what}, and {stop.why}"
+        raise
 
 
 def _accepted(method: str, reply: Reply) -> Reply:
     if 200 <= reply.status < 300:
         return reply
     said = excerpt(reply.json) if reply.json not in (None, "") else ""
-    message = f"{method} {shown(reply.url)}: HTTP {reply.status}{f': {said}' if said else ''}"
-    if reply.status in (401, 403):
-        hint = "Check the credentials and what they may read."
-        raise ConfigurationError(message, hint=hint, status=reply.status)
+    cause = f"HTTP {reply.status}{f': {said}' if said else ''}"
+    message = f"{method} {shown(reply.url)}: {cause}"
+    kind: type[ConnectorError] = TransientError
+    hint = ""
     if 400 <= reply.status < 500 and reply.status not in _NOT_NOW:
-        hint = "Is the address right, its path included?" if reply.status == 404 else ""
-        raise ConfigurationError(message, hint=hint, status=reply.status)
-    raise TransientError(message, status=reply.status)
+        kind, hint = ConfigurationError, _HINTS.get(reply.status, "")
+    raise kind(message, hint=hint, status=reply.status, cause=cause)
+
+
+_CREDENTIALS_HINT = "Check the credentials and what they may read."
+_HINTS = {401: _CREDENTIALS_HINT, 403: _CREDENTIALS_HINT, 404: "Is the address right, its path included?"}
 
 
 def _reply(url: str, response: requests.Response, body: bytearray, *, was_redirected: bool) -> Reply:

@@ -21,15 +21,17 @@ class ConnectorError(Exception):
         message: what happened and where, in a sentence or two.
         hint: what to do about it; empty when the message says it already.
         status: the HTTP status the source answered with, when that is what happened.
+        cause: what happened, without where: the same for all tables that meet it.
     """
 
     kind = "error"
 
-    def __init__(self, message: str, *, hint: str = "", status: int | None = None) -> None:
+    def __init__(self, message: str, *, hint: str = "", status: int | None = None, cause: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.status = status
+        self.cause = cause
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()

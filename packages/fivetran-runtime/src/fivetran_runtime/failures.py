@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sysconfig
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 
 from fivetran_runtime.budget import OutOfBudget
-from fivetran_runtime.errors import ConnectorError, DefectError, TransientError
+from fivetran_runtime.errors import SEVEREST_FIRST, ConnectorError, DefectError, TransientError
 
 _NOT_THE_AUTHORS = (
     Path(__file__).parent,
@@ -25,6 +26,37 @@ def as_connector_error(error: BaseException, *, table: str | None = None) -> Con
     defect = DefectError(f"{type(error).__name__}: {error}{where}")
     defect.__cause__ = error
     return _naming(table, defect)
+
+
+def combined(failures: Mapping[str, ConnectorError]) -> ConnectorError:
+    """One error for all tables that failed, of the kind that a person can act on first; one cause is said once."""
+    groups: dict[str, dict[str, ConnectorError]] = {}
+    for name, error in failures.items():
+        cause = error.cause or str(error).removeprefix(f"Table {name}: ")
+        groups.setdefault(cause, {})[name] = error
+    told = [_together(group) for group in groups.values()]
+    if len(told) == 1:
+        return told[0]
+    kinds = [kind for kind in SEVEREST_FIRST for error in told if isinstance(error, kind)]
+    return kinds[0](f"{len(failures)} tables failed. {' '.join(map(str, told))}")
+
+
+def _together(failures: Mapping[str, ConnectorError]) -> ConnectorError:
+    """The error of tables that failed for one cause, with the address of the first."""
+    name, error = next(iter(failures.items()))
+    if len(failures) == 1:
+        return error
+    message = error.message.removeprefix(f"Table {name}: ")
+    others = [*failures]
+    error.message = f"Tables {', '.join(others[:_MAX_NAMED])}{_more(others)}: {message}"
+    return error
+
+
+_MAX_NAMED = 10
+
+
+def _more(names: list[str]) -> str:
+    return f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
 
 
 def _naming(table: str | None, error: ConnectorError) -> ConnectorError:

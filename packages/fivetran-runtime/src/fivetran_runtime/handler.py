@@ -194,19 +194,33 @@ def _sync(
     if note:
         logs.emit("WARNING", note, connector=connector.name)
     tables = connector.tables_of(client)
+    invocation.budget.reserve(len(encode(state.dump())) + len(_schema(tables)))
     progress = read_tables(tables, client, config=config, state=state, invocation=invocation)
     for name, error in progress.failures.items():
         logs.emit("ERROR", str(error), connector=connector.name, table=name, kind=error.kind)
-    return _body(tables, state.dump(), progress), {
+    body = _body(tables, state.dump(), progress)
+    _require_fit(body, invocation)
+    return body, {
         "cut": progress.cut or ("failed" if progress.failures else None),
         "rows": progress.batch.counts(deletes=False),
         "deletes": progress.batch.counts(deletes=True),
     }
 
 
+def _schema(tables: list[Table]) -> bytes:
+    return encode({name: {"primary_key": list(key)} for table in tables for name, key in table.keys.items()})
+
+
+def _require_fit(body: bytes, invocation: Invocation) -> None:
+    """Refuse in words what the platform would refuse without any; the state stays as it was."""
+    most = invocation.budget.limits.answer_bytes
+    if len(body) > most:
+        message = f"The answer takes {len(body):,} bytes, and {most:,} may be sent: the state grew too fast."
+        raise DefectError(message, hint="Yield At(...) more often.")
+
+
 def _body(tables: list[Table], state: dict[str, Any], progress: Progress) -> bytes:
     """The answer's JSON, put together from rows that are encoded already."""
-    schema = {name: {"primary_key": list(key)} for table in tables for name, key in table.keys.items()}
     batch: Batch = progress.batch
     return b"".join(
         (
@@ -217,7 +231,7 @@ def _body(tables: list[Table], state: dict[str, Any], progress: Progress) -> byt
             b',"delete":',
             *batch.json(deletes=True),
             b',"schema":',
-            encode(schema),
+            _schema(tables),
             b',"hasMore":',
             b"true" if progress.has_more else b"false",
             b"}",

@@ -180,9 +180,11 @@ class Pass:
             message = f"Table {self._table.name} yielded {at!r}; its parameters are: {known}, not {', '.join(unknown)}."
             raise DefectError(message, hint="Name them with defaults in the function's signature.")
         try:
-            position: dict[str, Any] = decode(encode(at.position))
+            encoded = encode(at.position)
+            position: dict[str, Any] = decode(encoded)
         except (TypeError, UnicodeEncodeError):
             raise DefectError(f"Table {self._table.name} yielded {at!r}, which is not JSON.") from None
+        self._budget.reserve_position(len(encoded))
         return position
 
     def _commit(self) -> None:

@@ -26,8 +26,8 @@ from fivetran_runtime import logs
 from fivetran_runtime.batch import Batch
 from fivetran_runtime.budget import OutOfBudget
 from fivetran_runtime.clock import clock
-from fivetran_runtime.errors import SEVEREST_FIRST, ConnectorError, DefectError, TransientError
-from fivetran_runtime.failures import as_connector_error
+from fivetran_runtime.errors import ConnectorError, DefectError, TransientError
+from fivetran_runtime.failures import as_connector_error, combined
 from fivetran_runtime.invocation import Invocation
 from fivetran_runtime.missing import Missing, room_for, too_many
 from fivetran_runtime.passes import Fetching, Listing, Pass
@@ -291,7 +291,7 @@ class _Call:
             self._state.sync = None
             return
         if not is_new:
-            raise _combined(progress.failures) if progress.failures else _unmoving()
+            raise combined(progress.failures) if progress.failures else _unmoving()
         sync.empty = 0 if progress.batch else sync.empty + 1
         if sync.empty >= MAX_EMPTY_ANSWERS:
             # With a failure to be told it goes on until Fivetran ends it as failed; the positions are kept either way.
@@ -316,14 +316,3 @@ def _unmoving() -> DefectError:
         "The position does not move: another call would get the same state and read the same rows again.",
         hint="Yield At(...) with arguments that change.",
     )
-
-
-def _combined(failures: dict[str, ConnectorError]) -> ConnectorError:
-    """One error for all that failed, of the kind that a person can act on first; what is the same is said once."""
-    by_text: dict[str, ConnectorError] = {}
-    for name, error in failures.items():
-        by_text.setdefault(str(error).removeprefix(f"Table {name}: "), error)
-    if len(by_text) == 1:
-        return next(iter(by_text.values()))
-    kinds = [kind for kind in SEVEREST_FIRST for error in failures.values() if isinstance(error, kind)]
-    return kinds[0](f"{len(failures)} tables failed. {' '.join(map(str, by_text.values()))}")
