@@ -402,6 +402,7 @@ def _require_time(invocation: Invocation, what: str) -> None:
         invocation.budget.require(0, what)
     except OutOfBudget as stop:
         stop.why = f"{what}, and {stop.why}"
+        stop.args = (stop.why,)
         raise
 
 
