@@ -246,7 +246,9 @@ class Nested(Config):
 
 
 @pytest.mark.parametrize("form", [lambda value: value, json.dumps])
-@pytest.mark.parametrize(("key", "nest"), [("login", lambda v: v), ("logins", lambda v: [v]), ("named", lambda v: {"a": v})])
+@pytest.mark.parametrize(
+    ("key", "nest"), [("login", lambda v: v), ("logins", lambda v: [v]), ("named", lambda v: {"a": v})]
+)
 def test_a_nested_objects_refusal_shows_none_of_its_values(key: str, nest: Any, form: Any) -> None:
     """It is raised before anything has been read that could say which text is secret."""
     value = nest({"user": "somebody", "password": "hunter2hunter2", "pin": 482_901})
@@ -294,14 +296,23 @@ def test_an_empty_text_is_a_text_where_there_is_another_default() -> None:
 
 @pytest.mark.parametrize(
     ("typed", "value"),
-    [("alpha", "alpha"), ('["alpha"]', ["alpha"]), ("5", "5"), ("null", "null"), ('"quoted"', '"quoted"'), ("[a", "[a")],
+    [
+        ("alpha", "alpha"),
+        ('["alpha"]', ["alpha"]),
+        ("5", "5"),
+        ("null", "null"),
+        ('"quoted"', '"quoted"'),
+        ("[a", "[a"),
+    ],
 )
 def test_a_text_or_a_list_may_be_either(typed: str, value: Any) -> None:
     """Only what is a list in JSON is taken for one."""
     assert read(Optional, {"names": typed}).names == value
 
 
-@pytest.mark.parametrize(("key", "value"), [("factor", "nan"), ("factor", "inf"), ("factor", "-Infinity"), ("factors", '["nan"]')])
+@pytest.mark.parametrize(
+    ("key", "value"), [("factor", "nan"), ("factor", "inf"), ("factor", "-Infinity"), ("factors", '["nan"]')]
+)
 def test_a_number_is_finite(key: str, value: str) -> None:
     """Every comparison with a NaN is false, and no JSON can carry it."""
     assert f"{key} must be" in told({key: value}, Optional)

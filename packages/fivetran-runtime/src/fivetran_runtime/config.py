@@ -272,7 +272,9 @@ def secret_texts(config: object) -> Iterator[str]:
 def texts_to_hide(kind: type[Config], secrets: object) -> Iterator[str]:
     """The texts of raw secrets that must be hidden even if they turn out not to fit the configuration."""
     if isinstance(secrets, Mapping):
-        shown = {field.encode_name for field in msgspec.structs.fields(kind) if not _may_be_secret(field.type)}
+        shown = {
+            field.encode_name for field in msgspec.structs.fields(kind) if not _may_be_secret(field.type)
+        }
         yield from all_texts({key: value for key, value in secrets.items() if key not in shown})
 
 

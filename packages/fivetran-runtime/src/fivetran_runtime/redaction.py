@@ -167,7 +167,9 @@ def _characters(match: re.Match[str]) -> Iterable[Decoded]:
     start, end = match.span()
     match match.lastgroup:
         case "octets":
-            return _of_octets([(int(one[1] or one[2], 16), *one.span()) for one in _OCTETS.finditer(*_within(match))])
+            return _of_octets(
+                [(int(one[1] or one[2], 16), *one.span()) for one in _OCTETS.finditer(*_within(match))]
+            )
         case "units":
             return _of_units([(int(one[1], 16), *one.span()) for one in _UNITS.finditer(*_within(match))])
         case "code":
