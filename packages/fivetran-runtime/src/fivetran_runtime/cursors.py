@@ -23,7 +23,7 @@ class Kind:
     """One kind of cursor.
 
     Attributes:
-        name: what an error calls it.
+        name: what an error calls it. States hold it, so it never changes.
         parse: a source's value as a cursor; raises ValueError with the reason.
         dump: a cursor as the state holds it.
         lookback: the type `lookback=` must have.
