@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from hashlib import blake2b
 from itertools import accumulate
 from typing import Any
@@ -17,7 +18,7 @@ from uuid import UUID
 
 import msgspec
 
-from fivetran_runtime.encoding import encode
+from fivetran_runtime.encoding import decode, encode
 
 Part = int | str
 Key = Part | tuple[Part, ...]
@@ -54,7 +55,13 @@ def key_of(values: Sequence[Any]) -> Key:
 
 def kinds_of(values: Iterable[Any]) -> list[str]:
     """How a source writes each key column: "text", "int", "float" or "bool"."""
-    return ["text" if isinstance(value, str) else type(value).__name__ for value in values]
+    return [_kind_of(value) for value in values]
+
+
+def _kind_of(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return "float"  # a fraction, as sources' come
+    return "text" if isinstance(value, str) else type(value).__name__
 
 
 def columns_of(key: Key, names: Sequence[str], kinds: Sequence[str]) -> dict[str, Any]:
@@ -67,7 +74,7 @@ def columns_of(key: Key, names: Sequence[str], kinds: Sequence[str]) -> dict[str
 def _typed(value: Part, kind: str) -> Any:
     if kind == "text":
         return str(value)
-    return msgspec.json.decode(value) if isinstance(value, str) and kind in ("bool", "float") else value
+    return decode(value) if isinstance(value, str) and kind in ("bool", "float") else value
 
 
 def in_order(keys: Iterable[Key]) -> list[Key]:
