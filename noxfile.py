@@ -380,7 +380,7 @@ def bootstrap(session: nox.Session) -> None:
     for finding in machine.findings():
         print(finding)
     virtual_environments.development_environment(REPOSITORY).prepare()
-    print(machine.NEXT)
+    print(machine.next_steps(REPOSITORY.connectors))
 
 
 try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from tools.environments.uv import find_uv
@@ -37,10 +37,23 @@ def findings(which: Callable[[str], str | None] = shutil.which) -> Iterator[Find
     )
 
 
-NEXT = """
-.venv is ready: point your editor at it; .venv/bin/fivetran-emulator syncs any function's URL.
+EXAMPLE = "datasette"
+"""The connector that shows a whole sync at once; an adopted repository goes without it."""
 
-Next:
-    nox -s sync -- datasette       see a whole sync
-    nox -s create -- NAME          make a connector
-    nox                            what CI asks of a change"""
+
+def next_steps(connectors: Collection[str]) -> str:
+    """What to run now, in a repository of these connectors: a sync only of one that is there."""
+    first = EXAMPLE if EXAMPLE in connectors else next(iter(connectors), None)
+    steps = [(f"sync -- {first}", "see a whole sync")] if first else []
+    steps.append(("create -- NAME", "make a connector"))
+    lines = [f"    nox -s {command:<20} {why}" for command, why in steps]
+    return "\n".join(
+        [
+            "",
+            ".venv is ready: point your editor at it; .venv/bin/fivetran-emulator syncs any function's URL.",
+            "",
+            "Next:",
+            *lines,
+            f"    {'nox':<27} what CI asks of a change",
+        ]
+    )
