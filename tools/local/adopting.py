@@ -119,7 +119,7 @@ def adopt(root: Path, team: Team, render: Callable[[], None]) -> None:
     _git(root, "rm", "-r", "-q", "--ignore-unmatch", "connectors")
     (root / "deploy.yaml").write_text(_heading((root / "deploy.yaml").read_text("utf-8")), "utf-8")
     pyproject = root / "pyproject.toml"
-    pyproject.write_text(_with(pyproject.read_text("utf-8"), team.section()), "utf-8")
+    pyproject.write_text(with_environment(pyproject.read_text("utf-8"), team.section()), "utf-8")
     (root / "README.md").write_text(README.format(name=team.name), "utf-8")
     (root / "connectors").mkdir(exist_ok=True)
     (root / "connectors" / "README.md").write_text(CONNECTORS, "utf-8")
@@ -163,7 +163,9 @@ def _vendor(root: Path, before: str, upstream: str) -> str:
             stdin=_git(root, "ls-tree", "-r", before, "--", *THEIRS) + "\n",
         )
         section = ENVIRONMENTS.search(_git(root, "show", f"{before}:pyproject.toml") + "\n")
-        text = _with(_git(root, "show", f"{upstream}:pyproject.toml") + "\n", section[0] if section else "")
+        text = with_environment(
+            _git(root, "show", f"{upstream}:pyproject.toml") + "\n", section[0] if section else ""
+        )
         blob = _git(root, "hash-object", "-w", "--stdin", stdin=text)
         _git(root, "update-index", "--cacheinfo", f"100644,{blob},pyproject.toml", env=index)
         tree = _git(root, "write-tree", env=index)
@@ -185,7 +187,8 @@ def _heading(deployments: str) -> str:
     return "".join(lines[:end])
 
 
-def _with(pyproject: str, section: str) -> str:
+def with_environment(pyproject: str, section: str) -> str:
+    """The text of pyproject.toml with this section in the place of its environments. RepositoryError if it has none."""
     if not ENVIRONMENTS.search(pyproject):
         raise RepositoryError(
             "pyproject.toml has no [tool.fivetran-connectors.environments.dev] to put yours into"

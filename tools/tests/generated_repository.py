@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tools.environments.locks import Lock, locks_of
+from tools.local.adopting import Team, with_environment
 from tools.repository.model import Repository, requirement_name
 from tools.repository.names import dataset, distribution, import_name, normalized
 
@@ -37,6 +38,9 @@ LEFT_OUT = [
     ".hypothesis",
 ]
 """What a copy of this repository goes without: what runs leave behind, and all that is of its connectors."""
+
+ENVIRONMENT = Team("", project="dev-fivetran", region="us-central1", context="fivetran-connectors-dev")
+"""What a generated repository deploys to, whichever team's this one is."""
 
 DEPLOY = "{name}:\n  connector: {name}\n  environment: {environment}\n"
 
@@ -212,6 +216,8 @@ def generate(
     `git` everything is the one commit of the branch main. `hashes` is their number a pin; 20 makes locks of usual size.
     """
     shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(*LEFT_OUT), dirs_exist_ok=True)
+    pyproject = root / "pyproject.toml"
+    pyproject.write_text(with_environment(pyproject.read_text("utf-8"), ENVIRONMENT.section()), "utf-8")
     names = numbered(connectors) if isinstance(connectors, int) else list(connectors)
     for name in names:
         add_connector(root, name)
