@@ -174,6 +174,33 @@ def test_a_table_that_takes_all_the_time_leaves_the_others_theirs(
             assert ids(fivetran, "fine") == {1}
 
 
+@IDS
+def test_a_list_without_an_end_and_without_rows_keeps_no_other_table_out(
+    clock: VirtualClock, has_id: bool
+) -> None:
+    """It moves a position in every call, and the others are read all the same, in every sync."""
+    app = Connector("endless")
+
+    @app.table(key="id")
+    def endless(_: Any, n: int = 0) -> Iterator[Any]:
+        while True:
+            clock.sleep(20)
+            n += 1
+            yield At(n=n)
+
+    @app.table(key="id")
+    def fine(_: Any) -> Iterator[Any]:
+        running().wait(1, "the rate")
+        yield {"id": 1}
+
+    fivetran = Fivetran(app.handler)
+    fivetran.sends_id = has_id
+    for _ in range(3):
+        fivetran.tables.clear()
+        assert fivetran.sync()[-1].status == 200
+        assert ids(fivetran, "fine") == {1}
+
+
 def test_a_slow_failure_leaves_the_table_behind_it_a_whole_call(clock: VirtualClock) -> None:
     """One that needs 80 of 90 s is read although the one before it always takes 60 to fail."""
     app = Connector("slow")

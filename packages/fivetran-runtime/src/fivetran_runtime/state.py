@@ -140,6 +140,8 @@ class SyncState(msgspec.Struct, omit_defaults=True):
     id: str | None = None
     done: list[str] = []
     failed: list[str] = []
+    waiting: list[str] = []
+    """Tables that have used up a call without bringing a row: the others are read first."""
     empty: int = 0
     """Empty answers given in a row."""
     restarts: dict[str, int] = {}

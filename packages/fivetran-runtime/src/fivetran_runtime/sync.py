@@ -136,16 +136,25 @@ class _Call:
         return self._progress
 
     def _read_unfinished(self) -> None:
-        """Read what is unfinished, as declared; what failed earlier in this sync comes last."""
-        unfinished = [reading for reading in self._readings if reading.name not in self._sync.done]
-        unfinished.sort(key=lambda reading: reading.name in self._sync.failed)
+        """Read what is unfinished, as declared; what brought no rows or failed earlier in this sync comes last."""
+        sync = self._sync
+        unfinished = [reading for reading in self._readings if reading.name not in sync.done]
+        unfinished.sort(key=lambda reading: (reading.name in sync.failed, reading.table.name in sync.waiting))
         for place, reading in enumerate(unfinished):
+            before = self._progress.batch.bytes
             self._read(reading, is_first=place == 0)
             if self._progress.cut:
+                self._let_others_first(reading, has_rows=self._progress.batch.bytes > before)
                 return
             if self._progress.failures and not self._budget.remaining() and place + 1 < len(unfinished):
                 self._progress.cut = "time"
                 return
+
+    def _let_others_first(self, reading: Reading, *, has_rows: bool) -> None:
+        """A list that goes on for ever without a row must not keep the other tables out."""
+        sync, name = self._sync, reading.table.name
+        if self._progress.cut != "bytes" and not has_rows and name not in sync.waiting:
+            sync.waiting = [*sync.waiting, name]
 
     def _read(self, reading: Reading, *, is_first: bool) -> None:
         """Read on until its end or the budget's."""
