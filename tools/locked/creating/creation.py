@@ -45,6 +45,8 @@ def create(repository: Repository, name: str, choices: Choices) -> Path:
 def take_over(repository: Repository, name: str, source: Path) -> tuple[Path, bool]:
     """Make connectors/NAME of a folder written elsewhere; its path, and whether its exact versions could be kept.
 
+    What isn't taken over and may be missed is printed.
+
     RepositoryError as for `create`, and with everything that keeps the folder from being taken over.
     """
     refuse(repository, name)
@@ -56,7 +58,17 @@ def take_over(repository: Repository, name: str, source: Path) -> tuple[Path, bo
         if not kept:
             importing.require(folder, importing.loosened(found.requirements))
             lock(repository, Project(name, "connector", folder, import_name(name)))
+    if found.left:
+        print(
+            f"{_left_behind(found)}\n    copy what the function reads to connectors/{name}/src/{import_name(name)}"
+        )
     return repository.root / "connectors" / name, kept
+
+
+def _left_behind(found: importing.Imported) -> str:
+    shown = [path.relative_to(found.folder).as_posix() for path in found.left[:10]]
+    more = f" and {len(found.left) - len(shown)} more" if len(found.left) > len(shown) else ""
+    return f"Not taken over: {', '.join(shown)}{more}"
 
 
 def _locked(repository: Repository, folder: Path, name: str) -> bool:

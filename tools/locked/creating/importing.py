@@ -7,10 +7,11 @@ taken over is told at once, in a sentence each.
 from __future__ import annotations
 
 import ast
+import io
 import json
 import re
 import shutil
-from collections.abc import Iterator
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,10 @@ from tools.repository.names import import_name
 
 UNTYPED = "# mypy: ignore-errors\n"
 LEFT_BEHIND = {"tests", "main.py", "practice.py", "__pycache__", "setup.py", "conftest.py"}
+KNOWN = {"README.md", "requirements.txt", "requirements.in", "CHANGELOG.md"}
 TEST_ONLY = ("types-", "pytest")
+STRICT = 'filterwarnings = ["error"]\n'
+"""What code written elsewhere can't keep: on another Python, `datetime.utcnow()` alone would break all its tests."""
 RULES = """
 # Taken over as it was: only what breaks is looked for. Without these lines every rule of the repository holds.
 [tool.ruff]
@@ -40,12 +44,17 @@ pytestmark = pytest.mark.skip("practice.py does not serve this source yet: write
 
 @dataclass(frozen=True)
 class Imported:
-    """A folder that can be taken over: its modules and tests by path, its requirements, and its other texts."""
+    """A folder that can be taken over: its modules and tests by path, its requirements, what code may read beside it.
+
+    `left` isn't taken over, and a person has to know: files beside main.py, links, what git ignores there.
+    """
 
     folder: Path
     modules: tuple[Path, ...]
     tests: tuple[Path, ...]
     requirements: tuple[str, ...]
+    data: tuple[Path, ...] = ()
+    left: tuple[Path, ...] = ()
 
     @property
     def has_practice(self) -> bool:
@@ -64,16 +73,27 @@ def read(folder: Path) -> Imported:
         raise RepositoryError(
             f"{folder}: {what}; --from takes a folder with main.py, requirements.txt and tests"
         )
-    files = [path for path in sorted(folder.rglob("*.py")) if not _hidden(path, folder)]
+    inside = _inside(folder)
+    ignored = _ignored(folder)
+    files = [path for path in inside if path.suffix == ".py" and path.is_file() and path not in ignored]
     tests = tuple(path for path in files if path.relative_to(folder).parts[0] == "tests")
     modules = tuple(path for path in files if path.relative_to(folder).parts[0] not in LEFT_BEHIND)
+    texts = [folder / "requirements.txt", *(path for path in inside if path.suffix == ".md"), *files]
+    if unreadable := [problem for path in texts if path.is_file() and (problem := _encoding_problem(path))]:
+        raise RepositoryError(unreadable)
     lines = _requirement_lines(folder / "requirements.txt")
     problems = [problem for path in files if (problem := _syntax_problem(path))]
     problems += [] if problems else _without_main(folder / "main.py")
     problems += [problem for number, line in lines if (problem := _requirement_problem(folder, number, line))]
     if problems:
         raise RepositoryError(problems)
-    return Imported(folder, modules, tests, tuple(line for _, line in lines))
+    others = [path for path in inside if path.suffix != ".py" and path.name not in KNOWN]
+    data = tuple(
+        path for path in others if path.parent != folder and not (path.is_symlink() or path in ignored)
+    )
+    taken = {*modules, *tests, *data, folder / "main.py", folder / "practice.py"}
+    left = tuple(path for path in inside if path not in taken and path.name not in KNOWN)
+    return Imported(folder, modules, tests, tuple(line for _, line in lines), data, left)
 
 
 def take_over(found: Imported, name: str, to: Path) -> None:
@@ -81,14 +101,14 @@ def take_over(found: Imported, name: str, to: Path) -> None:
     render(name, Choices(plain=True), to)
     package = to / "src" / import_name(name)
     (package / "__init__.py").write_text(
-        _versioned(_rewritten(found, name, found.folder / "main.py")), "utf-8"
+        _versioned(rewritten(found, name, found.folder / "main.py")), "utf-8"
     )
     for path in found.modules:
-        _put(package / path.relative_to(found.folder), UNTYPED + _rewritten(found, name, path))
+        _put(package / path.relative_to(found.folder), UNTYPED + rewritten(found, name, path))
     for path in found.tests:
         if path.name != "__init__.py":
             _put(to / path.relative_to(found.folder), UNTYPED + _rewritten_test(found, name, path))
-    for path in _other_files(found):
+    for path in found.data:
         target = package if path.relative_to(found.folder).parts[0] != "tests" else to
         (target / path.relative_to(found.folder)).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target / path.relative_to(found.folder))
@@ -117,7 +137,7 @@ def require(to: Path, requirements: tuple[str, ...]) -> None:
     text = re.sub(
         r"^test = \[.*?^\]", lambda _: f"test = {_listed(tests)}", text, flags=re.MULTILINE | re.DOTALL
     )
-    file.write_text(text.replace(RULES, "") + RULES, "utf-8")
+    file.write_text(text.replace(STRICT, "").replace(RULES, "") + RULES, "utf-8")
 
 
 def loosened(requirements: tuple[str, ...]) -> tuple[str, ...]:
@@ -129,29 +149,47 @@ def _listed(requirements: list[str]) -> str:
     return "[\n" + "".join(f"    {json.dumps(line)},\n" for line in sorted(requirements, key=str.lower)) + "]"
 
 
-def _hidden(path: Path, folder: Path) -> bool:
-    return any(part.startswith(".") or part == "__pycache__" for part in path.relative_to(folder).parts)
+def _inside(folder: Path) -> list[Path]:
+    """The files of the folder but for hidden ones, caches and virtual environments."""
+    environments = {file.parent for file in folder.rglob("pyvenv.cfg")}
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if (path.is_file() or path.is_symlink())
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and not {"__pycache__", "node_modules"}.intersection(path.relative_to(folder).parts)
+        and not environments.intersection(path.parents)
+    ]
 
 
-def _other_files(found: Imported) -> Iterator[Path]:
-    """Templates, test data: what code may read beside itself."""
-    known = {"README.md", "requirements.txt", "requirements.in", "CHANGELOG.md"}
-    for path in sorted(found.folder.rglob("*")):
-        parts = path.relative_to(found.folder).parts
-        if (
-            path.is_file()
-            and len(parts) > 1
-            and path.suffix != ".py"
-            and not _hidden(path, found.folder)
-            and path.name not in known
-        ):
-            yield path
+def _ignored(folder: Path) -> set[Path]:
+    """What git ignores there, such as real secrets; nothing where the folder is in no git repository."""
+    command = ["git", "ls-files", "-z", "--others", "--ignored", "--exclude-standard"]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return set()
+    return {folder / name for name in done.stdout.split("\0") if name}
+
+
+def _text(path: Path) -> str:
+    """The file's text, with line feeds only, and without the mark that Windows' editors begin files with."""
+    return path.read_text("utf-8-sig")
+
+
+def _encoding_problem(path: Path) -> Problem | None:
+    try:
+        _text(path)
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        return Problem(f"{path}:{line}", "this isn't UTF-8", "save the file as UTF-8")
+    return None
 
 
 def _requirement_lines(file: Path) -> list[tuple[int, str]]:
     if not file.is_file():
         return []
-    text = re.sub(r"\\\n\s*", " ", file.read_text("utf-8"))
+    text = re.sub(r"\\\n\s*", " ", _text(file))
     lines = [
         (number, re.sub(r"(^|\s)#.*|\s+--hash=\S+", "", line).strip())
         for number, line in enumerate(text.splitlines(), 1)
@@ -197,12 +235,12 @@ def _without_main(path: Path) -> list[Problem]:
     return [Problem(str(path), "it has no function `main`", "Google calls `def main(request)`")]
 
 
-def _rewritten(found: Imported, name: str, path: Path) -> str:
+def rewritten(found: Imported, name: str, path: Path) -> str:
     """The module's text, with the folder's own modules imported from the connector's package."""
-    text = path.read_text("utf-8")
+    text = _text(path)
     local = found.local()
     module = import_name(name)
-    lines = text.splitlines(True)
+    lines = _lines(text)
     for node in ast.walk(ast.parse(text)):
         if (
             isinstance(node, ast.ImportFrom)
@@ -213,16 +251,16 @@ def _rewritten(found: Imported, name: str, path: Path) -> str:
             _replace(
                 lines, node, rf"from(\s+){re.escape(node.module)}\b", rf"from\g<1>{module}.{node.module}"
             )
-        elif isinstance(node, ast.Import) and len(node.names) == 1 and node.names[0].name in local:
-            _replace(lines, node, r"\bimport\b", f"from {module} import")
+        elif isinstance(node, ast.Import) and any(one.name.split(".")[0] in local for one in node.names):
+            _put_instead(lines, node, "; ".join(_import_of(one, module, local) for one in node.names))
     return "".join(lines)
 
 
 def _rewritten_test(found: Imported, name: str, path: Path) -> str:
     """A test's text: what it imports from main, and patches there, is in the connector's package now."""
-    text = _rewritten(found, name, path)
+    text = rewritten(found, name, path)
     module = import_name(name)
-    lines = text.splitlines(True)
+    lines = _lines(text)
     for node in ast.walk(ast.parse(text)):
         if (
             isinstance(node, ast.ImportFrom)
@@ -238,6 +276,32 @@ def _rewritten_test(found: Imported, name: str, path: Path) -> str:
                 lambda seen: f"import {module} as {seen[2] or 'main'}",
             )
     return re.sub(r"""(?<=["'])(?:\w+\.)*main\.(?=\w)""", f"{module}.", "".join(lines))
+
+
+def _import_of(one: ast.alias, module: str, local: set[str]) -> str:
+    """The import of one name: of the connector's package, if it is one of the folder's own modules."""
+    renamed = f" as {one.asname}" if one.asname else ""
+    top, *below = one.name.split(".")
+    if top not in local:
+        return f"import {one.name}{renamed}"
+    if not below:
+        return f"from {module} import {one.name}{renamed}"
+    if renamed:
+        return f"from {module}.{'.'.join([top, *below[:-1]])} import {below[-1]}{renamed}"
+    return f"import {module}.{one.name}; from {module} import {top}"
+
+
+def _put_instead(lines: list[str], node: ast.stmt, statement: str) -> None:
+    """Replace a statement by one on its first line; what follows keeps its line's number."""
+    first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
+    before = lines[first].encode()[: node.col_offset].decode()  # columns are counted in bytes
+    after = lines[last].encode()[node.end_col_offset :].decode()
+    lines[first : last + 1] = [before + statement + after, *[""] * (last - first)]
+
+
+def _lines(text: str) -> list[str]:
+    """Lines as Python counts them: a form feed or another of Unicode's line ends begins none."""
+    return list(io.StringIO(text))
 
 
 def _replace(lines: list[str], node: ast.stmt, pattern: str, by: object) -> None:
@@ -257,7 +321,7 @@ def _versioned(text: str) -> str:
         if not (docstring or future):
             break
         first = node.end_lineno or first
-    lines = text.splitlines(True)
+    lines = _lines(text)
     return UNTYPED + "".join([*lines[:first], '\n__version__ = "0.1.0"\n\n', *lines[first:]])
 
 

@@ -42,7 +42,6 @@ def tidy(folders: Sequence[Path]) -> None:
     """Break the lines of connectors just made as ruff does: how long they are depends on the name."""
     command = [
         "format",
-        "--quiet",
         "--no-cache",
         "--no-respect-gitignore",
         "--config",

@@ -11,7 +11,7 @@ from tools.local.syncing import sync
 from tools.local.testing import check_types, run_tests
 from tools.locked.creating import baking
 from tools.locked.creating.creation import take_over
-from tools.locked.creating.importing import read
+from tools.locked.creating.importing import read, rewritten
 from tools.locked.deploying.bundle import stage
 from tools.locked.deploying.deployments import Deployment
 from tools.repository.errors import RepositoryError
@@ -45,7 +45,11 @@ def response(state: Dict[str, Any], insert, more):
     return {"state": state, "schema": schema, "insert": insert, "delete": {}, "hasMore": more}
 """
 PAGES = """
+import json, warnings, desk_api.marks
 import requests
+
+warnings.warn("as old code does on a newer Python", DeprecationWarning)
+assert json.loads("1") == desk_api.marks.ONE
 
 def page(url, token, offset, limit):
     headers = {"Authorization": "Bearer " + token}
@@ -82,7 +86,7 @@ def old(tmp_path: Path) -> Path:
     """A connector as the ancestor's are: main.py, a package of its own, requirements, tests, a README."""
     folder = tmp_path / "desk"
     for path, text in {
-        "main.py": MAIN, "desk_api/__init__.py": "", "desk_api/pages.py": PAGES, "requirements.txt": "requests==2.26.0\n",
+        "main.py": MAIN, "desk_api/__init__.py": "", "desk_api/pages.py": PAGES, "desk_api/marks.py": "ONE = 1\n", "requirements.txt": "requests==2.26.0\n",
         "tests/__init__.py": "", "tests/test_main.py": TESTS, "README.md": "# Desk\n", "practice.py": PRACTICE,
     }.items():  # fmt: skip
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -119,6 +123,7 @@ def test_it_is_tested_synced_and_bundled_like_any_other(
     assert {file.relative_to(folder).as_posix() for file in folder.rglob("*.py")} == {
         "main.py", "connector_desk_old/__init__.py",
         "connector_desk_old/desk_api/__init__.py", "connector_desk_old/desk_api/pages.py",
+        "connector_desk_old/desk_api/marks.py",
     }  # fmt: skip
 
 
@@ -149,6 +154,68 @@ def test_what_cannot_be_taken_over_is_told(old: Path, file: str, text: str | Non
         (old / file).write_text(text, "utf-8")
     with pytest.raises(RepositoryError, match=expected):
         read(old)
+
+
+@pytest.mark.parametrize(
+    "file", ["main.py", "desk_api/pages.py", "tests/test_main.py", "requirements.txt", "README.md"]
+)
+def test_what_is_not_utf8_is_told_with_its_line(old: Path, file: str) -> None:
+    """A file saved as Latin-1 or UTF-16 years ago: the file and the line, not a traceback."""
+    (old / file).write_bytes(b"# Desk\n# caf\xe9\n")
+    with pytest.raises(RepositoryError, match=rf"{file}:2: this isn't UTF-8"):
+        read(old)
+
+
+def test_windows_files_are_read(old: Path) -> None:
+    """The mark and the line ends of Windows' editors are no part of a requirement, or of a module."""
+    for file, text in {"requirements.txt": "requests==2.26.0\r\n", "main.py": MAIN}.items():
+        (old / file).write_text(text, "utf-8-sig")
+    assert read(old).requirements == ("requests==2.26.0",)
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("import marks", "from connector_desk import marks"),
+        ("import marks as m", "from connector_desk import marks as m"),
+        ("import json, marks", "import json; from connector_desk import marks"),
+        ("import lib.paging", "import connector_desk.lib.paging; from connector_desk import lib"),
+        ("import lib.paging as p", "from connector_desk.lib import paging as p"),
+        ('ö = "ü"; import marks # ü', 'ö = "ü"; from connector_desk import marks # ü'),
+        ("import json, \\\n  marks\nX = 1", "import json; from connector_desk import marks\nX = 1"),
+        ("# a form feed: \f\nimport marks", "# a form feed: \f\nfrom connector_desk import marks"),
+        ("import json", "import json"),
+    ],
+)
+def test_each_form_of_import_finds_its_module(tmp_path: Path, statement: str, expected: str) -> None:
+    """The folder's own modules are in the connector's package now; nothing else of a line changes."""
+    (tmp_path / "lib").mkdir()
+    for file in ("marks.py", "lib/__init__.py", "lib/paging.py"):
+        (tmp_path / file).touch()
+    module = tmp_path / "main.py"
+    module.write_text(f"{statement}\ndef main(request): ...\n", "utf-8")
+    assert rewritten(read(tmp_path), "desk", module) == f"{expected}\ndef main(request): ...\n"
+
+
+def test_what_is_not_taken_over_is_listed(old: Path) -> None:
+    """A query beside main.py, a link, what git ignores; a virtual environment in the folder is nobody's code."""
+    git(old, "init", "--quiet")
+    for file, text in {
+        ".gitignore": "secrets/\n", "secrets/real.json": "{}", "query.sql": "SELECT 1", "desk_api/data/a.json": "{}",
+        "venv/pyvenv.cfg": "", "venv/lib/python3.9/site-packages/old.py": 'print "2"', "conftest.py": "",
+    }.items():  # fmt: skip
+        (old / file).parent.mkdir(parents=True, exist_ok=True)
+        (old / file).write_text(text, "utf-8")
+    (old / "desk_api" / "link.json").symlink_to("/etc/hostname")
+    found = read(old)
+    assert [path.relative_to(old).as_posix() for path in found.left] == [
+        "conftest.py",
+        "desk_api/link.json",
+        "query.sql",
+        "secrets/real.json",
+    ]
+    assert found.data == (old / "desk_api" / "data" / "a.json",)
+    assert not any("venv" in path.parts for path in found.modules)
 
 
 def test_all_that_is_wrong_is_told_at_once(old: Path) -> None:
