@@ -447,6 +447,32 @@ class FirstFailureEndsAll(Mutant):
         super().tickets(state)
 
 
+class StarvedByAFailure(Mutant):
+    """Once a table has failed in one sync, the next ones fail before they read any other (L1, L4)."""
+
+    kills = "C33"
+
+    def sync(self, state: State) -> Row:
+        if state.get("progress", {}).get("failed"):
+            before = self.operations, self.size
+            try:
+                dict(self.readings())[state["progress"]["failed"][0]](state)
+            except Cut:
+                raise Problem("nothing could be read in the time there is") from None
+            self.operations, self.size = before
+        return super().sync(state)
+
+
+class FailingTableFirst(Mutant):
+    """The table that takes all the time of a call is read first in each (L3)."""
+
+    kills = "C33"
+
+    def sync(self, state: State) -> Row:
+        state.get("progress", {}).pop("failed", None)
+        return super().sync(state)
+
+
 # -- data -----------------------------------------------------------------------------------------------------
 
 
@@ -762,6 +788,13 @@ class RefusalIsAnEmptyList(Mutant):
             if "HTTP 401" not in str(problem):
                 raise
             return {"data": [], "next": None} if path == "/tickets" else []
+
+
+class PublicPartDeletesTheRest(Mutant):
+    """Every row that two listings do not show is deleted, also when that is most of them."""
+
+    kills = "C61"
+    unlikely = 10**9
 
 
 class TakesAway(Mutant):

@@ -6,6 +6,7 @@ the runtime does for all connectors is spelt out here once more: the suite must 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
@@ -83,6 +84,7 @@ class Reference:
 
     def answer(self, body: Any) -> Row:
         self.configure(body.get("secrets"))
+        self.sync_id = body.get("sync_id")
         if body.get("setup_test") is True:
             return self.setup_test(body)
         return self.sync(self.load(body.get("state")))
@@ -110,26 +112,40 @@ class Reference:
     # -- a call ---------------------------------------------------------------------------------------------
 
     def sync(self, state: State) -> Row:
+        """Read what this sync has not read; a table that fails is tried last, and told when nothing else is new."""
+        before = json.dumps(state, sort_keys=True)
+        progress = state.pop("progress", {})
+        same = self.sync_id is not None and progress.get("sync") == self.sync_id
+        done, behind = list(progress.get("done", []) if same else []), progress.get("failed", [])
         failures: dict[str, str] = {}
-        done: list[str] = list(state.get("done", []))
         cut = False
-        for table, read in self.readings():
+        for table, read in sorted(self.readings(), key=lambda one: one[0] in behind):
             if table in done or cut:
                 continue
+            taken = self.size
             try:
                 read(state)
                 done.append(table)
             except Cut:
                 cut = True
+                if self.size == taken:
+                    failures[table] = "nothing could be read in the time there is"
             except Problem as problem:
                 failures[table] = str(problem)
-        if cut and not self.operations:
-            raise Problem("nothing could be read in the time there is")
-        if failures and (not self.operations or set(failures) <= set(state.get("failed", []))):
-            raise Problem("; ".join(failures.values()))
+        self.refuse_failures(failures, state, before, new=cut and not set(failures) <= set(behind))
         more = cut or bool(failures)
-        kept = {name: value for name, value in state.items() if name not in ("done", "failed")}
-        return self.envelope(kept | ({"done": done, "failed": sorted(failures)} if more else {}), more)
+        later = {"sync": self.sync_id, "done": done, "failed": sorted({*failures, *(behind if cut else ())})}
+        return self.envelope(state | ({"progress": later} if more else {}), more)
+
+    def refuse_failures(self, failures: dict[str, str], state: State, before: str, *, new: bool) -> None:
+        """Tell of failures when the call has brought nothing: no rows, or the same as all the calls before it."""
+        known = json.loads(before)
+        known.pop("progress", None)
+        nothing = not self.operations or json.dumps(state, sort_keys=True) == json.dumps(
+            known, sort_keys=True
+        )
+        if failures and nothing and not new:
+            raise Problem("; ".join(failures.values()))
 
     def readings(self) -> list[tuple[str, Callable[[State], None]]]:
         return [("users", self.users), ("tickets", self.tickets)]
@@ -154,14 +170,14 @@ class Reference:
     def users(self, state: State) -> None:
         part = state.setdefault("users", {})
         offset, found = part.get("offset", 0), set(part.get("found", []))
-        previous: Any = None
         while page := self.listed(self.get("/users", offset=offset, limit=10)):
-            if page == previous:
+            if self.digest({}, page) == part.get("last"):
                 raise Problem("/users answers the same page again and again")
             self.take("users", [self.user(row) for row in page])
             found |= {row["id"] for row in page}
-            previous, offset = page, self.next_offset(offset, page)
-            part |= {"offset": offset, "found": sorted(found)}
+            offset, digest = self.next_offset(offset, page), self.digest(part, page)
+            last = self.digest({}, page)
+            part |= {"offset": offset, "found": sorted(found), "digest": digest, "last": last}
             self.pause()
         self.delete_missing(part, found)
         state["users"] = self.after_pass(part, found)
@@ -185,7 +201,16 @@ class Reference:
 
     def after_pass(self, part: State, found: set[str]) -> State:
         missed = sorted(set(part.get("keys", [])) - found)
-        return {"keys": sorted(found), **({"missed": missed} if missed else {})}
+        return {
+            "keys": sorted(found),
+            "digest": part.get("digest", ""),
+            **({"missed": missed} if missed else {}),
+        }
+
+    def digest(self, part: State, page: Any) -> str:
+        """What has been read in this pass, in a few characters: whether a pass brings anything new is seen by it."""
+        before = part.get("digest", "") if "offset" in part or "token" in part else ""
+        return hashlib.sha256((before + json.dumps(page, sort_keys=True)).encode()).hexdigest()[:16]
 
     def tickets(self, state: State) -> None:
         part = state.setdefault("tickets", {})
@@ -205,6 +230,7 @@ class Reference:
             seen = self.seen(seen, rows)
             following = self.next_token(page, token)
             resumed = False
+            part |= {"digest": self.digest(part, rows)}
             if following is None:
                 break
             token = following
@@ -223,11 +249,13 @@ class Reference:
         return f"{self.moment(part['mark']) - self.lookback:%Y-%m-%dT%H:%M:%SZ}" if part.get("mark") else None
 
     def seen(self, seen: str, page: list[Row]) -> str:
-        return max([seen, *(str(row["updated_at"]) for row in page)])
+        """The newest time in the rows; none that lies ahead of the clock, nor of a row without one."""
+        now = f"{datetime.fromtimestamp(time.time(), UTC):%Y-%m-%dT%H:%M:%SZ}"
+        return max([seen, *(str(at) for row in page if (at := row["updated_at"]) and at <= now)])
 
     def marked(self, part: State, seen: str) -> State:
         mark = max(part.get("mark", ""), seen)
-        return {"mark": mark} if mark else {}
+        return {"mark": mark, "digest": part.get("digest", "")} if mark else {}
 
     def next_token(self, page: Row, token: str | None) -> str | None:
         following = page["next"]

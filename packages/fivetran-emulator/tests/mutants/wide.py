@@ -134,7 +134,6 @@ class Wide(Reference):
     def read_list(self, table: str, part: State, found: set[Any], one: tuple[str, str, Row]) -> None:
         name, path, query = one
         offset = part.get("offset", 0) if part.get("list") == name else 0
-        previous: Any = None
         while True:
             page = (
                 self.get(path, **query, offset=offset, limit=SIZE)
@@ -143,20 +142,27 @@ class Wide(Reference):
             )
             rows = self.listed(page, "data")
             total = page.get("total", len(rows)) if not self.paged(path) else page["total"]
-            if rows and rows == previous:
+            if rows and self.digest({}, [name, rows]) == part.get("last"):
                 raise Problem(f"{path} answers the same page again and again")
             if not rows and offset < total:
                 raise Problem(f"{path} answers an empty page before its end")
             self.take(table, rows)
             found |= {row["id"] for row in rows}
             last = offset + len(rows) >= total
-            previous, offset = rows, self.next_offset(offset, rows)
+            offset = self.next_offset(offset, rows)
+            part["last"] = self.digest({}, [name, rows])
             if last:
                 break
-            part |= {"list": name, "offset": offset, "found": sorted(found)}
+            part |= {
+                "digest": self.digest(part, rows),
+                "list": name,
+                "offset": offset,
+                "found": sorted(found),
+            }
             self.pause()
         # Where the next list begins: a name that is greater than this one, and not than any other.
-        part |= {"list": name + "\0", "offset": 0, "found": sorted(found)}
+        digest = self.digest(part, rows)
+        part |= {"digest": digest, "list": name + "\0", "offset": 0, "found": sorted(found)}
         self.pause()
 
     def paged(self, path: str) -> bool:

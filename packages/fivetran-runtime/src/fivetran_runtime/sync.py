@@ -126,6 +126,10 @@ class _Call:
 
     def run(self) -> Progress:
         before = copy.deepcopy((self._state.parts(), self._sync.done, self._sync.failed))
+        if self._would_be_starved() and self._read_finished_again():
+            self._progress.cut = "time"
+            self._settle(is_new=True)
+            return self._progress
         self._read_unfinished()
         self._note_too_many_keys()
         self._sync.failed = sorted({*self._sync.failed, *self._progress.failures} - {*self._sync.done})
@@ -262,6 +266,16 @@ class _Call:
         if self._sync.id is not None or self._progress.cut:
             return False
         return not is_new if self._progress.failures else bool(failed)
+
+    def _would_be_starved(self) -> bool:
+        """Whether all that is left has used up a call or failed before: it may take the time of this one, too."""
+        sync = self._sync
+        left = [reading for reading in self._readings if reading.name not in sync.done]
+        return (
+            sync.id is None
+            and bool(sync.done)
+            and all(reading.name in sync.failed or reading.table.name in sync.waiting for reading in left)
+        )
 
     def _read_finished_again(self) -> bool:
         """Read what was finished by an earlier call once more; whether that brought anything new."""

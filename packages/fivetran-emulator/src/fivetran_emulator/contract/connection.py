@@ -104,12 +104,15 @@ class Connection:
         self.warehouse = MemoryWarehouse()
         self.exchanges: list[Exchange] = []
         self.syncs = 0
+        self.sends_id = True
+        """Whether requests have a sync_id; those of some connections have none."""
 
     def body(self, **more: Any) -> dict[str, Any]:
         """What the next call sends; members in `more` are added or replaced."""
         sync_id = f"00000000-0000-4000-8000-{self.syncs:012}"
+        identified = {"sync_id": sync_id} if self.sends_id else {}
         agent = "Fivetran Google Cloud Functions Connector/contract/contract"
-        return {"agent": agent, "state": self.state, "secrets": self.secrets, "sync_id": sync_id, **more}
+        return {"agent": agent, "state": self.state, "secrets": self.secrets, **identified, **more}
 
     def call(self, *, accept: bool = True, **more: Any) -> Exchange:
         """Call once; an answer that is accepted is loaded, and its state kept."""

@@ -1,4 +1,4 @@
-"""C20 to C24, C33: calls that fail, are repeated, are cut, or whose answer never arrives."""
+"""C20 to C24: calls that fail, are repeated, are cut, or whose answer never arrives."""
 
 from __future__ import annotations
 
@@ -226,47 +226,4 @@ def _ties(rows: list[dict[str, object]], cursor: str) -> list[object]:
     return [row for row in rows if str(row.get(cursor)) == newest]
 
 
-@check("C33", "a table that fails harms no other", risk="lose the other tables when one fails")
-def isolation(subject: Subject) -> None:
-    """While one part of the source fails, the sync fails and the tables of the other parts arrive."""
-    clean = subject.clean
-    paths = sorted({asked.path for exchange in clean.first.exchanges for asked in exchange.asked})
-    if len(paths) < 2 or len(clean.warehouse.tables) < 2:
-        raise NotRun("the source has one part only, so nothing could fail on its own")
-    whole: set[str] = set()
-    for path in paths:
-        trial = subject.trial()
-        trial.where(lambda asked, failing=path: asked.request.path == failing, status(500))  # type: ignore[misc]
-        sync = trial.connection.sync()
-        here = {
-            table
-            for table, rows in clean.warehouse.tables.items()
-            if trial.connection.warehouse.tables.get(table) == rows
-        }
-        whole |= here
-        if sync.complete and here != set(clean.warehouse.tables):
-            raise Violation(
-                f"with {path} failing the sync is complete, without {sorted(set(clean.warehouse.tables) - here)}",
-                expected="an error, after the other tables have arrived",
-                cause="an exception that is caught and forgotten",
-                reproduce=[f"{path} always answers HTTP 500"],
-            )
-        trial.heal()
-        trial.connection.sync()
-        compare(
-            subject,
-            trial.connection.warehouse,
-            clean.warehouse,
-            cause="one cursor or flag for several tables: the failing one's rows are taken for sent",
-            reproduce=[f"{path} answers HTTP 500 during one sync, and is well again in the next"],
-        )
-    if missing := sorted(set(clean.warehouse.tables) - whole):
-        raise Violation(
-            f"whichever part of the source fails, {', '.join(missing)} never arrives whole",
-            expected="each table arrives while another part fails",
-            cause="the first failure ends the call before the other tables are read",
-            reproduce=[f"one of {', '.join(paths)} always answers HTTP 500"],
-        )
-
-
-CHECKS = [repeatable, crash_anywhere, lost_answers, cut_anywhere, changes_arrive, isolation]
+CHECKS = [repeatable, crash_anywhere, lost_answers, cut_anywhere, changes_arrive]
