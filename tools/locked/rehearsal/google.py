@@ -62,7 +62,7 @@ class FakeGoogle(ProjectApi, FunctionsApi):
 
     def __enter__(self) -> Self:
         self.folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="fake-google-")))
-        self.port = self._stack.enter_context(listening(self.handle, self.calls))
+        self.port = self._stack.enter_context(listening(self._handled, self.calls))
         self.url = f"http://127.0.0.1:{self.port}"
         self.key_file = self.folder / "key.json"
         self.key_file.write_text(self.identity.key_file(self.deployer, self.project, f"{self.url}/token"))
@@ -130,6 +130,9 @@ class FakeGoogle(ProjectApi, FunctionsApi):
     ) -> None:
         """Answer the next `times` requests of that method whose path matches the pattern with an error."""
         self._failures += [(method, re.compile(path), Failure(status, message))] * times
+
+    def _handled(self, call: Call) -> Answer:
+        return self.handle(call)  # looked up at each call: a test may put another in its place
 
     def handle(self, call: Call) -> Answer:
         """The answer to a request; also what a test may call without HTTP."""
