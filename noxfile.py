@@ -187,7 +187,11 @@ def lint(session: nox.Session) -> None:
 @told
 def types(session: nox.Session) -> None:
     """[NAME ...]: mypy --strict over the tools and each connector and package, in its own environment."""
-    testing.check_types(REPOSITORY, testing.chosen(REPOSITORY, session.posargs)[0])
+    arguments = Arguments("types")
+    arguments.add_argument(
+        "names", metavar="NAME", nargs="*", help="connectors, packages or `tools`; all if none"
+    )
+    testing.check_types(REPOSITORY, testing.chosen(REPOSITORY, arguments.read(session.posargs).names)[0])
 
 
 @nox.session
@@ -202,7 +206,10 @@ def tests(session: nox.Session, subject: str) -> None:
 @told
 def mutants(session: nox.Session) -> None:
     """Every check of the contract suite against connectors with one fault each: which check finds which."""
-    testing.run_mutants(REPOSITORY, session.posargs)
+    arguments = Arguments("mutants")
+    arguments.add_argument("processes", metavar="PROCESSES", nargs="?", type=int, help="one a core if none")
+    processes = arguments.read(session.posargs).processes
+    testing.run_mutants(REPOSITORY, [str(processes)] if processes else [])
 
 
 @nox.session(default=False)

@@ -214,12 +214,15 @@ def _run(
     root: Path, *arguments: str, env: dict[str, str] | None = None, stdin: str | None = None
 ) -> subprocess.CompletedProcess[str]:
     everything = {**os.environ, **(env or {})}
-    return subprocess.run(
-        ["git", *arguments],
-        cwd=root,
-        env=everything,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    try:
+        return subprocess.run(
+            ["git", *arguments],
+            cwd=root,
+            env=everything,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise RepositoryError("git isn't on this machine, and adopting ends in a commit") from error

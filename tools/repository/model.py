@@ -118,7 +118,7 @@ class Repository:
     def project(self, name: str) -> Project:
         """The connector or package called `name`; RepositoryError likewise."""
         if name not in self.projects:
-            raise unknown("connector or package", name, self.subjects)
+            raise unknown("connector or package", name, self.projects)
         return self.projects[name]
 
     def local_dependencies(self, project: Project, *, test: bool) -> list[Project]:

@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 
+import pytest
 from small_repository import ROOT
 
 
@@ -24,3 +25,15 @@ def test_an_older_python_gets_one_sentence() -> None:
     assert done.stdout == ""
     assert done.stderr.startswith("This repository needs Python 3.11 or newer, and this nox runs on 3.9:")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("session", ["check", "mutants", "types"])
+def test_a_session_asked_for_help_gives_it_and_does_nothing_else(session: str) -> None:
+    """Its own usage, as somebody types it; not a traceback, and not the whole run."""
+    done = subprocess.run(
+        [sys.executable, "-m", "nox", "-s", session, "--", "--help"],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert f"usage: nox -s {session} -- [-h]" in done.stdout
+    assert "Success: no issues" not in done.stdout

@@ -199,9 +199,9 @@ def promise(name: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """Run the checks named, or all; print each with its promise, then every problem."""
-    parser = argparse.ArgumentParser(prog="python -m tools.locked.checks.checks")
-    parser.add_argument("names", nargs="*")
-    parser.add_argument("--list", action="store_true")
+    parser = argparse.ArgumentParser(prog="nox -s check --")
+    parser.add_argument("names", metavar="CHECK", nargs="*", help="these alone; all if none")
+    parser.add_argument("--list", action="store_true", help="their names, and what each promises")
     options = parser.parse_args(arguments)
     if options.list:
         print("\n".join(f"{name:<12} {promise(name)}" for name in CHECKS))

@@ -166,7 +166,10 @@ def _runnable(found: Compilation, name: str) -> ExpandedJob | None:
 
 
 def _git(where: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=where, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(["git", *arguments], cwd=where, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        raise RepositoryError("git isn't on this machine, and a job runs in a clone") from error
     if done.returncode:
         raise RepositoryError(f"git {arguments[0]}: {done.stderr.strip()}")
     return done.stdout.rstrip("\n")

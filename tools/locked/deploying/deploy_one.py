@@ -45,7 +45,7 @@ def deploy(repository: Repository, one: Deployment, options: Options) -> Verdict
     or the smoke test did: then what ran before is live again, or the message says why not.
     """
     if not options.force and (problems := tree_problems(repository, one)):
-        raise RepositoryError([*problems, Problem("", "not deployed", "--force deploys all the same")])
+        raise RepositoryError([*problems, Problem(one.key, "not deployed", "--force deploys all the same")])
     target = environments(repository)[one.environment]
     delivery = Delivery.of(one, target)
     live = delivery.live()

@@ -229,3 +229,10 @@ def test_a_deploy_job_deploys(
     assert job.run()
     live = google.function("casa")
     assert "connector_casa/__init__.py" in live.members
+
+
+def test_a_machine_without_git_is_told_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One sentence, not Python's."""
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(RepositoryError, match=r"^git isn't on this machine"):
+        local_job("check", tmp_path, tmp_path / "job", branch="main")

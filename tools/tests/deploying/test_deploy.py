@@ -303,6 +303,7 @@ def test_a_dirty_tree_a_stale_lock_and_another_branch_are_refused_at_once(team: 
         team.deploy()
     for words in (
         "the tree is dirty: connectors/acme/pyproject.toml, new",
+        "acme: not deployed",
         "branch `mine`",
         "nox -s lock -- acme",
         "--force",

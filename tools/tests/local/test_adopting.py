@@ -180,3 +180,10 @@ def test_the_tests_that_speak_of_our_connectors_pass_without_them(
     for command in (pytest_run, ["ruff", "check", "--quiet", "--no-cache"], ["tools.locked.checks.checks"]):
         done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_machine_without_git_is_told_so(upstream: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence, not Python's."""
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(RepositoryError, match=r"^git isn't on this machine"):
+        adopt(upstream, ACME, render)

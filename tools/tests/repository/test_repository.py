@@ -94,3 +94,12 @@ def test_a_connector_cant_be_called_what_something_else_is(
     )
     with pytest.raises(RepositoryError, match=f"^connectors/{name}: {expected}"):
         _ = Repository(small.root).connectors
+
+
+def test_the_tools_are_no_project_and_arent_offered_as_one(small: Repository) -> None:
+    """`nox -s bump -- tools patch`: what can be bumped is listed, and nothing else is suggested."""
+    with pytest.raises(RepositoryError) as raised:
+        small.project("tools")
+    assert "`tools`." in str(raised.value)
+    assert "Did you mean" not in str(raised.value)
+    assert str(raised.value).count("tools") == 1
