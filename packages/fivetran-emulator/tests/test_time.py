@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import socket
 import subprocess
 import sys
@@ -138,9 +139,35 @@ def test_a_terminal_shows_what_is_waited_for(emulator: Emulator) -> None:
         return {"state": {}, "insert": {"t": [{"a": 1}]}}
 
     emulator.function.answers = [slow]
+    shown = in_a_terminal(emulator, columns=120)
+    assert "#1 calling the function" in shown
+    after = shown.rpartition("#1 calling the function")[2]
+    assert "\x1b[2K" in after
+    assert "done" in after
+    emulator.path.unlink()
+    assert "calling the function" not in emulator.sync().out
+
+
+def test_eighty_columns_hold_whole_words(emulator: Emulator) -> None:
+    """Lines end between words and names after an underscore, no number is cut, and a command to copy is one line."""
+    name, member = "customer_addresses_archive_of_2026", "a_rather_long_member_of_the_state"
+    rows = [{"id": number} for number in range(1_234)]
+    emulator.answering({"state": {member: {"page": 12}}, "insert": {name: rows}, "has_more": True})
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", in_a_terminal(emulator, columns=80)).replace("\r", "")
+    lines = [line.rstrip() for line in shown.splitlines() if "calling" not in line]
+    [command] = [line for line in lines if line.startswith("look at it: ")]
+    assert command.endswith(f"'FROM main.{name} LIMIT 10'")
+    whole = (command, emulator.function.url, str(emulator.path))  # a word longer than a line stays whole
+    assert all(len(line) <= 80 or any(word in line for word in whole) for line in lines)
+    words = {word for line in lines for word in line.split()}
+    assert {"sync_id", "2,468", "unchanged", "`has_more`", "customer_addresses_", "archive_of_2026"} <= words
+
+
+def in_a_terminal(emulator: Emulator, *, columns: int) -> str:
+    """What a terminal of so many columns gets of a sync that succeeds."""
     leader, follower = pty.openpty()
     arguments = [sys.executable, "-m", "fivetran_emulator", "sync", "--url", emulator.function.url]
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": str(columns)}
     with subprocess.Popen(
         [*arguments, "--warehouse", str(emulator.path)], stdout=follower, stderr=follower, env=environment
     ) as process:
@@ -148,12 +175,7 @@ def test_a_terminal_shows_what_is_waited_for(emulator: Emulator) -> None:
         shown = _all_of(leader)
         assert process.wait(30) == 0
     os.close(leader)
-    assert "#1 calling the function" in shown
-    after = shown.rpartition("#1 calling the function")[2]
-    assert "\x1b[2K" in after
-    assert "done" in after
-    emulator.path.unlink()
-    assert "calling the function" not in emulator.sync().out
+    return shown
 
 
 def _all_of(leader: int) -> str:

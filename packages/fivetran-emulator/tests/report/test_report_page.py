@@ -221,6 +221,18 @@ def test_many_invocations_share_columns_and_no_peak_is_lost(sync: Sync) -> None:
     assert len(page.one("table", "figures").one("tbody").all("tr")) == 300
 
 
+def test_a_thousand_tables_are_eight_parts_and_fill_the_column(sync: Sync) -> None:
+    """Each part takes at least a line of the screen: one for each table would stand out over the headline."""
+    tables = {f"t{n:04}": [{"id": n}] * (9 if n < 7 else 1) for n in range(1000)}
+    _, page = sync({"state": {}, "insert": tables})
+    [column] = page.all("figure", "strip")[0].all("div", "column")
+    parts = column.all("i")
+    assert [part.attributes["class"] for part in parts] == [*(f"t{n}" for n in range(7)), "other"]
+    heights = [float(part.attributes["style"].removeprefix("height:").rstrip("%")) for part in parts]
+    assert sum(heights) == pytest.approx(100, abs=0.1)
+    assert "993 other tables" in page.text
+
+
 def test_a_place_that_cannot_be_written_is_told_before_the_sync(emulator: Emulator, tmp_path: Path) -> None:
     """Status 2, and the function is not called."""
     for path, said in ((tmp_path / "no" / "r.html", "there is no folder"), (tmp_path, "is a folder")):

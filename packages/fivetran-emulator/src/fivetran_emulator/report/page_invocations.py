@@ -85,7 +85,12 @@ def _colours(report: SyncReport) -> dict[str, str]:
 
 
 def _of_tables(one: Accepted, colours: dict[str, str]) -> list[Part]:
-    return [Part(_received(one.tables[name]), colours[name]) for name in colours if name in one.tables]
+    """A part for each table with a colour of its own, and one for all others together."""
+    amounts: dict[str, int] = {}
+    for name, colour in colours.items():
+        if name in one.tables:
+            amounts[colour] = amounts.get(colour, 0) + _received(one.tables[name])
+    return [Part(amount, colour) for colour, amount in amounts.items()]
 
 
 def _received(counts: Counts) -> int:

@@ -1,7 +1,8 @@
 """A sync for a person to read: lines as it goes, then tables, state, warnings, and how to look at the data.
 
 A newcomer would format twice, for a terminal and for a pipe. There is one layout; on a terminal rich adds colour and a
-line that shows what is being waited for. Nothing is ever cut to the width of a pipe.
+line that shows what is being waited for, and wraps between words. Nothing is ever cut to the width of a pipe, and what is
+meant to be copied is one line everywhere.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 import shlex
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
@@ -32,6 +34,9 @@ __all__ = ["Screen", "console_for", "query_command"]
 
 _MOST_CHANGES = 12
 _PIPE_WIDTH = 1_000
+_NARROW = 100
+"""Up to so many columns of a terminal, those of a table stand closer."""
+_SHORTEST_NAME = 12
 
 
 def console_for(file: TextIO) -> Console:
@@ -106,7 +111,8 @@ class Screen:
         self.warnings(report)
         self._line("")
         self._line(_summary(report), "bold")
-        self._line(_look(report))
+        if not self._quiet:
+            self._copied(_look(report))
 
     def failed(self, report: SyncReport | None, error: EmulatorError) -> None:
         """What went wrong and what to do, after whatever was shown so far."""
@@ -155,12 +161,20 @@ class Screen:
             self._line(f"no rows, so no table: {', '.join(sorted(report.absent))}")
 
     def _counts(self, report: SyncReport) -> None:
-        table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+        gap = 3 if self._console.width > _NARROW else 2
+        headings = ("sent", "inserted", "updated", "unchanged", "deleted", "rows now")
+        rows = {
+            name: _cells(counts, report.rows_now.get(name, 0))
+            for name, counts in sorted(report.counts.items())
+        }
+        numbers = (max(map(len, column)) + gap for column in zip(headings, *rows.values(), strict=True))
+        room = max(self._console.width - sum(numbers) - gap, _SHORTEST_NAME)
+        table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
         table.add_column("table", no_wrap=True)
-        for heading in ("sent", "inserted", "updated", "unchanged", "deleted", "rows now"):
+        for heading in headings:
             table.add_column(heading, justify="right", no_wrap=True)
-        for name, counts in sorted(report.counts.items()):
-            table.add_row(Text(name), *_cells(counts, report.rows_now.get(name, 0)))
+        for name, cells in rows.items():
+            table.add_row(Text(_in_pieces(name, room)), *cells)
         self._console.print()
         self._console.print(table)
 
@@ -182,7 +196,37 @@ class Screen:
             self._always(text, style)
 
     def _always(self, text: str, style: str = "") -> None:
-        self._console.print(Text(self._secrets.redact(text), style=style), soft_wrap=True)
+        shown = self._secrets.redact(text)
+        if self._console.is_terminal:
+            shown = _wrapped(shown, self._console.width)
+        self._console.print(Text(shown, style=style), soft_wrap=True)
+
+    def _copied(self, text: str) -> None:
+        """One line however long it is, since a break within would be copied with it."""
+        self._console.print(Text(self._secrets.redact(text)), soft_wrap=True)
+
+
+def _wrapped(text: str, width: int) -> str:
+    """`text` in lines of whole words, those after the first of each of its own lines set in a little deeper."""
+    return "\n".join(
+        textwrap.fill(
+            line,
+            width,
+            subsequent_indent=" " * (len(line) - len(line.lstrip()) + 2),
+            break_long_words=False,
+            break_on_hyphens=False,
+            replace_whitespace=False,
+        )
+        for line in text.split("\n")
+    )
+
+
+def _in_pieces(name: str, width: int) -> str:
+    """A name in lines of at most `width`, broken after an underscore where there is one."""
+    if len(name) <= width:
+        return name
+    place = name.rfind("_", 0, width) + 1 or width
+    return f"{name[:place]}\n{_in_pieces(name[place:], width)}"
 
 
 def _invocation(accepted: Accepted) -> str:
