@@ -20,6 +20,7 @@ import duckdb
 from fivetran_emulator.clock import Clock
 from fivetran_emulator.collector import collector_held_off
 from fivetran_emulator.errors import EmulatorError, FunctionError, UsageError
+from fivetran_emulator.left_out import signs_of_rows_left_out
 from fivetran_emulator.protocol.answer import Answer, read_answer
 from fivetran_emulator.protocol.findings import Finding
 from fivetran_emulator.protocol.function import Reply, Request, Sender, refuse_status
@@ -157,10 +158,9 @@ class Sync:
             self.report.resuming = (
                 f"the sync before ({past.sync_id}) {how} after {past.accepted} accepted answers"
             )
+        self._began = self._clock.now()
         with transaction(self._warehouse):
-            self._ledger.begin(
-                self.report.sync_id, self._function.url, self._clock.now(), self.report.state_before
-            )
+            self._ledger.begin(self.report.sync_id, self._function.url, self._began, self.report.state_before)
         self._watcher.started(self.report)
 
     def _loop(self, *, until: float) -> str:
@@ -293,6 +293,10 @@ class Sync:
     def _end(self, error: str | None) -> None:
         with transaction(self._warehouse):
             if self.report.outcome == "complete":
+                if not self._repeat:
+                    self.report.findings.add(
+                        *signs_of_rows_left_out(self._warehouse, self.report, self._began)
+                    )
                 self._look_for_unseen()
             self._look_for_replaced()
             self._ledger.end(self.report.sync_id, self.report.outcome, self._clock.now(), error)

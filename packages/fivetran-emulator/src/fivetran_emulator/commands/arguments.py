@@ -63,6 +63,11 @@ def _sync(parser: argparse.ArgumentParser) -> None:
         help="what the rows come from, such as an address: kept with the schema, which takes rows of no other",
     )
     _output(parser)
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="then read everything a second time, from an empty state, and compare keys and counts; status 1 if they differ",
+    )
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="also write a page to look at there")
     _recording(parser.add_argument_group("faults and recordings"))
     _rules(parser.add_argument_group("readings of Fivetran's behaviour", "docs/protocol.md tells why"))

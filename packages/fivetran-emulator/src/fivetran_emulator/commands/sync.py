@@ -10,13 +10,15 @@ import argparse
 import signal
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+import duckdb
 import requests
 
 from fivetran_emulator.clock import Clock, fixed_clock
 from fivetran_emulator.commands.calling import further_members, headers_of, refuse_url, secrets_of
+from fivetran_emulator.commands.second_reading import SecondReading
 from fivetran_emulator.errors import EmulatorError, UsageError
 from fivetran_emulator.protocol.faults import FaultySender, read_faults
 from fivetran_emulator.protocol.function import GENERATIONS, Function, Sender
@@ -33,6 +35,7 @@ from fivetran_emulator.warehouse.ledger import syncs_begun
 
 __all__ = ["run_sync"]
 
+_DIFFERS = 1
 _PAUSED = 4
 _INTERRUPTED = 130
 
@@ -49,6 +52,7 @@ class _Command:
         self._options, self._rules = options, rules
         self._fixed = bool(options.deterministic or options.record or options.replay)
         self._report: SyncReport | None = None
+        self._differs = False
         self._show(Secrets())
 
     def _show(self, secrets: Secrets) -> None:
@@ -70,6 +74,8 @@ class _Command:
         if (unwritten := self._write_page(error)) is not None and status == 0:
             error, status = unwritten, unwritten.exit_status
         self._tell(error, status)
+        if self._differs and status == 0:
+            status = _DIFFERS
         paused = self._report is not None and self._report.outcome == "paused"
         return _PAUSED if paused and status == 0 else status
 
@@ -97,6 +103,8 @@ class _Command:
                 repeat={fault.number for fault in faults if fault.kind == "repeat"},
             )
             self._run(sync)
+            if options.verify and sync.report.outcome == "complete":
+                self._verify(warehouse, sync.report, self._function(session), further)
 
     def _run(self, sync: Sync) -> None:
         self._report = sync.report
@@ -106,6 +114,19 @@ class _Command:
             with _interrupts_ignored():
                 sync.give_up(error)
             raise
+
+    def _verify(
+        self,
+        warehouse: duckdb.DuckDBPyConnection,
+        report: SyncReport,
+        function: Sender,
+        further: Mapping[str, object],
+    ) -> None:
+        self._screen.say("verifying: everything is read a second time, from an empty state")
+        second = SecondReading(function, secrets=self._secrets, rules=self._rules, further=further)
+        found = second.compare(warehouse, report)
+        report.findings.add(*found)
+        self._differs = bool(found)
 
     def _refuse(self) -> None:
         options = self._options
@@ -117,6 +138,8 @@ class _Command:
             raise UsageError(
                 "--record and --replay exclude each other", hint="Compare first, then record anew."
             )
+        if options.verify and options.url is None:
+            raise UsageError("--verify has nothing to call", hint="Give the function's address with --url.")
         refuse_schema(options.warehouse, options.schema)
         if options.report is not None:
             refuse_report_path(options.report)
@@ -137,17 +160,19 @@ class _Command:
         options = self._options
         if options.url is None:
             return ReplayingSender(options.replay)
-        limits = GENERATIONS[options.generation]
-        # The platform's seconds are real ones, also where the records' are fixed.
-        elapsed = Clock().elapsed
-        function = Function(
-            options.url, session=session, limits=limits, elapsed=elapsed, headers=headers_of(options)
-        )
+        function = self._function(session)
         if options.record is not None:
             return RecordingSender(function, options.record, self._secrets)
         if options.replay is not None:
             return ComparingSender(function, options.replay, self._secrets)
         return function
+
+    def _function(self, session: requests.Session) -> Function:
+        options = self._options
+        # The platform's seconds are real ones, also where the records' are fixed.
+        elapsed = Clock().elapsed
+        limits, headers = GENERATIONS[options.generation], headers_of(options)
+        return Function(options.url, session=session, limits=limits, elapsed=elapsed, headers=headers)
 
     def _sync_id(self, nth: int) -> str:
         if self._options.sync_id is not None:
@@ -165,6 +190,12 @@ class _Command:
         elif self._report is not None:
             self._screen.finished(self._report)
             self._tell_recording()
+            if self._options.verify and self._report.outcome == "complete":
+                self._screen.say(
+                    "verify: a second reading has other keys, see the warnings"
+                    if self._differs
+                    else "verified: a second reading has the same keys in every keyed table"
+                )
 
     def _tell_recording(self) -> None:
         options = self._options

@@ -14,7 +14,7 @@ from typing import TypeGuard
 
 import msgspec
 
-__all__ = ["doubts", "explained", "merged", "refusals"]
+__all__ = ["doubts", "explained", "is_ours", "merged", "refusals"]
 
 _CURSOR = ("mark", "since", "seen")
 _BY_HAND = {"version", "connector", "tables", "sync", *_CURSOR, "at", "whole", "confirm"}
@@ -26,7 +26,7 @@ def explained(state: str) -> list[str]:
     members = msgspec.json.decode(state)
     if members == {}:
         return ["The state is empty: the next sync reads everything."]
-    if not _is_ours(members):
+    if not is_ours(members):
         return []
     tables = members.get("tables")
     parts = sorted(tables.items()) if isinstance(tables, dict) else []
@@ -37,7 +37,7 @@ def explained(state: str) -> list[str]:
 def refusals(new: object, old: str) -> list[str]:
     """Why fivetran-runtime would refuse the state `new` where `old` is that of the connection; nothing if it would not."""
     before = msgspec.json.decode(old)
-    if new == {} or not (_is_ours(before) or _is_ours(new)):
+    if new == {} or not (is_ours(before) or is_ours(new)):
         return []
     if not isinstance(new, dict):
         return ["a state is a JSON object"]
@@ -47,7 +47,7 @@ def refusals(new: object, old: str) -> list[str]:
 def doubts(new: object, old: str) -> list[str]:
     """Members of the state `new` that no part of the connection's state had before, and that may be misspelt."""
     before = msgspec.json.decode(old)
-    if not (_is_ours(new) and _is_ours(before)):
+    if not (is_ours(new) and is_ours(before)):
         return []
     known = _BY_HAND | {name for _, name in _members(before)}
     return [
@@ -68,7 +68,8 @@ def merged(state: object, patch: object) -> object:
     return members
 
 
-def _is_ours(state: object) -> TypeGuard[dict[str, object]]:
+def is_ours(state: object) -> TypeGuard[dict[str, object]]:
+    """Whether a state is of fivetran-runtime's making."""
     return isinstance(state, dict) and {"version", "connector"} <= state.keys()
 
 
@@ -98,7 +99,7 @@ def _members(state: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 
 def _version(state: Mapping[str, object], before: object) -> Iterator[str]:
     """The version is a release's to raise: by hand it stays as it was."""
-    version, had = state.get("version"), before.get("version") if _is_ours(before) else None
+    version, had = state.get("version"), before.get("version") if is_ours(before) else None
     if _json(version) != _json(had if had is not None else version) or not _is_number(version):
         yield f"`version` is {_json(version)}, not {'a number' if had is None else _json(had)}"
 
@@ -108,7 +109,7 @@ def _is_number(value: object) -> bool:
 
 
 def _owner(state: Mapping[str, object], before: object) -> Iterator[str]:
-    owner = before.get("connector") if _is_ours(before) else state.get("connector")
+    owner = before.get("connector") if is_ours(before) else state.get("connector")
     if state.get("connector") != owner or not isinstance(owner, str):
         yield f"`connector` is {_json(state.get('connector'))}, and the state belongs to {_json(owner)}"
 

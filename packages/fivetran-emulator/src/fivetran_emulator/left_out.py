@@ -1,0 +1,204 @@
+"""Signs that a function leaves rows out, for a sync whose source nobody can look into.
+
+A newcomer would warn at the first of them. Each alone can be chance: a list of exactly a hundred rows, a source where nothing
+has happened since the last sync. Two that agree are a warning. None needs a practice source: they are in the answers, in the
+state and in the warehouse.
+"""
+
+# ruff: noqa: S608 - every identifier in the SQL is quoted or our own, every value is a parameter
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import TypeGuard
+
+import duckdb
+import msgspec
+
+from fivetran_emulator.protocol.findings import Finding
+from fivetran_emulator.protocol.kept_state import is_ours
+from fivetran_emulator.report.figures import SyncReport
+from fivetran_emulator.warehouse.columns import Kind
+from fivetran_emulator.warehouse.database import quoted, table_sql
+from fivetran_emulator.warehouse.ledger import LoadedTable
+from fivetran_emulator.warehouse.merge import DELETED, SYNCED, Counts
+
+__all__ = ["signs_of_rows_left_out"]
+
+_SHARE = 0.1
+"""Fewer rows that came again than this share are pages that overlap by a row or two, as careful ones do."""
+
+_SMALLEST_PAGE = 10
+
+_ROUND = re.compile(r"(?:1|2|25|3|4|5)0+")
+"""The sizes that pages have: 10, 20, 50, 100, 250, 1000."""
+
+
+def signs_of_rows_left_out(
+    warehouse: duckdb.DuckDBPyConnection, report: SyncReport, began: datetime
+) -> list[Finding]:
+    """A warning where two signs agree in a complete sync that began at `began` (UTC); nothing else."""
+    seen = _Seen(warehouse, report, began)
+    found = [*seen.came_again(), *seen.full_pages(), *seen.counters()]
+    if found:  # the last one reads whole columns, so it is only asked where it would be the second
+        found += seen.ahead()
+    if len(found) < 2:
+        return []
+    text = f"the function may leave rows out: {'; '.join(found)}"
+    hint = (
+        "Each of these alone can be chance. `--verify` reads everything a second time and compares the keys."
+    )
+    return [Finding("rows-left-out", text, hint)]
+
+
+class _Seen:
+    """What can be seen of one sync. Every sign is a sentence, or there is none."""
+
+    def __init__(self, warehouse: duckdb.DuckDBPyConnection, report: SyncReport, began: datetime) -> None:
+        self._warehouse, self._report, self._began = warehouse, report, began.replace(tzinfo=None)
+        self._new = {name: self._synced(report.tables[name]) for name in report.counts}
+
+    def came_again(self) -> Iterator[str]:
+        """Rows that came a second time within the sync, though later answers had new ones too: a window that moves too slowly.
+
+        A table that each answer holds whole is sent again on purpose.
+        """
+        tables = [
+            f"{again:,} of {counts.sent:,} rows of {name}"
+            for name, counts in sorted(self._report.counts.items())
+            if self._report.tables[name].key and not self._is_whole(name)
+            if (again := self._again(name, counts)) > _SHARE * counts.sent and counts.unchanged >= again
+        ]
+        if tables:
+            yield f"{_some(tables)} came again unchanged within this sync"
+
+    def full_pages(self) -> Iterator[str]:
+        """A last page with no place for another row: the one after it may not have been asked for."""
+        tables = [
+            f"{size:,} rows of {name}"
+            for name, size in sorted(self._last_pages().items())
+            if _ROUND.fullmatch(str(size)) or self._is_usual(name, size)
+        ]
+        if tables:
+            yield f"the last answer was a full page ({_some(tables)})"
+
+    def counters(self) -> Iterator[str]:
+        """A number in the state that counts calls or rows and is still there: the next sync begins behind the first row.
+
+        The numbers in fivetran-runtime's own states are its affair.
+        """
+        if is_ours(msgspec.json.decode(self._report.state)):
+            return
+        before = dict(_leaves(msgspec.json.decode(self._report.state_before)))
+        for path, value in _leaves(msgspec.json.decode(self._report.state)):
+            if _is_number(value) and self._counts(before.get(path), value) and not self._is_a_mark(value):
+                yield f"`{path}` of the state is still {value:,} after `hasMore: false`"
+                return
+
+    def ahead(self) -> Iterator[str]:
+        """A time in the state that is later than that of every row: what changes before it may never be asked for."""
+        times = [
+            (at, path)
+            for path, value in _leaves(msgspec.json.decode(self._report.state))
+            if (at := _instant(value))
+        ]
+        newest = max(
+            (at for table in self._report.tables.values() if (at := self._newest(table))), default=None
+        )
+        if times and newest is not None and max(times)[0] > newest:
+            yield f"`{max(times)[1]}` of the state is later than every row ({newest:%Y-%m-%dT%H:%M:%SZ})"
+
+    def _synced(self, table: LoadedTable) -> int:
+        """Its rows that came in this sync and are there, each once."""
+        alive = f" AND NOT coalesce({DELETED}, false)" if table.soft_delete else ""
+        found = self._one(f"SELECT count(*) FROM {self._sql(table)} WHERE {SYNCED} >= $1{alive}", self._began)
+        return int(str(found))
+
+    def _again(self, name: str, counts: Counts) -> int:
+        return counts.sent - counts.replaced - counts.deleted - self._new[name]
+
+    def _is_whole(self, name: str) -> bool:
+        """Whether no answer after the first with rows of this table brought a new one."""
+        return self._new[name] <= next((sent for sent in self._pages(name) if sent), 0)
+
+    def _pages(self, name: str) -> list[int]:
+        return [one.tables[name].sent if name in one.tables else 0 for one in self._report.accepted]
+
+    def _last_pages(self) -> Mapping[str, int]:
+        """The rows of each table in the last answer that had any; a table that is sent whole again and again is no page."""
+        pages = {name: self._pages(name) for name in self._report.counts}
+        once = len(self._report.accepted) == 1
+        return {
+            name: sent[-1] for name, sent in pages.items() if sent[-1] and (once or not self._is_whole(name))
+        }
+
+    def _is_usual(self, name: str, size: int) -> bool:
+        """Whether at least two answers before had as many rows of the table, and none had more or fewer."""
+        earlier = [sent for sent in self._pages(name)[:-1] if sent]
+        return size >= _SMALLEST_PAGE and len(earlier) > 1 and set(earlier) == {size}
+
+    def _counts(self, before: object, after: int) -> bool:
+        had = before if _is_number(before) else 0
+        calls, rows = len(self._report.accepted), [counts.sent for counts in self._report.counts.values()]
+        counted = {calls, calls + 1, *rows, *(sent + 1 for sent in rows), sum(rows)}
+        # One more than nothing is more often the version of a state than a count.
+        return after > 1 and after - had > 0 and after - had in counted and sum(rows) > 0
+
+    def _is_a_mark(self, value: int) -> bool:
+        """Whether it is the largest value of a column, as the mark of a table in order of its ids is."""
+        return any(
+            self._one(f"SELECT max({quoted(column)}) FROM {self._sql(table)}") == value
+            for table in self._report.tables.values()
+            for column, kind in table.columns.items()
+            if kind in (Kind.SMALL_INTEGER, Kind.INTEGER, Kind.HUGE_INTEGER)
+        )
+
+    def _newest(self, table: LoadedTable) -> datetime | None:
+        """The latest time in any column of text, in UTC; a time without a zone is taken as the latest it may be."""
+        texts = [quoted(column) for column, kind in table.columns.items() if kind is Kind.TEXT]
+        if not texts:
+            return None
+        latest = ", ".join(
+            f"max(CASE WHEN regexp_matches({column}, '^\\d{{4}}-\\d\\d-\\d\\d') THEN CASE"
+            f" WHEN regexp_matches({column}, '(Z|[+-]\\d\\d:?\\d\\d)$') AND length({column}) > 11 THEN try_cast({column} AS TIMESTAMP)"
+            f" ELSE try_cast({column} AS TIMESTAMP) + INTERVAL 24 HOURS END END)"
+            for column in texts
+        )
+        found = self._warehouse.execute(f"SELECT {latest} FROM {self._sql(table)}").fetchone() or ()
+        times = [at.replace(tzinfo=UTC) for at in found if isinstance(at, datetime)]
+        return max(times, default=None)
+
+    def _sql(self, table: LoadedTable) -> str:
+        return table_sql(self._warehouse, self._report.schema, table.name)
+
+    def _one(self, sql: str, *values: object) -> object:
+        return (self._warehouse.execute(sql, list(values)).fetchone() or (None,))[0]
+
+
+def _is_number(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict):
+        for name, member in value.items():
+            yield from _leaves(member, f"{path}.{name}" if path else str(name))
+    else:
+        yield path, value
+
+
+def _instant(value: object) -> datetime | None:
+    """A time with a zone; dashes for the colons are some connectors' way to write it."""
+    if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d[T ]\d\d", value):
+        return None
+    try:
+        at = datetime.fromisoformat(re.sub(r"([T ]\d\d)-(\d\d)-(\d\d)", r"\1:\2:\3", value))
+    except ValueError:
+        return None
+    return at.astimezone(UTC) if at.tzinfo is not None else None
+
+
+def _some(texts: list[str]) -> str:
+    return ", ".join(texts[:3]) + (f" and {len(texts) - 3} more tables" if len(texts) > 3 else "")
