@@ -28,6 +28,8 @@ KNOWN = {"README.md", "requirements.txt", "requirements.in", "CHANGELOG.md"}
 TEST_ONLY = ("types-", "pytest")
 STRICT = 'filterwarnings = ["error"]\n'
 """What code written elsewhere can't keep: on another Python, `datetime.utcnow()` alone would break all its tests."""
+UNSAID, SAID = "--strict-config", "-rs"
+"""Pytest names no reason of what it skips unless it is asked to, and here that may be the whole contract."""
 RULES = """
 # Taken over as it was: only what breaks is looked for. Without these lines every rule of the repository holds.
 [tool.ruff]
@@ -137,7 +139,8 @@ def require(to: Path, requirements: tuple[str, ...]) -> None:
     text = re.sub(
         r"^test = \[.*?^\]", lambda _: f"test = {_listed(tests)}", text, flags=re.MULTILINE | re.DOTALL
     )
-    file.write_text(text.replace(STRICT, "").replace(RULES, "") + RULES, "utf-8")
+    text = text.replace(STRICT, "").replace(RULES, "") + RULES
+    file.write_text(text.replace(f'addopts = "{UNSAID}', f'addopts = "{SAID} {UNSAID}'), "utf-8")
 
 
 def loosened(requirements: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +12,7 @@ from generated_repository import git
 
 from tools.local.syncing import sync
 from tools.local.testing import check_types, run_tests
-from tools.locked.creating import baking
+from tools.locked.creating import baking, importing
 from tools.locked.creating.creation import take_over
 from tools.locked.creating.importing import read, rewritten
 from tools.locked.deploying.bundle import stage
@@ -231,3 +234,18 @@ def test_a_name_that_is_taken_is_told_first(whole: Repository, old: Path) -> Non
     """As for any new connector."""
     with pytest.raises(RepositoryError, match="is taken"):
         take_over(whole, "tools", old)
+
+
+def test_what_is_skipped_says_why(old: Path, tmp_path: Path) -> None:
+    """Without a practice source the whole contract is skipped: each run of the tests says what to write."""
+    (old / "practice.py").unlink()
+    to = tmp_path / "new"
+    importing.take_over(read(old), NAME, to)
+    (to / "tests" / "test_main.py").unlink()
+    (to / "tests" / "test_contract.py").write_text(importing.STARTER + "def test_one(): ...\n", "utf-8")
+    options = tomllib.loads((to / "pyproject.toml").read_text("utf-8"))["tool"]["pytest"]["ini_options"]
+    command = [sys.executable, "-m", "pytest", "-q", "--no-header", *options["addopts"].split(), "tests"]
+    done = subprocess.run(command, cwd=to, capture_output=True, text=True, check=False)
+    assert "practice.py does not serve this source yet" in done.stdout, done.stdout + done.stderr
+    importing.require(to, ("requests",))
+    assert (to / "pyproject.toml").read_text("utf-8").count("-rs") == 1
