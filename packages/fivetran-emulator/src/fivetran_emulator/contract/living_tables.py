@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from fivetran_emulator.contract.memory_warehouse import Key, MemoryWarehouse, key_of
+from fivetran_emulator.contract.virtual_time import NOON
 from fivetran_emulator.practice.rows import Rows
 
 __all__ = ["LivingTable", "Row", "later", "living_tables", "newest_of"]
@@ -98,6 +99,13 @@ class LivingTable:
         cursor = self.source.cursor
         return {**row, cursor: later(value, self.step if by is None else by)} if cursor is not None else row
 
+    def ahead(self, seconds: float) -> Any:
+        """A cursor so many seconds ahead of the clock; None where the cursor is no time of day."""
+        newest = self.newest()
+        if not isinstance(newest, str) or len(newest) <= len("2026-01-01") or (at := _moment(newest)) is None:
+            return None
+        return later(newest, NOON.timestamp() + seconds - at)
+
     def delete(self, row: Row) -> None:
         """Delete the row as the source does: it is listed no more, or listed as deleted."""
         if self.source.tombstone is None:
@@ -157,6 +165,8 @@ def newest_of(source: Rows) -> Any:
     if source.cursor is None:
         return None
     values = [row[source.cursor] for row in source.listed() if row.get(source.cursor) is not None]
+    # A row that is dated ahead says nothing about when the next one changes.
+    values = [value for value in values if (_moment(value) or 0.0) <= NOON.timestamp()] or values
     return max(values, key=lambda value: _moment(value) or _number(value), default=None)
 
 

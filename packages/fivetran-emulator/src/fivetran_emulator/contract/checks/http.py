@@ -30,7 +30,7 @@ from fivetran_emulator.contract.trial import Trial
 from fivetran_emulator.contract.violation import NotRun, Violation, counted
 from fivetran_emulator.contract.virtual_time import NOON
 
-__all__ = ["CHECKS"]
+__all__ = ["CHECKS", "begun_queries", "is_opaque"]
 
 _MOST_TRIES = 12
 _MOST_READINGS = 4
@@ -240,11 +240,11 @@ def expired_positions(subject: Subject) -> None:
     """When the source no longer knows a token from the call before, the next syncs start over instead of failing for ever."""
     size = subject.smallest_answers
     calls = subject.trial(answer_bytes=size).connection.sync().exchanges
-    begun = _begun(subject)
+    begun = begun_queries(subject)
     resumed = [
         (number, call.asked[0])
         for number, call in enumerate(calls)
-        if number and call.asked and _is_opaque(call.asked[0].query, begun.get(call.asked[0].path, ""))
+        if number and call.asked and is_opaque(call.asked[0].query, begun.get(call.asked[0].path, ""))
     ]
     if not resumed:
         raise NotRun("no call goes on with an opaque token")
@@ -266,7 +266,7 @@ def expired_positions(subject: Subject) -> None:
             )
 
 
-def _begun(subject: Subject) -> dict[str, str]:
+def begun_queries(subject: Subject) -> dict[str, str]:
     """The query with which each path is asked first."""
     begun: dict[str, str] = {}
     for asked in _asked(subject.clean.first):
@@ -274,7 +274,7 @@ def _begun(subject: Subject) -> dict[str, str]:
     return begun
 
 
-def _is_opaque(query: str, begun: str) -> bool:
+def is_opaque(query: str, begun: str) -> bool:
     """Whether a query differs from a path's first one by a token: a number or a time never expires."""
     changed = [value for name, value in parse_qsl(query) if (name, value) not in parse_qsl(begun)]
     return any(not value.isdigit() and not _is_time(value) for value in changed)

@@ -7,17 +7,23 @@ they were: `place` is a row and `request` a request to the source, both taken mo
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 
 from fivetran_emulator.contract.checks.changing import move
-from fivetran_emulator.contract.faults import Fault, cut_body, hang, kill, reset, slow, status
+from fivetran_emulator.contract.checks.failing_parts import FAILURES
+from fivetran_emulator.contract.checks.http import begun_queries, is_opaque
+from fivetran_emulator.contract.checks.wrong_keys import with_wrong_keys
+from fivetran_emulator.contract.connection import Exchange
+from fivetran_emulator.contract.faults import Asked, Fault, cut_body, hang, kill, reset, slow, status
 from fivetran_emulator.contract.living_tables import LivingTable
 from fivetran_emulator.contract.memory_warehouse import Key
 from fivetran_emulator.contract.subject import Subject
 from fivetran_emulator.contract.trial import Trial
 from fivetran_emulator.contract.violation import NotRun
+from fivetran_emulator.contract.virtual_time import NOON
 
 __all__ = ["Step", "Steps", "history"]
 
@@ -30,47 +36,97 @@ _FAULTS: Mapping[str, Fault] = {
     "hang": hang,
     "kill": kill,
 }
-_CHANGES = ("touch", "delete", "add", "make again")
+_CHANGES = ("touch", "delete", "add", "make again", "date ahead")
+_MAX_IN_A_ROW = 3
+_MAX_CALLS = 30
+"""Of a disturbed sync: what matters is that the next ones go on."""
+_AHEAD = 3 * 3600.0
+"""More than a clock is ever wrong."""
 _FEWEST_ROWS = 3
 
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that happens: `what`, to the row at `place`, or in a sync at its n-th `request`."""
+    """One thing that happens: `what`, to the row at `place`, or in `times` syncs at their n-th `request`."""
 
     what: str
     place: int = 0
     request: int = 1
+    times: int = 1
 
 
 def history(seed: int, length: int = 8) -> list[Step]:
-    """The steps of a seed: as many changes as syncs, and every other sync disturbed by a single fault."""
+    """The steps of a seed: as many changes as syncs, some of a single fault, some that fail in a row."""
     chance = random.Random(seed)  # noqa: S311 - repeatable on purpose
-    kinds = (_CHANGES, tuple(_SYNCS), _CHANGES, tuple(_FAULTS))
+    kinds = (_CHANGES, tuple(_SYNCS), _CHANGES, tuple(_FAULTS), tuple(_SYNCS), _TURNS)
     return [
-        Step(chance.choice(chance.choice(kinds)), chance.randrange(1000), chance.randrange(1, 9))
+        Step(
+            chance.choice(chance.choice(kinds)),
+            chance.randrange(1000),
+            chance.randrange(1, 9),
+            chance.choice((1, 1, 2, _MAX_IN_A_ROW)),
+        )
         for _ in range(length)
     ]
 
 
 @dataclass
 class Steps:
-    """A trial in the middle of a history. `deleted` are by table the rows that are gone, by their keys."""
+    """A trial in the middle of a history.
+
+    `deleted` are by table the rows that are gone, by their keys; `stale` the keys of rows that were gone when the state
+    was lost, and that nothing tells of any more.
+    """
 
     subject: Subject
     trial: Trial
     deleted: dict[str, dict[Key, dict[str, object]]] = field(default_factory=dict)
+    stale: dict[str, set[Key]] = field(default_factory=dict)
+    forgotten: bool = False
 
     def take(self, step: Step) -> None:
         """Do what the step says."""
+        calls = len(self.trial.connection.exchanges)
+        self._take(step)
+        self._note_stale(self.trial.connection.exchanges[calls:])
+
+    def _take(self, step: Step) -> None:
         if step.what in _CHANGES:
             for table in self.trial.living(self.subject.clean.warehouse):
                 self._change(step, table)
             return
+        if step.what in _TURNS:
+            self._turn(step.what)
+            return
         sync = _SYNCS.get(step.what) or partial(_with_fault, fault=_FAULTS[step.what])
-        sync(self, step)
-        self.trial.heal()
-        self.trial.limits.clear()
+        connection = self.trial.connection
+        secrets, usual, start = connection.secrets, connection.most_calls, self.trial.time.start
+        connection.most_calls = _MAX_CALLS
+        for time in range(step.times):
+            if time:
+                self._take(Step("touch", step.place + time))
+            sync(self, step)
+            self.trial.heal()
+            self.trial.limits.clear()
+        connection.secrets, connection.most_calls, self.trial.time.start = secrets, usual, start
+
+    def _turn(self, what: str) -> None:
+        """What stays so until the history is over, or happens to the connection itself."""
+        connection = self.trial.connection
+        if what == "no sync_id":
+            connection.sends_id = not connection.sends_id
+        else:
+            connection.state = {}
+            self.forgotten = True
+
+    def _note_stale(self, calls: Sequence[Exchange]) -> None:
+        """Until a sync is complete no state has the keys by which a delete would be found."""
+        if not self.forgotten:
+            return
+        there = self.trial.fresh().tables
+        for name, rows in self.trial.connection.warehouse.tables.items():
+            self.stale.setdefault(name, set()).update(rows.keys() - there.get(name, {}).keys())
+        self.forgotten = not calls or calls[-1].failed or calls[-1].has_more
 
     def _change(self, step: Step, table: LivingTable) -> None:
         rows = [row for row in table.rows() if table.lives(row)]
@@ -79,6 +135,9 @@ class Steps:
         row, gone = rows[step.place % len(rows)], self.deleted.setdefault(table.name, {})
         if step.what == "touch":
             table.source.put(table.touched(row))
+        elif step.what == "date ahead":
+            if (ahead := table.ahead(_AHEAD)) is not None:
+                table.source.put({**table.touched(row), str(table.source.cursor): ahead})
         elif step.what == "add":
             table.source.put(table.another(row))
         elif step.what == "delete":
@@ -149,6 +208,49 @@ def _short_calls(steps: Steps, step: Step) -> None:
     steps.trial.connection.sync()
 
 
+def _part_down(steps: Steps, step: Step) -> None:
+    """One path of the source fails, in one of the ways a source fails."""
+    clean = steps.subject.clean.first
+    paths = sorted({asked.path for exchange in clean.exchanges for asked in exchange.asked})
+    path, faults = paths[step.place % len(paths)], list(FAILURES.values())
+    steps.trial.where(lambda asked: asked.request.path == path, faults[step.request % len(faults)])
+    steps.trial.connection.sync()
+
+
+def _expired(steps: Steps, _step: Step) -> None:
+    """In small answers, and no token lives until the next call."""
+    _make_answers_small(steps)
+    begun = begun_queries(steps.subject)
+    calls: dict[str, int] = {}
+
+    def fault(asked: Asked) -> Fault | None:
+        path, query = asked.request.path, asked.request.query_string.decode("latin-1")
+        call = len(steps.trial.connection.exchanges)
+        if calls.get(path) != call and is_opaque(query, begun.get(path, "")):
+            return status(400)
+        calls[path] = call
+        return None
+
+    steps.trial.source.fault = fault
+    steps.trial.connection.sync()
+
+
+def _wrong_key(steps: Steps, _step: Step) -> None:
+    """The secrets are wrong."""
+    connection = steps.trial.connection
+    secrets = connection.secrets
+    connection.secrets = with_wrong_keys(secrets)
+    connection.sync()
+    connection.secrets = secrets
+
+
+def _wrong_clock(steps: Steps, step: Step) -> None:
+    """The function's clock is an hour wrong."""
+    steps.trial.time.start = NOON + timedelta(hours=1 if step.request % 2 else -1)
+    steps.trial.connection.sync()
+
+
+_TURNS = ("no sync_id", "state lost")
 _SYNCS: Mapping[str, Callable[[Steps, Step], None]] = {
     "sync": _sync,
     "lose": _lose,
@@ -156,4 +258,8 @@ _SYNCS: Mapping[str, Callable[[Steps, Step], None]] = {
     "moving": _moving,
     "small answers": _small_answers,
     "short calls": _short_calls,
+    "part down": _part_down,
+    "expired tokens": _expired,
+    "wrong key": _wrong_key,
+    "wrong clock": _wrong_clock,
 }

@@ -16,7 +16,7 @@ from fivetran_emulator.contract.secret_forms import marked_secrets
 from fivetran_emulator.contract.subject import Subject
 from fivetran_emulator.contract.violation import NotRun, Violation, counted
 
-__all__ = ["CHECKS"]
+__all__ = ["CHECKS", "with_wrong_keys"]
 
 _WRONG_SYNCS = 3
 """One more than the listings after which an inferred delete is sent."""
@@ -39,6 +39,11 @@ def _wrong(secrets: Mapping[str, Any], marked: frozenset[str], above: str = "") 
         else:
             found[name] = value
     return found
+
+
+def with_wrong_keys(secrets: Mapping[str, Any]) -> dict[str, Any]:
+    """The secrets with another value of the same form for each whose name says that it is secret."""
+    return _wrong(secrets, marked_secrets(secrets))
 
 
 def _wrong_secrets(subject: Subject) -> tuple[dict[str, Any], str]:
