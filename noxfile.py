@@ -112,9 +112,9 @@ def adopt(session: nox.Session) -> None:
 @nox.session(default=False)
 @told
 def bake(session: nox.Session) -> None:
-    """Every connector that `create` can make, made, checked, tested and synced; minutes, so not in `nox`."""
+    """Every connector that `create` can make, made and proven, and `nox` in an adopted clone; long, so not in `nox`."""
     Arguments("bake").read(session.posargs)
-    run_tool("tools.locked.creating.baking", failing="not every new connector works")
+    run_tool("tools.locked.creating.baking", failing="not everything new works")
 
 
 @nox.session(default=False)

@@ -1,6 +1,6 @@
-"""Every connector that `create` can make, made, checked, tested and synced: `nox -s bake`.
+"""Every connector that `create` can make, made, checked, tested and synced, and `nox` in an adopted clone: `nox -s bake`.
 
-In a copy of this repository, which is thrown away. The tools' own tests do the same with fewer.
+In copies of this repository, which are thrown away. The tools' own tests do the same with fewer.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tools.environments.locks import compiled, connector_locks
 from tools.environments.virtual_environments import project_environment
 from tools.local.syncing import sync
 from tools.local.testing import run_tests
+from tools.locked.creating import adopted_clone
 from tools.locked.creating.choices import AUTHS, PAGES, Choices
 from tools.locked.creating.template_rendering import render, tidy
 from tools.repository.errors import RepositoryError, run_as_command
@@ -145,7 +146,10 @@ def main(_arguments: list[str]) -> int:
                 prove(baked, name)
             except RepositoryError as error:
                 failed.append(f"{name}: {error}")
-    print(f"{len(wanted)} connectors made, {len(failed)} failed", *failed, sep="\n")
+        print(f"{len(wanted)} connectors made, {len(failed)} failed", *failed, sep="\n", flush=True)
+        if red := adopted_clone.first_failure(Path.cwd(), Path(folder) / "adopted"):
+            failed.append(f"in an adopted clone of the last commit, this is not green: {red}")
+            print(failed[-1])
     return 1 if failed else 0
 
 

@@ -28,8 +28,8 @@ SIX = {
     "CHANGELOG.md", "README.md", "practice.py", "pyproject.toml",
     f"src/connector_{NAME.replace('-', '_')}/__init__.py", "tests/test_contract.py",
 }  # fmt: skip
-PROVEN = ["bearertoken", "oauth2page", "plainbasicoffset", "plainnonepage"]
-"""Those whose tests run here; the others' in `nox -s bake`."""
+PROVEN = ["oauth2page", "plainbasicoffset"]
+"""Those whose tests run here. The default one's run in an adopted clone (local/test_adopting.py); all of them in `nox -s bake`."""
 
 
 @pytest.fixture

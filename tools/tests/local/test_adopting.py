@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,10 @@ from generated_repository import add_connector, commit_all, generate, git, write
 from tools.local.adopting import TRAILER, Team, adopt, asked, merge
 from tools.locked.checks import checks
 from tools.locked.ci.config import main as ci_config
+from tools.locked.creating import baking
+from tools.locked.creating.adopted_clone import first_failure
+from tools.locked.creating.choices import Choices
+from tools.locked.creating.creation import create
 from tools.repository.errors import RepositoryError
 from tools.repository.model import Repository
 
@@ -157,29 +162,74 @@ def test_what_keeps_it_from_being_adopted_is_told(upstream: Path, clone: Path) -
         asked([])
 
 
-def test_the_tests_that_speak_of_our_connectors_pass_without_them(
-    whole: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In an adopted clone of this very repository: its pages' links and commands, its lint, its checks.
+@pytest.fixture(scope="module")
+def adopted(whole: Repository, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An adopted clone of this very repository."""
+    root = tmp_path_factory.mktemp("adopted") / "clone"
+    git(whole.root, "clone", "-q", str(whole.root), str(root))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        for role in ("AUTHOR", "COMMITTER"):
+            patch.setenv(f"GIT_{role}_NAME", "A Person")
+            patch.setenv(f"GIT_{role}_EMAIL", "person@example.org")
+        adopt(root, ACME, render)
+    return root
 
-    The other tests rest on repositories made for them; `nox` as a whole in such a clone takes minutes.
-    """
-    git(tmp_path, "clone", "-q", str(whole.root), str(tmp_path / "clone"))
-    root = tmp_path / "clone"
-    monkeypatch.chdir(root)
-    for role in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{role}_NAME", "A Person")
-        monkeypatch.setenv(f"GIT_{role}_EMAIL", "person@example.org")
-    adopt(root, ACME, render)
-    tests = [
-        "tools/tests/test_documentation.py",
-        "tools/tests/test_ancestor.py",
-        "tools/tests/test_noxfile.py",
-    ]
-    pytest_run = ["pytest", "-q", "-m", "not index", "-p", "no:cacheprovider", *tests]
-    for command in (pytest_run, ["ruff", "check", "--quiet", "--no-cache"], ["tools.locked.checks.checks"]):
-        done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
+
+def run(root: Path, *command: str) -> None:
+    """Run a tool of this environment in a repository as its session does; it has to be green."""
+    done = subprocess.run(
+        [sys.executable, "-m", *command], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+REST_ON_THE_REPOSITORY = (
+    "tools/tests/deploying/test_bundle.py::test_what_arrives_at_google_is_the_bundle[1]",
+    "tools/tests/deploying/test_schema.py",
+    "tools/tests/test_ancestor.py",
+    "tools/tests/test_documentation.py",
+    "tools/tests/test_noxfile.py",
+)
+"""Tests that look at this very repository: its pages, its settings, its project. Adopting could turn them red."""
+
+
+def test_nox_is_green_without_our_connectors(adopted: Path) -> None:
+    """Lint, check, and those tests that could fail for it: links, commands, what Google receives. The rest is in `bake`."""
+    run(adopted, "ruff", "check", "--quiet", "--no-cache")
+    run(adopted, "tools.locked.checks.checks")
+    run(adopted, "pytest", "-q", "-m", "not index", "-p", "no:cacheprovider", *REST_ON_THE_REPOSITORY)
+
+
+@pytest.mark.index
+def test_nox_is_green_with_the_teams_first_connector(adopted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`create -- acme`, deployed to the team's project: its lint, its types, its tests, every check, its sync."""
+    monkeypatch.chdir(adopted)
+    create(Repository(adopted), "acme", Choices())
+    with (adopted / "deploy.yaml").open("a", encoding="utf-8") as file:
+        file.write("acme:\n  connector: acme\n  environment: dev\n")
+    render()
+    git(adopted, "add", "-A")
+    repository = Repository(adopted)
+    baking.lint(repository, ["acme"])
+    baking.types(repository, ["acme"])
+    baking.prove(repository, "acme")
+    run(adopted, "tools.locked.checks.checks")
+
+
+def test_the_first_command_that_is_red_in_an_adopted_clone_is_named(tmp_path: Path) -> None:
+    """`bake` runs all of nox there, twice; nothing runs after what failed."""
+    ran: list[str] = []
+
+    def run(command: Sequence[str], folder: Path) -> int:
+        ran.append(f"{folder.name}: {' '.join(command[:2])}")
+        return int("create" in command)
+
+    assert first_failure(tmp_path / "ours", tmp_path / "clone", run) == "nox -s create -- acme"
+    assert ran[0] == "ours: git clone"
+    assert [line.split(":")[0] for line in ran[1:]] == ["clone"] * 5
+    assert first_failure(tmp_path / "ours", tmp_path / "clone", lambda *_: 0) is None
+
 
 
 def test_a_machine_without_git_is_told_so(upstream: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,26 +100,40 @@ class Datasette:
 
 
 @pytest.fixture(scope="module")
-def datasette(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Datasette]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Datasette]:
     """Everything running, for all tests of this module."""
-    running = Datasette(tmp_path_factory.mktemp("flights"))
+    datasette = Datasette(tmp_path_factory.mktemp("flights"))
     with ExitStack() as stack:
-        running.start(stack)
-        yield running
+        datasette.start(stack)
+        yield datasette
 
 
-def test_every_value_lands_although_the_emulator_is_killed_ten_times(datasette: Datasette) -> None:
-    """Resumed runs go on from the last committed answer; all columns of all five tables equal the files'."""
+@pytest.fixture(scope="module")
+def progress(running: Datasette) -> list[int]:
+    """Rows of flights there were after each kill; then a sync went to the end."""
     random_moment, progress = random.Random(20261122), [0]
     for _ in range(KILLS):
-        sync = datasette.begin()
-        datasette.wait_for_an_answer(sync)
+        sync = running.begin()
+        running.wait_for_an_answer(sync)
         time.sleep(random_moment.uniform(0, 1.5))
         sync.send_signal(signal.SIGKILL)
         sync.wait()
-        if datasette.warehouse.exists():
-            progress.append(committed(datasette))
-    datasette.sync()
+        if running.warehouse.exists():
+            progress.append(committed(running))
+    running.sync()
+    return progress
+
+
+@pytest.fixture
+def datasette(running: Datasette, progress: list[int]) -> Datasette:
+    """Everything running, and all rows in the warehouse, whichever test is the first."""
+    return running
+
+
+def test_every_value_lands_although_the_emulator_is_killed_ten_times(
+    datasette: Datasette, progress: list[int]
+) -> None:
+    """Resumed runs go on from the last committed answer; all columns of all five tables equal the files'."""
     assert progress == sorted(progress), "a killed run lost what an earlier one had committed"
     assert any(0 < rows < ROWS["flights"] for rows in progress), f"no kill came in the middle: {progress}"
     assert datasette.compare() == {

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import ancestor_shaped
 import pytest
 from generated_repository import TESTED, commit_all, generate
 from small_repository import ROOT
@@ -15,6 +16,7 @@ from small_repository import ROOT
 from tools.environments.locks import locks_of
 from tools.environments.virtual_environments import project_environment
 from tools.local.syncing import Local
+from tools.locked.creating.creation import take_over
 from tools.locked.deploying.deployments import Deployment, deployment, deployments
 from tools.locked.rehearsal.builder import build
 from tools.locked.rehearsal.pythons import find_python
@@ -28,27 +30,6 @@ STEPS = ["bundle", "upload", "function", "build", "import", "serve", "no secrets
 NOT_SHIPPED = {
     *TESTED, "colorama", "execnet", "pytest-xdist", "sortedcontainers", "tomlkit", "trove-classifiers"
 }  # fmt: skip
-
-PLAIN = '''\
-"""As samples have it: a request, a dict."""
-
-import requests
-
-__version__ = "0.1.0"
-
-
-def main(request):
-    """What functions-framework calls."""
-    secrets = request.get_json()["secrets"]
-    headers = {"Authorization": f"Bearer {secrets['token']}"}
-    page = requests.get(f"{secrets['url']}/tickets", headers=headers).json()
-    return {
-        "state": {},
-        "insert": {"tickets": page["data"]},
-        "schema": {"tickets": {"primary_key": ["id"]}},
-        "hasMore": False,
-    }
-'''
 
 
 @pytest.fixture(scope="session")
@@ -84,18 +65,18 @@ def of(repository: Repository, key: str, generation: int, runtime: str) -> Deplo
     return replace(one, key=f"{key}-{generation}", limits=Limits(generation, 540, 1024), runtime=runtime)
 
 
-def for_acme(repository: Repository, one: Deployment) -> Driver:
-    """Drives acme with the emulator's environment, which has all that a practice source needs."""
+def driver(repository: Repository, one: Deployment) -> Driver:
+    """Drives a connector with the emulator's environment, which has all that a practice source needs."""
     home = Repository(ROOT)
     environment = project_environment(home, home.packages["fivetran-emulator"])
-    local = Local(repository.connector("acme"), environment, ROOT / ".nox/logs", one.limits)
+    local = Local(repository.connector(one.connector), environment, ROOT / ".nox/logs", one.limits)
     return replace(Driver.of(home, one), local=lambda: local)
 
 
 def rehearsed(repository: Repository, one: Deployment, say: Callable[[str], None] | None = None) -> Account:
-    """Rehearse acme."""
+    """Rehearse a connector of a repository made for these tests."""
     account = Account(say=say or (lambda _: None))
-    return Rehearsal(repository, one, account, for_acme(repository, one)).run()
+    return Rehearsal(repository, one, account, driver(repository, one)).run()
 
 
 def first_functions() -> list[str]:
@@ -140,21 +121,17 @@ def test_without_gcloud_all_but_the_upload_is_rehearsed(acme: Repository, runtim
 
 
 @pytest.mark.index
-@pytest.mark.usefixtures("without_gcloud")
-def test_a_plain_connector_is_rehearsed_too(tmp_path: Path, runtime: str) -> None:
-    """`def main(request)` that returns a dict: all that is asked of it without secrets is an answer."""
-    plain = generate(tmp_path / "repository", ["acme"])
-    project = plain.connector("acme")
-    project.init_file.write_text(PLAIN)
-    project.pyproject_file.write_text(
-        project.pyproject_file.read_text().replace('    "fivetran-runtime",\n', '    "requests",\n', 1)
-    )
-    practice = project.path / "practice.py"
-    practice.write_text(practice.read_text().replace("pages=Token(), ", "pages=Token(size=1000), "))
-    plain = with_real_pins(Repository(plain.root))
-    account = rehearsed(plain, of(plain, "acme", 1, runtime))
+def test_a_connector_taken_over_is_rehearsed_too(tmp_path: Path, runtime: str) -> None:
+    """One of the ancestor's shape, a plain `main(request)`, after `create --from`; all that a plain one owes is an answer."""
+    repository = generate(tmp_path / "repository", [])
+    take_over(repository, "desk", ancestor_shaped.written(tmp_path / "desk"))
+    (repository.root / "deploy.yaml").write_text("desk:\n  connector: desk\n  environment: dev\n", "utf-8")
+    commit_all(repository.root, "desk")
+    repository = Repository(repository.root)
+    account = rehearsed(repository, of(repository, "desk", 1, runtime))
+    assert list(account.not_run) == ([] if shutil.which("gcloud") else ["upload"])
     assert account.seen["no secrets"].startswith("HTTP 500")
-    assert account.rows == {"tickets": 250}
+    assert account.rows == {"agents": 120}
 
 
 @contextmanager
