@@ -52,13 +52,16 @@ def test_a_folder_that_nox_didnt_make_is_left_alone(environment: VirtualEnvironm
 
 
 @pytest.mark.index
-@pytest.mark.parametrize("installer", ["uv", "pip"])
-def test_an_environment_is_made_once_and_again_when_its_lock_changes(
-    environment: VirtualEnvironment, installer: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With uv or without; nothing is installed while nothing has changed."""
-    if installer == "pip":
-        monkeypatch.setattr(virtual_environments, "find_uv", lambda: None)
+def test_without_uv_pip_makes_it(environment: VirtualEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine whose nox came without uv, it is the same environment."""
+    monkeypatch.setattr(virtual_environments, "find_uv", lambda: None)
+    assert installed(environment.prepare(), "iniconfig")
+    assert environment.is_current()
+
+
+@pytest.mark.index
+def test_an_environment_is_made_once_and_again_when_its_lock_changes(environment: VirtualEnvironment) -> None:
+    """Nothing is installed while nothing has changed."""
     assert installed(environment.prepare(), "iniconfig")
     (environment.path / "kept").touch()
     assert (environment.prepare().path / "kept").exists()
