@@ -231,7 +231,6 @@ def test_the_first_command_that_is_red_in_an_adopted_clone_is_named(tmp_path: Pa
     assert first_failure(tmp_path / "ours", tmp_path / "clone", lambda *_: 0) is None
 
 
-
 def test_a_machine_without_git_is_told_so(upstream: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One sentence, not Python's."""
     monkeypatch.setenv("PATH", "")
