@@ -203,11 +203,9 @@ def test_nox_is_green_without_our_connectors(adopted: Path) -> None:
 
 @pytest.mark.index
 def test_nox_is_green_with_the_teams_first_connector(adopted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`create -- acme`, deployed to the team's project: its lint, its types, its tests, every check, its sync."""
+    """`create -- acme`, then `ci_config`: its lint, its types, its tests, its sync, every check."""
     monkeypatch.chdir(adopted)
     create(Repository(adopted), "acme", Choices())
-    with (adopted / "deploy.yaml").open("a", encoding="utf-8") as file:
-        file.write("acme:\n  connector: acme\n  environment: dev\n")
     render()
     git(adopted, "add", "-A")
     repository = Repository(adopted)
