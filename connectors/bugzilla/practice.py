@@ -189,6 +189,8 @@ def search(request: Request) -> Row:
     """The bugs that match, in order, from `offset` on; never more than `max_search_results`."""
     wanted = request.args.getlist("product")
     found = [row for row in bugs.listed() if not row["groups"] and (not wanted or row["product"] in wanted)]
+    if ids := request.args.get("id"):
+        found = [row for row in found if str(row["id"]) in ids.split(",")]
     if since := request.args.get("last_change_time"):
         start = instant(since)
         found = [row for row in found if instant(str(row["last_change_time"])) >= start]

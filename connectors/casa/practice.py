@@ -1,6 +1,7 @@
 """Biztera's API as the casa connector knows it, with rows made up.
 
-The bookmark that Biztera hands out is not the one it accepts: see `Bookmark`.
+The bookmark that Biztera hands out is not the one it accepts: see `Bookmark`. Ids are numbers, as in the tests of the
+connector that this one replaces.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ STATUSES = ("draft", "active", "archived")
 
 PROJECTS = [
     {
-        "id": f"p{number:05}",
+        "id": number,
         "name": f"Projekt {number}: Übersicht",
         "status": STATUSES[number % 3],
-        "ownerId": f"u{number % 230 + 1:05}",
+        "ownerId": number % 230 + 1,
         "createdAt": f"2025-{number % 12 + 1:02}-{number % 28 + 1:02}T08:{number % 60:02}:00.000Z",
         "settings": {"reviewers": number % 4, "tags": ["finance"] if number % 5 == 0 else []},
     }
@@ -26,7 +27,7 @@ PROJECTS = [
 
 USERS = [
     {
-        "id": f"u{number:05}",
+        "id": number,
         "email": f"user{number}@casa.example",
         "displayName": None if number % 40 == 0 else f"Zoë Müller {number}",
         "isActive": number % 7 != 0,
@@ -42,7 +43,7 @@ class Bookmark:
     def page(self, listed: Listed, request: Request) -> Page:
         """Up to `limit` projects; the last page's metadata has no `nextPage`."""
         bookmark = request.args.get("bookmark")
-        start = listed.after([bookmark]) if bookmark else 0
+        start = listed.after([int(bookmark) if bookmark.isdecimal() else bookmark]) if bookmark else 0
         rows = listed.rows[start : start + listed.size(request, "limit", 100)]
         members: dict[str, object] = {"metadata.totalCount": len(listed.rows)}
         if start + len(rows) < len(listed.rows):

@@ -17,6 +17,7 @@ COLUMNS = (
     "product",
     "component",
 )
+COMPONENT = ("id", "name", "description", "default_qa_contact", "is_active")
 PRODUCTS = ("Widgets", "Gadgets", "Émile & Söhne / R&D", "Empty Product")
 LATER = "2026-07-01T00:00:00Z"
 """After every change that the practice source knows of."""
@@ -31,6 +32,23 @@ def change(trial: Trial, *numbers: int, at: str = LATER, **columns: object) -> N
     for number in numbers:
         changed = {"status": "VERIFIED", "last_change_time": at, **columns}
         trial.rows["bugs"].put({**bug(trial, number), **changed})
+
+
+def product(trial: Trial, name: str) -> dict[str, Any]:
+    return next(dict(row) for row in trial.rows["products"].listed() if row["name"] == name)
+
+
+def rename_component(trial: Trial, of: str, old: str, new: str) -> None:
+    """As an administrator does: its bugs carry the new name at once, and no bug counts as changed."""
+    parent = product(trial, of)
+    components = [
+        {**component, "name": new if component["name"] == old else component["name"]}
+        for component in parent["components"]
+    ]
+    trial.rows["products"].put({**parent, "components": components})
+    for row in trial.rows["bugs"].listed():
+        if (row["product"], row["component"]) == (of, old):
+            trial.rows["bugs"].put({**row, "component": new})
 
 
 def visible(trial: Trial, products: tuple[str, ...] = PRODUCTS) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from bugs import COLUMNS, PRODUCTS, arrived, bug, change, visible
+from bugs import COLUMNS, PRODUCTS, arrived, bug, change, product, rename_component, visible
 from worn_out_server import worn_out
 
 from fivetran_emulator.contract import Trial, Trials, faults
@@ -144,8 +144,11 @@ def test_defect_08_no_local_time_is_taken_for_utc(
 
 def test_defect_09_addresses_do_not_grow_with_the_number_of_components(trial: Trial) -> None:
     """A product with 400 of them is asked for by its own name; servers refuse lines beyond 8 KB."""
-    widgets = next(row for row in trial.rows["products"].listed() if row["name"] == "Widgets")
-    components = [{"id": 100 + number, "name": f"Component {number:03} of many"} for number in range(400)]
+    widgets = product(trial, "Widgets")
+    first = widgets["components"][0]
+    components = [
+        {**first, "id": 100 + number, "name": f"Component {number:03} of many"} for number in range(400)
+    ]
     trial.rows["products"].put({**widgets, "components": components})
     complete(trial.connection)
     assert len(arrived(trial, "components")) == 405
@@ -209,9 +212,13 @@ def test_defect_12_what_is_wrong_with_a_request_is_said(trial: Trial, wrong: str
 
 
 def test_defect_12_a_wrong_key_is_told_in_bugzillas_own_words(trial: Trial) -> None:
-    """Which it says with a 400, as of any other mistake; the key itself is not in the message."""
-    message = refusal(trial.connect(api_key="wrong-key"))
-    assert "API key you specified is invalid" in message
+    """Which it says with a 400, as of any other mistake; once for all tables, without JSON, without the key."""
+    message = refusal(trial.connect(api_key="wrong-key", reconcile=True))
+    assert (
+        message.count("The API key you specified is invalid. Please check that you typed it correctly.") == 1
+    )
+    assert "{" not in message
+    assert len(message) < 250
     assert "wrong-key" not in message
 
 
@@ -237,24 +244,21 @@ def test_defect_14_no_products_do_not_mean_all_of_them(trial: Trial, products: o
 
 
 def test_defect_15_what_was_read_is_not_read_again_in_the_same_sync(new_trial: Trials) -> None:
-    """Products are asked for once for each table that needs them, however many calls the bugs take."""
+    """Products are asked for once in each call, for all tables, and sent once, however many calls the bugs take."""
     trial = with_secrets(new_trial(answer_bytes=12_000), bug_limit="20")
     sync = complete(trial.connection)
     assert len(sync.exchanges) > 5
-    assert len(asked(trial, "/rest/product")) == 2
+    assert len(asked(trial, "/rest/product")) == len(sync.exchanges)
     assert (sync.rows["products"], sync.rows["components"]) == (4, 8)
 
 
 def test_defect_16_a_renamed_component_stays_one_row(trial: Trial) -> None:
     """And two of the same name are told apart by their product."""
     complete(trial.connection)
-    widgets = next(row for row in trial.rows["products"].listed() if row["name"] == "Widgets")
-    trial.rows["products"].put(
-        {**widgets, "components": [{"id": 2, "name": "API v2"}, {"id": 4, "name": "Docs"}]}
-    )
+    rename_component(trial, "Widgets", "API", "API v2")
     complete(trial.connection)
     rows = arrived(trial, "components")
-    assert [row for row in rows if row["id"] == 2] == [{"id": 2, "name": "API v2", "product": "Widgets"}]
+    assert [row["name"] for row in rows if row["id"] == 2] == ["API v2"]
     assert [row["product"] for row in rows if row["name"] == "Docs"] == ["Widgets", "Gadgets"]
 
 
@@ -273,8 +277,8 @@ def test_defect_17_bugs_that_were_moved_away_or_made_private_are_deleted(trial: 
 def test_defect_17_products_and_components_that_are_gone_are_deleted(trial: Trial) -> None:
     """A component after two listings without it."""
     complete(trial.connection)
-    gadgets = next(row for row in trial.rows["products"].listed() if row["name"] == "Gadgets")
-    trial.rows["products"].put({**gadgets, "components": [{"id": 5, "name": "Core"}]})
+    gadgets = product(trial, "Gadgets")
+    trial.rows["products"].put({**gadgets, "components": gadgets["components"][:1]})
     complete(trial.connection)
     complete(trial.connection)
     assert [row["id"] for row in arrived(trial, "components")] == [2, 3, 4, 5, 8, 9]

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bugs import arrived, change, visible
+from bugs import PRODUCTS, arrived, bug, change, product, rename_component, visible
 from functions_framework import create_app
 
 from fivetran_emulator.contract import Trial, Trials
@@ -37,6 +37,19 @@ def test_products_and_components_arrive(trial: Trial) -> None:
     trial.connection.sync()
     assert [row["name"] for row in arrived(trial, "products")] == sorted(trial.practice.secrets["products"])  # type: ignore[call-overload]
     assert {row["product"] for row in arrived(trial, "components")} <= set(trial.practice.secrets["products"])  # type: ignore[call-overload]
+
+
+def test_components_have_the_columns_of_the_connector_that_this_one_replaces(trial: Trial) -> None:
+    """And say which product they are of; what Bugzilla adds (flag types) is not sent on."""
+    trial.connection.sync()
+    assert arrived(trial, "components")[0] == {
+        "id": 2,
+        "name": "API",
+        "description": "API of Widgets <b>&amp;</b> 漢字",
+        "default_qa_contact": "",
+        "is_active": True,
+        "product": "Widgets",
+    }
 
 
 def test_a_second_sync_brings_what_has_changed(trial: Trial) -> None:
@@ -143,12 +156,113 @@ def test_reconciling_costs_the_ids_and_nothing_else(trial: Trial) -> None:
     assert len(state["bugs.keys"]["keys"]) < 100, "three hundred ids in a row"
 
 
-def test_a_product_that_is_added_brings_its_bugs_with_their_next_change(trial: Trial) -> None:
-    """As README.md says of it."""
+@pytest.mark.parametrize("cap", [2, 100, 101])
+def test_ids_are_listed_in_few_pages_whatever_the_cap(trial: Trial, cap: int) -> None:
+    """Pages overlap by a hundred ids, but never by more than half of what the server gives."""
+    trial.connection = trial.connect(reconcile=True)
+    trial.cap(cap)
+    trial.connection.sync()
+    listings = [request for request in trial.source.requests if "include_fields=id&" in f"{request.query}&"]
+    assert len(listings) < 2 * 300 / cap + 10
+    assert arrived(trial) == visible(trial)
+
+
+def test_a_product_that_is_added_brings_its_old_bugs(trial: Trial) -> None:
+    """In the next sync, with its components; the mark says nothing about what was not asked for."""
     trial.connection = trial.connect(products=["Widgets"])
     trial.connection.sync()
     trial.connection.secrets = {**trial.connection.secrets, "products": ["Widgets", "Gadgets"]}
-    change(trial, 10)
     trial.connection.sync()
-    assert {row["id"] for row in arrived(trial)} > {row["id"] for row in visible(trial, ("Widgets",))}
+    assert arrived(trial) == visible(trial, ("Widgets", "Gadgets"))
     assert {"Widgets", "Gadgets"} == {row["product"] for row in arrived(trial, "components")}
+
+
+def test_an_earlier_max_date_brings_the_bugs_before_the_old_one(trial: Trial) -> None:
+    """And a new key, another limit or another spelling of the address bring nothing again."""
+    trial.connection = trial.connect(max_date="2024-01-01")
+    trial.connection.sync()
+    secrets = trial.connection.secrets
+    trial.connection.secrets = {
+        **secrets,
+        "bug_limit": "50",
+        "url": f"{secrets['url']}".removesuffix("/rest/"),
+    }
+    assert trial.connection.sync().rows["bugs"] == 60
+    trial.connection.secrets = {**secrets, "max_date": "2019-01-01"}
+    trial.connection.sync()
+    assert arrived(trial) == visible(trial)
+
+
+@pytest.mark.parametrize("limit", ["10", "40"])
+@pytest.mark.parametrize("number", [0, 2, 4, 9])
+def test_a_renamed_component_is_renamed_in_all_of_its_bugs(
+    new_trial: Trials, number: int, limit: str
+) -> None:
+    """Though none of them counts as changed; be it before a sync or between any two requests of the first one."""
+    trial = new_trial(answer_bytes=20_000)
+    trial.connection = trial.connect(bug_limit=limit)
+    if number:
+        trial.source.before = lambda now: (
+            rename_component(trial, "Widgets", "API", "API v2") if now == number else None
+        )
+    trial.connection.sync()
+    trial.heal()
+    if not number:
+        rename_component(trial, "Widgets", "API", "API v2")
+    trial.connection.sync()
+    assert arrived(trial) == visible(trial)
+    assert "API v2" in {row["component"] for row in arrived(trial)}
+
+
+def test_a_new_component_costs_no_second_reading(trial: Trial) -> None:
+    """No bug holds its name yet."""
+    trial.connection.sync()
+    widgets = product(trial, "Widgets")
+    new = {**widgets["components"][0], "id": 99, "name": "Brand new"}
+    trial.rows["products"].put({**widgets, "components": [*widgets["components"], new]})
+    assert trial.connection.sync().rows["bugs"] == 60
+
+
+@pytest.mark.parametrize("reconcile", [False, True])
+def test_a_renamed_product_is_renamed_in_all_of_its_bugs(trial: Trial, *, reconcile: bool) -> None:
+    """Once the secrets call it by its new name; until then it is an error, and nothing is deleted."""
+    trial.connection = trial.connect(reconcile=reconcile)
+    trial.connection.sync()
+    before = arrived(trial)
+    trial.rows["products"].put({**product(trial, "Gadgets"), "name": "Gizmos"})
+    for row in trial.rows["bugs"].listed():
+        if row["product"] == "Gadgets":
+            trial.rows["bugs"].put({**row, "product": "Gizmos"})
+    for _ in range(3):
+        assert "Gadgets" in trial.connection.sync().exchanges[-1].error
+    assert arrived(trial) == before
+    products = ["Gizmos" if name == "Gadgets" else name for name in PRODUCTS]
+    trial.connection.secrets = {**trial.connection.secrets, "products": products}
+    trial.connection.sync()
+    assert arrived(trial) == visible(trial, tuple(products))
+
+
+@pytest.mark.parametrize("cap", [7, 100])
+def test_bugs_that_become_visible_without_a_change_arrive(trial: Trial, cap: int) -> None:
+    """With `reconcile`, which lists them: they are asked for by their ids, in the same sync."""
+    hidden = range(10, 50)
+    shown = {number: bug(trial, number) for number in hidden}
+    for row in shown.values():
+        trial.rows["bugs"].put({**row, "groups": ["core-security"]})
+    trial.cap(cap)
+    trial.connection = trial.connect(reconcile=True)
+    trial.connection.sync()
+    for row in shown.values():
+        trial.rows["bugs"].put(row)
+    sync = trial.connection.sync()
+    assert sync.complete, sync.exchanges[-1].error
+    assert arrived(trial) == visible(trial)
+
+
+def test_bugs_from_before_max_date_are_not_asked_for_by_their_ids(trial: Trial) -> None:
+    """They are not listed either."""
+    trial.connection = trial.connect(max_date="2024-01-01", reconcile=True)
+    for _ in range(3):
+        assert trial.connection.sync().complete
+        assert arrived(trial) == [row for row in visible(trial) if row["last_change_time"] >= "2024-01-01"]
+    assert not [request for request in trial.source.requests if "&id=" in f"&{request.query}"]

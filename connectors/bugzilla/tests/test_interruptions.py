@@ -91,7 +91,7 @@ def disturb(trial: Trial, disturbed: Interruptions) -> None:
 
 def answer_bytes(tracker: Tracker, disturbed: Interruptions) -> int:
     """Room for so many pages of bugs; never less than the components and the largest listing of ids need."""
-    return 2_000 + ROW_BYTES * tracker.limit * disturbed.pages
+    return 3_500 + ROW_BYTES * tracker.limit * disturbed.pages
 
 
 def as_new(trial: Trial) -> MemoryWarehouse:

@@ -1,4 +1,4 @@
-"""States that live connections hold: what release 0.1.0 wrote, and what README.md tells people to patch in.
+"""States that live connections hold: what releases 0.1.0 and 0.2.0 wrote, and what README.md tells people to patch in.
 
 Never edit one of STATES: when the connector writes another shape, add a state and keep these.
 """
@@ -27,6 +27,23 @@ MIDDLE = {
     "at": {"second": "2024-07-12T14:04:08Z", "taken": 0, "last": 248},
     "seen": "2024-07-12T14:04:08Z",
 }
+WHOLE_0_2 = {
+    "products": {
+        "declared": "name",
+        "keys": "c-pI0%1*5;R<eqYR&vcPD5+EkD9TSMO)gQ2)rnSePfSTqEhz@G!!r@=!=1UAIjIV23c-iBW#pwQ=qm)NxhTcP)&c+^_8O1",
+        "kinds": ["text"],
+    },
+    "components": {"declared": "id", "keys": "c-pI0DlSPaC|0tHHqtRfhOxB(Y{3T`", "kinds": ["int"]},
+}
+MIDDLE_0_2 = {
+    "since": "2019-01-01T00:00:00Z",
+    "at": {"second": "2024-10-22T14:04:19Z", "taken": 0, "last": 259},
+    "seen": "2024-10-22T14:04:19Z",
+    "first": "2019-08-20T14:00:28Z",
+    "declared": "id by last_change_time, an instant",
+    "embeds": "9:1efccfe55da6",
+}
+"""Without `place`, a digest in which the practice source's port counts."""
 STATES: dict[str, dict[str, Any]] = {
     "after a sync": {
         "version": 1,
@@ -57,6 +74,35 @@ STATES: dict[str, dict[str, Any]] = {
             },
         },
     },
+    "0.2.0, after a sync": {
+        "version": 1,
+        "connector": "bugzilla",
+        "tables": {
+            **WHOLE_0_2,
+            "bugs": {
+                "mark": "2026-06-22T06:20:42Z",
+                "declared": "id by last_change_time, an instant",
+                "scope": "bd6af5f55e12",
+                "embeds": "9:1efccfe55da6",
+            },
+            "bugs.keys": {"declared": "id", "keys": "c-pI0DlSPaC|0tHHqtR1g`<$VFt!!|+~;u8", "kinds": ["int"]},
+        },
+    },
+    "0.2.0, in the middle of a pass": {
+        "version": 1,
+        "connector": "bugzilla",
+        "tables": {
+            **WHOLE_0_2,
+            "bugs": MIDDLE_0_2,
+            "bugs.keys": {
+                "declared": "id",
+                "keys": "c-pI0DlSPaC|0tHHqtQ!LI^oZ4@x?=762CvP_Y",
+                "kinds": ["int"],
+                "tried": "c-pI0DlSPaC|0tHHr1gIG|@4n4veh@0AnU4S^",
+            },
+        },
+        "sync": {**SYNC, "done": ["products", "components", "bugs.keys"]},
+    },
 }
 
 
@@ -75,7 +121,7 @@ def is_reconciling(state: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("name", STATES)
-def test_a_connection_of_release_0_1_0_goes_on_where_it_was(trial: Trial, name: str) -> None:
+def test_a_connection_of_an_earlier_release_goes_on_where_it_was(trial: Trial, name: str) -> None:
     """What it has to bring comes, what it had brought is not asked for again, and it ends like a new connection."""
     state, gone = STATES[name], {**bug(trial, 10), "id": 301}
     trial.connection = trial.connect(reconcile=is_reconciling(state))

@@ -20,5 +20,15 @@ def arrived(trial: Trial) -> dict[str, list[Any]]:
     return {table: sorted((dict(row) for row in tables.get(table, {}).values()), key=_id) for table in TABLES}
 
 
-def _id(row: dict[str, Any]) -> str:
-    return str(row["id"])
+def list_text_ids(trial: Trial, count: int) -> None:
+    """Make the practice source a Biztera whose ids are texts: p00001 ... and u00001 ..., so many of each."""
+    for table in TABLES:
+        rows = trial.rows[table].listed()
+        for row in rows:
+            trial.rows[table].remove(row["id"])
+        for row in rows[:count]:
+            trial.rows[table].put({**row, "id": f"{table[0]}{row['id']:05}"})
+
+
+def _id(row: dict[str, Any]) -> Any:
+    return row["id"]

@@ -27,8 +27,8 @@ def complete(connection: Connection) -> Sync:
 def test_defect_02_deleted_rows_are_deleted(trial: Trial) -> None:
     """After the second complete listing without them."""
     complete(trial.connection)
-    trial.rows["users"].remove("u00005")
-    trial.rows["projects"].remove("p00007")
+    trial.rows["users"].remove(5)
+    trial.rows["projects"].remove(7)
     complete(trial.connection)
     assert len(arrived(trial)["users"]) == len(at_source(trial)["users"]) + 1
     complete(trial.connection)
@@ -46,7 +46,7 @@ def test_defect_03_a_short_page_is_not_the_last_one(trial: Trial, cap: int) -> N
 @pytest.mark.parametrize("number", range(1, 8))
 def test_defect_04_a_user_deleted_between_two_pages_hides_no_other(trial: Trial, number: int) -> None:
     """Whichever request the deletion comes before; and the deleted one goes as others do."""
-    trial.source.before = lambda now: trial.rows["users"].remove("u00003") if now == number else None
+    trial.source.before = lambda now: trial.rows["users"].remove(3) if now == number else None
     complete(trial.connection)
     there = {row["id"] for row in arrived(trial)["users"]}
     assert there >= {row["id"] for row in at_source(trial)["users"]}
@@ -72,8 +72,8 @@ def test_defect_05_an_empty_next_page_is_the_end(trial: Trial, ending: object) -
 
 def test_defect_06_a_dead_bookmark_is_not_sent_for_ever(trial: Trial) -> None:
     """Between two calls the project it names was deleted: the listing begins again, by itself."""
-    state = {"version": 1, "connector": "casa", "tables": {"projects": {"at": {"bookmark": "p00100"}}}}
-    trial.rows["projects"].remove("p00100")
+    state = {"version": 1, "connector": "casa", "tables": {"projects": {"at": {"bookmark": 100}}}}
+    trial.rows["projects"].remove(100)
     trial.connection.state = state
     complete(trial.connection)
     assert arrived(trial) == at_source(trial)
@@ -100,7 +100,7 @@ FAULTS = {
     "reset": faults.reset,
     "cut body": faults.cut_body,
     "HTML": faults.html,
-    "broken JSON": faults.text('[{"id": "u00001"'),
+    "broken JSON": faults.text('[{"id": 1'),
 }
 
 

@@ -116,9 +116,9 @@ def test_nothing_is_lost_and_nothing_stays_behind(
     biztera=sources,
     disturbed=interruptions,
     departures=st.dictionaries(
-        st.integers(1, 20), st.tuples(st.sampled_from("pu"), st.integers(1, 40)), max_size=6
+        st.integers(1, 20), st.tuples(st.sampled_from(["projects", "users"]), st.integers(1, 40)), max_size=6
     ),
-    arrivals=st.dictionaries(st.integers(1, 20), st.sampled_from("pu"), max_size=4),
+    arrivals=st.dictionaries(st.integers(1, 20), st.sampled_from(["projects", "users"]), max_size=4),
 )
 def test_moving_lists_are_caught_up_with(
     new_trial: Trials,
@@ -132,16 +132,15 @@ def test_moving_lists_are_caught_up_with(
     Three: the listing that was open may have met a row before it went, and two without it decide.
     """
     trial = trial_of(new_trial, biztera, answer_bytes=answer_bytes(biztera, disturbed))
-    tables = {"p": trial.rows["projects"], "u": trial.rows["users"]}
 
     def move(number: int) -> None:
         if number in departures:
-            letter, key = departures[number][0], "{}{:05}".format(*departures[number])
-            if key in {row["id"] for row in tables[letter].listed()}:
-                tables[letter].remove(key)
+            table, key = departures[number]
+            if key in {row["id"] for row in trial.rows[table].listed()}:
+                trial.rows[table].remove(key)
         if number in arrivals:
-            key = f"{arrivals[number]}{90_000 + number:05}"
-            tables[arrivals[number]].put({"id": key, "createdAt": "2026-01-01T00:00:00.000Z"})
+            row = {"id": 90_000 + number, "createdAt": "2026-01-01T00:00:00.000Z"}
+            trial.rows[arrivals[number]].put(row)
 
     trial.source.before = move
     disturb(trial, disturbed)

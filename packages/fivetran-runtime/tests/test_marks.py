@@ -299,6 +299,7 @@ def test_a_step_back_in_a_declared_order_is_an_error_that_names_the_row() -> Non
         ({"lookback": True}, "lookback= needs a cursor"),
         ({"epoch": "minutes"}, 'epoch= is "seconds" or "milliseconds"'),
         ({"scope": "products"}, "scope= is a function"),
+        ({"embeds": {1: "Widgets"}}, "embeds= is a function"),
         ({"fetch": print}, "fetch= is a function of the client and a list of keys, beside listing="),
         ({"max_missing": 2}, "max_missing= is a share"),
     ],
@@ -529,6 +530,93 @@ def test_a_table_may_say_what_its_rows_depend_on() -> None:
     fivetran.secrets["products"] = ["b", "a"]
     fivetran.sync()
     assert asked == [None, 10, None]
+
+
+def embedding(products: dict[int, str], between: list[Callable[[], None]]) -> Fivetran:
+    """Bugs with the names of their products; `between` happens after the bug of the first product was sent."""
+    app = Connector("embedding")
+
+    @app.table(key="id", cursor="at", embeds=lambda _: products)
+    def bugs(_: Any, since: int | None, after: int = 0) -> Iterator[Any]:
+        answered()
+        for number in sorted(products):
+            if number > after and (since is None or number >= since):
+                yield {"id": number, "at": number, "product": products[number], "text": "x" * 600}
+                if between:
+                    between.pop()()
+                yield At(after=number)
+
+    return Fivetran(app.handler)
+
+
+def names(fivetran: Fivetran) -> dict[int, str]:
+    return {row["id"]: row["product"] for row in fivetran.tables["bugs"].values()}
+
+
+def test_a_renamed_object_is_renamed_in_the_rows_that_hold_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """Though no row has changed by its cursor; with one line in the log."""
+    products = {1: "Widgets", 2: "Gadgets"}
+    fivetran = embedding(products, [])
+    fivetran.sync()
+    products[1] = "Doodads"
+    fivetran.sync()
+    assert names(fivetran) == products
+    assert len([line for line in warnings(capsys) if "names that its rows hold have changed" in line]) == 1
+
+
+def test_names_that_cannot_be_asked_for_keep_no_rows_back(capsys: pytest.CaptureFixture[str]) -> None:
+    """They are compared as soon as they can."""
+    products = {1: "Widgets"}
+    broken: list[int] = []
+    app = Connector("embedding")
+
+    def asked(_: Any) -> dict[int, str]:
+        if broken:
+            raise TransientError("not well")
+        return dict(products)
+
+    @app.table(key="id", cursor="at", embeds=asked)
+    def bugs(_: Any, since: int | None) -> Iterator[Any]:
+        answered()
+        for number in range(since or 1, 4):
+            yield {"id": number, "at": number, "product": products[1]}
+
+    fivetran = Fivetran(app.handler)
+    fivetran.sync()
+    products[1] = "Doodads"
+    broken.append(1)
+    assert fivetran.sync()[-1].status == 200
+    assert [row["product"] for row in fivetran.tables["bugs"].values()] == ["Widgets", "Widgets", "Doodads"]
+    assert any("were not compared: not well" in line for line in warnings(capsys))
+    broken.clear()
+    fivetran.sync()
+    assert {row["product"] for row in fivetran.tables["bugs"].values()} == {"Doodads"}
+
+
+def test_a_new_object_reads_nothing_again() -> None:
+    """What was read holds nothing of it."""
+    products = {1: "Widgets", 2: "Gadgets"}
+    fivetran = embedding(products, [])
+    fivetran.sync()
+    products[3] = "Gizmos"
+    (reply,) = fivetran.sync()
+    assert [row["id"] for row in reply.body["insert"]["bugs"]] == [2, 3]
+    products[3] = "Doodads"
+    fivetran.sync()
+    assert names(fivetran) == products
+
+
+@pytest.mark.parametrize("limit", ["1000", "100000"])
+def test_an_object_that_is_renamed_during_the_pass_is_renamed_after_the_next_sync(
+    limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the pass takes one call or one for each row."""
+    monkeypatch.setenv("FIVETRAN_ANSWER_BYTES", limit)
+    products = {1: "Widgets", 2: "Gadgets", 3: "Gizmos"}
+    fivetran = embedding(products, [lambda: products.update({1: "Doodads"})])
+    fivetran.sync()
+    fivetran.sync()
+    assert names(fivetran) == products
 
 
 def test_a_position_of_another_address_begins_the_pass_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -156,6 +156,14 @@ def test_an_overlap_reads_rows_again_and_leaves_none_out(overlap: int, count: in
         assert sorted({row["id"] for row in rows}) == [row["id"] for row in ROWS[:count]]
 
 
+def test_an_overlap_is_half_of_a_page_at_most() -> None:
+    """Else a source that caps its pages just above the overlap would be asked once for each row."""
+    rows = [{"id": number} for number in range(200)]
+    with serving(script=Paged(rows)) as source:  # five rows a page
+        items = listed(source, Case("offset", lambda **at: Offset(**at, overlap=4)))
+    assert len([item for item in items if isinstance(item, At)]) <= 100
+
+
 def test_an_overlap_finds_rows_that_moved_up_while_reading() -> None:
     """A row deleted from the first page lifts one of the second onto it."""
     paged = Paged()

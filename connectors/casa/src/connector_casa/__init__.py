@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from fivetran_runtime import Bearer, Client, Config, Connector, Keyset, Offset, Secret
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 class CasaConfig(Config):
@@ -33,9 +33,9 @@ app = Connector(
 )
 
 
-# Biztera refuses the bookmark it offers in nextPage; the last project's own id works.
+# Biztera refuses the bookmark it offers in nextPage; the last project's own id works, a number or a text.
 @app.table(key="id", on_missing="delete")
-def projects(casa: Client, bookmark: str | None = None) -> Iterator[Any]:
+def projects(casa: Client, bookmark: int | str | None = None) -> Iterator[Any]:
     """All projects."""
     style = Keyset(bookmark, param="bookmark", more="metadata.nextPage", at="bookmark")
     yield from casa.pages("/projects", style, rows="data")

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from fivetran_runtime import cursors, handler
 from fivetran_runtime.config import Config
 from fivetran_runtime.errors import DeclarationError
-from fivetran_runtime.tables import Fetch, OnMissing, Read, Scope, Table
+from fivetran_runtime.tables import Embeds, Fetch, OnMissing, Read, Scope, Table
 
 AnyRead = TypeVar("AnyRead", bound=Read)
 Check = Callable[[Any], object]
@@ -59,6 +59,7 @@ class Connector:
         epoch: cursors.Epoch | None = None,
         in_order: bool = False,
         scope: Scope | None = None,
+        embeds: Embeds | None = None,
         floor: Any = None,
         children: Mapping[str, str | Sequence[str]] | None = None,
         on_missing: OnMissing = "keep",
@@ -82,6 +83,7 @@ class Connector:
                 epoch=epoch,
                 in_order=in_order,
                 scope=scope,
+                embeds=embeds,
                 floor=floor,
                 children=children,
                 on_missing=on_missing,

@@ -95,7 +95,7 @@ class Offset(_OnPath):
         offset: the position, the table function's parameter.
         size: rows asked for.
         overlap: rows of each page to read again with the next one, so that rows which move up while the list is
-            read are not missed; 0 for a list that does not move.
+            read are not missed; never more than half of the page. 0 for a list that does not move.
         total: where in the body the number of all rows is, if it is there. An empty page before it is an error.
         param, size_param: names of the query parameters; size_param=None leaves the size to the source.
         at: name of the table function's parameter.
@@ -125,8 +125,12 @@ class Offset(_OnPath):
                 return None
         if not rows:
             return None
-        # A page no longer than the overlap is the end, or the source caps its pages there: only the next one tells.
-        return replace(self, offset=end - self.overlap if len(rows) > self.overlap else end)
+        return replace(self, offset=end - self._repeated(page, rows))
+
+    def _repeated(self, page: Page, rows: list[Any]) -> int:
+        """Rows of this page to read again; half at most, else pages capped just above the overlap never get on."""
+        is_tail = len(rows) <= self.overlap and len(rows) < page.trail.longest
+        return 0 if is_tail else min(self.overlap, len(rows) // 2)
 
     def position(self) -> Mapping[str, Any]:
         return {self.at: self.offset}

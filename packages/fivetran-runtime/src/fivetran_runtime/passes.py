@@ -21,6 +21,7 @@ from fivetran_runtime.missing import Missing
 from fivetran_runtime.records import At, Row
 from fivetran_runtime.resuming import Terms, start
 from fivetran_runtime.rows import Writer
+from fivetran_runtime.scope import embedded_name
 from fivetran_runtime.state import TableState
 from fivetran_runtime.tables import Table
 
@@ -70,6 +71,7 @@ class Pass:
         self._terms = terms
         self._missing = missing
         self._start = start(table, state, terms)
+        self._embeds = state.embeds if terms.embedded is None else embedded_name(terms.embedded)
         self._writer = Writer(table, budget.row_bytes)
         self._marks = self._new_marks() if table.kind else None
         self._unit = Batch()
@@ -164,6 +166,7 @@ class Pass:
         self._state.at = position
         self._state.declared = self._table.declared
         self._state.place = self._terms.place
+        self._state.embeds = self._embeds
         if self._marks:
             self._marks.pause(self._state)
         return self._cut()
@@ -214,6 +217,7 @@ class Pass:
         state.declared = self._table.declared
         if self._marks:
             state.scope = self._terms.scope
+            state.embeds = self._embeds
             self._marks.complete(state)
         state.close_pass()
         state.whole = bool(self._missing and self._missing.still_unsent() and self._reads_all())

@@ -8,7 +8,7 @@ pass from its beginning, with one line in the log.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +18,7 @@ import msgspec
 from fivetran_runtime import cursors, logs
 from fivetran_runtime.clock import clock
 from fivetran_runtime.rows import parsed as as_cursor
+from fivetran_runtime.scope import still_embedded
 from fivetran_runtime.state import TableState
 from fivetran_runtime.tables import Table
 
@@ -32,12 +33,14 @@ class Terms:
     Attributes:
         floor: where a first pass starts, as the author gave it.
         scope: a digest of the settings that decide which rows the table holds; None where nothing is known of them.
+        embedded: what the rows hold of other objects; None where the table does not say.
         place: a digest of all settings: a position may depend on any of them, such as the address.
         now: the invocation's start; what is later than that moves no mark.
     """
 
     floor: Any = None
     scope: str | None = None
+    embedded: Mapping[int, Any] | None = None
     place: str | None = None
     now: datetime = field(default_factory=lambda: clock().now())
 
@@ -109,6 +112,9 @@ def _drop_what_changed(table: Table, state: TableState, terms: Terms) -> None:
         state.forget()
     if table.kind and terms.scope and state.scope not in (None, terms.scope):
         _tell(name, "the settings that decide which rows it holds have changed", "is read from the start")
+        state.forget_mark()
+    if terms.embedded is not None and state.embeds and not still_embedded(state.embeds, terms.embedded):
+        _tell(name, "names that its rows hold have changed at the source", "is read from the start")
         state.forget_mark()
     if state.at is not None and terms.place and state.place not in (None, terms.place):
         _tell(name, "settings have changed while it was read", "is read from the beginning of that pass")

@@ -7,6 +7,9 @@ the rest, and the table is read from its floor.
 All settings that are no `Secret` count, so that a new token re-reads nothing and a new product brings its old rows. A
 setting at its default counts as absent, so that a release which adds one re-reads nothing. A table that knows better
 says so with `scope=`. Secrets without a `Config` are a mixture of both kinds, and count for nothing.
+
+The same holds for what rows embed of other objects (`embeds=`): a source that renames a product in its bugs does not
+call the bugs changed.
 """
 
 from __future__ import annotations
@@ -25,6 +28,22 @@ def digest_of(value: object) -> str:
     """A short name for a value made of plain values; the same in every process."""
     text = msgspec.json.encode(_plain(value), order="deterministic")
     return blake2b(text, digest_size=6).hexdigest()
+
+
+def embedded_name(objects: Mapping[int, Any]) -> str:
+    """The highest number of these objects, and a digest of all of them."""
+    return _embedded_name(objects, max(objects, default=0))
+
+
+def still_embedded(name: str, objects: Mapping[int, Any]) -> bool:
+    """Whether the objects that were named so are all there, as they were; new ones do not count."""
+    highest = name.partition(":")[0]
+    return highest.isdecimal() and name == _embedded_name(objects, int(highest))
+
+
+def _embedded_name(objects: Mapping[int, Any], highest: int) -> str:
+    counted = sorted((number, value) for number, value in objects.items() if number <= highest)
+    return f"{highest}:{digest_of(counted)}"
 
 
 def settings_digest(config: object) -> str | None:

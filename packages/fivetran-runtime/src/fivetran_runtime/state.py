@@ -61,6 +61,8 @@ class TableState(msgspec.Struct, omit_defaults=True):
     """The key and the cursor under which all this was read."""
     scope: str | None = None
     """A digest of the settings under which the mark was reached."""
+    embeds: str | None = None
+    """What the rows hold of other objects, as `scope.embedded_name` names it."""
     place: str | None = None
     """A digest of the settings under which the open pass began."""
     keys: str | None = None
@@ -103,7 +105,7 @@ class TableState(msgspec.Struct, omit_defaults=True):
     def forget_mark(self) -> None:
         """The next pass starts at the floor, and nothing counts that was read before it."""
         self.close_pass()
-        self.mark = self.newest = self.scope = None
+        self.mark = self.newest = self.scope = self.embeds = None
         self.whole = False
 
     def forget(self) -> None:

@@ -18,7 +18,7 @@ needs a change at the source, or a mark that has moved, and marks follow one rea
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -190,6 +190,7 @@ class _Call:
         terms = Terms(
             floor=table.floor(self._config) if callable(table.floor) else table.floor,
             scope=table.scope_of(self._config, self._settings),
+            embedded=self._embedded(reading),
             place=self._settings,
             now=self._now,
         )
@@ -206,6 +207,23 @@ class _Call:
             options["keys" if reading.make is Listing else "missing"] = missing
         part = TableState() if reading.make is Fetching else state.table(reading.name)
         return reading.make(table, part, **options)
+
+    def _embedded(self, reading: Reading) -> Mapping[int, Any] | None:
+        """What the table's rows hold of other objects; None where it does not say, or something has failed.
+
+        A source that does not tell its names, or hangs when it is asked for them, keeps no rows back. The names that are
+        known stay in the state, and the next sync compares.
+        """
+        embeds, failed = reading.table.embeds, self._sync.failed or self._progress.failures
+        if embeds is None or reading.make is Fetching or failed:
+            return None
+        try:
+            return embeds(self._client)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the rows can be read
+            why = as_connector_error(error)
+            text = f"Table {reading.table.name}: the names that its rows hold were not compared: {why}"
+            logs.emit("WARNING", text, table=reading.table.name)
+            return None
 
     def _may_restart(self, reading: Reading) -> bool:
         """Without a sync id nothing ends the count but an answer, so there the sync is ended (`_settle`)."""

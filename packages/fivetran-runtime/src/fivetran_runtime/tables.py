@@ -27,6 +27,9 @@ OnMissing = Literal["keep", "delete"] | Callable[[Any], Literal["keep", "delete"
 Fetch = Callable[[Any, list[Any]], Iterable[Any]]
 """Reads the rows of some keys: client, keys (a value each, or a tuple for a key of several columns) -> dicts, Deletes."""
 
+Embeds = Callable[[Any], Mapping[int, Any]]
+"""What rows hold of other objects: client -> number of each object, and what of it is in the rows, as plain values."""
+
 Scope = Callable[[Any], Any]
 """What of a configuration decides which rows a table holds: configuration -> plain values."""
 
@@ -52,6 +55,10 @@ class Table:
             lookback that covers the source's grain, since rows may appear at an instant that was passed already.
         scope: what of the configuration decides which rows the table holds; when it changes, the table is read
             from its floor. By default every setting that is no Secret.
+        embeds: what the source writes into rows without changing their cursor, such as the names of products: a
+            function of the client that gives each object's number and name. It is called once in each call of the
+            function, as long as nothing has failed in its sync. When an object is renamed, or has gone, the table is read from its floor; objects with higher
+            numbers than all before are new, and read nothing again.
         floor: where the first sync starts; a value of the cursor's kind, or a function of the configuration.
             Without it the first `since` is None.
         children: child tables that this function also yields, name to key.
@@ -78,6 +85,7 @@ class Table:
     epoch: cursors.Epoch | None
     in_order: bool
     scope: Scope | None
+    embeds: Embeds | None
     floor: Any
     children: Mapping[str, tuple[str, ...]]
     on_missing: OnMissing
@@ -100,6 +108,7 @@ class Table:
         epoch: cursors.Epoch | None = None,
         in_order: bool = False,
         scope: Scope | None = None,
+        embeds: Embeds | None = None,
         floor: Any = None,
         children: Mapping[str, str | Sequence[str]] | None = None,
         on_missing: OnMissing = "keep",
@@ -119,6 +128,7 @@ class Table:
             "epoch": epoch,
             "in_order": in_order,
             "scope": scope,
+            "embeds": embeds,
             "floor": floor,
             "children": {child: _columns(columns) for child, columns in (children or {}).items()},
             "on_missing": on_missing,
@@ -207,6 +217,8 @@ def _order_problems(table: Table) -> Iterable[str]:
     scope: object = table.scope
     if scope is not None and not callable(scope):
         yield "scope= is a function of the configuration"
+    if table.embeds is not None and not (table.kind and callable(table.embeds)):
+        yield "embeds= is a function of the client, for a table with a cursor"
 
 
 def _lookback_problems(table: Table, lookback: cursors.Lookback) -> Iterable[str]:
