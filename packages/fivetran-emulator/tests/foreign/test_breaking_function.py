@@ -60,7 +60,7 @@ FAILS = {
     "a table that is no list": (body(insert={"t": {"a": 1}}), "`insert.t` is wrong"),
     "a row that is no object": (body(insert={"t": [["a", 1]]}), "`insert.t` is wrong"),
     "delete as keys": (body(delete={"t": [1, 2]}), "`delete.t` is wrong"),
-    "schema as list": (body(schema=["t"]), "`schema.t.primary_key` is wrong"),
+    "schema as list": (body(schema=["t"]), "`schema` is wrong"),
     "a key that is no list": (body(schema={"t": {"primary_key": "a"}}), "`schema.t.primary_key` is wrong"),
     "softDelete of numbers": (body(softDelete=[1]), "`softDelete` is wrong"),
     "a number out of range": (raw('{"state": {}, "insert": {"t": [{"a": 1e999}]}}'), "out of range"),
