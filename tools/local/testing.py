@@ -21,6 +21,7 @@ from tools.repository.names import normalized, sessions_asked_for, unknown
 EMULATOR = "fivetran-emulator"
 MUTANTS = "tests/mutants/matrix.py"
 RUNTIME = "fivetran-runtime"
+WRITES_RELEASE = "--write-released"
 HISTORIES = "tests/histories.py"
 
 
@@ -52,8 +53,12 @@ def asked_for(repository: Repository, command_line: Sequence[str]) -> list[str]:
 def run_tests(repository: Repository, subject: str, options: Sequence[str] = ()) -> None:
     """Run a subject's tests on each Python it is deployed on, whole suites on both cores where they may.
 
-    RepositoryError if one fails, if there are none, or under CI if a Python is missing.
+    RepositoryError if one fails, if there are none, or under CI if a Python is missing. A release is recorded of what is
+    right in every respect: with --write-released lint and types come first.
     """
+    if WRITES_RELEASE in options:
+        lint(repository, [subject])
+        check_types(repository, [subject])
     pythons = pythons_to_test(repository, subject)
     environments = [one.prepare() for one in environments_of(repository, subject, pythons)]
     if subject in repository.connectors:

@@ -8,7 +8,7 @@ import pytest
 from small_repository import Write
 
 from tools.environments.virtual_environments import VirtualEnvironment
-from tools.local.testing import asked_for, lint
+from tools.local.testing import asked_for, lint, run_tests
 from tools.repository.errors import RepositoryError
 from tools.repository.model import Repository
 
@@ -64,6 +64,12 @@ def test_an_unformatted_file_is_shown_with_the_command(small: Repository, write:
     write("connectors/acme/practice.py", "x = {  'a':1}\n")
     with pytest.raises(RepositoryError, match="run `nox -s lint -- acme --fix`"):
         lint(small, ["acme"])
+
+
+def test_no_release_is_recorded_of_what_lint_finds_wrong(two_wrong: Repository) -> None:
+    """Before anything is installed or run: what a version promises is written down once the version is right."""
+    with pytest.raises(RepositoryError, match="ruff"):
+        run_tests(two_wrong, "acme", ["-k", "C35", "--write-released"])
 
 
 def test_lint_refuses_a_subject_that_isnt_there(small: Repository) -> None:
