@@ -167,7 +167,7 @@ def record(session: nox.Session) -> None:
     options = vars(arguments.read(session.posargs))
     name = options.pop("name")
     wish = recording.Wish(**{**options, "keep": tuple(options["keep"]), "hide": tuple(options["hide"])})
-    recording.record(REPOSITORY, name, syncing.limits_for(REPOSITORY, name), wish)
+    recording.record(REPOSITORY, name, wish)
 
 
 @nox.session

@@ -1,12 +1,17 @@
 """Recording a connector's real source: its answers, anonymised, become the practice source.
 
 The recorder runs between the function and the source while the emulator syncs twice, in full and from the state that
-leaves, into a warehouse that is thrown away. Then the recordings are synced from: a recording that gives other rows is told.
+leaves, into a warehouse that is thrown away. Then the recordings are synced from, where they lie for the time being: only
+those that give the same rows come into the connector's folder, and whatever fails leaves that as it was.
+
+Where a call is cut decides what the next one asks for, and recordings answer faster than the source. So the function is given
+all the time and memory that Google grants any.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import tempfile
@@ -22,12 +27,14 @@ from tools.environments.virtual_environments import tools_environment
 from tools.local.processes import descriptor_path, foreground, nameless, server
 from tools.local.syncing import READY, Local, emulator_environment, say
 from tools.repository.errors import RepositoryError, at
-from tools.repository.limits import Limits
+from tools.repository.limits import MAX_MEMORY, MAX_TIMEOUT, Limits
 from tools.repository.model import Repository
 from tools.repository.names import dataset
 
+RECORDINGS = "recordings.json"
 RECORDER_SECONDS = 30.0
 FINISH_SECONDS = 300.0
+UNCUT = Limits(generation=2, timeout=MAX_TIMEOUT[2], memory=MAX_MEMORY[2], origin="as long as any may run")
 MADE = "# Made by `nox -s record -- "
 
 Rows = dict[str, int]
@@ -87,29 +94,43 @@ class Recorded:
     columns: list[Mapping[str, Any]]
 
 
-def record(repository: Repository, name: str, limits: Limits, wish: Wish) -> None:
-    """Record connector `name`'s source. RepositoryError if that fails, or if the recording gives other rows."""
+def record(repository: Repository, name: str, wish: Wish) -> None:
+    """Record connector `name`'s source. RepositoryError, and nothing is changed, if that fails or the recording gives other rows."""
     secrets = wish.read()
-    local = Local.prepared(repository, name, limits)
-    folder = local.project.path
-    refused = (
-        None if wish.force or _may_be_replaced(repository, folder / "practice.py") else folder / "practice.py"
-    )
-    with _scratch() as scratch, _recording(repository, local, wish, secrets, scratch) as (url, finish):
-        warehouse = scratch / "warehouse.duckdb"
-        made_local = {**secrets, wish.url_key: _moved(secrets[wish.url_key], url)}
-        rows = _sync_twice(repository, local, made_local, warehouse)
-        made = _finished(finish)
-    _tell(repository, folder, made)
-    if refused is None:
-        (folder / "practice.py").write_text(practice_py(name, made.secrets), "utf-8")
-        _prove(repository, local, rows)
-    else:
+    local = Local.prepared(repository, name, UNCUT)
+    practice = local.project.path / "practice.py"
+    stays = not wish.force and not _may_be_replaced(repository, practice)
+    with tempfile.TemporaryDirectory(prefix="recorded-") as folder:
+        made = Path(folder)
+        rows, recorded = _record(repository, local, wish, secrets, made / RECORDINGS)
+        (made / practice.name).write_text(practice_py(name, recorded.secrets), "utf-8")
+        _tell(repository, local.project.path, recorded)
+        _prove(repository, local, rows, made / practice.name)
+        for file in [RECORDINGS] if stays else [RECORDINGS, practice.name]:
+            _put(made / file, practice.with_name(file))
+    if stays:
         say(
-            f"\n{at(refused, repository.root)} was written by hand and stays (--force replaces it). To practise with the "
-            f"recordings:\n\n{practice_py(name, made.secrets)}"
+            f"\n{at(practice, repository.root)} was written by hand and stays (--force replaces it). To practise with the "
+            f"recordings:\n\n{practice_py(name, recorded.secrets)}"
         )
-    say("Look at recordings.json before you commit it.")
+    say(f"Look at {RECORDINGS} before you commit it.")
+
+
+def _record(
+    repository: Repository, local: Local, wish: Wish, secrets: Mapping[str, Any], file: Path
+) -> tuple[Rows, Recorded]:
+    """Sync through the recorder, which writes `file`; the rows of the source, and what was recorded."""
+    with _scratch() as scratch, _recording(repository, local, wish, secrets, file, scratch) as (url, finish):
+        made_local = {**secrets, wish.url_key: _moved(secrets[wish.url_key], url)}
+        rows = _sync_twice(repository, local, made_local, scratch / "warehouse.duckdb")
+        return rows, _finished(finish)
+
+
+def _put(file: Path, place: Path) -> None:
+    """Copy a whole file to its place in one go; a temporary folder may be on another disk."""
+    unfinished = place.with_name(f".{place.name}.unfinished")
+    shutil.copyfile(file, unfinished)
+    unfinished.replace(place)
 
 
 def practice_py(name: str, secrets: Mapping[str, Any]) -> str:
@@ -161,13 +182,18 @@ def _scratch() -> Iterator[Path]:
 
 @contextmanager
 def _recording(
-    repository: Repository, local: Local, wish: Wish, secrets: Mapping[str, Any], scratch: Path
+    repository: Repository,
+    local: Local,
+    wish: Wish,
+    secrets: Mapping[str, Any],
+    file: Path,
+    scratch: Path,
 ) -> Iterator[tuple[str, str]]:
     """The recorder, running: its address, and the address that finishes it."""
     job = {
         "secrets": secrets,
         "url_key": wish.url_key,
-        "file": str(local.project.path / "recordings.json"),
+        "file": str(file),
         "made_by": f"nox -s record -- {local.project.name}",
         "pages": wish.pages,
         "keep": wish.keep,
@@ -217,6 +243,7 @@ def _sync_twice(repository: Repository, local: Local, secrets: Mapping[str, Any]
 def _emulate(repository: Repository, local: Local, url: str, held: IO[bytes], warehouse: Path) -> int:
     emulator = str(emulator_environment(repository).script("fivetran-emulator"))
     options = ["--url", url, "--secrets", descriptor_path(held), "--warehouse", str(warehouse)]
+    options += ["--profile", f"gen{UNCUT.generation}"]
     schema = ["--schema", dataset(local.project.name)]
     return foreground([emulator, "sync", "--quiet", *options, *schema], cwd=warehouse.parent, files=[held])
 
@@ -254,7 +281,7 @@ def _finished(finish: str) -> Recorded:
 def _tell(repository: Repository, folder: Path, made: Recorded) -> None:
     """What is in the file, column by column, for a person to judge."""
     closed = f", and {made.made_up} made-up ends of lists (--pages 0 records all)" if made.made_up else ""
-    say(f"\n{at(folder / 'recordings.json', repository.root)}: {made.recorded} answers{closed}")
+    say(f"\n{at(folder / RECORDINGS, repository.root)}: {made.recorded} answers{closed}")
     for why, count in made.left_out.items():
         say(f"    left out: {count} {why}")
     for column in sorted(made.columns, key=lambda one: (not one["kept"], one["column"])):
@@ -262,11 +289,11 @@ def _tell(repository: Repository, folder: Path, made: Recorded) -> None:
     say("`--hide COLUMN` replaces one that was kept, `--keep COLUMN` keeps one that was replaced.")
 
 
-def _prove(repository: Repository, local: Local, expected: Rows) -> None:
-    """Sync from the recordings. RepositoryError if they give other rows than the source did."""
+def _prove(repository: Repository, local: Local, expected: Rows, practice: Path) -> None:
+    """Sync from the recordings. RepositoryError, naming what they do not answer, if they give other rows than the source did."""
     with tempfile.TemporaryDirectory(prefix="recording-") as folder, ExitStack() as running:
         warehouse = Path(folder) / "warehouse.duckdb"
-        _, secrets = running.enter_context(local.practice())
+        _, secrets = running.enter_context(local.practice(practice))
         held = running.enter_context(nameless(json.dumps(secrets)))
         url, function = running.enter_context(local.function())
         code = _emulate(repository, local, url, held, warehouse)
@@ -274,8 +301,19 @@ def _prove(repository: Repository, local: Local, expected: Rows) -> None:
             raise KeyboardInterrupt
         found = {} if code else _rows(repository, warehouse)
     if found != expected:
+        asked = _unanswered(local.log("practice"))
+        why = f"they have no answer to {asked}" if asked else "every request had an answer, with other rows"
         raise RepositoryError(
-            f"the recordings don't give what the source gave ({found or f'exit {code}'} instead of {expected}): perhaps "
-            f"the connector asks with a value that was replaced; keep it with --keep COLUMN (or a key of the secrets). The function's log is {function.log}"
+            f"the recordings don't give what the source gave ({found or f'exit {code}'} instead of {expected}): {why}. "
+            "Perhaps the connector asks with a value that was replaced: keep it with --keep COLUMN (or a key of the secrets), "
+            f"or record more --pages. Nothing is changed. The function's log is {function.log}"
         )
     say(f"\nSynced from the recordings: the same {sum(expected.values()):,} rows in {len(expected)} tables.")
+
+
+def _unanswered(log: Path) -> str:
+    """The first requests that the practice source had no recording for, as its log names them."""
+    text = log.read_text("utf-8", errors="replace") if log.is_file() else ""
+    asked = list(dict.fromkeys(re.findall(r"^no recording answers (.+)$", text, re.MULTILINE)))
+    more = f" and {len(asked) - 3} more" if len(asked) > 3 else ""
+    return ", ".join(asked[:3]) + more

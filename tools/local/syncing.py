@@ -56,9 +56,9 @@ class Local:
         return cls(project, environment.prepare(), repository.root / ".nox" / "logs", limits)
 
     @contextmanager
-    def practice(self) -> Iterator[tuple[str, dict[str, object]]]:
-        """Its practice source, served: the URL, and the secrets that fit it."""
-        file = self.project.path / "practice.py"
+    def practice(self, file: Path | None = None) -> Iterator[tuple[str, dict[str, object]]]:
+        """Its practice source, or the one in `file`, served: the URL, and the secrets that fit it."""
+        file = file or self.project.path / "practice.py"
         if not file.is_file():
             raise RepositoryError(
                 f"{file}: there is no practice source; give a real one's secrets with --secrets FILE"

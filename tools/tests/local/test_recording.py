@@ -17,7 +17,6 @@ from tools.local.processes import server
 from tools.local.recording import Wish, practice_py, record
 from tools.local.syncing import READY, emulator_environment
 from tools.repository.errors import RepositoryError
-from tools.repository.limits import Limits
 from tools.repository.model import Repository
 
 TOKEN, KEY = "tok-Secret/4711+x", "key-Geheim-99887766"
@@ -25,6 +24,7 @@ TOKEN, KEY = "tok-Secret/4711+x", "key-Geheim-99887766"
 CONNECTOR = '''
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -62,6 +62,8 @@ def people(desk: Any, since: datetime | None, bookmark: str | None = None) -> It
 def notes(desk: Any, owner: str | None = None) -> Iterator[Any]:
     """The notes of each person, who is named by e-mail address in the address."""
     client, key = desk
+    if os.environ["FIVETRAN_TIMEOUT_S"] != "3600":
+        raise RuntimeError("a call could be cut, and its recording asked for from another place")
     for person in client.get("/owners", api_key=key):
         yield from client.get(f"/people/{person['email']}/notes", api_key=key)
     yield At(owner=None)
@@ -162,7 +164,7 @@ def test_a_recording_gives_the_same_rows_and_nobodys_data(
     desk: Repository, secrets: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Pages, tokens with people in them, e-mail addresses in paths, secrets in header and query: all of it at once."""
-    record(desk, "desk", Limits(), Wish(secrets, url_key="base", pages=0))
+    record(desk, "desk", Wish(secrets, url_key="base", pages=0))
     folder = desk.connector("desk").path
     said = capfd.readouterr().err
     assert "Synced from the recordings: the same 15 rows in 2 tables." in said
@@ -182,13 +184,42 @@ def test_long_lists_are_cut_and_handwork_stays(
     """One page of each list, then an end that is marked as made up; a practice.py of a person's own isn't touched."""
     practice = desk.connector("desk").path / "practice.py"
     practice.write_text(practice.read_text("utf-8") + "# mine\n", "utf-8")
-    record(desk, "desk", Limits(), Wish(secrets, url_key="base", pages=1))
+    record(desk, "desk", Wish(secrets, url_key="base", pages=1))
     assert practice.read_text("utf-8").endswith("# mine\n")
     assert "was written by hand and stays" in capfd.readouterr().err
     entries = json.loads((practice.parent / "recordings.json").read_text("utf-8"))["recordings"]
     people = [entry for entry in entries if entry["request"]["path"] == "/v1/people"]
     assert next(len(entry["body"]["data"]) for entry in people if not entry.get("made_up")) == 4
     assert {entry["body"]["paging"]["next"] for entry in people if entry.get("made_up")} == {None}
+
+
+@pytest.mark.index
+def test_a_recording_that_cannot_answer_names_the_request_and_changes_nothing(
+    desk: Repository, secrets: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A connector that asks with something else each time, here the clock: the request is told, and no file is touched."""
+    folder = desk.connector("desk").path
+    code = folder / "src/connector_desk/__init__.py"
+    asks = 'client.get("/owners", api_key=key)'
+    text = code.read_text("utf-8")
+    assert asks in text
+    code.write_text(
+        text.replace(asks, 'client.get("/owners", api_key=key, at=str(__import__("time").time_ns()))'),
+        "utf-8",
+    )
+    before = contents(folder)
+    with pytest.raises(
+        RepositoryError, match=r"no answer to GET /v1/owners\?.*at=\d+.*Nothing is changed"
+    ) as raised:
+        record(desk, "desk", Wish(secrets, url_key="base", pages=0))
+    assert traces(str(raised.value) + capfd.readouterr().err) == []
+    assert contents(folder) == before
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """Every file in a folder that a person would see."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    return {path: path.read_bytes() for path in files}
 
 
 def test_secrets_without_an_address_are_told_by_their_keys_only(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ It knows what was asked while recording and nothing else: a path, or a parameter
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,8 @@ ADDRESS = "{url}"
 """Stands in a recording for the source's address, as in the secrets of a practice.py."""
 
 _SHOWN = 5
+_LOG = logging.getLogger(__name__)
+"""Without a handler a warning goes to standard error, bare: the log of whoever serves the recordings."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ class Recorded:
                 return _response(recording, address)
         if found:
             return _json(401, {"error": "the credentials are missing or wrong"})
+        _LOG.warning("no recording answers %s", shown(asked))
         return _json(404, {"error": self._unknown(asked)})
 
     def _unknown(self, asked: Asked) -> str:
