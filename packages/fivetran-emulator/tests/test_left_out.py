@@ -50,7 +50,7 @@ def counts_calls(state: dict[str, Any]) -> tuple[list[Json], Json, bool]:
 def stops_early(state: dict[str, Any]) -> tuple[list[Json], Json, bool]:
     """Three pages and no more, and the offset stays."""
     offset = state.get("offset", 0)
-    return ROWS[offset : offset + 30], {"offset": offset + 30}, offset < 60
+    return ROWS[offset : offset + 33], {"offset": offset + 33}, offset < 66
 
 
 @pytest.mark.parametrize("make", [text_as_limit, counts_calls, stops_early])
@@ -71,6 +71,14 @@ def test_the_warning_names_what_was_seen(emulator: Emulator) -> None:
     assert "the last answer was a full page (100 rows of bugs)" in text
     assert "`offset` of the state is still 2 after `hasMore: false`" in text
     assert "`since_id` of the state is later than every row (2026-01-28T10:00:00Z)" in text
+
+
+def test_a_window_that_moves_too_slowly_is_told_by_its_rows(emulator: Emulator) -> None:
+    """Most rows came many times over; and the calls that this takes are counted."""
+    serve(emulator, counts_calls)
+    text = said(emulator.sync("--json"))[0]
+    assert "19,305 of 19,599 rows of bugs came again unchanged within this sync" in text
+    assert "`offset` of the state is still 197" in text
 
 
 def whole(state: dict[str, Any]) -> tuple[list[Json], Json, bool]:
@@ -102,7 +110,12 @@ def first_version(state: dict[str, Any]) -> tuple[list[Json], Json, bool]:
     return ROWS[:100], {"version": 1, "since": "2026-01-02T00:00:00Z"}, False
 
 
-@pytest.mark.parametrize("make", [whole, by_id, overlapping, resent, first_version])
+def local_times(state: dict[str, Any]) -> tuple[list[Json], Json, bool]:
+    """Times without a zone, which may be up to a day off: the clock is not known to be later than they are."""
+    return [{"id": n, "changed": "2026-11-22 04:28:39"} for n in range(100)], {"since": NOW}, False
+
+
+@pytest.mark.parametrize("make", [whole, by_id, overlapping, resent, first_version, local_times])
 def test_one_sign_alone_is_no_warning(emulator: Emulator, make: Make) -> None:
     """Careful connectors, and plain ones as samples are, hear nothing; a second sync as little."""
     serve(emulator, make)
@@ -154,6 +167,7 @@ def test_verify_finds_what_only_a_second_reading_has(emulator: Emulator) -> None
         "table bugs: missing in the warehouse, found by the second reading: 1 key (0); 3 rows here, 4 there"
     )
     assert text in outcome.out
+    assert "warning: table bugs: missing in the warehouse" in emulator.look("log").out
     assert emulator.function.requests[-1]["state"] == {}
     assert emulator.function.requests[-1]["sync_id"] != emulator.function.requests[-2]["sync_id"]
 
@@ -182,6 +196,29 @@ def test_verify_compares_keys_by_what_they_say(emulator: Emulator) -> None:
     emulator.sync()
     serve(emulator, lambda _: ([{"id": 5}], {"n": 1}, False))
     assert emulator.sync("--verify").status == 0
+
+
+def test_verify_knows_flagged_rows_keys_of_two_columns_and_tables_without_one(emulator: Emulator) -> None:
+    """A row flagged as deleted is as good as gone; what has no key is not compared."""
+    table, rows = 'o\'rders "x"', [{"shop": "a", "no": n} for n in range(4)]
+
+    def page(request: Json) -> Json:
+        return {
+            "state": {"n": 1},
+            "insert": {table: rows, "log": [{"a": 1}]},
+            "delete": {table: [{"shop": "a", "no": 3}] if request["state"] else []},
+            "schema": {table: {"primary_key": ["shop", "no"]}},
+            "softDelete": [table],
+        }
+
+    emulator.function.answers = [page]
+    emulator.sync()
+    rows.pop()
+    outcome = emulator.sync("--verify")
+    assert (outcome.status, outcome.err) == (0, "")
+    [name] = [one["name"] for one in json.loads(emulator.look("tables", "--json").out) if one["key"]]
+    assert emulator.rows(f'SELECT count(*) FROM "{name}" WHERE _fivetran_deleted') == [(1,)]  # noqa: S608
+    assert emulator.rows("SELECT count(*) FROM log") == [(2,)]
 
 
 def test_a_second_reading_that_fails_says_so(emulator: Emulator) -> None:

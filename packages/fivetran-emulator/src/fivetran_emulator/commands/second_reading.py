@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from fivetran_emulator.clock import Clock
-from fivetran_emulator.errors import FunctionError
+from fivetran_emulator.errors import FunctionError, WarehouseError
 from fivetran_emulator.protocol.findings import Finding
 from fivetran_emulator.protocol.function import Sender
 from fivetran_emulator.protocol.rules import Rules
@@ -26,8 +26,8 @@ from fivetran_emulator.report.figures import Accepted, SyncReport
 from fivetran_emulator.secrets import Secrets
 from fivetran_emulator.sync import Sync
 from fivetran_emulator.warehouse.columns import Kind
-from fivetran_emulator.warehouse.database import open_warehouse, quoted, table_sql
-from fivetran_emulator.warehouse.ledger import LoadedTable
+from fivetran_emulator.warehouse.database import open_warehouse, quoted, table_sql, transaction
+from fivetran_emulator.warehouse.ledger import Ledger, LoadedTable
 from fivetran_emulator.warehouse.merge import DELETED
 
 __all__ = ["SecondReading"]
@@ -83,14 +83,23 @@ class SecondReading:
     def compare(self, warehouse: duckdb.DuckDBPyConnection, report: SyncReport) -> list[Finding]:
         """A finding for each keyed table whose keys differ from those that `report`'s sync left in `warehouse`.
 
-        Raises FunctionError when the second reading fails.
+        They are kept with that sync's warnings. Raises FunctionError when the second reading fails, WarehouseError when its file
+        cannot be used.
         """
         with TemporaryDirectory(prefix="second-reading-") as folder:
             # No schema can have this name, and a schema of the file's name could not be told from it.
             file = Path(folder) / f"{uuid.uuid4()}.duckdb"
             tables = self._read(file, report.schema)
-            with _attached(warehouse, file):
-                return list(_differences(warehouse, report, tables))
+            try:
+                with _attached(warehouse, file):
+                    found = list(_differences(warehouse, report, tables))
+            except duckdb.InterruptException as error:
+                raise KeyboardInterrupt from error
+            except duckdb.Error as error:
+                raise WarehouseError(f"the two readings cannot be compared: {error}") from error
+        with transaction(warehouse):
+            Ledger(warehouse, report.schema).warn(report.sync_id, [(finding, 1) for finding in found])
+        return found
 
     def _read(self, file: Path, schema: str) -> Mapping[str, LoadedTable]:
         with open_warehouse(file) as scratch:
