@@ -28,7 +28,7 @@ INTERRUPTED = 130
 
 
 def run_check(options: argparse.Namespace) -> int:
-    """Run the checks as `options` say: 0 when none fails, 1 when one does or the function cannot be reached."""
+    """Run the checks as `options` say: 1 when a rule of Fivetran's is broken or nothing answers; advice alone leaves it 0."""
     secrets = Secrets()
     try:
         refuse_url(options.url)
@@ -44,7 +44,7 @@ def run_check(options: argparse.Namespace) -> int:
         return INTERRUPTED
     text = _document(options.url, found) if options.json else _page(found, quiet=options.quiet)
     print(secrets.redact(text))
-    return int(any(result.outcome == "failed" for result in found))
+    return int(any(result.outcome == "failed" and result.check.must for result in found))
 
 
 def _found(options: argparse.Namespace, secrets: Secrets) -> list[Result]:
@@ -63,6 +63,7 @@ def _found(options: argparse.Namespace, secrets: Secrets) -> list[Result]:
 def _page(found: Sequence[Result], *, quiet: bool) -> str:
     asked = [result for result in found if result.outcome != "not run"]
     shown = [result for result in asked if result.outcome == "failed" or not quiet]
+    shown.sort(key=lambda result: (result.outcome != "failed", not result.check.must))
     return "\n".join([*map(_lines, shown), *([] if quiet else _not_run(found)), _sum(found)])
 
 
@@ -79,7 +80,8 @@ def _not_run(found: Sequence[Result]) -> Iterator[str]:
 
 def _lines(result: Result) -> str:
     said = str(result.violation or result.reason)
-    head = f"{result.outcome:<8} {result.check.name}: {result.promise}"
+    outcome = "advice" if result.outcome == "failed" and not result.check.must else result.outcome
+    head = f"{outcome:<8} {result.check.name}: {result.promise}"
     return "\n".join([head, *([textwrap.indent(said, " " * 9)] if said else [])])
 
 
@@ -89,7 +91,12 @@ def _counts(found: Sequence[Result]) -> dict[str, int]:
 
 
 def _sum(found: Sequence[Result]) -> str:
-    return ", ".join(f"{number} {outcome}" for outcome, number in _counts(found).items())
+    counts = ", ".join(f"{number} {outcome}" for outcome, number in _counts(found).items())
+    advice = sum(result.outcome == "failed" and not result.check.must for result in found)
+    told = (
+        f"{advice} of the failed {'is' if advice == 1 else 'are'} advice: ours, and no rule of Fivetran's\n"
+    )
+    return f"{told}{counts}" if advice else counts
 
 
 def _document(url: str, found: Sequence[Result]) -> str:
@@ -101,7 +108,7 @@ def _document(url: str, found: Sequence[Result]) -> str:
 def _object(result: Result) -> dict[str, object]:
     check = result.check
     facts: dict[str, object] = {"id": check.id, "title": check.title, "promise": result.promise}
-    facts["outcome"] = result.outcome
+    facts |= {"outcome": result.outcome, "must": check.must}
     if (broken := result.violation) is not None:
         facts |= {"seen": broken.seen, "expected": broken.expected, "likely": broken.cause}
         facts["reproduce"] = list(broken.reproduce)

@@ -22,7 +22,7 @@ class Check:
     """One promise.
 
     `risk` says what a connector that breaks it would do, and when: "lose rows when a call dies on its way"; empty for the checks
-    of the protocol, without which nothing works at all. `remote` is what of it can be put to a deployed function, which has neither a practice source nor virtual time: the
+    of the protocol, without which nothing works at all. `must` is True for Fivetran's own rules, False for this repository's advice. `remote` is what of it can be put to a deployed function, which has neither a practice source nor virtual time: the
     promise or a part of it; empty when nothing can.
     """
 
@@ -32,6 +32,7 @@ class Check:
     run: Run
     remote: str = ""
     risk: str = ""
+    must: bool = True
 
     @property
     def name(self) -> str:
@@ -39,15 +40,18 @@ class Check:
         return f"{self.id} {self.title}"
 
 
-def check(id_: str, title: str, *, remote: bool | str = False, risk: str = "") -> Callable[[Run], Check]:
+def check(
+    id_: str, title: str, *, remote: bool | str = False, risk: str = "", must: bool | None = None
+) -> Callable[[Run], Check]:
     """Make a check of a function; the first line of its docstring is the promise.
 
-    `remote` is True when all of it can be put to a deployed function, or the part of it that can; `risk` as in `Check`.
+    `remote` is True when all of it can be put to a deployed function, or the part of it that can; `risk` as in `Check`. `must`
+    says whether it is a rule of Fivetran's; unless told, what has no risk of its own is one.
     """
 
     def declare(run: Run) -> Check:
         promise = " ".join((run.__doc__ or "").strip().partition("\n\n")[0].split())
         part = remote if isinstance(remote, str) else promise if remote else ""
-        return Check(id_, title, promise, run, part, risk)
+        return Check(id_, title, promise, run, part, risk, not risk if must is None else must)
 
     return declare

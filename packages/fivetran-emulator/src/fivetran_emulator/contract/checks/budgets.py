@@ -36,9 +36,18 @@ def _tables_with_text(subject: Subject, trial: Trial) -> list[LivingTable]:
     return tables
 
 
-@check("C14", "an answer fits, counted in bytes", risk="fail when rows hold many characters of several bytes")
+@check(
+    "C14",
+    "an answer fits, counted in bytes",
+    risk="fail when rows hold many characters of several bytes",
+    remote="Every answer is within the platform's limit, and comes within its time-out.",
+    must=True,
+)
 def answers_fit(subject: Subject) -> None:
     """With deep rows of many multi-byte characters every answer stays within the limit, in encoded bytes."""
+    if not subject.has_source:
+        _refuse_killed(subject)
+        return
     small = subject.smallest_answers
     width = 3 * len(_WIDE) / max(1, small)
     trial = subject.trial()
@@ -55,6 +64,17 @@ def answers_fit(subject: Subject) -> None:
     for limit in (least, least * 9 // 8, least * 11 // 8):
         trial.limits["FIVETRAN_ANSWER_BYTES"] = str(limit)
         _refuse_too_large(trial.connect().sync(), limit)
+
+
+def _refuse_killed(subject: Subject) -> None:
+    for exchange in subject.clean_or_not.connection.exchanges:
+        if exchange.killed:
+            raise Violation(
+                exchange.reply.reason,
+                expected="an answer within the limits of its platform",
+                cause="everything is answered at once: take what fits, and say hasMore",
+                reproduce=[sent(exchange)],
+            )
 
 
 def _refuse_too_large(sync: Sync, limit: int) -> None:

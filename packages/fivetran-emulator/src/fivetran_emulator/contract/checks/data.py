@@ -96,7 +96,13 @@ def offsets(subject: Subject) -> None:
                     )
 
 
-@check("C38", "names survive Fivetran's naming", remote=True, risk="lose columns when two are named alike")
+@check(
+    "C38",
+    "names survive Fivetran's naming",
+    remote=True,
+    risk="lose columns when two are named alike",
+    must=True,
+)
 def names(subject: Subject) -> None:
     """No two tables or columns become one in the warehouse, and none has Fivetran's own prefix."""
     columns: dict[str, dict[str, None]] = {}

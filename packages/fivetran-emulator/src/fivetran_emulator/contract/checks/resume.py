@@ -26,7 +26,7 @@ __all__ = ["CHECKS"]
 _MOST_PLACES = 8
 
 
-@check("C20", "asked twice, the same answer", risk="bring other rows when a call is repeated")
+@check("C20", "asked twice, the same answer", remote=True, risk="bring other rows when a call is repeated")
 def repeatable(subject: Subject) -> None:
     """The same request twice gives the same rows and the same state."""
     trial = subject.trial()
