@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from continuation_api import serving
 from small_repository import ROOT
 
+from tools.environments.uv import find_uv
 from tools.locked.ci.compiling import compiled
 from tools.locked.ci.config import render
 from tools.locked.ci.local_job import LocalJob, local_job
@@ -159,6 +161,35 @@ def caches() -> dict[str, str]:
     return {f"{tool.upper()}_CACHE_DIR": str(Path.home() / f".cache/{tool}") for tool in ("uv", "pip")}
 
 
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where nox is, as every job's step `Install nox` leaves it; that step itself runs in the set-up job's test."""
+    folder = tmp_path_factory.mktemp("nox") / "environment"
+    uv = find_uv() or "uv"
+    lock = ROOT / "tools/requirements-nox.txt"
+    subprocess.run([uv, "venv", "--quiet", f"--python={sys.executable}", str(folder)], check=True)
+    python = f"--python={folder}/bin/python"
+    command = [
+        uv,
+        "pip",
+        "install",
+        "--quiet",
+        python,
+        "--no-deps",
+        "--require-hashes",
+        f"--requirement={lock}",
+    ]
+    subprocess.run(command, check=True)
+    return folder / "bin"
+
+
+def with_programs(job: LocalJob, programs: Path) -> LocalJob:
+    """The job with the nox of that folder instead of one that it installs."""
+    job.job.steps = [step for step in job.job.steps if step.get("run", {}).get("name") != "Install nox"]
+    (job.folder / "bash_env").write_text(f'export PATH="{programs}:$PATH"\n', "utf-8")
+    return job
+
+
 @pytest.mark.index
 def test_the_set_up_job_posts_what_a_change_touches(
     source: Path, tmp_path: Path, caches: dict[str, str], capfd: pytest.CaptureFixture[str]
@@ -188,22 +219,20 @@ def test_where_the_choice_fails_everything_is_posted(source: Path, tmp_path: Pat
     with serving() as api:
         variables = {"CIRCLE_API": api.url, "CIRCLE_CONTINUATION_KEY": "the-key"}
         job = local_job("set-up", source, tmp_path, branch="main", variables=variables)
-        job.job.steps = [step for step in job.job.steps if step.get("run", {}).get("name") != "Install nox"]
         programs = tmp_path / "programs"
         programs.mkdir()
         (programs / "nox").write_text("#!/bin/sh\nexit 1\n", "utf-8")
         (programs / "nox").chmod(0o755)
-        (tmp_path / "bash_env").write_text(f'export PATH="{programs}:$PATH"\n', "utf-8")
-        assert job.run()
+        assert with_programs(job, programs).run()
     assert api.posted == [(source / ".circleci/continue.yml").read_text("utf-8")]
     assert "everything runs" in (job.kept / "continued/affected.txt").read_text("utf-8")
 
 
 @pytest.mark.index
-def test_a_test_job_tests(source: Path, tmp_path: Path, caches: dict[str, str]) -> None:
+def test_a_test_job_tests(source: Path, tmp_path: Path, caches: dict[str, str], programs: Path) -> None:
     """Lint, types and tests of one connector; the results are where CircleCI reads them."""
     job = local_job("test-casa", source, tmp_path, branch="mine", variables=caches)
-    assert job.run()
+    assert with_programs(job, programs).run()
     results = [file.read_text("utf-8") for file in (job.kept / "results").glob("casa*.xml")]
     assert results
     assert all('tests="1"' in result for result in results)
@@ -218,7 +247,7 @@ def google() -> Iterator[FakeGoogle]:
 
 @pytest.mark.index
 def test_a_deploy_job_deploys(
-    source: Path, tmp_path: Path, caches: dict[str, str], google: FakeGoogle
+    source: Path, tmp_path: Path, caches: dict[str, str], programs: Path, google: FakeGoogle
 ) -> None:
     """The real gcloud logs in with a throw-away key and uploads the connector; the exchange of identities isn't run."""
     if shutil.which("gcloud") is None:
@@ -226,7 +255,7 @@ def test_a_deploy_job_deploys(
     key = google.key_file.read_text("utf-8")
     variables = {**caches, **google.environment(logged_in=False), "GCLOUD_SERVICE_KEY": key}
     job: LocalJob = local_job("deploy-casa", source, tmp_path, branch="main", variables=variables)
-    assert job.run()
+    assert with_programs(job, programs).run()
     live = google.function("casa")
     assert "connector_casa/__init__.py" in live.members
 
