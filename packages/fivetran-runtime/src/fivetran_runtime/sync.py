@@ -209,13 +209,14 @@ class _Call:
         return reading.make(table, part, **options)
 
     def _embedded(self, reading: Reading) -> Mapping[int, Any] | None:
-        """What the table's rows hold of other objects; None where it does not say, or something has failed.
+        """What the table's rows hold of other objects; None where it does not say, or another table fails.
 
         A source that does not tell its names, or hangs when it is asked for them, keeps no rows back. The names that are
         known stay in the state, and the next sync compares.
         """
-        embeds, failed = reading.table.embeds, self._sync.failed or self._progress.failures
-        if embeds is None or reading.make is Fetching or failed:
+        embeds, sync = reading.table.embeds, self._sync
+        others = {*sync.failed, *self._progress.failures} - {*sync.done, reading.name}
+        if embeds is None or reading.make is Fetching or others:
             return None
         try:
             return embeds(self._client)

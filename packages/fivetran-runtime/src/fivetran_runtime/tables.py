@@ -57,7 +57,7 @@ class Table:
             from its floor. By default every setting that is no Secret.
         embeds: what the source writes into rows without changing their cursor, such as the names of products: a
             function of the client that gives each object's number and name. It is called once in each call of the
-            function, as long as nothing has failed in its sync. When an object is renamed, or has gone, the table is read from its floor; objects with higher
+            function, unless another table fails. When an object is renamed, or has gone, the table is read from its floor; objects with higher
             numbers than all before are new, and read nothing again.
         floor: where the first sync starts; a value of the cursor's kind, or a function of the configuration.
             Without it the first `since` is None.
