@@ -23,6 +23,7 @@ MUTANTS = "tests/mutants/matrix.py"
 RUNTIME = "fivetran-runtime"
 WRITES_RELEASE = "--write-released"
 HISTORIES = "tests/histories.py"
+RUNTIME_MUTANTS = "tests/mutants.py"
 
 
 def environment_of(repository: Repository, subject: str) -> VirtualEnvironment:
@@ -145,6 +146,19 @@ def run_mutants(repository: Repository, options: Sequence[str] = ()) -> None:
     refuse(
         foreground([str(environment.python), MUTANTS, *options], cwd=package.path),
         "a mutant survives, or a check fails without one",
+    )
+    _run_runtime_mutants(repository)
+
+
+def _run_runtime_mutants(repository: Repository) -> None:
+    """Faults put into the runtime, against its histories; nothing where it has none."""
+    package = repository.project(RUNTIME)
+    if not (package.path / RUNTIME_MUTANTS).is_file():
+        return
+    environment = project_environment(repository, package).prepare()
+    refuse(
+        foreground([str(environment.python), RUNTIME_MUTANTS], cwd=package.path),
+        "a fault put into the runtime is not found by its histories",
     )
 
 

@@ -18,6 +18,11 @@ _HEADINGS = {
 }
 
 
+_SLOW = 60.0
+"""Seconds in which the checks of a connector with six tables run."""
+_SHOWN = 5
+
+
 def pytest_addoption(parser: Any) -> None:
     """Add --write-released."""
     parser.addoption(
@@ -41,6 +46,25 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             terminalreporter.section(heading)
             for line in "\n".join(_lines(noted)).splitlines():
                 terminalreporter.line(line)
+
+    _tell_slowest(terminalreporter, reports)
+
+
+def _tell_slowest(terminalreporter: Any, reports: list[Any]) -> None:
+    """Where the time of a long run went, and what makes it shorter."""
+    checks = [
+        (float(report.duration), str(report.nodeid).partition("[")[2].rstrip("]"))
+        for report in reports
+        if getattr(report, "when", "") == "call" and "::test_contract[C" in str(report.nodeid)
+    ]
+    if sum(seconds for seconds, _name in checks) <= _SLOW:
+        return
+    terminalreporter.section("contract: slowest checks")
+    for seconds, name in sorted(checks, reverse=True)[:_SHOWN]:
+        terminalreporter.line(f"{seconds:6.1f} s  {name}")
+    terminalreporter.line(
+        "A practice source needs 20 to 40 rows a table, in pages of 10: each check reads it all, many times over."
+    )
 
 
 def _lines(noted: list[tuple[str, str]]) -> list[str]:
