@@ -77,7 +77,7 @@ def disturb(trial: Trial, disturbed: Interruptions) -> None:
 
 def answer_bytes(biztera: Biztera, disturbed: Interruptions) -> int:
     """Room for so many pages."""
-    return 1_000 + ROW_BYTES * min(biztera.cap, 40) * disturbed.pages
+    return 3_500 + ROW_BYTES * min(biztera.cap, 40) * disturbed.pages
 
 
 def as_new(trial: Trial) -> MemoryWarehouse:
