@@ -606,7 +606,7 @@ def test_a_new_object_reads_nothing_again() -> None:
     assert names(fivetran) == products
 
 
-@pytest.mark.parametrize("limit", ["1000", "100000"])
+@pytest.mark.parametrize("limit", ["1300", "100000"])
 def test_an_object_that_is_renamed_during_the_pass_is_renamed_after_the_next_sync(
     limit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

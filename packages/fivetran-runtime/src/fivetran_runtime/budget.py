@@ -25,7 +25,8 @@ _ENVELOPE = 0.1  # of the answer is kept free of rows, for the state and the sch
 STATE_BYTES = 900_000
 """The largest state: what `_ENVELOPE` leaves in the smallest answer, less the schema."""
 
-_GROWTH = 1.25  # a state grows while a call runs
+_GROWTH = 1.25  # a state grows while a call runs,
+_NEW_MEMBERS = 150  # and a table that begins a pass adds these bytes: a cursor or two, and their names
 _FRAMED = 0.99
 _USABLE_TIME = 0.9  # the rest is for encoding and sending the answer, and for a slow start
 _USABLE_MEMORY = 0.75  # a unit may need as much again before the next look
@@ -105,7 +106,8 @@ class Budget:
 
     def reserve_position(self, size: int) -> None:
         """Keep as many bytes besides for a position that the state is about to hold."""
-        left = int(self.limits.answer_bytes * _FRAMED - (self._reserved + size) * _GROWTH)
+        kept = (self._reserved + size) * _GROWTH + _NEW_MEMBERS
+        left = int(self.limits.answer_bytes * _FRAMED - kept)
         self.row_bytes = min(self.row_bytes, max(left, int(self.limits.answer_bytes * _ENVELOPE)))
 
     def elapsed(self) -> float:
