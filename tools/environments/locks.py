@@ -123,7 +123,7 @@ def source_problems(repository: Repository, subject: str) -> list[Problem]:
 
     uv asks every index for such a name, and a higher version there, anybody's, is taken for ours.
     """
-    if subject == TOOLS:
+    if subject in (TOOLS, AIRFLOW):
         return []
     project = repository.project(subject)
     asked = {normalized(requirement_name(text)) for text in project.requirements(test=True)}

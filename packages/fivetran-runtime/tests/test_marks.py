@@ -18,6 +18,7 @@ from fivetran_runtime import At, Config, Connector, DefectError, Row, Secret, Tr
 from fivetran_runtime.clock import use_clock
 from fivetran_runtime.errors import DeclarationError
 from fivetran_runtime.marks import Marks
+from fivetran_runtime.scope import settings_digest
 from fivetran_runtime.state import TableState
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -530,6 +531,28 @@ def test_a_table_may_say_what_its_rows_depend_on() -> None:
     fivetran.secrets["products"] = ["b", "a"]
     fivetran.sync()
     assert asked == [None, 10, None]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "again"),
+    [
+        ("http://127.0.0.1:40001/api", "http://127.0.0.1:40002/api", False),
+        ("http://localhost:1/api", "http://localhost:2/api", False),
+        ("http://127.0.0.1:40001/api", "http://127.0.0.1:40001/other", True),
+        ("https://acme.example:8443/api", "https://acme.example:9443/api", True),
+        ("https://127.0.0.1.example:1", "https://127.0.0.1.example:2", True),
+    ],
+)
+def test_a_practice_sources_port_reads_nothing_again(first: str, second: str, again: bool) -> None:
+    """It is another each time it is served; at a real host another port may be another source."""
+
+    class Settings(Config):
+        """Where it is."""
+
+        url: str
+
+    one, other = (settings_digest(Settings(url=url)) for url in (first, second))
+    assert (one != other) is again
 
 
 def embedding(products: dict[int, str], between: list[Callable[[], None]]) -> Fivetran:

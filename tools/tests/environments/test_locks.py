@@ -5,7 +5,7 @@ import re
 import pytest
 from small_repository import Write
 
-from tools.environments.locks import Lock, locks_of
+from tools.environments.locks import Lock, locks_of, source_problems
 from tools.locked.checks.pins import Pin, pin_problems, pins_of
 from tools.repository.model import Repository
 
@@ -114,3 +114,9 @@ def test_a_lock_needs_no_network_to_be_checked(small: Repository, write: Write) 
     """`nox -s check` works on a train."""
     write("connectors/acme/requirements.txt", "requests==2.32.0\n")
     assert problems(small)
+
+
+def test_what_is_no_project_has_no_sources_to_name(small: Repository) -> None:
+    """The tools' lock and Airflow's come from the root's groups: making every lock goes past them."""
+    assert source_problems(small, "tools") == []
+    assert source_problems(small, "airflow") == []

@@ -6,7 +6,8 @@ the rest, and the table is read from its floor.
 
 All settings that are no `Secret` count, so that a new token re-reads nothing and a new product brings its old rows. A
 setting at its default counts as absent, so that a release which adds one re-reads nothing. A table that knows better
-says so with `scope=`. Secrets without a `Config` are a mixture of both kinds, and count for nothing.
+says so with `scope=`. The port of an address on this very machine counts for nothing: a source that is served for practice has
+another each time. Secrets without a `Config` are a mixture of both kinds, and count for nothing.
 
 The same holds for what rows embed of other objects (`embeds=`): a source that renames a product in its bugs does not
 call the bugs changed.
@@ -14,6 +15,7 @@ call the bugs changed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from hashlib import blake2b
@@ -62,7 +64,12 @@ def _plain(value: Any) -> Any:
         return sorted((_plain(inner) for inner in value), key=repr)
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
+    if isinstance(value, str):
+        return _LOCAL_PORT.sub(r"\1", value)
     return value.isoformat() if isinstance(value, date) else value
+
+
+_LOCAL_PORT = re.compile(r"(?i)^(https?://(?:127\.0\.0\.1|localhost|\[::1\])):\d+")
 
 
 def _settings(config: msgspec.Struct) -> dict[str, Any]:
