@@ -96,9 +96,9 @@ def limits(*, answer_bytes: int) -> Any:
 
 
 def budget(source: Source, spare: int) -> int:
-    """An answer's size that has room for any page of the source, and for so many bytes more."""
+    """An answer's size that has room for any page of the source, a state of three tables, and so many bytes more."""
     widest = max((len(json.dumps(row)) for row in source.rows), default=0)
-    return max(1_500, int((widest + 100) * source.page_size / 0.9)) + spare
+    return max(1_500, int((widest + 100) * source.page_size / 0.9)) + 1_200 + spare
 
 
 def clean_run(source: Source) -> Fivetran:

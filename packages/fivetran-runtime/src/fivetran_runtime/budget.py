@@ -97,16 +97,20 @@ class Budget:
         self.stopped: OutOfBudget | None = None
         """How the reading that is running was ended, even where its code caught that."""
         self._memory_before = memory_in_use()
-        self._reserved = 0
+        self._reserved = self._new_members = 0
 
-    def reserve(self, size: int) -> None:
-        """Keep this many bytes of the answer for the state and the schema, if that is more than is kept anyway."""
+    def reserve(self, size: int, *, tables: int = 1) -> None:
+        """Keep this many bytes of the answer for the state and the schema, if that is more than is kept anyway.
+
+        Each of the `tables` may begin a pass, and so add to the state.
+        """
         self._reserved = size
+        self._new_members = tables * _NEW_MEMBERS
         self.reserve_position(0)
 
     def reserve_position(self, size: int) -> None:
         """Keep as many bytes besides for a position that the state is about to hold."""
-        kept = (self._reserved + size) * _GROWTH + _NEW_MEMBERS
+        kept = (self._reserved + size) * _GROWTH + self._new_members
         left = int(self.limits.answer_bytes * _FRAMED - kept)
         self.row_bytes = min(self.row_bytes, max(left, int(self.limits.answer_bytes * _ENVELOPE)))
 

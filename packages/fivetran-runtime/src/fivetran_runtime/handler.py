@@ -194,7 +194,7 @@ def _sync(
     if note:
         logs.emit("WARNING", note, connector=connector.name)
     tables = connector.tables_of(client)
-    invocation.budget.reserve(len(encode(state.dump())) + len(_schema(tables)))
+    invocation.budget.reserve(len(encode(state.dump())) + len(_schema(tables)), tables=len(tables))
     progress = read_tables(tables, client, config=config, state=state, invocation=invocation)
     for name, error in progress.failures.items():
         logs.emit("ERROR", str(error), connector=connector.name, table=name, kind=error.kind)
