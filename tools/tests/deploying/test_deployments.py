@@ -304,7 +304,11 @@ def test_a_variables_text_reaches_gcloud_as_it_is(
     one = Deployment("acme", "acme", "acme", "dev", Limits(), "python312", 1, "us-central1", env={"A": text})
     target = Environment("dev", "dev-project", "us-central1", "dev-context")
     upload = Upload(
-        one, target, Release("acme", "0.1.0", "a" * 40, "b" * 40), tmp_path_factory.getbasetemp() / "acme", {}
+        one,
+        target,
+        Release("acme", "0.1.0", "a" * 40, "b" * 40),
+        tmp_path_factory.mktemp("variables") / "acme",
+        {},
     )
     upload.write_variables()
     assert yaml.safe_load(upload.variables_file.read_text("utf-8"))["A"] == text

@@ -131,7 +131,7 @@ def test_any_text_is_environments_or_a_message(
     tmp_path_factory: pytest.TempPathFactory, words: list[str]
 ) -> None:
     """Nothing ends in a traceback."""
-    root: Path = tmp_path_factory.getbasetemp()
+    root: Path = tmp_path_factory.mktemp("words")
     (root / "pyproject.toml").write_text("".join(words), "utf-8")
     try:
         environments(Repository(root))
