@@ -16,8 +16,9 @@ from fivetran_emulator.errors import UsageError
 __all__ = ["main"]
 
 _NEEDS = {
-    "duckdb": "the command needs DuckDB and rich; install `fivetran-emulator[cli]`",
-    "rich": "the command needs DuckDB and rich; install `fivetran-emulator[cli]`",
+    "duckdb": "the command needs DuckDB, Jinja2 and rich; install `fivetran-emulator[cli]`",
+    "jinja2": "the command needs DuckDB, Jinja2 and rich; install `fivetran-emulator[cli]`",
+    "rich": "the command needs DuckDB, Jinja2 and rich; install `fivetran-emulator[cli]`",
     "werkzeug": "the command needs Werkzeug; install `werkzeug`, or `functions-framework`, which brings it",
 }
 """What to do when a module is missing that only some commands need."""

@@ -26,7 +26,7 @@ from fivetran_emulator.protocol.recording import ComparingSender, RecordingSende
 from fivetran_emulator.protocol.rules import Rules
 from fivetran_emulator.report.document import document
 from fivetran_emulator.report.figures import SyncReport
-from fivetran_emulator.report.page import ReportPage, refuse_report_path
+from fivetran_emulator.report.html import ReportPage, require_report_path
 from fivetran_emulator.report.screen import Screen, console_for
 from fivetran_emulator.secrets import Secrets
 from fivetran_emulator.sync import Sync
@@ -142,7 +142,7 @@ class _Command:
             raise UsageError("--verify has nothing to call", hint="Give the function's address with --url.")
         refuse_schema(options.warehouse, options.schema)
         if options.report is not None:
-            refuse_report_path(options.report)
+            require_report_path(options.report)
 
     def _write_page(self, error: EmulatorError | None) -> EmulatorError | None:
         """Write the page for --report; what kept it from being written."""
