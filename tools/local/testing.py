@@ -22,7 +22,7 @@ EMULATOR = "fivetran-emulator"
 MUTANTS = "tests/mutants/matrix.py"
 RUNTIME = "fivetran-runtime"
 WRITES_RELEASE = "--write-released"
-HISTORIES = "tests/histories.py"
+HISTORIES = "tests/histories/__main__.py"
 RUNTIME_MUTANTS = "tests/mutants.py"
 
 
@@ -169,7 +169,7 @@ def run_histories(repository: Repository, options: Sequence[str] = ()) -> None:
         raise RepositoryError(f"packages/{RUNTIME} has no {HISTORIES}: there are no histories to run")
     environment = project_environment(repository, package).prepare()
     refuse(
-        foreground([str(environment.python), HISTORIES, *options], cwd=package.path),
+        foreground([str(environment.python), "-m", "histories", *options], cwd=package.path / "tests"),
         "a history does not end as its source is",
     )
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
-import histories
+from histories.history import outcome
 
 MAX_SEEDS = 400
 
@@ -49,7 +49,7 @@ MUTANTS = (
 def seed_that_finds(mutant: Mutant) -> int | None:
     """The first history that the fault breaks; None if none does."""
     with mock.patch(mutant.where, mutant.wrong):
-        return next((seed for seed in range(1, MAX_SEEDS + 1) if histories.outcome(seed)[1]), None)
+        return next((seed for seed in range(1, MAX_SEEDS + 1) if outcome(seed).wrong), None)
 
 
 def main() -> int:

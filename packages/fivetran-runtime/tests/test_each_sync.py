@@ -174,6 +174,32 @@ def test_a_table_that_takes_all_the_time_leaves_the_others_theirs(
             assert ids(fivetran, "fine") == {1}
 
 
+def test_a_finished_table_that_hangs_keeps_no_unfinished_one_out(clock: VirtualClock) -> None:
+    """Without a sync id it is read again, but for its share of the time: those that failed before have theirs."""
+    app = Connector("swapped")
+    hangs, fails = [False], [True]
+
+    @app.table(key="id")
+    def finished(_: Any) -> Iterator[Any]:
+        if hangs[0]:
+            clock.sleep(running().budget.remaining())
+            running().budget.require(0, "the source")
+        yield {"id": 1}
+
+    @app.table(key="id")
+    def left(_: Any) -> Iterator[Any]:
+        if fails[0]:
+            raise TransientError("HTTP 503")
+        running().wait(30, "the rate")
+        yield {"id": 1}
+
+    fivetran = Fivetran(app.handler, sends_id=False)
+    assert told(fivetran.sync()) == "Table left: HTTP 503"
+    hangs[0], fails[0] = True, False
+    fivetran.sync()
+    assert ids(fivetran, "left") == {1}
+
+
 @IDS
 def test_a_list_without_an_end_and_without_rows_keeps_no_other_table_out(
     clock: VirtualClock, has_id: bool

@@ -9,7 +9,8 @@ for whatever stands between the function and Fivetran, and for tests.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -121,6 +122,15 @@ class Budget:
     def remaining(self) -> float:
         """Seconds that may still be spent; 0 when none."""
         return max(0.0, self._usable_seconds - self.elapsed())
+
+    @contextmanager
+    def part(self, share: float) -> Iterator[None]:
+        """Let only this share of the time that is left be spent inside; what is not spent there stays."""
+        before, self._usable_seconds = self._usable_seconds, self.elapsed() + self.remaining() * share
+        try:
+            yield
+        finally:
+            self._usable_seconds = before
 
     def require(self, seconds: float, why: str) -> None:
         """Make sure that this many seconds are left before spending them.

@@ -297,13 +297,21 @@ class _Call:
         )
 
     def _read_finished_again(self) -> bool:
-        """Read what was finished by an earlier call once more; whether that brought anything new."""
+        """Read what was finished by an earlier call once more; whether that brought anything new.
+
+        Each gets its share of the time that is left, so that one which hangs now keeps out neither the other finished
+        ones nor those that are left.
+        """
         is_new = False
-        for reading in self._readings:
-            if reading.name not in self._finished_before or reading.make is Fetching:
-                continue
+        again = [
+            reading
+            for reading in self._readings
+            if reading.name in self._finished_before and reading.make is not Fetching
+        ]
+        for place, reading in enumerate(again):
             before, batch = copy.deepcopy(self._state.tables), Batch()
-            digest = self._digest_of(reading, batch)
+            with self._budget.part(1 / (len(again) - place + 1)):
+                digest = self._digest_of(reading, batch)
             if digest in (None, self._sync.read.get(reading.name)) or not self._fits(batch):
                 self._state.tables = before
                 continue
