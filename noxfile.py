@@ -158,10 +158,10 @@ def record(session: nox.Session) -> None:
     arguments.add_argument("--url-key", default="url", metavar="KEY", help="the secret that is the address")
     arguments.add_argument("--pages", type=int, default=3, metavar="N", help="of each list; 0 for all")
     arguments.add_argument(
-        "--keep", action="append", default=[], metavar="COLUMN", help="keep its values; repeatable"
+        "--keep", action="append", default=[], metavar="COLUMN", help="keep its texts; repeatable"
     )
     arguments.add_argument(
-        "--hide", action="append", default=[], metavar="COLUMN", help="replace its values; repeatable"
+        "--hide", action="append", default=[], metavar="COLUMN", help="replace its numbers too; repeatable"
     )
     arguments.add_argument("--force", action="store_true", help="replace a practice.py written by hand")
     options = vars(arguments.read(session.posargs))

@@ -50,8 +50,8 @@ class Wish:
         url: the source's address, where the secrets leave it to the connector's default.
         url_key: the secrets' key that holds the address.
         pages: how many pages of each list; 0 for all.
-        keep: columns and secrets' keys that stay.
-        hide: columns that are replaced whatever they look like.
+        keep: columns whose texts stay, and secrets' keys that do.
+        hide: columns whose numbers are replaced too.
         force: whether a practice.py written by hand is replaced.
     """
 
@@ -105,7 +105,7 @@ def record(repository: Repository, name: str, wish: Wish) -> None:
         rows, recorded = _record(repository, local, wish, secrets, made / RECORDINGS)
         (made / practice.name).write_text(practice_py(name, recorded.secrets), "utf-8")
         _tell(repository, local.project.path, recorded)
-        _prove(repository, local, rows, made / practice.name)
+        _prove(repository, local, rows, made / practice.name, recorded)
         for file in [RECORDINGS] if stays else [RECORDINGS, practice.name]:
             _put(made / file, practice.with_name(file))
     if stays:
@@ -118,11 +118,14 @@ def record(repository: Repository, name: str, wish: Wish) -> None:
 
 def _record(
     repository: Repository, local: Local, wish: Wish, secrets: Mapping[str, Any], file: Path
-) -> tuple[Rows, Recorded]:
-    """Sync through the recorder, which writes `file`; the rows of the source, and what was recorded."""
+) -> tuple[list[Rows], Recorded]:
+    """Sync through the recorder, which writes `file`; the rows after each sync, and what was recorded."""
     with _scratch() as scratch, _recording(repository, local, wish, secrets, file, scratch) as (url, finish):
         made_local = {**secrets, wish.url_key: _moved(secrets[wish.url_key], url)}
-        rows = _sync_twice(repository, local, made_local, scratch / "warehouse.duckdb")
+        try:
+            rows = _sync_twice(repository, local, made_local, scratch / "warehouse.duckdb")
+        except RepositoryError as error:
+            raise RepositoryError(f"nothing is recorded: {error}") from error
         return rows, _finished(finish)
 
 
@@ -202,7 +205,7 @@ def _recording(
     python = str(emulator_environment(repository).python)
     with server(
         "the recorder",
-        [python, "-m", "fivetran_emulator.practice.recorder"],
+        [python, "-m", "fivetran_emulator.recording.recorder"],
         log=local.log("recorder"),
         cwd=local.project.path,
         told=json.dumps(job),
@@ -221,12 +224,17 @@ def _moved(address: str, url: str) -> str:
     return url + slash + path
 
 
-def _sync_twice(repository: Repository, local: Local, secrets: Mapping[str, Any], warehouse: Path) -> Rows:
-    """Sync in full, then from the state that leaves, so that both kinds of request are recorded; the rows of the first."""
+def _sync_twice(
+    repository: Repository, local: Local, secrets: Mapping[str, Any], warehouse: Path
+) -> list[Rows]:
+    """Sync in full, then from the state that leaves, so that both kinds of request are made; the rows after each sync.
+
+    RepositoryError if one fails.
+    """
     with ExitStack() as running:
         held = running.enter_context(nameless(json.dumps(secrets)))
         url, function = running.enter_context(local.function())
-        rows: Rows = {}
+        rows: list[Rows] = []
         for how in ("in full", "from the state that left"):
             say(f"syncing {how} ...")
             code = _emulate(repository, local, url, held, warehouse)
@@ -234,9 +242,9 @@ def _sync_twice(repository: Repository, local: Local, secrets: Mapping[str, Any]
                 raise KeyboardInterrupt
             if code:
                 raise RepositoryError(
-                    f"nothing is recorded: the sync failed (exit {code}); the function's log is {function.log}"
+                    f"the sync {how} failed (exit {code}); the function's log is {function.log}"
                 )
-            rows = rows or _rows(repository, warehouse)
+            rows.append(_rows(repository, warehouse))
         return rows
 
 
@@ -284,31 +292,36 @@ def _tell(repository: Repository, folder: Path, made: Recorded) -> None:
     say(f"\n{at(folder / RECORDINGS, repository.root)}: {made.recorded} answers{closed}")
     for why, count in made.left_out.items():
         say(f"    left out: {count} {why}")
-    for column in sorted(made.columns, key=lambda one: (not one["kept"], one["column"])):
-        say(f"    {'kept    ' if column['kept'] else 'replaced'}  {column['column']}  ({column['why']})")
-    say("`--hide COLUMN` replaces one that was kept, `--keep COLUMN` keeps one that was replaced.")
+    for column in sorted(made.columns, key=lambda one: (one["replaced"], one["column"])):
+        say(f"    {'replaced' if column['replaced'] else 'kept    '}  {column['column']}  ({column['what']})")
+    say(
+        "Every text is replaced: `--keep COLUMN` keeps a column's. Numbers stay: `--hide COLUMN` replaces them."
+    )
 
 
-def _prove(repository: Repository, local: Local, expected: Rows, practice: Path) -> None:
+def _prove(
+    repository: Repository, local: Local, expected: list[Rows], practice: Path, made: Recorded
+) -> None:
     """Sync from the recordings. RepositoryError, naming what they do not answer, if they give other rows than the source did."""
     with tempfile.TemporaryDirectory(prefix="recording-") as folder, ExitStack() as running:
-        warehouse = Path(folder) / "warehouse.duckdb"
         _, secrets = running.enter_context(local.practice(practice))
-        held = running.enter_context(nameless(json.dumps(secrets)))
-        url, function = running.enter_context(local.function())
-        code = _emulate(repository, local, url, held, warehouse)
-        if code == 130:
-            raise KeyboardInterrupt
-        found = {} if code else _rows(repository, warehouse)
+        failed = ""
+        try:
+            found = _sync_twice(repository, local, secrets, Path(folder) / "warehouse.duckdb")
+        except RepositoryError as error:
+            found, failed = [], str(error)
     if found != expected:
         asked = _unanswered(local.log("practice"))
         why = f"they have no answer to {asked}" if asked else "every request had an answer, with other rows"
+        dates = {one["column"].rpartition(".")[2] for one in made.columns if one["what"] == "dates"}
+        such = f" (columns of dates: {', '.join(sorted(dates))})" if dates else ""
         raise RepositoryError(
-            f"the recordings don't give what the source gave ({found or f'exit {code}'} instead of {expected}): {why}. "
-            "Perhaps the connector asks with a value that was replaced: keep it with --keep COLUMN (or a key of the secrets), "
-            f"or record more --pages. Nothing is changed. The function's log is {function.log}"
+            f"the recordings don't give what the source gave ({found or failed} instead of {expected}): {why}. "
+            f"Perhaps the connector asks with a value that was replaced: keep it with --keep COLUMN{such} "
+            "or a key of the secrets, or record more --pages. Nothing is changed."
         )
-    say(f"\nSynced from the recordings: the same {sum(expected.values()):,} rows in {len(expected)} tables.")
+    rows = expected[0]
+    say(f"\nSynced from the recordings: the same {sum(rows.values()):,} rows in {len(rows)} tables.")
 
 
 def _unanswered(log: Path) -> str:

@@ -164,7 +164,7 @@ def test_a_recording_gives_the_same_rows_and_nobodys_data(
     desk: Repository, secrets: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Pages, tokens with people in them, e-mail addresses in paths, secrets in header and query: all of it at once."""
-    record(desk, "desk", Wish(secrets, url_key="base", pages=0))
+    record(desk, "desk", Wish(secrets, url_key="base", pages=0, keep=("updated_at", "status")))
     folder = desk.connector("desk").path
     said = capfd.readouterr().err
     assert "Synced from the recordings: the same 15 rows in 2 tables." in said
@@ -184,7 +184,7 @@ def test_long_lists_are_cut_and_handwork_stays(
     """One page of each list, then an end that is marked as made up; a practice.py of a person's own isn't touched."""
     practice = desk.connector("desk").path / "practice.py"
     practice.write_text(practice.read_text("utf-8") + "# mine\n", "utf-8")
-    record(desk, "desk", Wish(secrets, url_key="base", pages=1))
+    record(desk, "desk", Wish(secrets, url_key="base", pages=1, keep=("updated_at",)))
     assert practice.read_text("utf-8").endswith("# mine\n")
     assert "was written by hand and stays" in capfd.readouterr().err
     entries = json.loads((practice.parent / "recordings.json").read_text("utf-8"))["recordings"]
@@ -197,7 +197,7 @@ def test_long_lists_are_cut_and_handwork_stays(
 def test_a_recording_that_cannot_answer_names_the_request_and_changes_nothing(
     desk: Repository, secrets: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A connector that asks with something else each time, here the clock: the request is told, and no file is touched."""
+    """A connector that asks with something else each time, here the clock: the request is named, and no file is touched."""
     folder = desk.connector("desk").path
     code = folder / "src/connector_desk/__init__.py"
     asks = 'client.get("/owners", api_key=key)'
@@ -214,6 +214,16 @@ def test_a_recording_that_cannot_answer_names_the_request_and_changes_nothing(
         record(desk, "desk", Wish(secrets, url_key="base", pages=0))
     assert traces(str(raised.value) + capfd.readouterr().err) == []
     assert contents(folder) == before
+
+
+@pytest.mark.index
+def test_a_cursor_that_was_replaced_is_named(desk: Repository, secrets: Path) -> None:
+    """The sync from the state that left would ask for what was never recorded; the columns to keep are named."""
+    with pytest.raises(
+        RepositoryError,
+        match=r"no answer to GET /v1/people\?.*--keep COLUMN \(columns of dates: updated_at\)",
+    ):
+        record(desk, "desk", Wish(secrets, url_key="base", pages=0))
 
 
 def contents(folder: Path) -> dict[Path, bytes]:

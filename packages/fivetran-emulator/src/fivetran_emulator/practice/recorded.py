@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from werkzeug.wrappers import Request, Response
 
 from fivetran_emulator.practice.errors import PracticeError
-from fivetran_emulator.practice.exchanges import Asked, asked_for
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -30,21 +30,45 @@ _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class ApiRequest:
+    """A request: `path` with every segment quoted in one way, `params` in their order, `body` any JSON value or None.
+
+    `headers` are those that may hold credentials.
+    """
+
+    method: str
+    path: str
+    params: tuple[tuple[str, str], ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: object = field(default=None, repr=False)
+
+    @property
+    def segments(self) -> list[str]:
+        """The path's parts, unquoted."""
+        return [unquote(segment) for segment in self.path.split("/")]
+
+    def texts(self) -> Iterator[str]:
+        """Every value in its address."""
+        yield from self.segments
+        yield from (value for _, value in self.params)
+
+
+@dataclass(frozen=True)
 class Recording:
     """One recorded answer, and who may have it: headers and parameters that a caller must show, values made up."""
 
-    asked: Asked
+    asked: ApiRequest
     status: int
     body: object = field(repr=False)
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     credentials: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
-    def answers(self, asked: Asked) -> bool:
+    def answers(self, asked: ApiRequest) -> bool:
         """Whether this is what was asked, whoever asks."""
         return _question(asked, self._secret_params) == _question(self.asked, self._secret_params)
 
-    def lets_in(self, asked: Asked) -> bool:
+    def lets_in(self, asked: ApiRequest) -> bool:
         """Whether the caller shows the credentials."""
         shown = {name.lower(): value for name, value in asked.headers.items()}
         params = dict(asked.params)
@@ -68,7 +92,7 @@ class Recorded:
         request = Request(environ)
         return self._answer(request_of(request), request.host_url.rstrip("/"))(environ, start_response)
 
-    def _answer(self, asked: Asked, address: str) -> Response:
+    def _answer(self, asked: ApiRequest, address: str) -> Response:
         found = [recording for recording in self.recordings if recording.answers(asked)]
         for recording in found:
             if recording.lets_in(asked):
@@ -78,7 +102,7 @@ class Recorded:
         _LOG.warning("no recording answers %s", shown(asked))
         return _json(404, {"error": self._unknown(asked)})
 
-    def _unknown(self, asked: Asked) -> str:
+    def _unknown(self, asked: ApiRequest) -> str:
         known = sorted(
             {shown(one.asked) for one in self.recordings if one.asked.path == asked.path}
             or {one.asked.path for one in self.recordings}
@@ -106,15 +130,30 @@ def recorded(file: str | Path) -> Recorded:
         ) from error
 
 
-def request_of(request: Request) -> Asked:
-    """What a WSGI request asks for; the path as it was sent, where the server tells it."""
+def api_request(
+    method: str, address: str, *, headers: Mapping[str, str] | None = None, body: object = None
+) -> ApiRequest:
+    """A request by its method and its address, of which only path and query count."""
+    parts = urlsplit(address)
+    path = quoted_path(unquote(segment) for segment in parts.path.split("/"))
+    params = tuple(parse_qsl(parts.query, keep_blank_values=True))
+    return ApiRequest(method, path or "/", params, headers or {}, body)
+
+
+def quoted_path(segments: Iterable[str]) -> str:
+    """A path of these segments, quoted so that equal paths are equal texts."""
+    return "/".join(quote(segment, safe="") for segment in segments)
+
+
+def request_of(request: Request) -> ApiRequest:
+    """What a WSGI request asks for; the path as it was sent, where the server reports it."""
     raw = request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI")
     address = str(raw) if raw else request.full_path.rstrip("?")
-    sent = request.get_json(silent=True) if request.is_json else None
-    return asked_for(request.method, address, headers=dict(request.headers), sent=sent)
+    body = request.get_json(silent=True) if request.is_json else None
+    return api_request(request.method, address, headers=dict(request.headers), body=body)
 
 
-def shown(asked: Asked) -> str:
+def shown(asked: ApiRequest) -> str:
     """A request for a person: `GET /items?page=2`."""
     query = "&".join(f"{name}={value}" for name, value in asked.params)
     return f"{asked.method} {asked.path}" + (f"?{query}" if query else "")
@@ -127,7 +166,7 @@ def _recording(entry: Mapping[str, Any]) -> Recording:
         for name, value in request.get("params", {}).items()
         for one in (value if isinstance(value, list) else [value])
     )
-    asked = Asked(request.get("method", "GET"), request["path"], params, {}, request.get("body"))
+    asked = ApiRequest(request.get("method", "GET"), request["path"], params, {}, request.get("body"))
     return Recording(
         asked,
         entry["status"],
@@ -138,9 +177,9 @@ def _recording(entry: Mapping[str, Any]) -> Recording:
     )
 
 
-def _question(asked: Asked, but: frozenset[str]) -> tuple[object, ...]:
+def _question(asked: ApiRequest, but: frozenset[str]) -> tuple[object, ...]:
     params = sorted((name, value) for name, value in asked.params if name not in but)
-    return asked.method, asked.path.rstrip("/"), params, asked.sent
+    return asked.method, asked.path.rstrip("/"), params, asked.body
 
 
 def _response(recording: Recording, address: str) -> Response:

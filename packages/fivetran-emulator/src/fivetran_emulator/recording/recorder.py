@@ -1,7 +1,7 @@
 """Stands between a function and its real source, lets everything through, and at the end writes what may be kept.
 
 It has an address of its own that takes the source's place in the secrets, and adds no credentials: whoever asks it
-brings them. Started by `nox -s record`, as ``python -m fivetran_emulator.practice.recorder`` with a job on stdin; stdout
+brings them. Started by `nox -s record`, as ``python -m fivetran_emulator.recording.recorder`` with a job on stdin; stdout
 carries one line, {"url": ..., "finish": ...}, and a POST to `finish` writes the file and answers with what is in it.
 """
 
@@ -22,14 +22,13 @@ from urllib.parse import urlsplit
 import requests
 from werkzeug.wrappers import Request, Response
 
-from fivetran_emulator.practice.anonymizing import Anonymized, anonymized
-from fivetran_emulator.practice.columns_kept import Steering
 from fivetran_emulator.practice.errors import PracticeError
-from fivetran_emulator.practice.exchanges import Asked, Exchange
-from fivetran_emulator.practice.page_limit import EndlessError, PageLimit
-from fivetran_emulator.practice.pseudonyms import Pseudonyms
-from fivetran_emulator.practice.recorded import ADDRESS, request_of
+from fivetran_emulator.practice.recorded import ADDRESS, ApiRequest, request_of
 from fivetran_emulator.practice.serving import address_of, server_of
+from fivetran_emulator.recording.anonymizing import Anonymized, Steering, anonymized
+from fivetran_emulator.recording.exchanges import ApiExchange
+from fivetran_emulator.recording.page_limit import EndlessError, PageLimit
+from fivetran_emulator.recording.pseudonyms import Pseudonyms
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -56,8 +55,8 @@ class Job:
         file: where the recordings go.
         made_by: the command that the file names as its maker.
         pages: how many pages of each list, 0 for all.
-        keep: columns, and keys of the secrets, that stay as they are.
-        hide: columns whose values are replaced whatever they look like.
+        keep: columns whose texts stay, and keys of the secrets that do.
+        hide: columns whose numbers are replaced too.
     """
 
     secrets: Mapping[str, Any] = field(repr=False)
@@ -102,7 +101,7 @@ class Recorder:
 
     def __init__(self, origin: str, *, pages: int) -> None:
         self._origin, self._limit = origin, PageLimit(pages)
-        self.exchanges: list[Exchange] = []
+        self.exchanges: list[ApiExchange] = []
         self.left_out: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._session = requests.Session()
@@ -135,7 +134,7 @@ class Recorder:
         self._keep(asked, answer)
         return self._passed_back(answer, here)
 
-    def _again(self, before: Exchange, here: str) -> Response:
+    def _again(self, before: ApiExchange, here: str) -> Response:
         headers = {name: value.replace(self._origin, here) for name, value in before.headers.items()}
         text = json.dumps(before.body).replace(self._origin, here)
         return Response(text, status=before.status, headers=headers, content_type=before.content_type)
@@ -152,7 +151,7 @@ class Recorder:
             timeout=_TIMEOUTS,
         )
 
-    def _keep(self, asked: Asked, answer: requests.Response) -> None:
+    def _keep(self, asked: ApiRequest, answer: requests.Response) -> None:
         if answer.status_code in _LEFT_OUT or answer.status_code >= 500:
             self.left_out[f"HTTP {answer.status_code}"] += 1
             return
@@ -164,7 +163,7 @@ class Recorder:
             return
         headers = {name: value for name, value in answer.headers.items() if _says_where_pages_are(name)}
         kind = answer.headers.get("Content-Type", "application/json")
-        exchange = Exchange(asked, answer.status_code, kind, body, headers)
+        exchange = ApiExchange(asked, answer.status_code, kind, body, headers)
         self._limit.saw(exchange)
         self.exchanges.append(exchange)
 
@@ -212,7 +211,8 @@ def finish(recorder: Recorder, job: Job) -> dict[str, Any]:
         "made_up": sum(recording.get("made_up", False) for recording in made.recordings),
         "left_out": dict(sorted(recorder.left_out.items())),
         "columns": [
-            {"column": place, "kept": verdict.kept, "why": verdict.why} for place, verdict in made.verdicts
+            {"column": place, "replaced": column.replaced, "what": column.what}
+            for place, column in made.columns
         ],
     }
 
@@ -246,10 +246,10 @@ def main() -> int:
     return 0
 
 
-def _with_sent(request: Request) -> Asked:
+def _with_sent(request: Request) -> ApiRequest:
     asked = request_of(request)
     kept = {name: value for name, value in asked.headers.items() if name.lower() not in _NOT_FORWARDED}
-    return Asked(asked.method, asked.path, asked.params, kept, asked.sent)
+    return ApiRequest(asked.method, asked.path, asked.params, kept, asked.body)
 
 
 def _json(status: int, body: object) -> Response:

@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fivetran_emulator.practice.pseudonyms import EMAIL, INSTANT, Pseudonyms
+from fivetran_emulator.recording.pseudonyms import EMAIL, INSTANT, Pseudonyms
 
 TEXTS = st.text(max_size=40)
 

@@ -1,6 +1,6 @@
 """Ends long lists early while they are recorded: after some pages, an answer that looks like the end.
 
-Nothing says what a source's last page looks like before it came. The page before it without its rows, and without
+Nothing shows what a source's last page looks like before it came. The page before it without its rows, and without
 whatever leads on, is understood by every way of paging; it is marked as made up. A question asked again gets the first
 answer again, so a recording is of one moment.
 """
@@ -12,14 +12,14 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-from fivetran_emulator.practice.columns_kept import words
-from fivetran_emulator.practice.exchanges import Asked, Exchange, texts_of
+from fivetran_emulator.practice.recorded import ApiRequest
+from fivetran_emulator.recording.exchanges import ApiExchange, words
 
-__all__ = ["PageLimit", "closing"]
+__all__ = ["EndlessError", "PageLimit"]
 
 _LEADS_ON = frozenset({"next", "more", "cursor", "bookmark", "continuation"})
 _SAYS_LAST = frozenset({"last", "final", "complete", "done", "end"})
-_MOST_ENDS = 500
+_MAX_ENDS = 500
 """A list of each of many things may well end this often; no list does."""
 _NUMBER = re.compile(r"-?\d+")
 
@@ -43,13 +43,13 @@ class PageLimit:
 
     def __init__(self, pages: int) -> None:
         self._pages = pages
-        self._answers: dict[_List, Exchange] = {}
+        self._answers: dict[_List, ApiExchange] = {}
         self._said: dict[str, set[str]] = {}
-        self._last: dict[_List, Exchange] = {}
+        self._last: dict[_List, ApiExchange] = {}
         self._count: Counter[_List] = Counter()
         self._ends: Counter[str] = Counter()
 
-    def answer_to(self, asked: Asked) -> Exchange | None:
+    def answer_to(self, asked: ApiRequest) -> ApiExchange | None:
         """The answer if the source need not be asked: the one it gave, or the end of a list that is long enough.
 
         Raises `EndlessError` when a function does not take the end for one.
@@ -62,28 +62,28 @@ class PageLimit:
         listed = self._list(asked)
         if self._pages and self._count[listed] >= self._pages:
             last = self._last[listed]
-            end = replace(last, asked=asked, body=closing(last.body), headers={}, made_up=True)
+            end = replace(last, request=asked, body=_closing(last.body), headers={}, made_up=True)
             self._answers[_question(asked)] = end
             self._count_end(end)
             return end
         return None
 
-    def _count_end(self, answer: Exchange) -> None:
-        self._ends[answer.asked.path] += answer.made_up
-        if self._ends[answer.asked.path] > _MOST_ENDS:
-            raise EndlessError(answer.asked.path)
+    def _count_end(self, answer: ApiExchange) -> None:
+        self._ends[answer.request.path] += answer.made_up
+        if self._ends[answer.request.path] > _MAX_ENDS:
+            raise EndlessError(answer.request.path)
 
-    def saw(self, exchange: Exchange) -> None:
+    def saw(self, exchange: ApiExchange) -> None:
         """Take note of what the source answered."""
-        listed = self._list(exchange.asked)
+        listed = self._list(exchange.request)
         if exchange.status < 400:
-            self._answers[_question(exchange.asked)] = exchange
-        self._said[exchange.asked.path] = set(texts_of(exchange))
-        if exchange.status == 200 and closing(exchange.body) != exchange.body:
+            self._answers[_question(exchange.request)] = exchange
+        self._said[exchange.request.path] = set(exchange.texts())
+        if exchange.status == 200 and _closing(exchange.body) != exchange.body:
             self._count[listed] += 1
             self._last[listed] = exchange
 
-    def _list(self, asked: Asked) -> _List:
+    def _list(self, asked: ApiRequest) -> _List:
         said = self._said.get(asked.path, set())
         params = sorted(
             (name, value)
@@ -93,7 +93,7 @@ class PageLimit:
         return asked.method, asked.path, tuple(params)
 
 
-def closing(body: Any) -> Any:
+def _closing(body: Any) -> Any:
     """A page without its rows and without what leads on."""
     if isinstance(body, list):
         return []
@@ -110,8 +110,8 @@ def _closed(name: str, value: Any) -> Any:
         return (value or bool(called & _SAYS_LAST)) and not called & _LEADS_ON
     if called & _LEADS_ON:
         return None
-    return closing(value) if isinstance(value, dict) else value
+    return _closing(value) if isinstance(value, dict) else value
 
 
-def _question(asked: Asked) -> _List:
+def _question(asked: ApiRequest) -> _List:
     return asked.method, asked.path, tuple(sorted(asked.params))
