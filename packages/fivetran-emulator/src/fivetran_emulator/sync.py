@@ -32,8 +32,8 @@ from fivetran_emulator.warehouse.database import table_sql, transaction
 from fivetran_emulator.warehouse.ledger import Ledger, write_ledger_schema
 from fivetran_emulator.warehouse.load import Loaded, load_answer
 from fivetran_emulator.warehouse.merge import Counts
-from fivetran_emulator.warehouse.spellings import Spellings
-from fivetran_emulator.warehouse.unseen import flag_unseen, unseen_rows
+from fivetran_emulator.warehouse.row_checks import Spellings
+from fivetran_emulator.warehouse.shape import flag_unseen, unseen_rows
 
 __all__ = ["Sync", "Watcher"]
 

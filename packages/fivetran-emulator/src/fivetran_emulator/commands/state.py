@@ -16,7 +16,7 @@ import msgspec
 
 from fivetran_emulator.errors import UsageError
 from fivetran_emulator.protocol.kept_state import doubts, explained, merged, refusals
-from fivetran_emulator.warehouse.database import open_warehouse, refuse_schema, transaction
+from fivetran_emulator.warehouse.database import open_warehouse, require_schema, transaction
 from fivetran_emulator.warehouse.ledger import Ledger, connections, write_ledger_schema
 
 __all__ = ["change_state"]
@@ -44,7 +44,7 @@ def change_state(options: argparse.Namespace) -> str:
 def _connection(warehouse: duckdb.DuckDBPyConnection, options: argparse.Namespace) -> str:
     known = connections(warehouse)
     if options.schema is not None:
-        refuse_schema(options.warehouse, options.schema)
+        require_schema(options.warehouse, options.schema)
         return str(options.schema)
     if len(known) != 1:
         raise UsageError(

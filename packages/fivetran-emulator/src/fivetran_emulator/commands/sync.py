@@ -30,7 +30,7 @@ from fivetran_emulator.report.html import ReportPage, require_report_path
 from fivetran_emulator.report.screen import Screen, console_for
 from fivetran_emulator.secrets import Secrets
 from fivetran_emulator.sync import Sync
-from fivetran_emulator.warehouse.database import open_warehouse, refuse_schema
+from fivetran_emulator.warehouse.database import open_warehouse, require_schema
 from fivetran_emulator.warehouse.ledger import syncs_begun
 
 __all__ = ["run_sync"]
@@ -140,7 +140,7 @@ class _Command:
             )
         if options.verify and options.url is None:
             raise UsageError("--verify has nothing to call", hint="Give the function's address with --url.")
-        refuse_schema(options.warehouse, options.schema)
+        require_schema(options.warehouse, options.schema)
         if options.report is not None:
             require_report_path(options.report)
 

@@ -1,11 +1,12 @@
 """The warehouse: one DuckDB file, opened by one process at a time.
 
-A newcomer would expect to query the file while a sync runs. DuckDB locks it for the writer, so opening may fail because
-somebody is looking at it; the message then names that process.
+DuckDB locks the file for the writer, so opening may fail because somebody is looking at it; the message then names that
+process.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -14,9 +15,8 @@ from pathlib import Path
 import duckdb
 
 from fivetran_emulator.errors import UsageError, WarehouseError
-from fivetran_emulator.warehouse.new_file import make_warehouse
 
-__all__ = ["LEDGER_SCHEMA", "open_warehouse", "quoted", "refuse_schema", "table_sql", "transaction"]
+__all__ = ["LEDGER_SCHEMA", "open_warehouse", "quoted", "require_schema", "table_sql", "transaction"]
 
 LEDGER_SCHEMA = "fivetran_emulator"
 """The schema of everything the emulator keeps for itself."""
@@ -41,7 +41,7 @@ def open_warehouse(path: Path, *, read_only: bool = False) -> Iterator[duckdb.Du
             f"there is no file {path}", hint="Sync into it first, or name another with --warehouse."
         )
     try:
-        make_warehouse(path)
+        _make(path)
         connection = duckdb.connect(path, read_only=read_only, config=dict(_CONFIG))
     except (duckdb.Error, OSError) as error:
         raise _unusable(path, str(error)) from error
@@ -69,7 +69,7 @@ def transaction(warehouse: duckdb.DuckDBPyConnection) -> Iterator[None]:
         _roll_back(warehouse)
 
 
-def refuse_schema(path: Path, schema: str) -> None:
+def require_schema(path: Path, schema: str) -> None:
     """Raises UsageError unless `schema` can be a destination schema in the file at `path`."""
     if not re.fullmatch(r"[a-z_][a-z0-9_]*", schema):
         hint = "Use lower-case letters, digits and underscores, and no digit first."
@@ -99,27 +99,56 @@ def table_sql(warehouse: duckdb.DuckDBPyConnection, schema: str, table: str) -> 
     return quoted(str(catalogue[0]), schema, table)
 
 
+def _make(path: Path) -> None:
+    """Make an empty DuckDB file at `path`; one that is there already, or comes there meanwhile, is left alone.
+
+    DuckDB writes three blocks one after the other, and a kill or a full disk between them leaves a fragment that it refuses
+    from then on. So the file is made beside its place and given its name when it is whole.
+    Raises duckdb.Error or OSError when it cannot be made; nothing is left then.
+    """
+    if os.path.lexists(path):
+        return
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        duckdb.connect(draft).close()
+        _give_name(draft, path)
+    finally:
+        for left in (draft, Path(f"{draft}.wal")):
+            left.unlink(missing_ok=True)
+
+
+def _give_name(draft: Path, path: Path) -> None:
+    # A link fails where a rename would replace the file another process has just made and opened.
+    with suppress(FileExistsError):
+        os.link(draft, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
 def _roll_back(warehouse: duckdb.DuckDBPyConnection) -> None:
-    # Nothing is open when the transaction was committed, or is gone with its connection.
+    # Nothing is open when the transaction was committed, or was lost with its connection.
     with suppress(duckdb.Error):
         warehouse.execute("ROLLBACK")
 
 
-def _unusable(path: Path, told: str) -> WarehouseError:
-    holder = re.search(r"\(PID (\d+)\)", told)
+def _unusable(path: Path, reason: str) -> WarehouseError:
+    holder = re.search(r"\(PID (\d+)\)", reason)
     if holder:
         problem = f"{path} is in use by process {holder.group(1)}{_program(holder.group(1))}"
         return WarehouseError(
             problem, hint="Wait for it, or close it if it only looks: a notebook, a duckdb shell."
         )
-    if "not a valid DuckDB database file" in told:
+    if "not a valid DuckDB database file" in reason:
         return WarehouseError(f"{path} is not a DuckDB file", hint="Name another file with --warehouse.")
-    if _is_full(told):
+    if _is_full(reason):
         return WarehouseError(
-            f"the disk is full: {_first_line(told)}", hint="Make room and run the same command again."
+            f"the disk is full: {_first_line(reason)}", hint="Make room and run the same command again."
         )
     hint = "Is the folder there, may you write to it, and was the file made by a newer DuckDB?"
-    return WarehouseError(f"{path} cannot be opened: {_first_line(told)}", hint=hint)
+    return WarehouseError(f"{path} cannot be opened: {_first_line(reason)}", hint=hint)
 
 
 def _program(process: str) -> str:
@@ -133,18 +162,18 @@ def _program(process: str) -> str:
     return ""
 
 
-def _broken(told: str) -> WarehouseError:
-    if _is_full(told):
+def _broken(reason: str) -> WarehouseError:
+    if _is_full(reason):
         hint = "Everything accepted before is kept. Make room and run the same command again."
-        return WarehouseError(f"the disk is full: {_first_line(told)}", hint=hint)
+        return WarehouseError(f"the disk is full: {_first_line(reason)}", hint=hint)
     hint = "Nothing of this answer was kept. If tables were changed by hand, start afresh with another --schema or file."
-    return WarehouseError(f"the warehouse refused: {_first_line(told)}", hint=hint)
+    return WarehouseError(f"the warehouse refused: {_first_line(reason)}", hint=hint)
 
 
-def _is_full(told: str) -> bool:
+def _is_full(reason: str) -> bool:
     """Whether the system had no room: on the disk, in the user's quota, or below the process's largest file size."""
-    return any(reason in told.lower() for reason in ("no space left", "disk quota", "file too large"))
+    return any(cause in reason.lower() for cause in ("no space left", "disk quota", "file too large"))
 
 
-def _first_line(told: str) -> str:
-    return told.strip().splitlines()[0] if told.strip() else "no reason given"
+def _first_line(reason: str) -> str:
+    return reason.strip().splitlines()[0] if reason.strip() else "no reason given"

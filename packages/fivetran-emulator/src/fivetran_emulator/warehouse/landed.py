@@ -1,7 +1,6 @@
 """What is in the warehouse: its tables, past syncs, and whether two schemas hold the same rows.
 
-A newcomer would ask DuckDB's catalogue alone. What was loaded as which column and when is known to the ledger; the catalogue
-adds the types that columns have come to.
+What was loaded as which column and when is known to the ledger; DuckDB's catalogue adds the types that columns have now.
 """
 
 # ruff: noqa: S608 - every identifier in the SQL is quoted or our own, every value is a parameter
@@ -72,9 +71,9 @@ def differences(warehouse: duckdb.DuckDBPyConnection, one: str, other: str) -> l
     first, second = Ledger(warehouse, one).tables(), Ledger(warehouse, other).tables()
     keyed = sorted(name for name, table in (first | second).items() if table.key)
     return [
-        told
+        difference
         for name in keyed
-        if (told := _difference(warehouse, (one, first.get(name)), (other, second.get(name))))
+        if (difference := _difference(warehouse, (one, first.get(name)), (other, second.get(name))))
     ]
 
 

@@ -1,7 +1,7 @@
 """What the emulator remembers of a connection, in the warehouse file itself.
 
-A newcomer would keep the state in a file of its own. It lies in the same file as the rows and is written in the same
-transaction, which is the whole reason that a kill at any moment loses nothing and doubles nothing.
+The state is in the same file as the rows and is written in the same transaction, which is the whole reason that a kill at
+any moment loses nothing and doubles nothing.
 """
 
 # ruff: noqa: S608 - every identifier in the SQL is quoted or our own, every value is a parameter

@@ -1,7 +1,7 @@
 """An accepted answer into the warehouse: check every table first, then shape, then load.
 
-A newcomer would load table by table and stop at the first mistake. All tables are checked before anything is written, so
-that the author of the function sees every problem of an answer at once.
+All tables are checked before anything is written, so that the author of the function sees every problem of an answer at
+once.
 """
 
 from __future__ import annotations
@@ -19,13 +19,9 @@ from fivetran_emulator.protocol.rules import Rules
 from fivetran_emulator.warehouse.columns import Kind, kind_of, types_in, wider
 from fivetran_emulator.warehouse.database import quoted, table_sql
 from fivetran_emulator.warehouse.ledger import LoadedTable
-from fivetran_emulator.warehouse.merge import Counts, Target, append, delete, upsert
-from fivetran_emulator.warehouse.row_checks import TableOfAnswer, check_answer
-from fivetran_emulator.warehouse.schema_changes import admit
-from fivetran_emulator.warehouse.shape import add_soft_delete, create, fit
-from fivetran_emulator.warehouse.spellings import Spellings
-from fivetran_emulator.warehouse.staging import stage
-from fivetran_emulator.warehouse.type_lock import lock
+from fivetran_emulator.warehouse.merge import Counts, Target, append, delete, stage, upsert
+from fivetran_emulator.warehouse.row_checks import Spellings, TableOfAnswer, check_answer
+from fivetran_emulator.warehouse.shape import add_soft_delete, admit, create, fit, lock
 
 __all__ = ["Loaded", "load_answer"]
 
@@ -145,8 +141,8 @@ class _Loader:
         for member, name in part.key_members.items():
             seen = kind_of([row.get(member) for row in part.delete])
             members[member] = (name, wider(table.columns[name], seen or table.columns[name]))
-        stage(self.warehouse, "gone", part.delete, members)
-        return delete(self.warehouse, self._target(table), "gone", self.at)
+        stage(self.warehouse, "deleted", part.delete, members)
+        return delete(self.warehouse, self._target(table), "deleted", self.at)
 
     def _target(self, table: LoadedTable) -> Target:
         return Target(
@@ -166,7 +162,7 @@ def _kinds(part: TableOfAnswer) -> dict[str, Kind]:
 
 
 def _mixed(part: TableOfAnswer, columns: Mapping[str, Kind], table: LoadedTable | None) -> list[Finding]:
-    """Columns that are text although not only text was sent for them; a widening is told of elsewhere."""
+    """Columns that are text although not only text was sent for them; a widening has a finding of its own."""
     findings = []
     for member, name in part.columns.items():
         seen = columns.get(name)

@@ -1,33 +1,39 @@
-"""Staged rows into a table: replace, append, delete, and count what really changed.
+"""An answer's rows into a table: staged with known types, then replaced, appended or deleted, and counted.
 
-A newcomer would give the table a primary key and use INSERT OR REPLACE. DuckDB's key index would have to be kept in memory
-for the whole table; a join with the few staged rows skips what they cannot be in, so the cost goes by the change, not
-by the table. Rows are found once, by key, and from then on named by their rowid. User's names never meet ours: our tables
-are named with their catalogue, and a table with a column called `rowid`, which hides DuckDB's own, is found by key each time.
+DuckDB reads from_json leniently (what does not fit becomes NULL, `userName` and `username` are one), so types are decided
+before, on decoded values, members get plain names, and the strict reader refuses what still does not fit.
+
+A table has no primary key in DuckDB, whose key index would have to be kept in memory for the whole table; a join with the
+few staged rows skips what they cannot be in, so the cost goes by the change. Rows are found once, by key, and from then on
+named by their rowid. User's names never meet ours: our tables are named with their catalogue, and a table with a column
+called `rowid`, which hides DuckDB's own, is found by key each time.
 """
 
 # ruff: noqa: S608 - every identifier in the SQL is quoted or our own, every value is a parameter
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import duckdb
+import msgspec
 
+from fivetran_emulator.protocol.answer import Row
+from fivetran_emulator.warehouse.columns import Kind
 from fivetran_emulator.warehouse.database import quoted
-from fivetran_emulator.warehouse.staging import ORDINAL, temporary
 
-__all__ = ["BATCH", "DELETED", "INDEX", "SYNCED", "Counts", "Target", "append", "delete", "upsert"]
+__all__ = ["BATCH", "DELETED", "INDEX", "SYNCED", "Counts", "Target", "append", "delete", "stage", "upsert"]
 
 SYNCED = "_fivetran_synced"
 DELETED = "_fivetran_deleted"
 BATCH = "_fivetran_batch"
 INDEX = "_fivetran_index"
+_ORDINAL = "_fivetran_ordinal"
+"""The staged column with a row's place in the answer, from 0; a function's own column cannot have such a name."""
 
-_FOUND, _MATCHED = temporary("found"), temporary("matched")
-"""Our temporary tables, beside the staged rows."""
+_CHUNK = 8_192
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,16 +75,40 @@ class Target:
     soft_delete: bool
 
 
+def stage(
+    warehouse: duckdb.DuckDBPyConnection,
+    name: str,
+    rows: Sequence[Row],
+    columns: Mapping[str, tuple[str, Kind]],
+) -> None:
+    """Make the temporary table `name` of `rows`; in SQL it is `_temporary(name)`.
+
+    `columns` gives for each member of a row the column it becomes and that column's kind; members not named there are
+    left out, members a row does not have are NULL.
+    """
+    kinds = [kind for _, kind in columns.values()]
+    types = {"o": "BIGINT"} | {f"c{i}": _read_as(kind) for i, kind in enumerate(kinds)}
+    typed = [f"{quoted(column)} {kind.sql}" for column, kind in columns.values()]
+    warehouse.execute(
+        f"CREATE OR REPLACE TEMP TABLE {_temporary(name)} ({', '.join([f'{_ORDINAL} BIGINT', *typed])})"
+    )
+    structure = msgspec.json.encode(types).decode()
+    insert = f"""INSERT INTO {_temporary(name)} SELECT unnest(from_json_strict(line, '{structure}'))
+        FROM (SELECT unnest($1::VARCHAR[])::JSON AS line)"""
+    for start in range(0, len(rows), _CHUNK):
+        warehouse.execute(insert, [_lines(rows[start : start + _CHUNK], start, list(columns), kinds)])
+
+
 def append(
     warehouse: duckdb.DuckDBPyConnection, target: Target, staged: str, batch: int, at: datetime
 ) -> Counts:
     """Every staged row becomes a new row: without a key there is nothing to recognise it by."""
     names = _staged_columns(warehouse, staged)
-    values = ", ".join([*(f"s.{quoted(name)}" for name in names), "$1", f"s.{ORDINAL}", "$2"])
+    values = ", ".join([*(f"s.{quoted(name)}" for name in names), "$1", f"s.{_ORDINAL}", "$2"])
     inserted = _changed(
         warehouse,
         f"""INSERT INTO {target.sql} ({_list([*names, BATCH, INDEX, SYNCED])})
-        SELECT {values} FROM {temporary(staged)} s ORDER BY s.{ORDINAL}""",
+        SELECT {values} FROM {_temporary(staged)} s ORDER BY s.{_ORDINAL}""",
         batch,
         at,
     )
@@ -106,7 +136,7 @@ def upsert(
     inserted = _changed(
         warehouse,
         f"""INSERT INTO {target.sql} ({_list([*present, SYNCED])}) SELECT {_list(present, "s.")}, $1
-        FROM {temporary(staged)} s WHERE s.{ORDINAL} NOT IN (SELECT ordinal FROM {_MATCHED}) ORDER BY s.{ORDINAL}""",
+        FROM {_temporary(staged)} s WHERE s.{_ORDINAL} NOT IN (SELECT ordinal FROM {_MATCHED}) ORDER BY s.{_ORDINAL}""",
         at,
     )
     return Counts(inserted=inserted, updated=updated, unchanged=unchanged, replaced=replaced), emptied
@@ -118,10 +148,10 @@ def delete(warehouse: duckdb.DuckDBPyConnection, target: Target, staged: str, at
     The staged key columns may have wider types than the table's: the table's values are cast to them.
     """
     types = dict(
-        warehouse.execute(f"SELECT column_name, column_type FROM (DESCRIBE {temporary(staged)})").fetchall()
+        warehouse.execute(f"SELECT column_name, column_type FROM (DESCRIBE {_temporary(staged)})").fetchall()
     )
     same = " AND ".join(f"CAST(t.{quoted(c)} AS {types[c]}) = s.{quoted(c)}" for c in target.key)
-    where = f"EXISTS (SELECT 1 FROM {temporary(staged)} s WHERE {same})"
+    where = f"EXISTS (SELECT 1 FROM {_temporary(staged)} s WHERE {same})"
     if target.soft_delete:
         flag = f"UPDATE {target.sql} t SET {DELETED} = true, {SYNCED} = $1 WHERE NOT coalesce({DELETED}, false) AND {where}"
         return Counts(deleted=_changed(warehouse, flag, at))
@@ -130,14 +160,14 @@ def delete(warehouse: duckdb.DuckDBPyConnection, target: Target, staged: str, at
 
 def _keep_last(warehouse: duckdb.DuckDBPyConnection, key: Sequence[str], staged: str) -> int:
     """Of several staged rows with one key keep the last; how many were dropped."""
-    columns, table = _list(key), temporary(staged)
+    columns, table = _list(key), _temporary(staged)
     distinct, rows = _one(
         warehouse,
         f"SELECT count(*), coalesce(sum(times), 0) FROM (SELECT count(*) AS times FROM {table} GROUP BY {columns})",
     )
     if distinct < rows:
-        last = f"SELECT max({ORDINAL}) FROM {table} GROUP BY {columns}"
-        warehouse.execute(f"DELETE FROM {table} WHERE {ORDINAL} NOT IN ({last})")
+        last = f"SELECT max({_ORDINAL}) FROM {table} GROUP BY {columns}"
+        warehouse.execute(f"DELETE FROM {table} WHERE {_ORDINAL} NOT IN ({last})")
     return rows - distinct
 
 
@@ -146,15 +176,15 @@ def _match(warehouse: duckdb.DuckDBPyConnection, target: Target, staged: str, pr
     same = " AND ".join(f"t.{quoted(c)} = s.{quoted(c)}" for c in target.key)
     places = ", ".join(f"t.{quoted(column)} AS p{i}" for i, column in enumerate(_place(target)))
     warehouse.execute(
-        f"""CREATE OR REPLACE TEMP TABLE {_FOUND} AS SELECT s.{ORDINAL} AS ordinal, {places}
-        FROM {temporary(staged)} s JOIN {target.sql} t ON {same}"""
+        f"""CREATE OR REPLACE TEMP TABLE {_FOUND} AS SELECT s.{_ORDINAL} AS ordinal, {places}
+        FROM {_temporary(staged)} s JOIN {target.sql} t ON {same}"""
     )
     others = [c for c in target.columns if c not in target.key]
     news = [f"t.{quoted(c)} IS DISTINCT FROM {f's.{quoted(c)}' if c in present else 'NULL'}" for c in others]
     flagged = [f"coalesce(t.{DELETED}, false)"] if target.soft_delete else []
     warehouse.execute(
         f"""CREATE OR REPLACE TEMP TABLE {_MATCHED} AS SELECT found.*, {" OR ".join([*news, *flagged, "false"])} AS differs
-        FROM {_FOUND} found JOIN {target.sql} t ON {_same_place(target, "found")} JOIN {temporary(staged)} s ON s.{ORDINAL} = found.ordinal"""
+        FROM {_FOUND} found JOIN {target.sql} t ON {_same_place(target, "found")} JOIN {_temporary(staged)} s ON s.{_ORDINAL} = found.ordinal"""
     )
 
 
@@ -190,14 +220,14 @@ def _update(
     return _changed(
         warehouse,
         f"""UPDATE {target.sql} t SET {", ".join([*values, *alive, f"{SYNCED} = $1"])}
-        FROM {_MATCHED} m JOIN {temporary(staged)} s ON s.{ORDINAL} = m.ordinal WHERE {_same_place(target, "m")} AND m.differs""",
+        FROM {_MATCHED} m JOIN {_temporary(staged)} s ON s.{_ORDINAL} = m.ordinal WHERE {_same_place(target, "m")} AND m.differs""",
         at,
     )
 
 
 def _staged_columns(warehouse: duckdb.DuckDBPyConnection, staged: str) -> list[str]:
-    described = warehouse.execute(f"SELECT column_name FROM (DESCRIBE {temporary(staged)})").fetchall()
-    return [name for (name,) in described if name != ORDINAL]
+    described = warehouse.execute(f"SELECT column_name FROM (DESCRIBE {_temporary(staged)})").fetchall()
+    return [name for (name,) in described if name != _ORDINAL]
 
 
 def _list(columns: Sequence[str], prefix: str = "") -> str:
@@ -212,3 +242,37 @@ def _changed(warehouse: duckdb.DuckDBPyConnection, sql: str, *values: object) ->
 def _one(warehouse: duckdb.DuckDBPyConnection, sql: str, *values: object) -> tuple[int, ...]:
     row = warehouse.execute(sql, list(values)).fetchone()
     return tuple(int(value) for value in row or (0,))
+
+
+def _read_as(kind: Kind) -> str:
+    """The type a member is read as. DuckDB reads numbers inside JSON as doubles, so nested values come as their own text."""
+    return "VARCHAR" if kind is Kind.JSON else kind.sql
+
+
+def _lines(rows: Sequence[Row], start: int, members: Sequence[str], kinds: Sequence[Kind]) -> list[str]:
+    """Each row as JSON text with the members `o`, `c0`, `c1`...: the strict reader wants all of them in every row."""
+    places = [(f"c{i}", member) for i, member in enumerate(members)]
+    nested = [f"c{i}" for i, kind in enumerate(kinds) if kind is Kind.JSON]
+    lines = []
+    for ordinal, row in enumerate(rows, start):
+        line: dict[str, object] = {"o": ordinal} | {place: row.get(member) for place, member in places}
+        for place in nested:
+            if line[place] is not None:
+                line[place] = _NESTED.encode(line[place]).decode()
+        lines.append(_FLAT.encode(line).decode())
+    return lines
+
+
+_FLAT = msgspec.json.Encoder(decimal_format="string")
+"""A Decimal goes as text, which DuckDB reads digit for digit into a DECIMAL and into a text."""
+
+_NESTED = msgspec.json.Encoder(decimal_format="number")
+
+
+def _temporary(name: str) -> str:
+    """The SQL name of our temporary table `name`: with its catalogue, so that no table of a user's is meant by it."""
+    return quoted("temp", "main", name)
+
+
+_FOUND, _MATCHED = _temporary("found"), _temporary("matched")
+"""Our temporary tables, beside the staged rows."""

@@ -1,14 +1,14 @@
 """Whether an answer's tables can be loaded: names, keys, deletes.
 
-A newcomer would look for the key in the rows. It is declared in `schema`, in every answer anew, and Fivetran keeps to the
-first one: a table whose key changes, or is forgotten once, is an error here.
+The key is declared in `schema`, in every answer again, and Fivetran keeps to the first one: a table whose key changes, or is
+left out once, is an error here.
 
 Source: "Naming conventions" and "Upsert data" of Fivetran's documentation, see `docs/protocol.md`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import chain
@@ -20,7 +20,7 @@ from fivetran_emulator.protocol.rules import Rules
 from fivetran_emulator.warehouse.ledger import LoadedTable
 from fivetran_emulator.warehouse.naming import NAMINGS, SYSTEM_PREFIX, Naming, collisions
 
-__all__ = ["TableOfAnswer", "check_answer"]
+__all__ = ["Spellings", "TableOfAnswer", "check_answer"]
 
 _SCALARS = {bool, int, float, Decimal, str}
 
@@ -215,3 +215,34 @@ def _named(key: Sequence[str]) -> str:
 
 def _and(names: Sequence[str]) -> str:
     return " and ".join(f"`{name}`" for name in names)
+
+
+class Spellings:
+    """How each table and column was spelt so far in this sync.
+
+    `userData` and `user_data` become one name in the warehouse. Within one answer `check_answer` sees both; here they are seen
+    when one comes in the first answer and the other in the second.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, ...], str] = {}
+
+    def problems(self, tables: Iterable[TableOfAnswer]) -> list[str]:
+        """A sentence for each name that comes in another spelling than before; the others are kept for the next answers."""
+        found = dict(_spelt(tables))
+        wrong = {name: one for name, one in found.items() if self._seen.get(name, one) != one}
+        self._seen |= {name: one for name, one in found.items() if name not in wrong}
+        return [_spelling_problem(name, self._seen[name], one) for name, one in wrong.items()]
+
+
+def _spelt(tables: Iterable[TableOfAnswer]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The warehouse's name of each table and column, without regard to case, and the function's."""
+    for table in tables:
+        yield (table.name.lower(),), table.source
+        for member, column in table.columns.items():
+            yield (table.name.lower(), column.lower()), member
+
+
+def _spelling_problem(name: tuple[str, ...], first: str, now: str) -> str:
+    what = "the table" if len(name) == 1 else f"table {name[0]}: the column"
+    return f"{what} {now!r} came as {first!r} in an earlier answer, and Fivetran names both `{name[-1]}`"
