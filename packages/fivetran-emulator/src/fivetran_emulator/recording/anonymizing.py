@@ -168,7 +168,11 @@ class _Values:
     def _numbers(self) -> dict[str, int | float]:
         """Every number of the answers, by its text: as it stands in addresses."""
         found = (value for exchange in self._exchanges for _, value in leaves(exchange.body))
-        return {str(value): value for value in found if _is_number(value)}
+        return {
+            str(value): value
+            for value in found
+            if isinstance(value, int | float) and not isinstance(value, bool)
+        }
 
     def secret(self, value: Any) -> Any:
         """What stands in practice.py for a secret."""
