@@ -43,13 +43,13 @@ nox.options.error_on_missing_interpreters = True
 REPOSITORY = Repository(ROOT)
 try:
     SUBJECTS = REPOSITORY.subjects
-    # Told here, `nox -s tests -- acme` neither lists all the others as skipped nor repeats a mistake for each of them.
+    # Known here, `nox -s tests -- acme` neither lists all the others as skipped nor repeats a mistake for each of them.
     TESTED = testing.asked_for(REPOSITORY, sys.argv[1:]) or SUBJECTS
 except RepositoryError as error:
     sys.exit(str(error))
 
 
-def told(function: Callable[..., None]) -> Callable[..., None]:
+def reports_errors(function: Callable[..., None]) -> Callable[..., None]:
     """A session whose RepositoryError is one message and not a traceback."""
 
     @functools.wraps(function)
@@ -69,21 +69,21 @@ def run_tool(module: str, *arguments: str, failing: str) -> None:
 
 
 @nox.session(default=False)
-@told
+@reports_errors
 def sync(session: nox.Session) -> None:
     """NAME: sync it as Fivetran would, into warehouse.duckdb; --secrets FILE for the real source."""
-    arguments = Arguments("sync", "Further options go to the emulator: fivetran-emulator sync --help.")
+    arguments = Arguments("sync", "Other options go to the emulator: fivetran-emulator sync --help.")
     arguments.add_argument("name", metavar="NAME", help="a connector")
     arguments.add_argument("--secrets", type=Path, help="a JSON file with the real source's secrets")
-    options, further = arguments.read_known(session.posargs)
+    options, others = arguments.read_known(session.posargs)
     limits = syncing.limits_for(REPOSITORY, options.name)
-    code = syncing.sync(REPOSITORY, options.name, limits, secrets=options.secrets, options=further)
+    code = syncing.sync(REPOSITORY, options.name, limits, secrets=options.secrets, options=others)
     if code:
         sys.exit(code)  # the emulator has said why; its exit status tells the kinds of failure apart
 
 
 @nox.session(default=False)
-@told
+@reports_errors
 def create(session: nox.Session) -> None:
     """NAME: a new connector, connectors/NAME, that syncs and passes every check on its first day."""
     name = scaffolding.asked(session.posargs).name
@@ -92,7 +92,7 @@ def create(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-@told
+@reports_errors
 def adopt(session: nox.Session) -> None:
     """--name --project --context: this clone without our connectors, with your project; --merge REV takes what is new."""
     options = adopting.asked(session.posargs)
@@ -110,7 +110,7 @@ def adopt(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-@told
+@reports_errors
 def bake(session: nox.Session) -> None:
     """Every connector that `create` can make, made and proven, and `nox` in an adopted clone; long, so not in `nox`."""
     Arguments("bake").read(session.posargs)
@@ -118,7 +118,7 @@ def bake(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-@told
+@reports_errors
 def serve(session: nox.Session) -> None:
     """NAME: its function on localhost, to be asked with curl; --practice for its practice source too."""
     arguments = Arguments("serve")
@@ -133,20 +133,20 @@ def serve(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-@told
+@reports_errors
 def query(session: nox.Session) -> None:
     """SQL: ask the warehouse that sync filled; only reads."""
-    arguments = Arguments("query", "Further options go to the emulator: fivetran-emulator query --help.")
+    arguments = Arguments("query", "Other options go to the emulator: fivetran-emulator query --help.")
     arguments.add_argument("sql", metavar="SQL", help="for example 'FROM casa_export.users LIMIT 10'")
     arguments.add_argument("--warehouse", type=Path, help="another warehouse than the repository's own")
-    options, further = arguments.read_known(session.posargs)
-    code = syncing.query(REPOSITORY, options.sql, further, warehouse=options.warehouse)
+    options, others = arguments.read_known(session.posargs)
+    code = syncing.query(REPOSITORY, options.sql, others, warehouse=options.warehouse)
     if code:
         sys.exit(code)  # the emulator has said why
 
 
 @nox.session(default=False)
-@told
+@reports_errors
 def record(session: nox.Session) -> None:
     """NAME: its real source's answers, anonymised, as its practice source; --secrets FILE opens it."""
     arguments = Arguments("record")
@@ -166,12 +166,12 @@ def record(session: nox.Session) -> None:
     arguments.add_argument("--force", action="store_true", help="replace a practice.py written by hand")
     options = vars(arguments.read(session.posargs))
     name = options.pop("name")
-    wish = recording.Wish(**{**options, "keep": tuple(options["keep"]), "hide": tuple(options["hide"])})
-    recording.record(REPOSITORY, name, wish)
+    request = recording.Request(**{**options, "keep": tuple(options["keep"]), "hide": tuple(options["hide"])})
+    recording.record(REPOSITORY, name, request)
 
 
 @nox.session
-@told
+@reports_errors
 def lint(session: nox.Session) -> None:
     """[NAME ...]: ruff's rules and format, over everything or these alone; `-- --fix` fixes what can be fixed."""
     arguments = Arguments("lint")
@@ -184,7 +184,7 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session
-@told
+@reports_errors
 def types(session: nox.Session) -> None:
     """[NAME ...]: mypy --strict over the tools and each connector and package, in its own environment."""
     arguments = Arguments("types")
@@ -196,14 +196,14 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 @nox.parametrize("subject", TESTED, ids=TESTED)
-@told
+@reports_errors
 def tests(session: nox.Session, subject: str) -> None:
     """[NAME ...] [pytest's options]: each connector, each package and the tools, in its own environment."""
     testing.run_tests(REPOSITORY, subject, testing.chosen(REPOSITORY, session.posargs)[1])
 
 
 @nox.session(default=False)
-@told
+@reports_errors
 def mutants(session: nox.Session) -> None:
     """Every check of the contract suite against connectors with one fault each: which check finds which."""
     arguments = Arguments("mutants")
@@ -213,21 +213,21 @@ def mutants(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-@told
+@reports_errors
 def histories(session: nox.Session) -> None:
     """Generated connectors over many bad syncs, against a model; --count N --seed S, and the seeds that fail."""
     testing.run_histories(REPOSITORY, session.posargs)
 
 
 @nox.session
-@told
+@reports_errors
 def check(session: nox.Session) -> None:
     """[CHECK ...]: everything generated is current, everything declared valid; `-- --list` names the checks."""
     run_tool("tools.locked.checks.checks", *session.posargs, failing="not everything is as it should be")
 
 
 @nox.session(default=False)
-@told
+@reports_errors
 def lock(session: nox.Session) -> None:
     """[NAME ...]: pin and hash dependencies; --upgrade for newer ones, --check only tells."""
     arguments = Arguments("lock")
@@ -244,9 +244,9 @@ def lock(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-@told
+@reports_errors
 def update(session: nox.Session) -> None:
-    """[NAME ...]: every generated file made current: locks, READMEs, CI's config, schema; --check only tells."""
+    """[NAME ...]: every generated file made current: locks, READMEs, CI, schema, pictures; --check only tells."""
     arguments = Arguments("update")
     arguments.add_argument("names", metavar="NAME", nargs="*", help="connectors or packages; all if none")
     arguments.add_argument(
@@ -260,14 +260,19 @@ def update(session: nox.Session) -> None:
         readmes.update(REPOSITORY, with_readmes, check=check)
     run_tool("tools.locked.ci.config", *(["--check"] if check else []), failing="run `nox -s ci_config`")
     run_tool(
-        "tools.locked.deploying.schema",
+        "tools.locked.declared.schema",
         *(["--check"] if check else []),
         failing="deploy.yaml's schema isn't current",
+    )
+    run_tool(
+        "tools.locked.house.architecture",
+        *(["--check"] if check else []),
+        failing="docs/architecture.md isn't current",
     )
 
 
 @nox.session(default=False)
-@told
+@reports_errors
 def ci_config(session: nox.Session) -> None:
     """Render .circleci/ from the connectors and deploy.yaml; --check only tells."""
     arguments = Arguments("ci_config")
@@ -277,22 +282,24 @@ def ci_config(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-@told
+@reports_errors
 def affected(session: nox.Session) -> None:
     """What your change touches, with reasons: CI runs nothing else; --base REV, --json."""
     module = "selection" if "--select" in session.posargs else "affected"  # a set-up job's, or a person's
-    run_tool(f"tools.locked.ci.{module}", *session.posargs, failing="what is touched can't be told")
+    run_tool(
+        f"tools.locked.ci.{module}", *session.posargs, failing="what the change touches can't be found out"
+    )
 
 
 @nox.session(default=False)
-@told
+@reports_errors
 def ci_run(session: nox.Session) -> None:
     """JOB: run a job of CircleCI's configuration here, on HEAD, in a clean clone with a clean HOME."""
     run_tool("tools.locked.ci.local_job", *session.posargs, failing="the job isn't green")
 
 
 @nox.session(default=False)
-@told
+@reports_errors
 def bundle(session: nox.Session) -> None:
     """FUNCTION: exactly what Google receives, in build/FUNCTION."""
     arguments = Arguments("bundle")
@@ -305,7 +312,7 @@ def bundle(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-@told
+@reports_errors
 def rehearse(session: nox.Session) -> None:
     """FUNCTION: deploy it to a fake of Google, build and serve what arrived, and sync it in full."""
     arguments = Arguments("rehearse")
@@ -315,7 +322,7 @@ def rehearse(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-@told
+@reports_errors
 def deploy(session: nox.Session) -> None:
     """FUNCTION, or --stale: deploy what differs, then a smoke test; --dry-run prints gcloud's command."""
     arguments = Arguments("deploy")
@@ -339,7 +346,7 @@ def deploy(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-@told
+@reports_errors
 def rollback(session: nox.Session) -> None:
     """FUNCTION: the release before the live one again, or --to COMMIT's; the only way backwards."""
     arguments = Arguments("rollback")
@@ -351,7 +358,7 @@ def rollback(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-@told
+@reports_errors
 def status(session: nox.Session) -> None:
     """[ENVIRONMENT]: what is live, against what main would deploy; what is left over, and how to retire it."""
     arguments = Arguments("status")
@@ -361,7 +368,7 @@ def status(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-@told
+@reports_errors
 def bump(session: nox.Session) -> None:
     """NAME major|minor|patch: raise its version, and date what CHANGELOG.md has under Unreleased."""
     arguments = Arguments("bump")
@@ -372,7 +379,7 @@ def bump(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-@told
+@reports_errors
 def airflow(session: nox.Session) -> None:
     """Run docs/airflow's example DAGs on Airflow 2 and 3, against a Fivetran API on this machine."""
     Arguments("airflow").read(session.posargs)
@@ -380,7 +387,7 @@ def airflow(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-@told
+@reports_errors
 def bootstrap(session: nox.Session) -> None:
     """The development environment, .venv, once; and what this machine lacks."""
     Arguments("bootstrap").read(session.posargs)
@@ -391,6 +398,6 @@ def bootstrap(session: nox.Session) -> None:
 
 
 try:
-    names.refuse_unknown_sessions(names.sessions_asked_for(sys.argv[1:]), nox.registry.get(), SUBJECTS)
+    names.require_known_sessions(names.sessions_asked_for(sys.argv[1:]), nox.registry.get(), SUBJECTS)
 except RepositoryError as error:
     sys.exit(str(error))

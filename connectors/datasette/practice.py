@@ -93,7 +93,7 @@ def serve(path: Path) -> Any:
 
 
 class TableRows(Rows):
-    """The living rows of one table, in the database itself: what a check changes is what Datasette shows next."""
+    """The rows of one table, in the database itself: what a check changes is what Datasette shows next."""
 
     def __init__(self, path: Path, name: str, key: str) -> None:
         super().__init__(name, (), key=key)

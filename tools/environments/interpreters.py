@@ -1,6 +1,6 @@
 """The Pythons of this machine, by version: what a function runs on isn't always what nox runs on.
 
-Nothing is downloaded by looking: a Python that is missing is None.
+Nothing is downloaded by a search: a Python that is missing is None.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What this machine has and lacks for working here, said in lines a newcomer can act on."""
+"""What this machine has and lacks for working here, in lines that say what to do."""
 
 from __future__ import annotations
 

@@ -19,5 +19,8 @@ def find_uv(*beside: Path) -> str | None:
         try:
             return str(find_uv_bin())
         except FileNotFoundError:
-            print(f"{sys.executable} has uv's package but not its program; looking on PATH", file=sys.stderr)
+            print(
+                f"{sys.executable} has uv's package but not its program; trying the one on PATH",
+                file=sys.stderr,
+            )
     return shutil.which("uv")

@@ -24,7 +24,7 @@ TRAILER = "Adopted-From"
 """Marks the commits of the vendor branch, wherever they are in the history."""
 
 THEIRS = ("README.md", "connectors/README.md", "deploy.yaml", ".circleci")
-"""The team's from the day of adoption on: upstream's changes of them don't come along. .circleci is rendered anew."""
+"""The team's from the day of adoption on: upstream's changes of them don't come along. .circleci is rendered again."""
 
 ENVIRONMENTS = re.compile(
     r"^\[tool\.fivetran-connectors\.environments\..*?(?=^\[(?!tool\.fivetran-connectors\.environments\.))",
@@ -104,13 +104,13 @@ def asked(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def adopt(root: Path, team: Team, render: Callable[[], None]) -> None:
-    """Take our connectors away, put the team's project in, and commit. `render` makes the CI configuration anew.
+    """Take our connectors away, put the team's project in, and commit. `render` makes the CI configuration again.
 
     RepositoryError for values that Google would refuse, outside a git clone, for changes that are not committed.
     """
     if problems := team.problems():
         raise RepositoryError("\n".join(problems))
-    _refuse_unclean(root)
+    _require_clean(root)
     if _adoption(root):
         raise RepositoryError(
             "this clone is adopted already; `nox -s adopt -- --merge upstream/main` takes what is new"
@@ -130,7 +130,7 @@ def adopt(root: Path, team: Team, render: Callable[[], None]) -> None:
 
 def merge(root: Path, revision: str, render: Callable[[], None]) -> None:
     """Merge what upstream changed since the last time. RepositoryError with the files where both changed the same lines."""
-    _refuse_unclean(root)
+    _require_clean(root)
     before = _adoption(root)
     if before is None:
         raise RepositoryError(
@@ -196,7 +196,7 @@ def with_environment(pyproject: str, section: str) -> str:
     return ENVIRONMENTS.sub(lambda _: section, pyproject, count=1)
 
 
-def _refuse_unclean(root: Path) -> None:
+def _require_clean(root: Path) -> None:
     if _run(root, "rev-parse", "--verify", "--quiet", "HEAD").returncode:
         raise RepositoryError("adopt works in a clone: `git clone` this repository, then run it there")
     if _git(root, "status", "--porcelain"):

@@ -43,7 +43,7 @@ def deployed(repository: Repository, connector: str) -> Deployed:
 @cache
 def _answers(root: Path, python: str, content: bytes) -> dict[str, Any]:  # noqa: ARG001 - asked again for other content
     """What the file says of every connector it deploys; asked once, not once for each of 300."""
-    command = [python, "-m", "tools.locked.deploying.deployments"]
+    command = [python, "-m", "tools.locked.declared.deployments"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RepositoryError(done.stderr.strip())

@@ -2,7 +2,7 @@
 
 A server is ready when it says so in a line of its own log, which also tells the port: ports are the system's
 choice, and no two servers share a log, so two syncs can run at once and nothing has to be free. Secrets are handed on in
-files without a name: a newcomer's temporary file would stay behind a SIGKILL.
+files without a name: a temporary file with a name would stay behind a SIGKILL.
 """
 
 from __future__ import annotations
@@ -65,17 +65,17 @@ def server(
     log: Path,
     cwd: Path,
     env: Mapping[str, str] | None = None,
-    told: str = "",
+    stdin: str = "",
     folder: Path | None = None,
 ) -> Iterator[Server]:
-    """Run `command` while the block does; it and all it started are gone afterwards, even if we are killed.
+    """Run `command` while the block does; it and all it started are stopped afterwards, even if we are killed.
 
-    It writes to `log`, or to one numbered after it if another server does. `told` is what it reads from its standard
+    It writes to `log`, or to one numbered after it if another server does. `stdin` is the text of its standard
     input; `folder` is removed with it.
     """
     reading, writing = os.pipe()
     try:
-        with _own_log(log) as output, nameless(told) as said:
+        with _own_log(log) as output, unnamed_file(stdin) as said:
             supervisor = [sys.executable, "-I", str(SUPERVISOR), str(reading), str(folder or "")]
             process = subprocess.Popen(
                 [*supervisor, *command],
@@ -115,7 +115,7 @@ def _own_log(log: Path) -> IO[bytes]:
 
 
 @contextmanager
-def nameless(text: str) -> Iterator[IO[bytes]]:
+def unnamed_file(text: str) -> Iterator[IO[bytes]]:
     """A file with this text that has no name, so nothing of it can stay; children read it as `descriptor_path` tells."""
     with tempfile.TemporaryFile() as file:
         file.write(text.encode())

@@ -24,7 +24,7 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from tools.environments.virtual_environments import tools_environment
-from tools.local.processes import descriptor_path, foreground, nameless, server
+from tools.local.processes import descriptor_path, foreground, server, unnamed_file
 from tools.local.syncing import READY, Local, emulator_environment, say
 from tools.repository.errors import RepositoryError, at
 from tools.repository.limits import MAX_MEMORY, MAX_TIMEOUT, Limits
@@ -42,7 +42,7 @@ Rows = dict[str, int]
 
 
 @dataclass(frozen=True)
-class Wish:
+class Request:
     """What a person asks of a recording.
 
     Attributes:
@@ -94,15 +94,15 @@ class Recorded:
     columns: list[Mapping[str, Any]]
 
 
-def record(repository: Repository, name: str, wish: Wish) -> None:
+def record(repository: Repository, name: str, request: Request) -> None:
     """Record connector `name`'s source. RepositoryError, and nothing is changed, if that fails or the recording gives other rows."""
-    secrets = wish.read()
+    secrets = request.read()
     local = Local.prepared(repository, name, UNCUT)
     practice = local.project.path / "practice.py"
-    stays = not wish.force and not _may_be_replaced(repository, practice)
+    stays = not request.force and not _may_be_replaced(repository, practice)
     with tempfile.TemporaryDirectory(prefix="recorded-") as folder:
         made = Path(folder)
-        rows, recorded = _record(repository, local, wish, secrets, made / RECORDINGS)
+        rows, recorded = _record(repository, local, request, secrets, made / RECORDINGS)
         (made / practice.name).write_text(practice_py(name, recorded.secrets), "utf-8")
         _tell(repository, local.project.path, recorded)
         _prove(repository, local, rows, made / practice.name, recorded)
@@ -117,11 +117,14 @@ def record(repository: Repository, name: str, wish: Wish) -> None:
 
 
 def _record(
-    repository: Repository, local: Local, wish: Wish, secrets: Mapping[str, Any], file: Path
+    repository: Repository, local: Local, request: Request, secrets: Mapping[str, Any], file: Path
 ) -> tuple[list[Rows], Recorded]:
     """Sync through the recorder, which writes `file`; the rows after each sync, and what was recorded."""
-    with _scratch() as scratch, _recording(repository, local, wish, secrets, file, scratch) as (url, finish):
-        made_local = {**secrets, wish.url_key: _moved(secrets[wish.url_key], url)}
+    with (
+        _scratch() as scratch,
+        _recording(repository, local, request, secrets, file, scratch) as (url, finish),
+    ):
+        made_local = {**secrets, request.url_key: _moved(secrets[request.url_key], url)}
         try:
             rows = _sync_twice(repository, local, made_local, scratch / "warehouse.duckdb")
         except RepositoryError as error:
@@ -139,7 +142,7 @@ def _put(file: Path, place: Path) -> None:
 def practice_py(name: str, secrets: Mapping[str, Any]) -> str:
     """The practice.py that serves the recordings."""
     return (
-        f'{MADE}{name}`; that command makes it anew.\n"""The source\'s own answers, anonymised, as recordings.json holds them."""\n\n'
+        f'{MADE}{name}`; that command makes it again.\n"""The source\'s own answers, anonymised, as recordings.json holds them."""\n\n'
         "from __future__ import annotations\n\nfrom pathlib import Path\n\n"
         "from fivetran_emulator.practice.recorded import recorded\n\n"
         'source = recorded(Path(__file__).with_name("recordings.json"))\n\n'
@@ -187,7 +190,7 @@ def _scratch() -> Iterator[Path]:
 def _recording(
     repository: Repository,
     local: Local,
-    wish: Wish,
+    request: Request,
     secrets: Mapping[str, Any],
     file: Path,
     scratch: Path,
@@ -195,12 +198,12 @@ def _recording(
     """The recorder, running: its address, and the address that finishes it."""
     job = {
         "secrets": secrets,
-        "url_key": wish.url_key,
+        "url_key": request.url_key,
         "file": str(file),
         "made_by": f"nox -s record -- {local.project.name}",
-        "pages": wish.pages,
-        "keep": wish.keep,
-        "hide": wish.hide,
+        "pages": request.pages,
+        "keep": request.keep,
+        "hide": request.hide,
     }
     python = str(emulator_environment(repository).python)
     with server(
@@ -208,7 +211,7 @@ def _recording(
         [python, "-m", "fivetran_emulator.recording.recorder"],
         log=local.log("recorder"),
         cwd=local.project.path,
-        told=json.dumps(job),
+        stdin=json.dumps(job),
         folder=scratch,
     ) as running:
         ready = json.loads(running.wait_for(READY, seconds=RECORDER_SECONDS)[1])
@@ -232,7 +235,7 @@ def _sync_twice(
     RepositoryError if one fails.
     """
     with ExitStack() as running:
-        held = running.enter_context(nameless(json.dumps(secrets)))
+        held = running.enter_context(unnamed_file(json.dumps(secrets)))
         url, function = running.enter_context(local.function())
         rows: list[Rows] = []
         for how in ("in full", "from the state that left"):

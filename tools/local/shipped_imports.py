@@ -19,7 +19,7 @@ from tools.repository.names import normalized
 INSTALLED = "import importlib.metadata as m, json; print(json.dumps(m.packages_distributions()))"
 
 
-def refuse_undeclared(repository: Repository, project: Project, environment: VirtualEnvironment) -> None:
+def require_declared(repository: Repository, project: Project, environment: VirtualEnvironment) -> None:
     """Raise RepositoryError naming every import of `src/` that neither the connector nor a package of ours declares."""
     problems = sorted(undeclared(repository, project, installed(environment)))
     if problems:

@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
     try:
         _wait(watched, child)
     except KeyboardInterrupt:
-        print("supervisor: told to stop", file=sys.stderr)
+        print("supervisor: stopping, as asked", file=sys.stderr)
     finally:
         _end_group(child)
         if folder:
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _wait(watched: int, child: subprocess.Popen[bytes]) -> None:
-    """Return when the starter is gone or the command over. Without pidfds (macOS) look every tenth of a second."""
+    """Return when the starter has ended or the command over. Without pidfds (macOS) look every tenth of a second."""
     ended = [os.pidfd_open(child.pid)] if sys.platform == "linux" else []
     while child.poll() is None:
         ready, _, _ = select.select([watched, *ended], [], [], None if ended else 0.1)

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from tools.environments.virtual_environments import VirtualEnvironment, project_environment
 from tools.local.deployed import deployed
-from tools.local.processes import Server, descriptor_path, foreground, nameless, server
+from tools.local.processes import Server, descriptor_path, foreground, server, unnamed_file
 from tools.repository import names
 from tools.repository.errors import RepositoryError
 from tools.repository.limits import Limits
@@ -41,7 +41,7 @@ PRACTICE_SECONDS = 300.0
 
 @dataclass(frozen=True)
 class Local:
-    """A connector about to run here: its environment, where its logs go, and the limits its function is told."""
+    """A connector about to run here: its environment, where its logs go, and its function's limits."""
 
     project: Project
     environment: VirtualEnvironment
@@ -123,7 +123,7 @@ def sync(
         if secrets is None:
             url, made_up = running.enter_context(local.practice())
             say(f"practice source  {url}")
-            files.append(running.enter_context(nameless(json.dumps(made_up))))
+            files.append(running.enter_context(unnamed_file(json.dumps(made_up))))
         url, function = running.enter_context(local.function())
         say(f"function         {url}  (ready after {time.monotonic() - started:.1f} s)")
         held = descriptor_path(files[0]) if secrets is None else str(secrets)

@@ -63,7 +63,7 @@ def run_tests(repository: Repository, subject: str, options: Sequence[str] = ())
     pythons = pythons_to_test(repository, subject)
     environments = [one.prepare() for one in environments_of(repository, subject, pythons)]
     if subject in repository.connectors:
-        shipped_imports.refuse_undeclared(repository, repository.connector(subject), environments[0])
+        shipped_imports.require_declared(repository, repository.connector(subject), environments[0])
         readmes.update(repository, [subject], check=True, environment=environments[0])
     wrong = []
     for environment in environments:
@@ -97,7 +97,7 @@ def _run_in(
     if code == 5 and options:
         return [f"no test of {subject} is chosen by {' '.join(options)}"]
     if code == 5:
-        return [f"{subject} has no tests; an untested {subject} can't be told from a broken one"]
+        return [f"{subject} has no tests; an untested {subject} looks the same as a broken one"]
     version = environment.interpreter.version
     return [f"tests of {subject} failed on Python {version} (exit {code})"] if code else []
 
@@ -105,7 +105,7 @@ def _run_in(
 def _both_cores(repository: Repository, subject: str) -> list[str]:
     """Pytest's options for a whole suite: two processes if the subject declares pytest-xdist.
 
-    Two and not `auto`: a container is told of its host's cores, which aren't its own.
+    Two and not `auto`: a container sees its host's cores, which aren't its own.
     """
     asked = (
         group(repository.pyproject, TOOLS)

@@ -1,4 +1,4 @@
-"""What the repository holds: its connectors and packages, found by looking, listed nowhere.
+"""What the repository holds: its connectors and packages, found in its folders, listed nowhere.
 
 A folder is a connector when it holds the two files that prove it: pyproject.toml and src/connector_NAME/__init__.py.
 A folder with one of them isn't skipped: it is an error with its name, for a skipped connector is one nobody tests.
@@ -18,7 +18,7 @@ from tools.repository.errors import Problem, RepositoryError, at
 from tools.repository.names import import_name, name_problem, normalized, unknown
 
 LEFT_BEHIND = {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".DS_Store"}
-"""What runs leave in a folder whose files have gone, for example on another branch."""
+"""What runs leave in a folder whose files were removed, for example on another branch."""
 
 TOOLS = "tools"
 """The subject whose tests are the tools' own."""

@@ -19,7 +19,7 @@ LONGEST = 50
 
 
 def name_problem(name: str) -> str | None:
-    """What is wrong with a connector's name, in words that say how to mend it; None if nothing is."""
+    """What is wrong with a connector's name, in words that say how to fix it; None if nothing is."""
     if not name:
         return "a connector needs a name, such as `acme` or `acme-billing`"
     if len(name) > LONGEST:
@@ -91,7 +91,7 @@ def sessions_asked_for(arguments: Sequence[str]) -> Iterator[str]:
             yield argument
 
 
-def refuse_unknown_sessions(asked: Iterable[str], sessions: Iterable[str], subjects: Iterable[str]) -> None:
+def require_known_sessions(asked: Iterable[str], sessions: Iterable[str], subjects: Iterable[str]) -> None:
     """Raise RepositoryError for a session or a subject that isn't there; nox itself would only repeat the name."""
     known, parameters = list(sessions), list(subjects)
     for name in asked:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from tools.locked.deploying.deployments import Deployment
-from tools.locked.deploying.environments import Environment
+from tools.locked.declared.deployments import Deployment
+from tools.locked.declared.environments import Environment
 from tools.locked.deploying.live import LiveFunction
 from tools.locked.deploying.release import Release
 from tools.repository.limits import Limits

@@ -29,7 +29,7 @@ def written(connector: str) -> set[str]:
 
 @pytest.mark.parametrize(("title", "connector", "last"), [("Bugzilla", "bugzilla", 21), ("CASA", "casa", 12)])
 def test_every_defect_has_its_row(title: str, connector: str, last: int) -> None:
-    """In order, none left out, each test in the row of its number; only CASA's first cannot be mended."""
+    """In order, none left out, each test in the row of its number; only CASA's first cannot be fixed."""
     rows = [(int(number), TEST.findall(tests)) for number, tests in ROW.findall(section(title))]
     assert [number for number, _ in rows] == list(range(1, last + 1))
     assert {int(of) - number for number, tests in rows for _, of in tests} == {0}

@@ -133,7 +133,7 @@ def write_readmes_example(folder: Path) -> None:
     (folder / "practice.py").write_text(README_PRACTICE, "utf-8")
     tests = folder / "tests/test_contract.py"
     said = tests.read_text("utf-8").replace(
-        '"practice.py")', '"practice.py", keeps_deleted={"tickets": "as told"})'
+        '"practice.py")', '"practice.py", keeps_deleted={"tickets": "as documented"})'
     )
     tests.write_text(said, "utf-8")
 

@@ -84,7 +84,7 @@ def test_the_dataset_is_described_in_bigquery_etls_words() -> None:
 
 def test_the_environment_shown_is_one_we_read() -> None:
     """The page's pyproject lines pass our own reader."""
-    from tools.locked.deploying.environments import environments
+    from tools.locked.declared.environments import environments
     from tools.repository.model import Repository
 
     tables = tomllib.loads(blocks("toml")[0])["tool"]["fivetran-connectors"]["environments"]

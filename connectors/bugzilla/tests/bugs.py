@@ -1,4 +1,4 @@
-"""The bugs of the practice source, as a test changes them and as they ought to arrive."""
+"""The bugs of the practice source, as a test changes them and as they should arrive."""
 
 from __future__ import annotations
 

@@ -187,7 +187,7 @@ def test_defect_10_a_server_that_drops_every_other_connection_is_read_to_the_end
 
 
 def test_defect_11_a_source_that_hangs_ends_in_an_answer(trial: Trial) -> None:
-    """Within the function's time-out, here Google's 60 seconds, and without calling it the user's mistake."""
+    """Within the function's time-out, here Google's 60 seconds, and without making it the user's mistake."""
     trial.where(lambda asked: asked.request.path == "/rest/bug", faults.hang)
     last = trial.connection.sync().exchanges[-1]
     assert last.reply.json["errorType"] == "transient"
@@ -205,13 +205,13 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("wrong", WRONG)
 def test_defect_12_what_is_wrong_with_a_request_is_said(trial: Trial, wrong: str) -> None:
     """In a sentence that Fivetran can show."""
-    members, told = WRONG[wrong]
+    members, expected = WRONG[wrong]
     reply = trial.connection.call(**members).reply
     assert reply.status == 500
-    assert told in reply.json["errorMessage"]
+    assert expected in reply.json["errorMessage"]
 
 
-def test_defect_12_a_wrong_key_is_told_in_bugzillas_own_words(trial: Trial) -> None:
+def test_defect_12_a_wrong_key_is_reported_in_bugzillas_own_words(trial: Trial) -> None:
     """Which it says with a 400, as of any other mistake; once for all tables, without JSON, without the key."""
     message = refusal(trial.connect(api_key="wrong-key", reconcile=True))
     assert (
@@ -223,7 +223,7 @@ def test_defect_12_a_wrong_key_is_told_in_bugzillas_own_words(trial: Trial) -> N
 
 
 def test_defect_12_a_state_of_null_is_a_first_sync(trial: Trial) -> None:
-    """Authors are told to survive it."""
+    """Fivetran's documentation asks authors to survive it."""
     assert trial.connection.call(state=None).rows()
 
 
@@ -253,7 +253,7 @@ def test_defect_15_what_was_read_is_not_read_again_in_the_same_sync(new_trial: T
 
 
 def test_defect_16_a_renamed_component_stays_one_row(trial: Trial) -> None:
-    """And two of the same name are told apart by their product."""
+    """And two of the same name are distinguished by their product."""
     complete(trial.connection)
     rename_component(trial, "Widgets", "API", "API v2")
     complete(trial.connection)
@@ -274,7 +274,7 @@ def test_defect_17_bugs_that_were_moved_away_or_made_private_are_deleted(trial: 
     assert arrived(trial) == visible(trial)
 
 
-def test_defect_17_products_and_components_that_are_gone_are_deleted(trial: Trial) -> None:
+def test_defect_17_products_and_components_that_disappear_are_deleted(trial: Trial) -> None:
     """A component after two listings without it."""
     complete(trial.connection)
     gadgets = product(trial, "Gadgets")
@@ -342,8 +342,8 @@ def test_its_secrets_are_understood(trial: Trial) -> None:
 
 def report(exchange: Exchange) -> dict[str, Any]:
     """What the function tells of a call."""
-    told: dict[str, Any] = json.loads(exchange.reply.headers["X-Connector-Invocation"])
-    return told
+    report: dict[str, Any] = json.loads(exchange.reply.headers["X-Connector-Invocation"])
+    return report
 
 
 def warnings(sync: Sync) -> list[dict[str, Any]]:

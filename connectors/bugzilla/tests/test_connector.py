@@ -87,7 +87,7 @@ def change_before(trial: Trial, number: int) -> None:
 
 
 def test_a_change_between_any_two_requests_costs_no_other_bug(new_trial: Trials) -> None:
-    """Nor with pages of a single bug, where looking whether a bug is in its place takes a request of its own."""
+    """Nor with pages of a single bug, where checking whether a bug is in its place takes a request of its own."""
     for number in range(1, 25):
         trial = new_trial()
         trial.cap(1)
@@ -117,13 +117,13 @@ def test_a_list_may_be_typed_as_text(trial: Trial) -> None:
 
 
 @pytest.mark.parametrize(
-    ("secrets", "told"), [({"bug_limit": "0"}, "bug_limit"), ({"max_date": "lately"}, "max_date")]
+    ("secrets", "expected"), [({"bug_limit": "0"}, "bug_limit"), ({"max_date": "lately"}, "max_date")]
 )
 def test_secrets_that_bugzilla_would_take_for_something_else_are_refused(
-    trial: Trial, secrets: dict[str, Any], told: str
+    trial: Trial, secrets: dict[str, Any], expected: str
 ) -> None:
     """A limit of 0 would mean no limit."""
-    assert told in trial.connect(**secrets).sync().exchanges[-1].error
+    assert expected in trial.connect(**secrets).sync().exchanges[-1].error
     assert not trial.source.requests
 
 

@@ -21,8 +21,8 @@ def selects(table: str, row: Mapping[str, Any]) -> bool:
 test_contract = contract_tests(
     main,
     practice=Path(__file__).parents[1] / "practice.py",
-    keeps_deleted={"bugs": "Bugzilla does not tell which bugs are gone or have become invisible"},
+    keeps_deleted={"bugs": "Bugzilla does not tell which bugs were deleted or have become invisible"},
     commits_late={"bugs": timedelta(minutes=10)},
-    leave_alone={"products": "the secrets name them, and one that is gone is an error, not a delete"},
+    leave_alone={"products": "the secrets name them, and one that disappears is an error, not a delete"},
     selects=selects,
 )

@@ -123,7 +123,7 @@ def is_reconciling(state: dict[str, Any]) -> bool:
 @pytest.mark.parametrize("name", STATES)
 def test_a_connection_of_an_earlier_release_goes_on_where_it_was(trial: Trial, name: str) -> None:
     """What it has to bring comes, what it had brought is not asked for again, and it ends like a new connection."""
-    state, gone = STATES[name], {**bug(trial, 10), "id": 301}
+    state, deleted = STATES[name], {**bug(trial, 10), "id": 301}
     trial.connection = trial.connect(reconcile=is_reconciling(state))
     trial.connection.sync()
     bugs = trial.connection.warehouse.tables["bugs"]
@@ -131,7 +131,7 @@ def test_a_connection_of_an_earlier_release_goes_on_where_it_was(trial: Trial, n
         if row["last_change_time"] >= begun_at(state):
             del bugs[key]
     if "missed" in state["tables"].get("bugs.keys", {}):
-        bugs["[301]"] = gone
+        bugs["[301]"] = deleted
     change(trial, 8)
     trial.connection.state, trial.connection.syncs = state, 0  # the sync that the state tells of goes on
     sync = trial.connection.sync()

@@ -144,14 +144,14 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("wrong", WRONG)
 def test_defect_11_what_is_wrong_with_a_request_is_said(trial: Trial, wrong: str) -> None:
     """In a sentence that Fivetran can show."""
-    members, told = WRONG[wrong]
+    members, expected = WRONG[wrong]
     reply = trial.connection.call(**members).reply
     assert reply.status == 500
-    assert told in reply.json["errorMessage"]
+    assert expected in reply.json["errorMessage"]
 
 
 @pytest.mark.parametrize("setup_test", [True, False])
-def test_defect_11_a_wrong_token_is_told_from_an_outage(trial: Trial, setup_test: bool) -> None:
+def test_defect_11_a_wrong_token_differs_from_an_outage(trial: Trial, setup_test: bool) -> None:
     """The one is for whoever set up the connection, the other passes; the token is in neither message."""
     wrong = trial.connect(access_token="wrong-token").call(setup_test=setup_test)
     assert wrong.reply.json["errorType"] == "configuration"
@@ -161,7 +161,7 @@ def test_defect_11_a_wrong_token_is_told_from_an_outage(trial: Trial, setup_test
 
 
 def test_defect_11_a_state_of_null_is_a_first_sync(trial: Trial) -> None:
-    """Authors are told to survive it."""
+    """Fivetran's documentation asks authors to survive it."""
     assert trial.connection.call(state=None).rows()
 
 
@@ -202,6 +202,6 @@ def test_its_state_is_replaced_by_one_full_pass(trial: Trial, state: dict[str, A
     sync = complete(trial.connection)
     assert arrived(trial) == at_source(trial)
     lines = [json.loads(line) for exchange in sync.exchanges for line in exchange.reply.logs.splitlines()]
-    (told,) = [line["message"] for line in lines if line["severity"] != "INFO"]
-    assert "predecessor (fetch_more_projects, fetch_more_users, projects_bookmark" in told
-    assert "every table is read from the start" in told
+    (warning,) = [line["message"] for line in lines if line["severity"] != "INFO"]
+    assert "predecessor (fetch_more_projects, fetch_more_users, projects_bookmark" in warning
+    assert "every table is read from the start" in warning

@@ -74,7 +74,7 @@ def kept(state: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", STATES)
 def test_a_connection_of_release_0_1_0_goes_on_where_it_was(trial: Trial, name: str) -> None:
-    """Twelve rows of each table: what has to come comes, what is gone goes, and it ends like a new connection."""
+    """Twelve rows of each table: what has to come comes, what is deleted goes, and it ends like a new connection."""
     list_text_ids(trial, 12)
     trial.connection.sync()
     state, tables = STATES[name], trial.connection.warehouse.tables

@@ -62,7 +62,7 @@ def test_only_the_configured_tables_are_read(trial: Trial) -> None:
     assert list(connection.sync().rows.items()) == [("planes", 2), ("airlines", 3)]
 
 
-def test_tables_and_cursors_that_are_not_there_are_told_at_once(trial: Trial) -> None:
+def test_tables_and_cursors_that_are_not_there_are_reported_at_once(trial: Trial) -> None:
     """With what there is."""
     wrong = {"tables": ["planes", "nope"], "cursors": {"flights": "when", "never": "day"}}
     message = refusal(trial.connect(**wrong))

@@ -2,7 +2,8 @@
 
 A check is a function that yields problems; all run, all problems are shown, then it fails. To add one, write it here
 with `@check("name")`; the first line of its docstring is the promise that `nox -s check -- --list` shows. One that can't
-be made here, such as a comparison with main in a shallow clone, raises NotCheckedError, and that is shown too.
+be made here, such as a comparison with main in a shallow clone, raises NotCheckedError, and that is shown too. What it
+yields as text is shown below its line and is no problem.
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ from tools.environments import locks
 from tools.locked.checks import committed_secrets, imports, pins, releases, template_prose
 from tools.locked.checks.merge_base import NotCheckedError
 from tools.locked.ci import config as ci_config
-from tools.locked.ci import validity
-from tools.locked.deploying import deployments
-from tools.locked.deploying import schema as deploy_schema
+from tools.locked.ci.compiler import validity
+from tools.locked.declared import deployments
+from tools.locked.declared import schema as deploy_schema
+from tools.locked.house import figures
 from tools.repository.errors import Problem, RepositoryError, at, run_as_command
 from tools.repository.model import Repository, python_files
 from tools.repository.names import distribution, unknown
 
-Check = Callable[[Repository], Iterable[Problem]]
+Check = Callable[[Repository], Iterable[Problem | str]]
 CHECKS: dict[str, Check] = {}
 
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
@@ -83,6 +85,15 @@ def module_names(repository: Repository) -> Iterator[Problem]:
             Problem(at(path, repository.root), f"`{name}` says nothing about what is inside")
             for name in vague
         )
+
+
+@check("house")
+def house_small(repository: Repository) -> Iterator[Problem | str]:
+    """The packages have no more modules, and no more that are hard to tell apart, than was agreed."""
+    for figure in figures.figures(repository):
+        yield str(figure)
+        if figure.limit is not None and figure.value > figure.limit:
+            yield Problem("packages/", str(figure), f"these are: {', '.join(figure.which)}")
 
 
 @check("locks")
@@ -164,6 +175,7 @@ class Result:
     """What one check has found, or why it couldn't be made."""
 
     problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
     not_checked: str = ""
 
     def __iter__(self) -> Iterator[Problem]:
@@ -187,9 +199,11 @@ def run(repository: Repository, names: Iterable[str] = ()) -> dict[str, Result]:
 
 def _result(repository: Repository, name: str) -> Result:
     try:
-        return Result(tuple(sorted(set(CHECKS[name](repository)))))
+        found = list(CHECKS[name](repository))
     except NotCheckedError as why:
         return Result(not_checked=str(why))
+    problems = {one for one in found if isinstance(one, Problem)}
+    return Result(tuple(sorted(problems)), tuple(one for one in found if isinstance(one, str)))
 
 
 def promise(name: str) -> str:
@@ -209,8 +223,8 @@ def main(arguments: list[str]) -> int:
     results = run(Repository(Path.cwd()), options.names)
     for name, result in results.items():
         print(f"{result.word:<5} {name:<12} {promise(name)}")
-        if result.not_checked:
-            print(f"      {'':<12} not checked: {result.not_checked}")
+        notes = [f"not checked: {result.not_checked}"] if result.not_checked else result.notes
+        print("".join(f"      {'':<12} {note}\n" for note in notes), end="")
     found = [problem for result in results.values() for problem in result]
     print("".join(f"\n{problem}" for problem in found))
     return 1 if found else 0

@@ -10,8 +10,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tools.locked.house.modules import Modules, modules_below, way_back
 from tools.repository.errors import Problem, at
-from tools.repository.imports import Import, imports_of, loaded_imports_of, may_import
+from tools.repository.imports import Import, imports_of, may_import
 from tools.repository.model import Repository, python_files
 
 RUNTIME = "fivetran_runtime"
@@ -69,12 +70,11 @@ def _folders(one: Import) -> Sequence[str]:
 
 
 def cycle_problems(repository: Repository) -> Iterator[Problem]:
-    """Modules of one project that import each other, however long the way round."""
-    for project in repository.projects.values():
-        source = project.path / "src"
-        yield from _cycles(repository.root, {_module(path, source): path for path in python_files(source)})
-    tools = {_module(path, repository.root): path for path in python_files(repository.root / TOOLS)}
-    yield from _cycles(repository.root, tools)
+    """Modules that import each other as they load, however long the way round."""
+    sources = [(project.path / "src", project.path / "src") for project in repository.projects.values()]
+    for folder, root in (*sources, (repository.root / TOOLS, repository.root)):
+        modules = modules_below(folder, root)
+        yield from _cycles(repository.root, modules)
 
 
 def _wrong(repository: Repository, path: Path, forbidden: set[str], rule: str) -> Iterator[Problem]:
@@ -84,47 +84,14 @@ def _wrong(repository: Repository, path: Path, forbidden: set[str], rule: str) -
                 yield Problem(at(file, repository.root, one.line), f"imports {one.module}; {rule}")
 
 
-def _module(path: Path, source: Path) -> str:
-    parts = path.relative_to(source).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def _cycles(root: Path, files: dict[str, Path]) -> Iterator[Problem]:
-    """Cycles among modules as loaded: an import under TYPE_CHECKING or inside a function makes none."""
-    if len(files) < 2:
+def _cycles(root: Path, modules: Modules) -> Iterator[Problem]:
+    if len(modules.files) < 2:
         return
-    edges = {name: set(_loaded(path, files)) - {name} for name, path in files.items()}
+    edges = modules.loaded_imports()
     reported: set[frozenset[str]] = set()
     for start in sorted(edges):
-        way = _way_back(start, edges)
+        way = way_back(start, edges)
         if way and frozenset(way) not in reported:
             reported.add(frozenset(way))
-            what = " imports ".join([*way, way[0]])
-            yield Problem(
-                at(files[start], root),
-                f"modules import each other: {what}",
-                "move what both need into a third",
-            )
-
-
-def _loaded(path: Path, files: dict[str, Path]) -> Iterator[str]:
-    for one in loaded_imports_of(path):
-        inner = [f"{one.module}.{name}" for name in one.names if f"{one.module}.{name}" in files]
-        yield from inner
-        if one.module in files and len(inner) < max(len(one.names), 1):
-            yield one.module
-
-
-def _way_back(start: str, edges: dict[str, set[str]]) -> list[str]:
-    """The shortest way from a module back to itself; empty if there is none."""
-    waiting: list[list[str]] = [[start]]
-    seen: set[str] = set()
-    while waiting:
-        way = waiting.pop(0)
-        for following in sorted(edges.get(way[-1], ())):
-            if following == start:
-                return way
-            if following not in seen:
-                seen.add(following)
-                waiting.append([*way, following])
-    return []
+            what = f"modules import each other: {' imports '.join([*way, way[0]])}"
+            yield Problem(at(modules.files[start], root), what, "move what both need into a third")

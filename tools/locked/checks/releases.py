@@ -89,12 +89,12 @@ def _broken(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     for table, promised in sorted(before.items()):
         kept = now.get(table)
         if kept is None:
-            yield f"table {table} is gone"
+            yield f"table {table} is missing"
             continue
         if kept["key"] != promised["key"]:
             yield f"the key of {table} is {', '.join(kept['key'])}, and was {', '.join(promised['key'])},"
         lost = sorted(set(promised["columns"]) - set(kept["columns"]))
-        yield from (f"column {table}.{column} is gone" for column in lost)
+        yield from (f"column {table}.{column} is missing" for column in lost)
 
 
 def _changed_content(base: MergeBase, project: Project) -> list[str]:

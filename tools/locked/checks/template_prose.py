@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tools.locked.deploying.deployments import deployments
+from tools.locked.declared.deployments import deployments
 from tools.repository.errors import Problem, at
 from tools.repository.model import Project, Repository
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from tools.locked.ci.changes import MAIN, Changes, changes_since
-from tools.locked.deploying import deployments
+from tools.locked.declared import deployments
 from tools.repository.errors import run_as_command
 from tools.repository.model import TOOLS, Repository
 
@@ -130,7 +130,7 @@ def _connector(found: Affected, model: Model, name: str, path: str) -> None:
     if PurePosixPath(path).name == "README.md":
         found.subjects.setdefault(TOOLS, f"its tests read every README, and {path} has changed")
     if name not in model.connectors:
-        return  # it has gone: there is nothing left to test
+        return  # it was deleted: there is nothing left to test
     found.subjects[name] = f"{path} has changed"
     for function, connector in model.connector_of.items():
         if connector == name:

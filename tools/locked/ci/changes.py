@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from tools.locked.deploying import deployments
+from tools.locked.declared import deployments
 
 MAIN = "main"
 """The branch that is deployed."""

@@ -14,8 +14,8 @@ from tools.locked.ci.continue_config import Content, continue_config, locks_of
 from tools.locked.ci.gcloud import gcloud
 from tools.locked.ci.setup_config import CONTINUATION, setup_config
 from tools.locked.ci.yaml_text import dumped
-from tools.locked.deploying.deployments import deployments
-from tools.locked.deploying.environments import environments
+from tools.locked.declared.deployments import deployments
+from tools.locked.declared.environments import environments
 from tools.repository.errors import StaleError, at, run_as_command
 from tools.repository.model import Repository
 

@@ -13,8 +13,8 @@ from typing import Any
 from tools.locked.ci import steps
 from tools.locked.ci.affected import REHEARSAL, RUNTIME
 from tools.locked.ci.gcloud import Gcloud
-from tools.locked.deploying.deployments import Deployment
-from tools.locked.deploying.environments import Environment
+from tools.locked.declared.deployments import Deployment
+from tools.locked.declared.environments import Environment
 from tools.repository.model import TOOLS
 
 WORKFLOW = "test-and-deploy"

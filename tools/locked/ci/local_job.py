@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from tools.locked.ci.changes import MAIN
-from tools.locked.ci.compiling import Compilation, compiled
+from tools.locked.ci.compiler.compiling import Compilation, compiled
+from tools.locked.ci.compiler.expansion import ExpandedJob
 from tools.locked.ci.config import FILES
-from tools.locked.ci.expansion import ExpandedJob
 from tools.locked.ci.yaml_text import loaded
 from tools.repository.errors import RepositoryError, run_as_command
 from tools.repository.names import unknown

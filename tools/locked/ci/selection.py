@@ -16,18 +16,18 @@ from typing import Any
 from tools.locked.ci import continue_config as full
 from tools.locked.ci.affected import REHEARSAL, Affected, affected, model_of
 from tools.locked.ci.changes import MAIN, Changes, changes_since
+from tools.locked.ci.compiler.validity import problems
 from tools.locked.ci.setup_config import CONTINUATION
-from tools.locked.ci.validity import problems
 from tools.locked.ci.yaml_text import dumped, loaded
 from tools.repository.errors import Problem, RepositoryError, run_as_command
 from tools.repository.model import Repository
 
-WISH = "[run-tests]"
+RUN_TESTS = "[run-tests]"
 """In a commit's message: test everything."""
 
 
 def selected(config: Mapping[str, Any], found: Affected) -> dict[str, Any]:
-    """`config` without the workflow entries of what `found` doesn't name; what has gone leaves `requires` too."""
+    """`config` without the workflow entries of what `found` doesn't name; what was deleted leaves `requires` too."""
     workflows = {
         name: {**workflow, "jobs": _kept(workflow["jobs"], found)}
         for name, workflow in config["workflows"].items()
@@ -69,9 +69,9 @@ def _options(entry: dict[str, Any]) -> dict[str, Any]:
 
 def touched(root: Path, *, branch: str, base_revision: str, everything: bool) -> Affected:
     """What the pipeline of `branch` has to run. `base_revision` is the commit of the branch's last pipeline, if any."""
-    wish = "it was asked for by the pipeline's parameter" if everything else None
-    if WISH in _message(root):
-        wish = wish or f"{WISH} is in the commit's message"
+    reason = "it was asked for by the pipeline's parameter" if everything else None
+    if RUN_TESTS in _message(root):
+        reason = reason or f"{RUN_TESTS} is in the commit's message"
     if branch == MAIN and base_revision:
         changes = changes_since(root, base_revision, ancestor=True)
     elif branch == MAIN:
@@ -80,7 +80,7 @@ def touched(root: Path, *, branch: str, base_revision: str, everything: bool) ->
         changes = changes_since(root, f"origin/{MAIN}")
     else:
         changes = Changes("this is no branch's pipeline")
-    return affected(changes, model_of(Repository(root)), everything=wish)
+    return affected(changes, model_of(Repository(root)), everything=reason)
 
 
 def _message(root: Path) -> str:

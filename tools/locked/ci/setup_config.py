@@ -20,7 +20,7 @@ CHOOSE = (
     f'if ! nox -s affected -- --select {OUTPUT} --branch="$CIRCLE_BRANCH"'
     ' --base-revision="<< pipeline.git.base_revision >>"'
     ' --everything="<< pipeline.parameters.everything >>"; then\n'
-    f'  echo "What is touched could not be told: everything runs." | tee {OUTPUT}/affected.txt\n'
+    f'  echo "What the change touches is not known: everything runs." | tee {OUTPUT}/affected.txt\n'
     f"  cp {CONTINUATION} {OUTPUT}/continue.yml\n"
     "fi\n"
 )

@@ -96,7 +96,7 @@ def lint(repository: Repository, names: Iterable[str]) -> None:
 def types(repository: Repository, names: Iterable[str]) -> None:
     """Mypy over all of them at once, in the environment of the first. RepositoryError with what it says.
 
-    Their names are identifiers, so that the modules called `practice` can be told apart.
+    Their names are identifiers, so that the modules called `practice` can be distinguished.
     """
     projects = [repository.connector(name) for name in names]
     sources = [f"connectors/{project.name}/src" for project in projects]

@@ -1,7 +1,7 @@
 """Takes over a connector written elsewhere: a folder with main.py, requirements.txt, tests and a README.
 
 Its code stays as it is but for the names of modules, which are found by parsing. Everything that keeps it from being
-taken over is told at once, in a sentence each.
+taken over is reported at once, in a sentence each.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from functools import cache
 from pathlib import Path
 
 from tools.environments.locks import locks_of
-from tools.locked.deploying.deployments import Deployment, deployment
+from tools.locked.declared.deployments import Deployment, deployment
 from tools.locked.deploying.tracked import ignored_files, tracked_at_top, tracked_files
 from tools.repository.errors import RepositoryError, at, run_as_command
 from tools.repository.model import Project, Repository
@@ -35,7 +35,7 @@ MAIN = '"""Made by `nox -s bundle`: what Google calls."""\n\nfrom {module} impor
 
 
 def stage(repository: Repository, one: Deployment, *, stale_lock: bool = False) -> Path:
-    """Make build/FUNCTION/ anew and return it, whole or not at all.
+    """Make build/FUNCTION/ from nothing and return it, whole or not at all.
 
     RepositoryError if a lock is stale (unless `stale_lock`, which a person forces) or missing, a wheel can't be built,
     or a file of the package couldn't arrive as it is.

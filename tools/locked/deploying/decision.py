@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from tools.locked.deploying.deployments import Deployment
+from tools.locked.declared.deployments import Deployment
 from tools.locked.deploying.git_history import Relation
 from tools.locked.deploying.live import LiveFunction
 from tools.locked.deploying.release import WITHDRAWN, Release

@@ -6,9 +6,9 @@ import shlex
 import subprocess
 from dataclasses import dataclass
 
+from tools.locked.declared.deployments import Deployment
+from tools.locked.declared.environments import Environment
 from tools.locked.deploying import gcloud
-from tools.locked.deploying.deployments import Deployment
-from tools.locked.deploying.environments import Environment
 from tools.locked.deploying.gcloud import Upload
 from tools.locked.deploying.google_api import GoogleApi
 from tools.locked.deploying.live import LiveFunction

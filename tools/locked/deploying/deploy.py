@@ -6,11 +6,11 @@ import argparse
 import shlex
 from pathlib import Path
 
+from tools.locked.declared.deployments import Deployment, deployment
+from tools.locked.declared.environments import environments
 from tools.locked.deploying.bundle import stage
 from tools.locked.deploying.decision import Verdict
 from tools.locked.deploying.deploy_one import Options, deploy, release_of
-from tools.locked.deploying.deployments import Deployment, deployment
-from tools.locked.deploying.environments import environments
 from tools.locked.deploying.gcloud import upload_command
 from tools.locked.deploying.stale import deploy_stale
 from tools.repository.errors import RepositoryError, at, run_as_command

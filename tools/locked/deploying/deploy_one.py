@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.environments.locks import locks_of
+from tools.locked.declared.deployments import Deployment
+from tools.locked.declared.environments import environments
 from tools.locked.deploying.bundle import digest, stage
 from tools.locked.deploying.decision import Decision, Verdict, decide
 from tools.locked.deploying.delivery import Delivery
-from tools.locked.deploying.deployments import Deployment
-from tools.locked.deploying.environments import environments
 from tools.locked.deploying.gcloud import Upload
 from tools.locked.deploying.git_history import GitHistory, Relation
 from tools.locked.deploying.live import LiveFunction

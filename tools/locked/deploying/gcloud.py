@@ -9,16 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tools.locked.declared.deployments import Deployment
+from tools.locked.declared.environments import Environment
 from tools.locked.deploying.decision import variables_of
-from tools.locked.deploying.deployments import Deployment
-from tools.locked.deploying.environments import Environment
 from tools.locked.deploying.release import OPTIONAL_LABELS, Release
 from tools.repository.errors import RepositoryError
 
 
 @dataclass(frozen=True)
 class SignedIn:
-    """Who gcloud is signed in as: the account, an access token of it, and the addresses it was told instead of Google's."""
+    """Who gcloud is signed in as: the account, an access token of it, and the addresses it uses instead of Google's."""
 
     account: str
     token: str = field(repr=False)
@@ -37,10 +37,10 @@ def signed_in() -> SignedIn:
     if done.returncode:
         raise RepositoryError(f"gcloud isn't signed in:\n{done.stderr.strip()}")
     try:
-        told = json.loads(done.stdout)
-        properties = told["configuration"]["properties"]
+        configured = json.loads(done.stdout)
+        properties = configured["configuration"]["properties"]
         endpoints = dict(properties.get("api_endpoint_overrides", {}))
-        return SignedIn(_account(properties), told["credential"]["access_token"], endpoints)
+        return SignedIn(_account(properties), configured["credential"]["access_token"], endpoints)
     except (OSError, ValueError, KeyError, TypeError):  # without what was said: the token may be in it
         raise RepositoryError(
             "`gcloud config config-helper --format=json` doesn't tell account and token"
@@ -75,7 +75,7 @@ class Upload:
     def command(self, *, new: bool) -> list[str]:
         """Gcloud's whole argument list. A new function is private; an existing one keeps whoever may call it."""
         one, limits = self.one, self.one.limits
-        gone = [name for name in OPTIONAL_LABELS if name not in self.labels]
+        dropped = [name for name in OPTIONAL_LABELS if name not in self.labels]
         return [
             "gcloud", "functions", "deploy", one.function,
             f"--project={self.target.project}", f"--region={one.region}",
@@ -84,7 +84,7 @@ class Upload:
             f"--timeout={limits.timeout}s", f"--memory={limits.memory}MB", f"--max-instances={one.max_instances}",
             f"--env-vars-file={self.variables_file}",
             "--update-labels=" + ",".join(f"{name}={value}" for name, value in self.labels.items()),
-            *([f"--remove-labels={','.join(gone)}"] if gone and not new else []),
+            *([f"--remove-labels={','.join(dropped)}"] if dropped and not new else []),
             *([f"--service-account={one.service_account}"] if one.service_account else []),
             *(["--no-allow-unauthenticated"] if new else []),
             "--quiet",

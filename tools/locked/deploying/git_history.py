@@ -78,7 +78,7 @@ class GitHistory:
 
     @contextmanager
     def checked_out(self, commit: str) -> Iterator[Path]:
-        """The files of `commit` in a worktree of their own, gone afterwards."""
+        """The files of `commit` in a worktree of their own, removed afterwards."""
         with TemporaryDirectory(prefix="fivetran-connectors-") as folder:
             path = Path(folder).resolve() / "repository"
             self._said("worktree", "add", "--quiet", "--detach", str(path), self.full(commit))

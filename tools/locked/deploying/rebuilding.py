@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tools.environments.virtual_environments import tools_environment, tools_lock
-from tools.locked.deploying.deployments import Deployment, deployment
+from tools.locked.declared.deployments import Deployment, deployment
 from tools.locked.deploying.git_history import GitHistory
 from tools.locked.deploying.live import LiveFunction
 from tools.locked.deploying.release import BUNDLE_DIGITS, DIRTY, Release
@@ -41,7 +41,7 @@ class Rebuilt:
 def rebuilt(
     repository: Repository, one: Deployment, live: LiveFunction, commit: str, bundle: str | None
 ) -> Iterator[Rebuilt]:
-    """The bundle of `one` as `commit` gives it; its files are gone afterwards.
+    """The bundle of `one` as `commit` gives it; its files are removed afterwards.
 
     RepositoryError if the commit isn't in this clone or is dirty, if its tools can't make it, or if it isn't the
     bundle whose digest begins with `bundle`.

@@ -9,9 +9,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from tools.locked.declared.deployments import Deployment, deployment
+from tools.locked.declared.environments import environments
 from tools.locked.deploying.delivery import Delivery
-from tools.locked.deploying.deployments import Deployment, deployment
-from tools.locked.deploying.environments import environments
 from tools.locked.deploying.git_history import GitHistory
 from tools.locked.deploying.live import LiveFunction
 from tools.locked.deploying.rebuilding import Rebuilt, rebuilt
@@ -33,7 +33,7 @@ def rollback(repository: Repository, one: Deployment, to: str | None, *, yes: bo
         raise RepositoryError(f"{one.key}: {'nothing' if live is None else 'nothing of these tools'} is live")
     commit, bundle = destination(GitHistory(repository.root), live, live.release, to)
     with rebuilt(repository, one, live, commit, bundle) as old:
-        _refuse_nothing(live.release, old)
+        _require_a_difference(live.release, old)
         print(f"{one.key}: {live.release} -> {old.release}", flush=True)
         _confirm(yes=yes)
         outcome = delivery.put_back(old, live, withdrawn=live.release.bundle)
@@ -61,7 +61,7 @@ def destination(
     return commit, bundle
 
 
-def _refuse_nothing(release: Release, old: Rebuilt) -> None:
+def _require_a_difference(release: Release, old: Rebuilt) -> None:
     if old.release.bundle == release.bundle:
         raise RepositoryError(
             f"{old.release.commit[:12]} gives the bundle that is live: nothing to go back to"

@@ -159,8 +159,8 @@ def _judge_runtime(answer: Answer, expected: Expected) -> Outcome:
     document, release = answer.document or {}, expected.release
     message = str(document.get("errorMessage", ""))
     refused = document.get("errorType") == "configuration" and message.startswith("Secrets:")
-    told = message if refused else answer.headers.get(REPORT_HEADER.lower(), "")
-    if missing := [word for word in (release.version, release.bundle) if not _names(told, word)]:
+    report = message if refused else answer.headers.get(REPORT_HEADER.lower(), "")
+    if missing := [word for word in (release.version, release.bundle) if not _names(report, word)]:
         return Outcome(Result.FAILED, f"the answer doesn't name {' or '.join(missing)}: {answer.shown}")
     if not refused and expected.required:
         return Outcome(Result.FAILED, f"without secrets a configuration error was expected: {answer.shown}")

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from functools import cache, partial
 
 from tools.local.testing import run_tests
+from tools.locked.declared.deployments import Deployment, deployments
+from tools.locked.declared.environments import Environment, environments
 from tools.locked.deploying import gcloud
 from tools.locked.deploying.decision import setting_changes
 from tools.locked.deploying.deploy_one import Options, deploy
-from tools.locked.deploying.deployments import Deployment, deployments
-from tools.locked.deploying.environments import Environment, environments
 from tools.locked.deploying.git_history import GitHistory
 from tools.locked.deploying.google_api import GoogleApi
 from tools.locked.deploying.live import LiveFunction
@@ -101,7 +101,7 @@ def lagging(repository: Repository, environment: str | None) -> list[Deployment]
 
 
 def unchanged_since(repository: Repository, one: Deployment, commit: str) -> bool:
-    """Whether a deployment's connector had its version at `commit` already; no where that can't be told."""
+    """Whether a deployment's connector had its version at `commit` already; no where that isn't known."""
     init_file = repository.connector(one.connector).init_file
     then = GitHistory(repository.root).text(commit, at(init_file, repository.root))
     return then is not None and version_line(then) == version_line(init_file.read_text("utf-8"))

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from tools.locked.declared.deployments import Deployment, deployments
+from tools.locked.declared.environments import Environment, environments
+from tools.locked.declared.python_support import SUPPORT
 from tools.locked.deploying.bundle import stage
 from tools.locked.deploying.decision import Decision, Verdict, decide
 from tools.locked.deploying.deploy_one import relation_of, release_of
-from tools.locked.deploying.deployments import Deployment, deployments
-from tools.locked.deploying.environments import Environment, environments
 from tools.locked.deploying.live import LiveFunction
-from tools.locked.deploying.python_support import SUPPORT
 from tools.locked.deploying.stale import live_functions, path_of
 from tools.repository.errors import RepositoryError, run_as_command
 from tools.repository.model import Repository

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.local.processes import descriptor_path, nameless
+from tools.local.processes import descriptor_path, unnamed_file
 from tools.locked.rehearsal.exchanges import DIRECTLY
 from tools.locked.rehearsal.functions import LiveFunction
 from tools.locked.rehearsal.google import FakeGoogle
@@ -53,7 +53,7 @@ def ask(google: FakeGoogle, live: LiveFunction, body: Mapping[str, Any]) -> Repl
     return Reply(status, document, content[:2000].decode(errors="replace"))
 
 
-def refuse_strangers(live: LiveFunction) -> int:
+def status_for_strangers(live: LiveFunction) -> int:
     """The status of a call without a token. RepositoryError if that is an answer of the function."""
     request = urllib.request.Request(live.url, json.dumps(BARE).encode())  # noqa: S310 - the fake's
     try:
@@ -68,7 +68,7 @@ def configuration_error(google: FakeGoogle, live: LiveFunction, description: str
     """What the function says without secrets: the error that names every required key and what runs.
 
     RepositoryError if it says anything else. `description` is what its code says of its secrets; version and bundle
-    are named where the deploy told the function its bundle.
+    are named where the deploy passed the function its bundle.
     """
     required = REQUIRED.findall(description)
     reply = ask(google, live, BARE)
@@ -130,7 +130,7 @@ class Emulator:
         return {str(row["table_name"]): int(row["row_count"]) for row in json.loads(done.stdout)}
 
     def _document(self, name: str, options: Sequence[str]) -> dict[str, Any]:
-        with nameless(json.dumps(self.secrets)) as secrets, nameless(self.token) as token:
+        with unnamed_file(json.dumps(self.secrets)) as secrets, unnamed_file(self.token) as token:
             command = [
                 str(self.program), name, "--url", self.live.url, "--secrets", descriptor_path(secrets),
                 "--id-token", f"@{descriptor_path(token)}", "--profile", f"gen{self.live.generation}", "--json", *options,

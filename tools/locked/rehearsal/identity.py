@@ -33,7 +33,7 @@ class Refused(Exception):  # noqa: N818 - what Google does, not a fault of ours
 
 
 class Identity:
-    """Issues and checks tokens. One key serves every service account: who signs is told by the token's `iss`."""
+    """Issues and checks tokens. One key serves every service account: who signs is read from the token's `iss`."""
 
     def __init__(self) -> None:
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools.local.syncing import Local, emulator_environment
+from tools.locked.declared.deployments import Deployment, deployment
+from tools.locked.declared.environments import environments
 from tools.locked.deploying.bundle import digest, files_of, stage
-from tools.locked.deploying.deployments import Deployment, deployment
-from tools.locked.deploying.environments import environments
-from tools.locked.rehearsal.asking import Emulator, any_answer, configuration_error, refuse_strangers
+from tools.locked.rehearsal.asking import Emulator, any_answer, configuration_error, status_for_strangers
 from tools.locked.rehearsal.builder import Layer, build, resolve_only, unpack
 from tools.locked.rehearsal.functions import LiveFunction
 from tools.locked.rehearsal.google import FakeGoogle, forward_to
@@ -40,7 +40,7 @@ from tools.repository.model import Repository
 
 @dataclass
 class Account:
-    """What a rehearsal saw, as it is told and for whoever asks afterwards.
+    """What a rehearsal saw, as it is shown and for whoever asks afterwards.
 
     `seen` has a sentence a step; `not_run` the steps that this machine couldn't take, with the reason; `rows` each
     table's rows in the warehouse.
@@ -82,7 +82,7 @@ class Driver:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """One function's rehearsal: the repository whose bundle it is, what drives it, and who is told."""
+    """One function's rehearsal: the repository whose bundle it is, what drives it, and who gets the lines."""
 
     repository: Repository
     one: Deployment
@@ -158,7 +158,8 @@ class Rehearsal:
         google.serve = forward_to(url)
         live.grant(google.deployer)
         self.account.saw(
-            "serve", f"listens {seconds:.2f} s after its start; without a token HTTP {refuse_strangers(live)}"
+            "serve",
+            f"listens {seconds:.2f} s after its start; without a token HTTP {status_for_strangers(live)}",
         )
         try:
             self._asked(google, image, live)

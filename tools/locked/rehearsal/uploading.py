@@ -10,10 +10,10 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tools.locked.declared.deployments import Deployment
+from tools.locked.declared.environments import environments
 from tools.locked.deploying.bundle import files_of
 from tools.locked.deploying.deploy_one import release_of
-from tools.locked.deploying.deployments import Deployment
-from tools.locked.deploying.environments import environments
 from tools.locked.deploying.gcloud import upload_command
 from tools.locked.rehearsal.functions import LiveFunction
 from tools.locked.rehearsal.google import FakeGoogle

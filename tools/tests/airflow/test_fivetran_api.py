@@ -1,4 +1,4 @@
-"""The Fivetran API that the example DAGs run against: it keeps what it is told, and refuses what Fivetran refuses."""
+"""The Fivetran API that the example DAGs run against: it keeps what it is sent, and refuses what Fivetran refuses."""
 
 from __future__ import annotations
 

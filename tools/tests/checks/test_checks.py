@@ -34,20 +34,20 @@ def test_a_vague_module_name_is_refused(small: Repository, write: Write) -> None
     assert found(small, "names").count("says nothing about what is inside") == 3
 
 
-def test_a_folder_lacking_an_authors_file_is_told(small: Repository) -> None:
+def test_a_folder_lacking_an_authors_file_is_reported(small: Repository) -> None:
     """A connector without a README, a changelog, a practice source or tests isn't finished."""
     text = found(small, "folders")
     for name in ("README.md", "CHANGELOG.md", "practice.py", "tests"):
         assert f"connectors/acme: there is no {name}" in text
 
 
-def test_a_distribution_called_otherwise_is_told(small: Repository, write: Write) -> None:
+def test_a_distribution_called_otherwise_is_reported(small: Repository, write: Write) -> None:
     """Folder, distribution and function are one name."""
     write("connectors/acme/pyproject.toml", '[project]\nname = "acme-connector"\n')
     assert 'name is "acme-connector", not "fivetran-connector-acme"' in found(small, "folders")
 
 
-def test_all_checks_run_and_all_problems_are_told(small: Repository, write: Write) -> None:
+def test_all_checks_run_and_all_problems_are_reported(small: Repository, write: Write) -> None:
     """One wrong thing doesn't hide another."""
     write("deploy.yaml", "acme:\n  connector: acmee\n  environment: dev\n")
     write("tools/helpers.py", "import fivetran_runtime\n")

@@ -131,10 +131,10 @@ BROKEN = {
     "the key of tickets is title, and was id, since 1.2.0": {
         **TABLES, "tickets": {**TABLES["tickets"], "key": ["title"]},
     },
-    "column tickets.title is gone since 1.2.0": {
+    "column tickets.title is missing since 1.2.0": {
         **TABLES, "tickets": {"key": ["id"], "columns": {"id": "text"}},
     },
-    "table users is gone since 1.2.0": {"tickets": TABLES["tickets"]},
+    "table users is missing since 1.2.0": {"tickets": TABLES["tickets"]},
 }  # fmt: skip
 
 

@@ -94,7 +94,7 @@ def test_what_is_not_known_touches_everything(changes: Changes) -> None:
 
 
 def test_everything_can_be_asked_for() -> None:
-    """Whatever has changed, the wish is the reason of every name."""
+    """Whatever has changed, the request is the reason of every name."""
     found = affected(Changes("since then", frozenset()), MODEL, everything="[run-tests]")
     assert names(found) == EVERYTHING
     assert {*found.subjects.values(), *found.functions.values(), found.rehearsal} == {"[run-tests]"}
@@ -174,7 +174,7 @@ def test_deleted_and_renamed_paths_count_at_both_ends(versioned: Repository) -> 
 
 
 def test_groups_of_deploy_yaml_are_compared_as_data(versioned: Repository, write: Write) -> None:
-    """A comment changes nothing; a value and a new group do; a group that has gone leaves nothing to deploy."""
+    """A comment changes nothing; a value and a new group do; a group that was removed leaves nothing to deploy."""
     root, base = versioned.root, git(versioned.root, "rev-parse", "HEAD")
     same = "acme:\n  connector: acme\n  environment: dev\n"
     new = "new:\n  connector: other-one\n  environment: dev\n"

@@ -7,8 +7,8 @@ import pytest
 from small_repository import Write, add_project
 
 from tools.locked.ci import continue_config as full
+from tools.locked.ci.compiler.schema import schema_problems
 from tools.locked.ci.config import FILES, SETUP, main, render, stale
-from tools.locked.ci.schema import schema_problems
 from tools.locked.ci.setup_config import CONTINUATION
 from tools.locked.ci.yaml_text import dumped, loaded
 from tools.repository.errors import RepositoryError, StaleError

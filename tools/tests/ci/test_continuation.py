@@ -57,7 +57,7 @@ def test_a_key_is_good_for_one_continuation() -> None:
 
 
 def test_only_where_no_answer_came_is_it_tried_again(capsys: pytest.CaptureFixture[str]) -> None:
-    """Two connections that end without a word, then an answer; each is told."""
+    """Two connections that end without a word, then an answer; each is reported."""
     with serving() as api:
         api.silent = 2
         post(CONFIG, api=api.url, key="the-key", pause_s=0)

@@ -12,7 +12,7 @@ from continuation_api import serving
 from small_repository import ROOT
 
 from tools.environments.uv import find_uv
-from tools.locked.ci.compiling import compiled
+from tools.locked.ci.compiler.compiling import compiled
 from tools.locked.ci.config import render
 from tools.locked.ci.local_job import LocalJob, local_job
 from tools.locked.ci.yaml_text import loaded
@@ -260,7 +260,7 @@ def test_a_deploy_job_deploys(
     assert "connector_casa/__init__.py" in live.members
 
 
-def test_a_machine_without_git_is_told_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_machine_without_git_gets_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """One sentence, not Python's."""
     monkeypatch.setenv("PATH", "")
     with pytest.raises(RepositoryError, match=r"^git isn't on this machine"):

@@ -14,15 +14,15 @@ from small_repository import Write
 from tools.locked.ci import continue_config as full
 from tools.locked.ci.affected import Affected, Model, affected
 from tools.locked.ci.changes import Changes
-from tools.locked.ci.compiling import compiled
+from tools.locked.ci.compiler.compiling import compiled
+from tools.locked.ci.compiler.schema import schema_problems
 from tools.locked.ci.config import main as ci_config
 from tools.locked.ci.continue_config import Content, continue_config, locks_of
 from tools.locked.ci.gcloud import Gcloud
-from tools.locked.ci.schema import schema_problems
 from tools.locked.ci.selection import main, selected, touched
 from tools.locked.ci.yaml_text import loaded
-from tools.locked.deploying.deployments import Deployment
-from tools.locked.deploying.environments import Environment
+from tools.locked.declared.deployments import Deployment
+from tools.locked.declared.environments import Environment
 from tools.repository.limits import Limits
 from tools.repository.model import Repository
 
@@ -120,8 +120,8 @@ def test_nothing_touched_leaves_the_check() -> None:
 
 
 SOME = [
-    "connectors/source-0/a.py", "connectors/source-3/README.md", "connectors/gone/a", "docs/state.md", "deploy.yaml",
-    "packages/fivetran-runtime/a.py", "packages/fivetran-emulator/a.py", "packages/gone/a", "tools/a.py",
+    "connectors/source-0/a.py", "connectors/source-3/README.md", "connectors/removed/a", "docs/state.md", "deploy.yaml",
+    "packages/fivetran-runtime/a.py", "packages/fivetran-emulator/a.py", "packages/removed/a", "tools/a.py",
     "tools/tests/a.py", "noxfile.py",
 ]  # fmt: skip
 

@@ -16,8 +16,8 @@ from tools.locked.ci.config import main as ci_config
 from tools.locked.creating import baking
 from tools.locked.creating.choices import AUTHS, PAGES, Choices
 from tools.locked.creating.made_practice import as_made
+from tools.locked.declared.deployments import Deployment
 from tools.locked.deploying.bundle import stage
-from tools.locked.deploying.deployments import Deployment
 from tools.repository.errors import RepositoryError
 from tools.repository.limits import Limits
 from tools.repository.model import Repository

@@ -16,8 +16,8 @@ from tools.local.testing import check_types, run_tests
 from tools.locked.creating import baking, importing
 from tools.locked.creating.creation import take_over
 from tools.locked.creating.importing import read, rewritten
+from tools.locked.declared.deployments import Deployment
 from tools.locked.deploying.bundle import stage
-from tools.locked.deploying.deployments import Deployment
 from tools.repository.errors import RepositoryError
 from tools.repository.limits import Limits
 from tools.repository.model import Repository
@@ -83,7 +83,7 @@ def test_it_is_tested_synced_and_bundled_like_any_other(
         ),
     ],
 )
-def test_what_cannot_be_taken_over_is_told(old: Path, file: str, text: str | None, expected: str) -> None:
+def test_what_cannot_be_taken_over_is_reported(old: Path, file: str, text: str | None, expected: str) -> None:
     """In a sentence each, with the line, before anything is written."""
     if text is None:
         (old / file).unlink()
@@ -96,7 +96,7 @@ def test_what_cannot_be_taken_over_is_told(old: Path, file: str, text: str | Non
 @pytest.mark.parametrize(
     "file", ["main.py", "desk_api/pages.py", "tests/test_main.py", "requirements.txt", "README.md"]
 )
-def test_what_is_not_utf8_is_told_with_its_line(old: Path, file: str) -> None:
+def test_what_is_not_utf8_is_reported_with_its_line(old: Path, file: str) -> None:
     """A file saved as Latin-1 or UTF-16 years ago: the file and the line, not a traceback."""
     (old / file).write_bytes(b"# Desk\n# caf\xe9\n")
     with pytest.raises(RepositoryError, match=rf"{file}:2: this isn't UTF-8"):
@@ -155,7 +155,7 @@ def test_what_is_not_taken_over_is_listed(old: Path) -> None:
     assert not any("venv" in path.parts for path in found.modules)
 
 
-def test_all_that_is_wrong_is_told_at_once(old: Path) -> None:
+def test_all_that_is_wrong_is_reported_at_once(old: Path) -> None:
     """One go to put it right."""
     (old / "main.py").write_text("def main(request:\n", "utf-8")
     (old / "requirements.txt").write_text("-e .\n", "utf-8")
@@ -164,7 +164,7 @@ def test_all_that_is_wrong_is_told_at_once(old: Path) -> None:
     assert len(error.value.problems) == 2
 
 
-def test_a_name_that_is_taken_is_told_first(whole: Repository, old: Path) -> None:
+def test_a_name_that_is_taken_is_reported_first(whole: Repository, old: Path) -> None:
     """As for any new connector."""
     with pytest.raises(RepositoryError, match="is taken"):
         take_over(whole, "tools", old)

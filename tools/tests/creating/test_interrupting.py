@@ -69,7 +69,7 @@ def test_what_is_stopped_leaves_nothing_half_made(
 
 @pytest.mark.index
 def test_after_a_kill_the_next_one_makes_it_whole(connectors: Path) -> None:
-    """What the killed one left is not in it, and is gone."""
+    """What the killed one left is not in it, and is removed."""
     stop(begin(connectors), connectors / ".creating/requirements.txt", signal.SIGKILL)
     (connectors / ".creating/left.py").write_text("", "utf-8")
     said, _ = begin(connectors).communicate(timeout=120)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from generated_repository import commit_all, generate, git, write_locks
 
+from tools.locked.declared.deployments import deployment, deployments
 from tools.locked.deploying.bundle import MEMBER_MOMENT, MOMENT, digest, files_of, left_out, stage
-from tools.locked.deploying.deployments import deployment, deployments
 from tools.locked.rehearsal.functions import LiveFunction
 from tools.locked.rehearsal.google import FakeGoogle
 from tools.locked.rehearsal.uploading import compare, deploy_command, run_gcloud
@@ -93,7 +93,7 @@ def test_what_could_not_arrive_as_it_is_is_refused(acme: Repository) -> None:
     """All of it at once, each with the way out: links, submodules, files that aren't there, or that git doesn't know."""
     folder = package(acme)
     (folder / "link.py").symlink_to("__init__.py")
-    (folder / "gone.py").write_text("")
+    (folder / "removed.py").write_text("")
     (folder / "large.bin").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
     (folder / "back\\slash.txt").write_text("")
     (folder / os.fsdecode(b"\xff.txt")).write_text("")
@@ -106,14 +106,14 @@ def test_what_could_not_arrive_as_it_is_is_refused(acme: Repository) -> None:
         "--cacheinfo",
         f"160000,{commit},{folder.relative_to(acme.root)}/sub",
     )
-    (folder / "gone.py").unlink()
+    (folder / "removed.py").unlink()
     (folder / "new.py").write_text("")
     with pytest.raises(RepositoryError) as error:
         bundled(acme)
     refused = {Path(problem.where).name: problem.what for problem in error.value.problems}
     assert set(refused) == {
         "link.py",
-        "gone.py",
+        "removed.py",
         "large.bin",
         "back\\slash.txt",
         "\\xff.txt",

@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 from generated_repository import commit_all, generate, git
 
+from tools.locked.declared.deployments import deployment
+from tools.locked.declared.environments import environments
 from tools.locked.deploying import gcloud, smoke_test
 from tools.locked.deploying.bundle import files_of, stage
 from tools.locked.deploying.decision import Verdict
 from tools.locked.deploying.deploy import main as deploy_command
 from tools.locked.deploying.deploy_one import Options, deploy, release_of
-from tools.locked.deploying.deployments import deployment
-from tools.locked.deploying.environments import environments
 from tools.locked.deploying.gcloud import SignedIn
 from tools.locked.deploying.release import Release
 from tools.locked.deploying.rollback import rollback
@@ -419,8 +419,8 @@ def test_another_pipeline_brings_along_what_lagged_before_it(
 def test_status_says_what_is_live_and_what_is_left_over(team: Team, quick: None) -> None:
     """Against main; with generation, Python's end and address; others' functions are not our matter."""
     acme = team.put("acme")
-    left = {**Release("gone", "0.1.0", "a" * 40, "1" * 40).labels()}
-    team.google.deployed("gone", generation=2, region="europe-west1", labels=left)
+    left = {**Release("removed", "0.1.0", "a" * 40, "1" * 40).labels()}
+    team.google.deployed("removed", generation=2, region="europe-west1", labels=left)
     team.google.deployed("somebody-elses")
     add_environment(team.root, "prod")
     (team.root / "deploy.yaml").write_text(
@@ -433,8 +433,8 @@ def test_status_says_what_is_live_and_what_is_left_over(team: Team, quick: None)
     assert re.search(r"acme +LAGS +1\.2\.0 \(.*\) -> 1\.3\.0", text)
     assert f"generation 1, python312 (supported until 2028-10-02), {acme.url}" in text
     assert re.search("beta +not deployed", text)
-    assert re.search("gone +LEFT OVER", text)
-    assert "gcloud functions delete gone --project=dev-fivetran --region=europe-west1 --gen2" in text
+    assert re.search("removed +LEFT OVER", text)
+    assert "gcloud functions delete removed --project=dev-fivetran --region=europe-west1 --gen2" in text
     assert "somebody-elses" not in text
     assert "acme-prod" not in text  # another environment's in the same project
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from made_up_deployments import DEV, NEW, OLD, deployment
 
-from tools.locked.deploying.deployments import Deployment
+from tools.locked.declared.deployments import Deployment
 from tools.locked.deploying.gcloud import Upload
 from tools.locked.deploying.release import Release, label
 
@@ -44,7 +44,7 @@ def test_an_account_is_named_only_where_there_is_one() -> None:
     assert "--service-account=runner@dev-project.iam.gserviceaccount.com" in upload(named).command(new=False)
 
 
-def test_the_function_is_told_its_limits_and_what_it_is(tmp_path: Path) -> None:
+def test_the_function_gets_its_limits_and_what_it_is(tmp_path: Path) -> None:
     """In a file beside the bundle, where a value may hold what a command line can't."""
     made = upload(deployment(2, env={"AREA": "eu, us='1'\n", "NUMBER": "1"}), source=tmp_path / "acme")
     made.write_variables()

@@ -54,7 +54,7 @@ def test_a_tree_is_dirty_with_files_that_git_does_not_know(history: GitHistory) 
     assert sorted(history.dirty()) == ["file", "new"]
 
 
-def test_an_older_commits_files_are_checked_out_and_gone_again(history: GitHistory) -> None:
+def test_an_older_commits_files_are_checked_out_and_removed_again(history: GitHistory) -> None:
     """Also when what is done with them fails; nothing is left in the repository."""
     first = git(history.root, "rev-parse", "HEAD^")
     with contextlib.suppress(KeyError), history.checked_out(first) as folder:

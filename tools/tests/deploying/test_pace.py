@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tools.locked.deploying.environments import Environment
+from tools.locked.declared.environments import Environment
 from tools.locked.deploying.stale import Pace, in_turn
 
 

@@ -30,7 +30,7 @@ def put_on_path(monkeypatch: pytest.MonkeyPatch, *folders: Path) -> None:
     monkeypatch.setenv("PATH", os.pathsep.join([*map(str, folders), os.environ["PATH"]]))
 
 
-def test_the_running_python_is_found_without_looking() -> None:
+def test_the_running_python_is_found_without_a_search() -> None:
     """Its environments stay where they were, whatever else is on PATH."""
     assert find(RUNNING) == running() == Interpreter(Path(sys.executable), sys.version, sys.base_prefix)
     assert running().version == RUNNING

@@ -13,7 +13,7 @@ HASH = "--hash=sha256:" + "0" * 64
 
 
 def shipped(repository: Repository) -> Lock:
-    """The lock of what acme ships, looked at anew."""
+    """The lock of what acme ships, read again."""
     return locks_of(Repository(repository.root), "acme")[0]
 
 
@@ -33,7 +33,7 @@ def problems(repository: Repository) -> list[str]:
 
 
 def test_a_lock_made_from_todays_inputs_is_current(small: Repository) -> None:
-    """Nothing is reported that needs no mending."""
+    """Nothing is reported that needs no fix."""
     make(small, "requests==2.32.0", "urllib3==2.2.0")
     assert problems(small) == []
 

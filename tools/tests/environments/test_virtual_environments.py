@@ -35,7 +35,7 @@ def installed(environment: VirtualEnvironment, module: str) -> bool:
     return done.returncode == 0
 
 
-def test_a_missing_lock_is_told_with_the_command(environment: VirtualEnvironment) -> None:
+def test_a_missing_lock_is_reported_with_the_command(environment: VirtualEnvironment) -> None:
     """Nothing is ever installed without a lock."""
     environment.locks[0].unlink()
     with pytest.raises(RepositoryError, match=r"this lock is missing; run `nox -s lock -- acme`"):
@@ -102,7 +102,7 @@ def test_the_development_environment_holds_all_packages(whole: Repository) -> No
 
 
 @pytest.mark.index
-def test_a_lock_without_a_solution_is_told_in_uvs_words(small: Repository) -> None:
+def test_a_lock_without_a_solution_is_reported_in_uvs_words(small: Repository) -> None:
     """Two requirements that can't both be met are named; nothing is written."""
     path = small.root / "connectors/acme/pyproject.toml"
     path.write_text(
@@ -115,7 +115,7 @@ def test_a_lock_without_a_solution_is_told_in_uvs_words(small: Repository) -> No
 
 @pytest.mark.index
 def test_another_python_makes_another_environment(environment: VirtualEnvironment) -> None:
-    """Of its own Python; and it is made anew when that Python is replaced, as by a newer patch."""
+    """Of its own Python; and it is made again when that Python is replaced, as by a newer patch."""
     found = [python for version in ("3.12", "3.13") if version != RUNNING and (python := find(version))]
     if not found:
         pytest.skip("no Python but the one that runs this is on this machine")

@@ -17,8 +17,8 @@ from tools.environments.locks import lock
 from tools.environments.uv import find_uv
 from tools.environments.virtual_environments import project_environment
 from tools.locked.checks.checks import run
+from tools.locked.declared.deployments import deployment
 from tools.locked.deploying.bundle import stage
-from tools.locked.deploying.deployments import deployment
 from tools.repository.errors import RepositoryError
 from tools.repository.model import Repository
 

@@ -76,9 +76,9 @@ def release(upstream: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for file in (upstream / "connectors/bugzilla").rglob("*"):
         if file.is_file() and file.suffix in {".md", ".py"}:
             file.write_text(file.read_text("utf-8") + "\n", "utf-8")
-    add_connector(upstream, "further")
-    write_locks(Repository(upstream), ["further"], hashes=2)
-    (upstream / "deploy.yaml").write_text("further:\n  connector: further\n  environment: dev\n", "utf-8")
+    add_connector(upstream, "later")
+    write_locks(Repository(upstream), ["later"], hashes=2)
+    (upstream / "deploy.yaml").write_text("later:\n  connector: later\n  environment: dev\n", "utf-8")
     (upstream / "README.md").write_text("# Another README\n", "utf-8")
     edit(upstream / "docs/deploying.md", "# ", "# About ")
     edit(upstream / "pyproject.toml", "line-length = 110", "line-length = 111")
@@ -135,7 +135,7 @@ def test_upstreams_releases_merge_without_a_conflict(
     ci_config(["--check"])
 
 
-def test_a_real_conflict_is_told_by_its_file(
+def test_a_real_conflict_is_reported_by_its_file(
     upstream: Path, clone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the team changed the very lines that upstream changed; git's merge is left open for them."""
@@ -147,7 +147,7 @@ def test_a_real_conflict_is_told_by_its_file(
         merge(clone, "upstream/main", lambda: None)
 
 
-def test_what_keeps_it_from_being_adopted_is_told(upstream: Path, clone: Path) -> None:
+def test_what_keeps_it_from_being_adopted_is_reported(upstream: Path, clone: Path) -> None:
     """All at once, and before anything is changed."""
     with pytest.raises(RepositoryError, match=r'"Acme Data" is no project id.*\n.*"mars" is no region'):
         adopt(upstream, Team("Acme", "Acme Data", "mars", "context"), lambda: None)
@@ -186,7 +186,7 @@ def run(root: Path, *command: str) -> None:
 
 REST_ON_THE_REPOSITORY = (
     "tools/tests/deploying/test_bundle.py::test_what_arrives_at_google_is_the_bundle[1]",
-    "tools/tests/deploying/test_schema.py",
+    "tools/tests/declared/test_schema.py",
     "tools/tests/test_ancestor.py",
     "tools/tests/test_documentation.py",
     "tools/tests/test_noxfile.py",
@@ -229,7 +229,7 @@ def test_the_first_command_that_is_red_in_an_adopted_clone_is_named(tmp_path: Pa
     assert first_failure(tmp_path / "ours", tmp_path / "clone", lambda *_: 0) is None
 
 
-def test_a_machine_without_git_is_told_so(upstream: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_git_gets_one_sentence(upstream: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One sentence, not Python's."""
     monkeypatch.setenv("PATH", "")
     with pytest.raises(RepositoryError, match=r"^git isn't on this machine"):

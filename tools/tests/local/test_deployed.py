@@ -9,7 +9,7 @@ from tools.environments.virtual_environments import tools_environment
 from tools.local import deployed as asking
 from tools.local import syncing
 from tools.local.deployed import Deployed, deployed
-from tools.locked.deploying.deployments import main
+from tools.locked.declared.deployments import main
 from tools.repository.errors import RepositoryError
 from tools.repository.limits import Limits
 from tools.repository.model import Repository

@@ -48,9 +48,9 @@ class Datasette:
         self.secrets.write_text(json.dumps(secrets))
         self.url, _ = running.enter_context(self.local.function())
 
-    def begin(self, *further: str) -> subprocess.Popen[bytes]:
+    def begin(self, *others: str) -> subprocess.Popen[bytes]:
         """Start a sync."""
-        command = [str(self.emulator.script("fivetran-emulator")), "sync", *further, "--url", self.url]
+        command = [str(self.emulator.script("fivetran-emulator")), "sync", *others, "--url", self.url]
         options = [
             "--warehouse",
             str(self.warehouse),
@@ -64,7 +64,7 @@ class Datasette:
             return subprocess.Popen([*command, *options], stdout=log, stderr=subprocess.STDOUT, env=env)
 
     def wait_for_an_answer(self, sync: subprocess.Popen[bytes]) -> None:
-        """Return once a sync has told of its first answer, or is over."""
+        """Return once a sync has shown its first answer, or is over."""
         while "#1 " not in self.log.read_text() and sync.poll() is None:
             time.sleep(0.02)
 
@@ -161,7 +161,7 @@ def test_a_later_run_changes_nothing_and_sends_only_ties_and_lookback(datasette:
     assert 0 < tables["weather"]["unchanged"] < 500
 
 
-def test_the_function_is_told_its_limits_and_stays_within_them(datasette: Datasette) -> None:
+def test_the_function_gets_its_limits_and_stays_within_them(datasette: Datasette) -> None:
     """No answer of the first sync was larger than generation 1 lets through."""
     largest = datasette.query("SELECT max(bytes) FROM fivetran_emulator.invocations")[0][0]
     assert 5_000_000 < int(largest) <= 10_000_000

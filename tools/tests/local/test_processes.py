@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from small_repository import ROOT
 
-from tools.local.processes import descriptor_path, foreground, nameless, server
+from tools.local.processes import descriptor_path, foreground, server, unnamed_file
 from tools.repository.errors import RepositoryError
 
 FAMILY = """
@@ -28,14 +28,14 @@ READY = re.compile(r"ready (\d+) (\d+)")
 
 
 def alive(pid: int) -> bool:
-    """Whether a process still runs; one that has ended and only waits to be told of doesn't."""
+    """Whether a process still runs; one that has ended and only waits to be reaped doesn't."""
     try:
         return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
 
 
-def gone(pids: list[int], *, seconds: float = 10) -> bool:
+def ended(pids: list[int], *, seconds: float = 10) -> bool:
     """Whether all of them end within `seconds`."""
     deadline = time.monotonic() + seconds
     while any(map(alive, pids)) and time.monotonic() < deadline:
@@ -50,7 +50,7 @@ def test_a_server_and_its_workers_end_with_the_block(tmp_path: Path, program: st
     with server("it", command, log=tmp_path / "log", cwd=tmp_path) as running:
         pids = [int(pid) for pid in running.wait_for(READY, seconds=20).groups()]
         assert all(map(alive, pids))
-    assert gone(pids)
+    assert ended(pids)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
@@ -78,7 +78,7 @@ with server("it", [sys.executable, "-c", {FAMILY!r}], log=Path({str(log)!r}), cw
         found = READY.search(log.read_text("utf-8"))
         assert found
         process.send_signal(how)
-    assert gone([int(pid) for pid in found.groups()])
+    assert ended([int(pid) for pid in found.groups()])
 
 
 def test_two_servers_never_share_a_log(tmp_path: Path) -> None:
@@ -98,17 +98,17 @@ def test_two_servers_never_share_a_log(tmp_path: Path) -> None:
 def test_nothing_stays_in_the_temporary_directory_of_a_starter_that_is_killed(
     tmp_path: Path, how: signal.Signals
 ) -> None:
-    """Neither what a server was told, nor its folder, nor secrets in a file without a name."""
+    """Neither a server's input, nor its folder, nor secrets in a file without a name."""
     temporary, log = tmp_path / "tmp", tmp_path / "log"
     temporary.mkdir()
     program = "import sys; open('kept', 'w').write(sys.stdin.read())\n" + FAMILY
     starter = f"""
 import re, sys, tempfile, time
 from pathlib import Path
-from tools.local.processes import nameless, server
+from tools.local.processes import unnamed_file, server
 folder = Path(tempfile.mkdtemp())
-with nameless("hunter2"), server(
-    "it", [sys.executable, "-c", {program!r}], log=Path({str(log)!r}), cwd=folder, told="hunter2", folder=folder
+with unnamed_file("hunter2"), server(
+    "it", [sys.executable, "-c", {program!r}], log=Path({str(log)!r}), cwd=folder, stdin="hunter2", folder=folder
 ) as running:
     running.wait_for(re.compile("ready"), seconds=20)
     print((folder / "kept").read_text(), flush=True)
@@ -135,7 +135,7 @@ with nameless("hunter2"), server(
 def test_a_file_without_a_name_is_read_by_who_is_given_it(tmp_path: Path) -> None:
     """As often as it is asked for, through the path of its descriptor."""
     reading = "import sys; sys.exit(open(sys.argv[1]).read() != 'hunter2')"
-    with nameless("hunter2") as file:
+    with unnamed_file("hunter2") as file:
         for _ in range(2):
             command = [sys.executable, "-c", reading, descriptor_path(file)]
             assert foreground(command, cwd=tmp_path, files=[file]) == 0

@@ -41,14 +41,14 @@ def test_a_query_only_reads(warehouse: Path, capfd: pytest.CaptureFixture[str]) 
     assert query(Repository(ROOT), "FROM kept", [], warehouse=warehouse) == 0
 
 
-def test_no_mutants_are_told_in_one_sentence(small: Repository, write: Write) -> None:
+def test_no_mutants_are_reported_in_one_sentence(small: Repository, write: Write) -> None:
     """A session with nothing to run is no success."""
     add_project(write, "packages/fivetran-emulator", "fivetran_emulator", name="fivetran-emulator")
     with pytest.raises(RepositoryError, match=r"^packages/fivetran-emulator has no .*: there are no mutants"):
         run_mutants(Repository(small.root))
 
 
-def test_no_histories_are_told_in_one_sentence(small: Repository, write: Write) -> None:
+def test_no_histories_are_reported_in_one_sentence(small: Repository, write: Write) -> None:
     """The same of the runtime's."""
     add_project(write, "packages/fivetran-runtime", "fivetran_runtime", name="fivetran-runtime")
     with pytest.raises(

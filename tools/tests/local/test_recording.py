@@ -14,7 +14,7 @@ import pytest
 from new_connectors import locks, make
 
 from tools.local.processes import server
-from tools.local.recording import Wish, practice_py, record
+from tools.local.recording import Request, practice_py, record
 from tools.local.syncing import READY, emulator_environment
 from tools.repository.errors import RepositoryError
 from tools.repository.model import Repository
@@ -164,7 +164,7 @@ def test_a_recording_gives_the_same_rows_and_nobodys_data(
     desk: Repository, secrets: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Pages, tokens with people in them, e-mail addresses in paths, secrets in header and query: all of it at once."""
-    record(desk, "desk", Wish(secrets, url_key="base", pages=0, keep=("updated_at", "status")))
+    record(desk, "desk", Request(secrets, url_key="base", pages=0, keep=("updated_at", "status")))
     folder = desk.connector("desk").path
     said = capfd.readouterr().err
     assert "Synced from the recordings: the same 15 rows in 2 tables." in said
@@ -184,7 +184,7 @@ def test_long_lists_are_cut_and_handwork_stays(
     """One page of each list, then an end that is marked as made up; a practice.py of a person's own isn't touched."""
     practice = desk.connector("desk").path / "practice.py"
     practice.write_text(practice.read_text("utf-8") + "# mine\n", "utf-8")
-    record(desk, "desk", Wish(secrets, url_key="base", pages=1, keep=("updated_at",)))
+    record(desk, "desk", Request(secrets, url_key="base", pages=1, keep=("updated_at",)))
     assert practice.read_text("utf-8").endswith("# mine\n")
     assert "was written by hand and stays" in capfd.readouterr().err
     entries = json.loads((practice.parent / "recordings.json").read_text("utf-8"))["recordings"]
@@ -211,7 +211,7 @@ def test_a_recording_that_cannot_answer_names_the_request_and_changes_nothing(
     with pytest.raises(
         RepositoryError, match=r"no answer to GET /v1/owners\?.*at=\d+.*Nothing is changed"
     ) as raised:
-        record(desk, "desk", Wish(secrets, url_key="base", pages=0))
+        record(desk, "desk", Request(secrets, url_key="base", pages=0))
     assert traces(str(raised.value) + capfd.readouterr().err) == []
     assert contents(folder) == before
 
@@ -223,7 +223,7 @@ def test_a_cursor_that_was_replaced_is_named(desk: Repository, secrets: Path) ->
         RepositoryError,
         match=r"no answer to GET /v1/people\?.*--keep COLUMN \(columns of dates: updated_at\)",
     ):
-        record(desk, "desk", Wish(secrets, url_key="base", pages=0))
+        record(desk, "desk", Request(secrets, url_key="base", pages=0))
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
@@ -232,14 +232,14 @@ def contents(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in files}
 
 
-def test_secrets_without_an_address_are_told_by_their_keys_only(tmp_path: Path) -> None:
+def test_secrets_without_an_address_are_reported_by_their_keys_only(tmp_path: Path) -> None:
     """What is missing, how to say it, and no value."""
     file = tmp_path / "secrets.json"
     file.write_text(json.dumps({"token": TOKEN}), "utf-8")
     with pytest.raises(RepositoryError, match=r"no address under `url` \(keys: token\).*--url-key") as raised:
-        Wish(file).read()
+        Request(file).read()
     assert TOKEN not in str(raised.value)
-    assert Wish(file, url="https://api.acme.example").read()["url"] == "https://api.acme.example"
+    assert Request(file, url="https://api.acme.example").read()["url"] == "https://api.acme.example"
 
 
 def test_the_practice_file_it_writes_is_python_as_ruff_lays_it_out() -> None:

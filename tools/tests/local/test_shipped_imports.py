@@ -7,7 +7,7 @@ import pytest
 from small_repository import Write
 
 from tools.environments.virtual_environments import VirtualEnvironment
-from tools.local.shipped_imports import installed, refuse_undeclared, undeclared
+from tools.local.shipped_imports import installed, require_declared, undeclared
 from tools.repository.errors import RepositoryError
 from tools.repository.model import Repository
 
@@ -75,9 +75,9 @@ def test_what_the_runtime_declares_may_be_imported(small: Repository, write: Wri
 
 
 def test_an_environment_is_asked_what_it_holds(small: Repository, write: Write) -> None:
-    """By the names that imports use, and all problems are told at once."""
+    """By the names that imports use, and all problems are reported at once."""
     here = VirtualEnvironment(Path(sys.prefix), ())
     assert {name.lower() for name in installed(here)["yaml"]} == {"pyyaml"}
     write(SOURCE, "import yaml\nimport pytest\n")
     with pytest.raises(RepositoryError, match=r"x\.py:1: imports yaml(.|\n)*x\.py:2: imports pytest"):
-        refuse_undeclared(small, small.connector("acme"), here)
+        require_declared(small, small.connector("acme"), here)

@@ -94,7 +94,7 @@ def test_only_what_is_asked_for_is_listed(small: Repository, command_line: str, 
     assert asked_for(small, command_line.split()) == expected
 
 
-def test_a_misspelt_subject_is_told_once(small: Repository) -> None:
+def test_a_misspelt_subject_is_reported_once(small: Repository) -> None:
     """Before any session runs, with the nearest match."""
     with pytest.raises(RepositoryError, match="Did you mean `acme`"):
         asked_for(small, ["-s", "tests", "--", "acmee"])

@@ -17,7 +17,7 @@ from tools.environments.locks import locks_of
 from tools.environments.virtual_environments import project_environment
 from tools.local.syncing import Local
 from tools.locked.creating.creation import take_over
-from tools.locked.deploying.deployments import Deployment, deployment, deployments
+from tools.locked.declared.deployments import Deployment, deployment, deployments
 from tools.locked.rehearsal.builder import build
 from tools.locked.rehearsal.pythons import find_python
 from tools.locked.rehearsal.rehearse import Account, Driver, Rehearsal
@@ -188,7 +188,7 @@ def test_a_python_that_is_not_here_is_said(acme: Repository) -> None:
 def test_an_interrupt_leaves_nothing_running(
     acme: Repository, runtime: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C while the function is served: its processes are gone when the rehearsal is."""
+    """Ctrl-C while the function is served: its processes end with the rehearsal."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # what works below it is of this rehearsal
     running: list[Path] = []
 

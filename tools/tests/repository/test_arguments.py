@@ -28,9 +28,9 @@ def test_a_near_miss_is_not_passed_on(arguments: Arguments) -> None:
 
 def test_other_options_are_passed_on(arguments: Arguments) -> None:
     """The emulator's own options reach it untouched and in order."""
-    options, further = arguments.read_known(["acme", "--json", "--schema", "x"])
+    options, others = arguments.read_known(["acme", "--json", "--schema", "x"])
     assert options.name == "acme"
-    assert further == ["--json", "--schema", "x"]
+    assert others == ["--json", "--schema", "x"]
 
 
 def test_what_is_missing_is_said_with_the_usage(arguments: Arguments) -> None:

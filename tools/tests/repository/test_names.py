@@ -13,7 +13,7 @@ from tools.repository.names import (
     distribution,
     import_name,
     name_problem,
-    refuse_unknown_sessions,
+    require_known_sessions,
     respelt,
     sessions_asked_for,
     unknown,
@@ -30,7 +30,7 @@ def test_names_of_the_rule_are_taken(name: str) -> None:
     "name", ["Acme", "acme_billing", "3com", "acme--x", "-acme", "acme-", "ac me", "ä", "a" * 51, ""]
 )
 def test_other_names_are_refused_with_a_reason(name: str) -> None:
-    """Whoever mistypes a name is told what is wrong with that very name."""
+    """Whoever mistypes a name reads what is wrong with that very name."""
     problem = name_problem(name)
     assert problem
     assert name in problem
@@ -51,7 +51,7 @@ def test_different_names_never_meet(one: str, other: str) -> None:
 
 
 def test_an_unknown_name_gets_the_nearest_and_the_list() -> None:
-    """A typing error is one look away from being mended."""
+    """A typing error is one look away from a fix."""
     message = str(unknown("connector", "bugzila", ["casa", "bugzilla"]))
     assert "Did you mean `bugzilla`?" in message
     assert "bugzilla, casa" in message
@@ -69,7 +69,7 @@ def test_an_unknown_session_gets_the_nearest_match(arguments: list[str], said: s
     """Nox itself would only say that it isn't found."""
     asked = sessions_asked_for(arguments)
     with pytest.raises(RepositoryError, match=re.escape(said)):
-        refuse_unknown_sessions(asked, ["lint", "sync", "tests"], ["acme", "other"])
+        require_known_sessions(asked, ["lint", "sync", "tests"], ["acme", "other"])
 
 
 @pytest.mark.parametrize(
@@ -77,4 +77,4 @@ def test_an_unknown_session_gets_the_nearest_match(arguments: list[str], said: s
 )
 def test_what_is_no_session_or_is_one_passes(arguments: list[str]) -> None:
     """Arguments of sessions and nox's other options are not looked at."""
-    refuse_unknown_sessions(sessions_asked_for(arguments), ["lint", "sync", "tests"], ["acme", "other"])
+    require_known_sessions(sessions_asked_for(arguments), ["lint", "sync", "tests"], ["acme", "other"])

@@ -9,7 +9,7 @@ from tools.repository.errors import RepositoryError
 from tools.repository.model import Repository, group, requirement_name
 
 
-def test_projects_are_found_by_looking(small: Repository) -> None:
+def test_projects_are_found_in_the_folders(small: Repository) -> None:
     """A folder with its two files is a project; nobody has to list it."""
     assert list(small.connectors) == ["acme", "other-one"]
     assert list(small.packages) == ["fivetran-runtime"]
@@ -24,7 +24,7 @@ def test_half_a_connector_is_an_error_with_its_name(small: Repository, missing: 
     with pytest.raises(
         RepositoryError, match=rf"connectors/acme: this folder is half a connector: it has no {missing}"
     ):
-        Repository(small.root).connectors  # noqa: B018 - looking is what raises
+        Repository(small.root).connectors  # noqa: B018 - the search is what raises
 
 
 def test_every_half_connector_is_named_at_once(small: Repository, write: Write) -> None:
@@ -38,8 +38,8 @@ def test_every_half_connector_is_named_at_once(small: Repository, write: Write) 
 
 def test_what_runs_leave_behind_is_no_connector(small: Repository, write: Write) -> None:
     """Caches of a connector that lives on another branch disturb nobody."""
-    write("connectors/gone/src/connector_gone/__pycache__/x.pyc", "")
-    write("connectors/gone/.pytest_cache/README.md", "")
+    write("connectors/removed/src/connector_removed/__pycache__/x.pyc", "")
+    write("connectors/removed/.pytest_cache/README.md", "")
     assert list(Repository(small.root).connectors) == ["acme", "other-one"]
 
 

@@ -145,10 +145,10 @@ class _Builder:
                 )
                 self._put(Value(None, line))
             case yaml.ScalarEvent():
-                self._refuse_decoration(event, line)
+                self._require_plain(event, line)
                 self._put(self._scalar(event, line))
             case yaml.CollectionStartEvent():
-                self._refuse_decoration(event, line)
+                self._require_plain(event, line)
                 self._begin(Value({} if isinstance(event, yaml.MappingStartEvent) else [], line))
             case yaml.CollectionEndEvent():
                 self._put(self.open.pop().value)
@@ -162,7 +162,7 @@ class _Builder:
         if event.version or event.tags:
             self._problem(line, "directives such as %YAML aren't read here; leave them out")
 
-    def _refuse_decoration(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, line: int) -> None:
+    def _require_plain(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, line: int) -> None:
         if event.anchor is not None:
             self._problem(
                 line, f"`&{shortened(event.anchor)}` names a value for aliases, which aren't read here"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tools.locked.ci.compiling import compiled, idle_jobs
-from tools.locked.ci.schema import schema_problems
+from tools.locked.ci.compiler.compiling import compiled, idle_jobs
+from tools.locked.ci.compiler.schema import schema_problems
 from tools.locked.ci.yaml_text import loaded
 from tools.repository.errors import RepositoryError
 

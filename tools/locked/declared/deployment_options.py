@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tools.locked.deploying import google_rules
-from tools.locked.deploying.environments import NAME_OF_ONE, SERVICE_ACCOUNT
-from tools.locked.deploying.value_rules import OneOf, Rule, Text, Whole
+from tools.locked.declared import google_rules
+from tools.locked.declared.environments import NAME_OF_ONE, SERVICE_ACCOUNT
+from tools.locked.declared.value_rules import OneOf, Rule, Text, Whole
 from tools.repository.limits import DEFAULT_RUNTIME, MAX_MEMORY, MAX_TIMEOUT, MEMORY_STEPS, RUNTIMES
 from tools.repository.names import LONGEST, NAME
 
@@ -109,7 +109,7 @@ OPTIONS: Mapping[str, Option] = {
 """All options but `env`, which holds names with values: VARIABLE, VARIABLE_VALUE and RESERVED say which."""
 
 ENV = "env"
-ENV_MEANING = "Further environment variables, in text. No secrets: those are the connection's, at Fivetran."
+ENV_MEANING = "More environment variables, in text. No secrets: those are the connection's, at Fivetran."
 RESERVED = "|".join(google_rules.RESERVED_VARIABLES)
 KEYS = (*OPTIONS, ENV)
 REQUIRED = ("connector", "environment")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools.locked.deploying.deployment_options import (
+from tools.locked.declared.deployment_options import (
     DEFAULT_GENERATION,
     DEFAULT_MEMORY,
     DEFAULT_TIMEOUT,
@@ -27,10 +27,10 @@ from tools.locked.deploying.deployment_options import (
     VARIABLE,
     VARIABLE_VALUE,
 )
-from tools.locked.deploying.environments import Environment, environments
-from tools.locked.deploying.google_rules import MAX_VARIABLES, REGIONS
-from tools.locked.deploying.strict_yaml import Value, read
-from tools.locked.deploying.value_rules import refusal, unknown_name
+from tools.locked.declared.environments import Environment, environments
+from tools.locked.declared.google_rules import MAX_VARIABLES, REGIONS
+from tools.locked.declared.strict_yaml import Value, read
+from tools.locked.declared.value_rules import refusal, unknown_name
 from tools.repository.errors import Problem, RepositoryError, run_as_command
 from tools.repository.limits import DEFAULT_RUNTIME, Limits, python_version
 from tools.repository.model import Repository
@@ -47,7 +47,7 @@ class Deployment:
 
     `key` is the group's name, unique in the file; `function` is its name at Google, the same unless `name` says
     otherwise. `line` is where the group starts, `region` and `service_account` are its own or the environment's,
-    `dataset` is the destination schema (`NAME_export`), `env` further environment variables.
+    `dataset` is the destination schema (`NAME_export`), `env` more environment variables.
     """
 
     key: str

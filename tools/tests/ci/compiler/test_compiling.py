@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tools.locked.ci.compiling import Compilation, compiled, idle_jobs
-from tools.locked.ci.validity import problems
+from tools.locked.ci.compiler.compiling import Compilation, compiled, idle_jobs
+from tools.locked.ci.compiler.validity import problems
 from tools.locked.ci.yaml_text import loaded
 
 VALID = r"""

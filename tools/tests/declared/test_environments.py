@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_repository import Write
 
-from tools.locked.deploying.environments import Environment, environments
+from tools.locked.declared.environments import Environment, environments
 from tools.repository.errors import RepositoryError
 from tools.repository.model import Repository
 

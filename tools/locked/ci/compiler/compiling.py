@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tools.locked.ci.expansion import Expander
-from tools.locked.ci.parameters import PIPELINE_TYPES, bound, check_declared
-from tools.locked.ci.workflows import WorkflowJob, runs, workflow_jobs
+from tools.locked.ci.compiler.expansion import Expander
+from tools.locked.ci.compiler.parameters import PIPELINE_TYPES, bound, check_declared
+from tools.locked.ci.compiler.workflows import WorkflowJob, runs, workflow_jobs
 
 MAX_BYTES = 8_000_000
 """Of the compiled configuration: https://support.circleci.com/hc/en-us/articles/360045043634."""

@@ -15,9 +15,9 @@ from jsonschema.validators import extend
 from small_repository import ROOT, add_project
 
 from tools.locked.checks.checks import run
-from tools.locked.deploying import schema
-from tools.locked.deploying.deployment_options import KEYS, OPTIONS, REQUIRED
-from tools.locked.deploying.deployments import deployments
+from tools.locked.declared import schema
+from tools.locked.declared.deployment_options import KEYS, OPTIONS, REQUIRED
+from tools.locked.declared.deployments import deployments
 from tools.repository.errors import RepositoryError
 from tools.repository.model import Repository
 from tools.repository.names import NAME

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from tools.locked.deploying.python_support import SUPPORT
+from tools.locked.declared.python_support import SUPPORT
 from tools.repository.limits import RUNTIMES
 
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tools.locked.deploying import google_rules
-from tools.locked.deploying.strict_yaml import Value
-from tools.locked.deploying.value_rules import Boolean, OneOf, Rule, Text, refusal, unknown_name
+from tools.locked.declared import google_rules
+from tools.locked.declared.strict_yaml import Value
+from tools.locked.declared.value_rules import Boolean, OneOf, Rule, Text, refusal, unknown_name
 from tools.repository.errors import Problem, RepositoryError
 from tools.repository.model import Repository, read_toml
 from tools.repository.names import NAME, nearest

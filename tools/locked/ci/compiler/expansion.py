@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tools.locked.ci.conditions import holds
-from tools.locked.ci.parameters import bound, check_declared, sample, scope_of
-from tools.locked.ci.placeholders import Report, filled
+from tools.locked.ci.compiler.conditions import holds
+from tools.locked.ci.compiler.parameters import bound, check_declared, sample, scope_of
+from tools.locked.ci.compiler.placeholders import Report, filled
 
 RUN_KEYS = {
     "name", "command", "shell", "environment", "background", "working_directory", "no_output_timeout", "when",

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tools.locked.deploying.deployment_options import (
+from tools.locked.declared.deployment_options import (
     DEFAULT_GENERATION,
     ENV,
     ENV_MEANING,
@@ -35,7 +35,7 @@ def schema() -> dict[str, Any]:
     """The schema as data."""
     return {
         "$schema": DRAFT,
-        "$comment": f"Made by `{COMMAND}` from tools/locked/deploying/deployment_options.py; don't edit.",
+        "$comment": f"Made by `{COMMAND}` from tools/locked/declared/deployment_options.py; don't edit.",
         "title": "deploy.yaml",
         "description": "What runs where: one group a Cloud Function.",
         "type": ["object", "null"],
@@ -94,7 +94,7 @@ def _bare(of_text: dict[str, Any]) -> dict[str, Any]:
 
 def main(arguments: list[str]) -> int:
     """Write the file, or with `--check` say whether it is current."""
-    parser = argparse.ArgumentParser(prog="python -m tools.locked.deploying.schema")
+    parser = argparse.ArgumentParser(prog="python -m tools.locked.declared.schema")
     parser.add_argument("--check", action="store_true")
     repository = Repository(Path.cwd())
     difference = stale(repository)

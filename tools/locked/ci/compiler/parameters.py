@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from tools.locked.ci.placeholders import Report
+from tools.locked.ci.compiler.placeholders import Report
 
 TYPES = ("string", "boolean", "integer", "enum", "executor", "steps", "env_var_name")
 PIPELINE_TYPES = TYPES[:4]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from tools.locked.deploying.strict_yaml import Value, plain, shortened
+from tools.locked.declared.strict_yaml import Value, plain, shortened
 from tools.repository.names import nearest
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tools.locked.ci.placeholders import Report
+from tools.locked.ci.compiler.placeholders import Report
 
 COMPARISON = re.compile(r'\s*(pipeline\.[\w.]+)\s*(==|!=)\s*"([^"]*)"\s*')
 

@@ -9,9 +9,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from small_repository import Write, add_project
 
-from tools.locked.deploying.deployment_options import VARIABLE_VALUE
-from tools.locked.deploying.deployments import Deployment, deployment, deployments, limits_of, pythons_of
-from tools.locked.deploying.environments import Environment
+from tools.locked.declared.deployment_options import VARIABLE_VALUE
+from tools.locked.declared.deployments import Deployment, deployment, deployments, limits_of, pythons_of
+from tools.locked.declared.environments import Environment
 from tools.locked.deploying.gcloud import Upload
 from tools.locked.deploying.release import Release
 from tools.repository.errors import Problem, RepositoryError
@@ -23,7 +23,7 @@ GROUP = "  connector: acme\n  environment: dev\n"
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    """A small repository whose deploy.yaml is written anew by each example."""
+    """A small repository whose deploy.yaml is written again by each example."""
     root = tmp_path_factory.mktemp("shared")
 
     def write(path: str, text: str) -> Path:
@@ -165,7 +165,7 @@ def test_every_mistake_comes_out_at_once_with_its_line(small: Repository) -> Non
         ('name: "\\ud800"', "holds half a character"),
     ],
 )  # fmt: skip
-def test_a_value_that_someone_would_refuse_later_is_refused_here(
+def test_a_value_that_someone_would_reject_later_is_refused_here(
     small: Repository, option: str, expected: str
 ) -> None:
     """With file, line, key, the value and its type, and what is allowed."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
-from tools.locked.ci.conditions import holds
-from tools.locked.ci.expansion import ExpandedJob, Expander
-from tools.locked.ci.placeholders import filled
+from tools.locked.ci.compiler.conditions import holds
+from tools.locked.ci.compiler.expansion import ExpandedJob, Expander
+from tools.locked.ci.compiler.placeholders import filled
 
 OPTIONS = {
     "name", "context", "requires", "filters", "serial-group", "type", "matrix", "pre-steps", "post-steps",
