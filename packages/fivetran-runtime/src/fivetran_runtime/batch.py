@@ -6,94 +6,114 @@ in one of them only, and only once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
-from typing import NamedTuple
+from itertools import product
 
 from fivetran_runtime.encoding import encode
 from fivetran_runtime.keys import Key
 
 
-class Operation(NamedTuple):
-    """An encoded row, or the encoded key columns of a row to delete."""
+class _Operations:
+    """One table's part: encoded rows, and the encoded key columns of rows to delete. A key is in one of them only."""
 
-    is_delete: bool
-    encoded: bytes
+    __slots__ = ("deletes", "rows")
+
+    def __init__(self) -> None:
+        self.rows: dict[Key, bytes] = {}
+        self.deletes: dict[Key, bytes] = {}
 
 
 class Batch:
     """Encoded operations by table and key, and their size."""
 
     def __init__(self) -> None:
-        self._tables: dict[str, dict[Key, Operation]] = {}
+        self._tables: dict[str, _Operations] = {}
         self.bytes = 0
         """Size of the operations in the answer, separators included."""
 
     def __bool__(self) -> bool:
         return self.bytes > 0
 
-    def put(self, table: str, key: Key, operation: Operation) -> None:
-        """Add an operation; it takes the place of an earlier one for the same key."""
-        operations = self._tables.setdefault(table, {})
-        before = operations.get(key)
-        if before is not None:
-            self.bytes -= len(before.encoded) + 1
-        operations[key] = operation
-        self.bytes += len(operation.encoded) + 1
+    def _table(self, name: str) -> _Operations:
+        table = self._tables.get(name)
+        if table is None:
+            table = self._tables[name] = _Operations()
+        return table
+
+    def put_row(self, table: str, key: Key, encoded: bytes) -> None:
+        """Add a row; it takes the place of an earlier operation for the same key."""
+        operations = self._cleared(table, key)
+        operations.rows[key] = encoded
+        self.bytes += len(encoded) + 1
+
+    def put_delete(self, table: str, key: Key, encoded: bytes) -> None:
+        """Add a delete, by its encoded key columns; it takes the place of an earlier operation for the same key."""
+        operations = self._cleared(table, key)
+        operations.deletes[key] = encoded
+        self.bytes += len(encoded) + 1
+
+    def _cleared(self, table: str, key: Key) -> _Operations:
+        """A table's operations, without any for this key."""
+        operations = self._table(table)
+        for chosen in (operations.rows, operations.deletes):
+            if key in chosen:
+                self.bytes -= len(chosen.pop(key)) + 1
+        return operations
 
     def take(self, unit: Batch) -> None:
         """Add all operations of a unit that has become whole."""
         self.bytes += unit.bytes
-        for table, operations in unit._tables.items():
-            mine = self._tables.setdefault(table, {})
-            self.bytes -= sum(len(mine[key].encoded) + 1 for key in mine.keys() & operations.keys())
-            mine |= operations
+        for name, theirs in unit._tables.items():
+            mine = self._table(name)
+            for before, after in product((mine.rows, mine.deletes), (theirs.rows, theirs.deletes)):
+                for key in before.keys() & after.keys():
+                    self.bytes -= len(before.pop(key)) + 1
+            mine.rows |= theirs.rows
+            mine.deletes |= theirs.deletes
 
     def only_deletes(self) -> Batch:
         """A batch with these deletes and without the rows."""
         deletes = Batch()
-        for table, operations in self._tables.items():
-            for key, operation in operations.items():
-                if operation.is_delete:
-                    deletes.put(table, key, operation)
+        for name, operations in self._tables.items():
+            for key, encoded in operations.deletes.items():
+                deletes.put_delete(name, key, encoded)
         return deletes
 
     def keys(self, table: str) -> tuple[set[Key], set[Key]]:
         """The keys of a table's rows, and of its deletes."""
-        operations = self._tables.get(table, {})
-        deleted = {key for key, operation in operations.items() if operation.is_delete}
-        return set(operations) - deleted, deleted
+        operations = self._tables.get(table) or _Operations()
+        return set(operations.rows), set(operations.deletes)
 
     def any_row(self, table: str) -> bytes | None:
         """One of a table's rows, encoded; None when there is none."""
-        operations = self._tables.get(table, {}).values()
-        return next((operation.encoded for operation in operations if not operation.is_delete), None)
+        operations = self._tables.get(table) or _Operations()
+        return next(iter(operations.rows.values()), None)
 
     def digest(self) -> int:
         """A number for what it holds, whatever the order; those of two batches may be added."""
         return sum(
-            int.from_bytes(
-                blake2b(operation.encoded, digest_size=8, person=table.encode()[:16]).digest(), "big"
-            )
-            + operation.is_delete
-            for table, operations in self._tables.items()
-            for operation in operations.values()
+            int.from_bytes(blake2b(encoded, digest_size=8, person=name.encode()[:16]).digest(), "big")
+            + is_delete
+            for name, operations in self._tables.items()
+            for is_delete, chosen in enumerate((operations.rows, operations.deletes))
+            for encoded in chosen.values()
         )
 
     def counts(self, *, deletes: bool) -> dict[str, int]:
         """Rows, or deletes, per table; tables without any are left out."""
-        counts = {
-            table: sum(operation.is_delete is deletes for operation in operations.values())
-            for table, operations in self._tables.items()
-        }
-        return {table: count for table, count in counts.items() if count}
+        return {name: len(chosen) for name, chosen in self._chosen(deletes=deletes)}
 
     def json(self, *, deletes: bool) -> Iterable[bytes]:
         """The `insert` or `delete` object as pieces of JSON text."""
         yield b"{"
-        for place, table in enumerate(self.counts(deletes=deletes)):
-            yield (b"," if place else b"") + encode(table) + b":["
-            chosen = (o.encoded for o in self._tables[table].values() if o.is_delete is deletes)
-            yield b",".join(chosen)
+        for place, (name, chosen) in enumerate(self._chosen(deletes=deletes)):
+            yield (b"," if place else b"") + encode(name) + b":["
+            yield b",".join(chosen.values())
             yield b"]"
         yield b"}"
+
+    def _chosen(self, *, deletes: bool) -> Iterator[tuple[str, dict[Key, bytes]]]:
+        for name, operations in self._tables.items():
+            if chosen := operations.deletes if deletes else operations.rows:
+                yield name, chosen

@@ -178,8 +178,12 @@ class Client:
             sizes = frozenset(value for value in query.values() if type(value) is int)
             return Page(shown(reply.url), reply.json, reply.headers, sizes, partial(self._follow, reply.url))
 
-        for item in read_pages(ask, path, style, rows=rows, at=at or {}):
-            yield item if row is None or isinstance(item, At) else row(item)
+        items = read_pages(ask, path, style, rows=rows, at=at or {})
+        if row is None:
+            yield from items
+        else:
+            for item in items:
+                yield item if isinstance(item, At) else row(item)
 
     def request(
         self,

@@ -63,6 +63,8 @@ LAST_INSTANT = datetime.max.replace(tzinfo=UTC)
 
 def _parse_instant(value: object) -> datetime:
     moment = value if isinstance(value, datetime) else _instant_from_text(value)
+    if moment.tzinfo is UTC:
+        return moment
     if moment.tzinfo is None:
         raise ValueError("has no offset: say which zone the source means")
     try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import gc
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -53,9 +55,23 @@ def decoded(body: bytes | bytearray, content_type: str = "") -> Decoded:
     if not body.strip():
         return Decoded(None)
     try:
-        return Decoded(decode(body))
+        with _collector_off():
+            return Decoded(decode(body))
     except (ValueError, InvalidOperation):
         return _slowly_decoded(body)
+
+
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    """Without Python's cyclic collector: a page's thousands of new objects hold no cycles, and would be searched for some."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def charset_of(content_type: str) -> str | None:

@@ -33,19 +33,15 @@ def part(value: Any) -> Part:
     if kind is int:
         return value  # type: ignore[no-any-return]
     text: str = value if kind is str else _text(value)
-    return int(text) if _is_canonical_integer(text) else text
+    digits = text.removeprefix("-")
+    if not digits.isdigit() or len(text) >= _LONGEST_INTEGER or not digits.isascii():
+        return text
+    return int(text) if digits[0] != "0" or text == "0" else text
 
 
 def _text(value: Any) -> str:
     decoded = msgspec.json.decode(encode(value))
     return decoded if isinstance(decoded, str) else encode(value).decode()
-
-
-def _is_canonical_integer(text: str) -> bool:
-    digits = text[1:] if text[:1] == "-" else text
-    if not digits.isdigit() or len(text) >= _LONGEST_INTEGER or not digits.isascii():
-        return False
-    return digits[0] != "0" or text == "0"
 
 
 def key_of(values: Sequence[Any]) -> Key:

@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any
 
 from fivetran_runtime import logs
-from fivetran_runtime.batch import Batch, Operation
+from fivetran_runtime.batch import Batch
 from fivetran_runtime.budget import Budget, OutOfBudget
 from fivetran_runtime.encoding import decode, encode
 from fivetran_runtime.errors import ConfigurationError, DefectError
@@ -135,14 +135,14 @@ class Pass:
         return self._complete()
 
     def _consume(self, items: Iterator[Any]) -> str | None:
-        name, write, put = self._table.name, self._writer.write, self._put
+        name, write = self._table.name, self._write
         see = self._marks.see if self._marks else None
         for item in items:
             if type(item) is At:
                 if cut := self._commit_at(item):
                     return cut
                 continue
-            put(*write(item))
+            write(item)
             if see is not None:
                 if isinstance(item, dict):
                     see(item)
@@ -150,8 +150,8 @@ class Pass:
                     see(item.columns)
         return None
 
-    def _put(self, name: str, key: Key, operation: Operation) -> None:
-        self._unit.put(name, key, operation)
+    def _write(self, item: object) -> None:
+        self._writer.write(item, self._unit)
         if self._batch.bytes + self._unit.bytes <= self._budget.row_bytes:
             return
         if self._batch:
@@ -274,7 +274,7 @@ class Listing(Pass):
             if self._batch.bytes + unit.bytes + len(encoded) + 1 > self._budget.row_bytes:
                 cut = "bytes"
                 break
-            unit.put(self._table.name, key, Operation(True, encoded))
+            unit.put_delete(self._table.name, key, encoded)
             sent.append(key)
         self._batch.take(unit)
         self._keys.sent(sent)
@@ -296,7 +296,7 @@ class Fetching(Pass):
             values = [tuple(missing.columns(key).values()) for key in keys]
             rows: Iterable[Any] = fetch(client, [value[0] if len(value) == 1 else value for value in values])
             for item in rows:
-                self._put(*self._writer.write(item))
+                self._write(item)
             self._commit()
             missing.fetched(keys)
             if cut := self._cut():

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fivetran_runtime.batch import Operation
+from fivetran_runtime.batch import Batch
 from fivetran_runtime.encoding import encode_row
 from fivetran_runtime.errors import DefectError
 from fivetran_runtime.keys import Key, part
 from fivetran_runtime.records import Delete, Row
 from fivetran_runtime.tables import Table
-
-Written = tuple[str, Key, Operation]
-"""The table's name, the row's key, and what is to be done."""
 
 
 class Writer:
@@ -28,25 +25,26 @@ class Writer:
         self._table = table
         self._keys = table.keys
         self._row_bytes = row_bytes
-        self._known_columns: set[tuple[str, tuple[str, ...]]] = set()
+        self._known_columns: set[tuple[str, ...]] = set()
 
-    def write(self, item: object) -> Written:
-        """The operation for a dict, a `Row` or a `Delete`.
+    def write(self, item: object, batch: Batch) -> None:
+        """Put the operation for a dict, a `Row` or a `Delete` into a batch.
 
         Raises:
             DefectError: it cannot be sent; names table, key and column.
         """
         if isinstance(item, dict):
-            return self._insert(self._table.name, item)
-        if isinstance(item, Row):
-            return self._insert(item.table, item.columns)
-        if isinstance(item, Delete):
-            return self._delete(item)
-        what = "a list: yield from it" if isinstance(item, list) else f"a {type(item).__name__}"
-        message = f"Table {self._table.name} yielded {what}; it may yield dicts, Row, Delete and At."
-        raise DefectError(message)
+            self._insert(self._table.name, item, batch)
+        elif isinstance(item, Row):
+            self._insert(item.table, item.columns, batch)
+        elif isinstance(item, Delete):
+            self._delete(item, batch)
+        else:
+            what = "a list: yield from it" if isinstance(item, list) else f"a {type(item).__name__}"
+            message = f"Table {self._table.name} yielded {what}; it may yield dicts, Row, Delete and At."
+            raise DefectError(message)
 
-    def _insert(self, name: str, columns: Mapping[str, Any]) -> Written:
+    def _insert(self, name: str, columns: Mapping[str, Any], batch: Batch) -> None:
         key = self.key(name, columns)
         encoded = encode_row(columns, lambda: self.at(name, columns))
         self._check_columns(name, columns)
@@ -54,25 +52,25 @@ class Writer:
             message = f"{self.at(name, columns)}: the row takes {len(encoded):,} bytes"
             limit = f"an answer holds {self._row_bytes:,} bytes of rows."
             raise DefectError(f"{message}; {limit}", hint="Leave columns out or cut them.")
-        return name, key, Operation(False, encoded)
+        batch.put_row(name, key, encoded)
 
     def _check_columns(self, name: str, columns: Mapping[str, Any]) -> None:
-        known = (name, tuple(columns))
+        known = tuple(columns)
         if known in self._known_columns:
             return
-        for column in columns:
+        for column in known:
             if column.startswith("_fivetran_") or not column:
                 message = f"{self.at(name, columns)}: the column name {column!r} cannot be used"
                 raise DefectError(f"{message}; _fivetran_ is Fivetran's own prefix.", hint="Rename it.")
         self._known_columns.add(known)
 
-    def _delete(self, item: Delete) -> Written:
+    def _delete(self, item: Delete, batch: Batch) -> None:
         name = item.table or self._table.name
         key = self.key(name, item.key)
         if extra := sorted(set(item.key) - set(self._keys[name])):
             raise DefectError(f"Table {name}: a Delete names {', '.join(extra)}, which are not of the key.")
         columns = {column: item.key[column] for column in self._keys[name]}
-        return name, key, Operation(True, encode_row(columns, lambda: self.at(name, columns)))
+        batch.put_delete(name, key, encode_row(columns, lambda: self.at(name, columns)))
 
     def key(self, name: str, columns: Mapping[str, Any]) -> Key:
         """The key of a row, as it is compared.
@@ -84,12 +82,15 @@ class Writer:
         if names is None:
             message = f"Table {self._table.name} yielded a row of {name}, which is not among its children."
             raise DefectError(message, hint=f"Declare it: children={{{name!r}: [...key columns...]}}.")
-        if len(names) == 1:
-            value = columns.get(names[0])
-            return value if type(value) is int else self._part(name, names[0], value, columns)
-        return tuple(self._part(name, column, columns.get(column), columns) for column in names)
+        parts = [
+            value if type(value := columns.get(column)) is int else self._part(name, column, value, columns)
+            for column in names
+        ]
+        return parts[0] if len(parts) == 1 else tuple(parts)
 
     def _part(self, name: str, column: str, value: Any, columns: Mapping[str, Any]) -> int | str:
+        if type(value) is str:
+            return part(value)
         if value is None or isinstance(value, dict | list | tuple):
             what = "nothing" if value is None else f"a {type(value).__name__}"
             where = f"Table {name}: a row has {what} in its key column {column}."
