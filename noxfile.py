@@ -269,6 +269,11 @@ def update(session: nox.Session) -> None:
         *(["--check"] if check else []),
         failing="docs/architecture.md isn't current",
     )
+    run_tool(
+        "tools.locked.checks.shared_facts",
+        *(["--check"] if check else []),
+        failing="what the emulator shares with the runtime isn't current",
+    )
 
 
 @nox.session(default=False)

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 MAX_TIMEOUT = {1: 540, 2: 3600}
 """Seconds an HTTP function may run, by generation."""
 
+MAX_ANSWER_BYTES = {1: 10_000_000, 2: 32_000_000}
+"""The largest answer by generation: https://cloud.google.com/functions/quotas says MB, taken as the smaller 10**6 bytes."""
+
 MEMORY_STEPS = (128, 256, 512, 1024, 2048, 4096, 8192)
 """MB that the first generation comes in; the second takes any number up to MAX_MEMORY."""
 

@@ -60,7 +60,7 @@ def test_a_repeated_call_doubles_rows_without_a_key_and_says_so(emulator: Emulat
     outcome = emulator.sync("--json", "--fault", "repeat@2")
     assert emulator.rows("SELECT n, count(*) FROM log GROUP BY n ORDER BY n") == [(0, 1), (1, 2), (2, 1)]
     doubled = [w["text"] for w in outcome.document["warnings"] if w["code"] == "repeat-doubled"]
-    assert doubled == ["call 2 was repeated, and the rows of log are there twice: no key tells them apart"]
+    assert doubled == ["call 2 was repeated, and the rows of log are there twice: no key distinguishes them"]
 
 
 def test_a_status_in_place_of_a_call_does_not_reach_the_function(emulator: Emulator) -> None:

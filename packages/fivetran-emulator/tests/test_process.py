@@ -191,7 +191,7 @@ def test_a_function_that_never_ends_is_given_up(emulator: Emulator) -> None:
     import requests
 
     from fivetran_emulator.errors import FunctionError
-    from fivetran_emulator.protocol.function import Function, Limits, Request
+    from fivetran_emulator.protocol.function import Function, FunctionRequest, PlatformLimits
 
     ticks = iter(range(0, 10_000, 100))
     emulator.function.answers = [{"state": {}}]
@@ -199,11 +199,11 @@ def test_a_function_that_never_ends_is_given_up(emulator: Emulator) -> None:
         function = Function(
             emulator.function.url,
             session=session,
-            limits=Limits(1_000, 60),
+            limits=PlatformLimits(1_000, 60),
             elapsed=lambda: float(next(ticks)),
         )
         with pytest.raises(FunctionError, match="did not finish within 60 s"):
-            function.call(Request(agent="a", state="{}", secrets="{}", sync_id="s"))
+            function.call(FunctionRequest(agent="a", state="{}", secrets="{}", sync_id="s"))
 
 
 def test_the_environment_chooses_the_generation(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:

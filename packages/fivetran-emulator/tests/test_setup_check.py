@@ -79,16 +79,16 @@ def test_what_a_setup_test_should_not_answer_is_warned_about(
 
 def test_a_slow_setup_test_is_warned_about() -> None:
     """Behaviour 4: more than a minute may be more than Fivetran waits."""
-    from fivetran_emulator.protocol.function import Reply, Request
+    from fivetran_emulator.protocol.function import FunctionReply, FunctionRequest
     from fivetran_emulator.protocol.setup_check import check_setup
 
     class Slow:
         url = ""
 
-        def send(self, request: Request) -> Reply:
-            return Reply(body=b"{}", headers={}, seconds=61.0)
+        def send(self, request: FunctionRequest) -> FunctionReply:
+            return FunctionReply(body=b"{}", headers={}, seconds=61.0)
 
-    result = check_setup(Slow(), Request(agent="a", state="{}", secrets="{}", sync_id=None))
+    result = check_setup(Slow(), FunctionRequest(agent="a", state="{}", secrets="{}", sync_id=None))
     assert [finding.code for finding in result.findings] == ["setup-time"]
 
 

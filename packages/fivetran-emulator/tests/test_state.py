@@ -121,6 +121,11 @@ def test_reset_makes_the_next_sync_read_everything(emulator: Emulator) -> None:
             {**OURS, "tables": {"users": {"mark": 1.5}}},
             "`tables.users.mark` is 1.5, neither a number nor text",
         ),
+        (
+            {**OURS, "tables": {"users": {"first": True}}},
+            "`tables.users.first` is true, neither a number nor text",
+        ),
+        ({**OURS, "tables": {"users": {"kinds": "int"}}}, '`tables.users.kinds` is "int", not a list'),
         ({**OURS, "tables": {"users": {"at": 3}}}, "`tables.users.at` is 3, not an object"),
         ([], "a state is a JSON object"),
     ],

@@ -18,9 +18,9 @@ import pytest
 import requests
 from scripted import Emulator, Json
 
-from fivetran_emulator.clock import Clock
+from fivetran_emulator.clock import SyncClock
 from fivetran_emulator.errors import FunctionError
-from fivetran_emulator.protocol.function import Function, Limits, Reply, Request
+from fivetran_emulator.protocol.function import Function, FunctionReply, FunctionRequest, PlatformLimits
 
 
 def page(request: Json) -> Json:
@@ -37,12 +37,12 @@ class HourlyFunction:
     def __init__(self) -> None:
         self.seconds = 0.0
 
-    def send(self, request: Request) -> Reply:
+    def send(self, request: FunctionRequest) -> FunctionReply:
         import msgspec
 
         self.seconds += 7_200
         body = msgspec.json.encode(page({"state": msgspec.json.decode(request.state)}))
-        return Reply(body=body, headers={"Content-Type": "application/json"}, seconds=7_200)
+        return FunctionReply(body=body, headers={"Content-Type": "application/json"}, seconds=7_200)
 
 
 def test_a_sync_stops_after_six_hours_and_the_next_goes_on(
@@ -53,8 +53,10 @@ def test_a_sync_stops_after_six_hours_and_the_next_goes_on(
 
     function = HourlyFunction()
     began = datetime(2026, 1, 1, tzinfo=UTC)
-    clock = Clock(now=lambda: began + timedelta(seconds=function.seconds), elapsed=lambda: function.seconds)
-    monkeypatch.setattr(command, "Clock", lambda: clock)
+    clock = SyncClock(
+        now=lambda: began + timedelta(seconds=function.seconds), elapsed=lambda: function.seconds
+    )
+    monkeypatch.setattr(command, "SyncClock", lambda: clock)
     monkeypatch.setattr(command, "Function", lambda *_, **__: function)
     first = emulator.sync()
     assert first.status == 4
@@ -115,9 +117,11 @@ def test_an_answer_that_trickles_is_given_up_in_time(head: bytes, drop: bytes) -
     """Behaviour 9: the platform's seconds are for the whole answer, however steadily it comes in drops."""
     began = time.monotonic()
     with trickling(drops(head, drop), 0.02) as url, requests.Session() as session:
-        function = Function(url, session=session, limits=Limits(1_000_000, 0.3), elapsed=time.monotonic)
+        function = Function(
+            url, session=session, limits=PlatformLimits(1_000_000, 0.3), elapsed=time.monotonic
+        )
         with pytest.raises(FunctionError, match=r"did not finish within 0\.3 s"):
-            function.send(Request(agent="a", state="{}", secrets="{}", sync_id="s"))
+            function.send(FunctionRequest(agent="a", state="{}", secrets="{}", sync_id="s"))
     assert time.monotonic() - began < 5
 
 

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from scripted import Emulator
 
 from fivetran_emulator.protocol.answer import read_answer
-from fivetran_emulator.warehouse.columns import Kind, kind_of, wider
+from fivetran_emulator.warehouse.columns import ColumnKind, kind_of, wider
 from fivetran_emulator.warehouse.ledger import LoadedTable
 from fivetran_emulator.warehouse.load import load_answer
 
-kinds = st.sampled_from(Kind)
+kinds = st.sampled_from(ColumnKind)
 scalars = st.one_of(
     st.none(), st.booleans(), st.integers(-10, 10), st.integers(-(2**63), 2**63 - 1), st.integers(-(2**130), 2**130),
     st.floats(allow_nan=False, allow_infinity=False), st.decimals(allow_nan=False, allow_infinity=False, places=6),
@@ -34,7 +34,7 @@ values = st.recursive(
 
 
 @given(kinds, kinds, kinds)
-def test_the_order_of_values_never_matters(a: Kind, b: Kind, c: Kind) -> None:
+def test_the_order_of_values_never_matters(a: ColumnKind, b: ColumnKind, c: ColumnKind) -> None:
     """`wider` is commutative, associative and idempotent: a column ends the same whatever came first."""
     assert wider(a, b) is wider(b, a)
     assert wider(wider(a, b), c) is wider(a, wider(b, c))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.environments import locks
-from tools.locked.checks import committed_secrets, imports, pins, releases, template_prose
+from tools.locked.checks import committed_secrets, imports, pins, releases, shared_facts, template_prose
 from tools.locked.checks.merge_base import NotCheckedError
 from tools.locked.ci import config as ci_config
 from tools.locked.ci.compiler import validity
@@ -120,6 +120,12 @@ def schema_current(repository: Repository) -> Iterator[Problem]:
     """The schema that editors check deploy.yaml with is what its options give now."""
     if deploy_schema.stale(repository):
         yield Problem(deploy_schema.FILE, "it isn't current", f"run `{deploy_schema.COMMAND}`")
+
+
+@check("facts")
+def facts_current(repository: Repository) -> Iterator[Problem]:
+    """What the emulator shares with the runtime and the tools is what they say now."""
+    yield from shared_facts.problems(repository)
 
 
 @check("ci_config")

@@ -1,7 +1,7 @@
 """The command `fivetran-emulator`: from its arguments to the one command that they ask for.
 
-A newcomer would import the commands at the top. DuckDB and rich are an extra of this package; without them the command says
-so in one line.
+Commands are imported when they are asked for: DuckDB, Jinja2 and rich are an extra of this package, and without them the
+command says so in one line.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""What can go wrong, told to a person.
+"""What can go wrong, in words for a person, each with the exit status that belongs to it.
 
-A newcomer would expect the exit status in the command: it is here, with the error it belongs to, so that no caller can
-mix them up. Every error carries all the problems found, not the first one.
+Every error carries all the problems found, not the first one.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ import msgspec
 
 from fivetran_emulator.protocol.findings import Finding
 from fivetran_emulator.protocol.kept_state import is_ours
-from fivetran_emulator.report.figures import SyncReport
-from fivetran_emulator.warehouse.columns import Kind
+from fivetran_emulator.sync.result import SyncResult
+from fivetran_emulator.warehouse.columns import ColumnKind
 from fivetran_emulator.warehouse.database import quoted, table_sql
 from fivetran_emulator.warehouse.ledger import LoadedTable
 from fivetran_emulator.warehouse.merge import DELETED, SYNCED, Counts
@@ -37,7 +37,7 @@ _ROUND = re.compile(r"(?:1|2|25|3|4|5)0+")
 
 
 def signs_of_rows_left_out(
-    warehouse: duckdb.DuckDBPyConnection, report: SyncReport, began: datetime
+    warehouse: duckdb.DuckDBPyConnection, report: SyncResult, began: datetime
 ) -> list[Finding]:
     """A warning where two signs agree in a complete sync that began at `began` (UTC); nothing else."""
     seen = _Seen(warehouse, report, began)
@@ -56,7 +56,7 @@ def signs_of_rows_left_out(
 class _Seen:
     """What can be seen of one sync. Every sign is a sentence, or there is none."""
 
-    def __init__(self, warehouse: duckdb.DuckDBPyConnection, report: SyncReport, began: datetime) -> None:
+    def __init__(self, warehouse: duckdb.DuckDBPyConnection, report: SyncResult, began: datetime) -> None:
         self._warehouse, self._report, self._began = warehouse, report, began.replace(tzinfo=None)
         self._new = {name: self._synced(report.tables[name]) for name in report.counts}
 
@@ -152,12 +152,12 @@ class _Seen:
             self._one(f"SELECT max({quoted(column)}) FROM {self._sql(table)}") == value
             for table in self._report.tables.values()
             for column, kind in table.columns.items()
-            if kind in (Kind.SMALL_INTEGER, Kind.INTEGER, Kind.HUGE_INTEGER)
+            if kind in (ColumnKind.SMALL_INTEGER, ColumnKind.INTEGER, ColumnKind.HUGE_INTEGER)
         )
 
     def _newest(self, table: LoadedTable) -> datetime | None:
         """The latest time in any column of text, in UTC; a time without a zone is taken as the latest it may be."""
-        texts = [quoted(column) for column, kind in table.columns.items() if kind is Kind.TEXT]
+        texts = [quoted(column) for column, kind in table.columns.items() if kind is ColumnKind.TEXT]
         if not texts:
             return None
         latest = ", ".join(

@@ -1,6 +1,6 @@
 """The secrets of a connection: read from a file, sent unchanged, and kept out of everything that is shown.
 
-A newcomer would redact by name ("token", "password"). Functions name their secrets as they like, so it is the values that
+Names such as "token" do not show what is secret: functions name their secrets as they like, so it is the values that
 are searched for, whatever text they turn up in, and in every form in which programs write text into other text.
 """
 
@@ -25,12 +25,12 @@ _SHORTEST = 4
 
 
 class Secrets:
-    """One JSON object, as text in `json`. Its values are in no repr. `further` texts are hidden too, and not sent."""
+    """One JSON object, as text in `json`. Its values are in no repr. `hidden` texts are hidden too, and not sent."""
 
-    def __init__(self, text: str = "{}", *, further: Iterable[str] = ()) -> None:
+    def __init__(self, text: str = "{}", *, hidden: Iterable[str] = ()) -> None:
         self.json = text
         found = _texts(msgspec.json.decode(text))
-        values = {value for value in (*found, *further) if len(value) >= _SHORTEST}
+        values = {value for value in (*found, *hidden) if len(value) >= _SHORTEST}
         written = {form for value in values for form in _forms(value)}
         self._values = sorted(written, key=lambda form: (-len(form), form))
 
@@ -107,7 +107,7 @@ def _as_text(raw: bytes) -> str:
 
 
 def _forms(value: str) -> Iterator[str]:
-    """The value in every form in which it may turn up; those too short to be told from other text are left out."""
+    """The value in every form in which it may turn up; those too short to be recognised in other text are left out."""
     collapsed = " ".join(value.split())  # as of a message whose white space was made one blank
     for text in {value, collapsed}:
         if len(text) >= _SHORTEST:

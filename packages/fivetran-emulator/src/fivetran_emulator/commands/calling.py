@@ -26,7 +26,7 @@ def secrets_of(options: argparse.Namespace) -> Secrets:
     sent = secrets.as_text() if as_text else secrets
     values = [text for value in headers_of(options).values() for text in (value, value.split()[-1])]
     shown_nowhere = [text for text in values if len(text) >= _SHORTEST]
-    return Secrets(sent.json, further=shown_nowhere)
+    return Secrets(sent.json, hidden=shown_nowhere)
 
 
 def headers_of(options: argparse.Namespace) -> dict[str, str]:

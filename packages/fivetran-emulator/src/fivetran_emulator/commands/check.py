@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 
 import requests
 
-from fivetran_emulator.clock import Clock
+from fivetran_emulator.clock import SyncClock
 from fivetran_emulator.commands.calling import further_members, headers_of, refuse_url, secrets_of
 from fivetran_emulator.contract.deployed import Deployed, Posting, Result, results
 from fivetran_emulator.errors import EmulatorError, UsageError
@@ -53,7 +53,7 @@ def _found(options: argparse.Namespace, secrets: Secrets) -> list[Result]:
             options.url,
             session=session,
             limits=GENERATIONS[options.generation],
-            elapsed=Clock().elapsed,
+            elapsed=SyncClock().elapsed,
             headers=headers_of(options),
         )
         posting = Posting(function, further_members(options))

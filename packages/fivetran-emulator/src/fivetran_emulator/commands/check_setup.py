@@ -12,10 +12,10 @@ import sys
 import msgspec
 import requests
 
-from fivetran_emulator.clock import Clock
+from fivetran_emulator.clock import SyncClock
 from fivetran_emulator.commands.calling import further_members, headers_of, refuse_url, secrets_of
 from fivetran_emulator.errors import EmulatorError
-from fivetran_emulator.protocol.function import GENERATIONS, Function, Request
+from fivetran_emulator.protocol.function import GENERATIONS, Function, FunctionRequest
 from fivetran_emulator.protocol.setup_check import SetupResult, check_setup
 from fivetran_emulator.report.screen import Screen, console_for
 from fivetran_emulator.secrets import Secrets
@@ -38,14 +38,14 @@ def run_check_setup(options: argparse.Namespace) -> int:
     elif result is not None:
         screen = Screen(console_for(sys.stdout), secrets, quiet=quiet)
         screen.say(f"the setup test passed: {result.size:,} bytes in {result.seconds:.2f} s", "bold green")
-        screen.tell_findings([(finding, 1) for finding in result.findings])
+        screen.show_findings([(finding, 1) for finding in result.findings])
     elif error is not None:
-        Screen(console_for(sys.stderr), secrets, quiet=quiet).tell_error(error)
+        Screen(console_for(sys.stderr), secrets, quiet=quiet).show_error(error)
     return error.exit_status if error is not None else 0
 
 
 def _check(options: argparse.Namespace, secrets: Secrets) -> SetupResult:
-    request = Request(
+    request = FunctionRequest(
         agent="Fivetran Google Cloud Functions Connector/fivetran_emulator/setup_test",
         state="{}",
         secrets=secrets.json,
@@ -58,7 +58,7 @@ def _check(options: argparse.Namespace, secrets: Secrets) -> SetupResult:
             options.url,
             session=session,
             limits=limits,
-            elapsed=Clock().elapsed,
+            elapsed=SyncClock().elapsed,
             headers=headers_of(options),
         )
         return check_setup(function, request)

@@ -36,11 +36,11 @@ def run_looking(options: argparse.Namespace) -> int:
         with open_warehouse(options.warehouse, read_only=True) as warehouse:
             return _COMMANDS[options.command](warehouse, options)
     except EmulatorError as error:
-        Screen(console_for(sys.stderr), Secrets()).tell_error(error)
+        Screen(console_for(sys.stderr), Secrets()).show_error(error)
         return error.exit_status
     except duckdb.Error as error:
         told = str(error).strip().splitlines()
-        Screen(console_for(sys.stderr), Secrets()).tell_error(UsageError(told[0], details=told[1:]))
+        Screen(console_for(sys.stderr), Secrets()).show_error(UsageError(told[0], details=told[1:]))
         return UsageError.exit_status
 
 

@@ -17,15 +17,15 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from fivetran_emulator.clock import Clock
+from fivetran_emulator.clock import SyncClock
 from fivetran_emulator.errors import FunctionError, WarehouseError
 from fivetran_emulator.protocol.findings import Finding
 from fivetran_emulator.protocol.function import Sender
 from fivetran_emulator.protocol.rules import Rules
-from fivetran_emulator.report.figures import Accepted, SyncReport
 from fivetran_emulator.secrets import Secrets
-from fivetran_emulator.sync import Sync
-from fivetran_emulator.warehouse.columns import Kind
+from fivetran_emulator.sync.result import AcceptedAnswer, SyncResult
+from fivetran_emulator.sync.run import SyncPlan, SyncRun
+from fivetran_emulator.warehouse.columns import ColumnKind
 from fivetran_emulator.warehouse.database import open_warehouse, quoted, table_sql, transaction
 from fivetran_emulator.warehouse.ledger import Ledger, LoadedTable
 from fivetran_emulator.warehouse.merge import DELETED
@@ -34,19 +34,19 @@ __all__ = ["SecondReading"]
 
 _ATTACHED = "fivetran_emulator_second_reading"
 _EXAMPLES = 3
-_TEXTS = (Kind.TEXT, Kind.JSON)
+_TEXTS = (ColumnKind.TEXT, ColumnKind.JSON)
 
 
-class _Nobody:
-    """Who is told how the second reading goes."""
+class _Silent:
+    """Shows nothing of the second reading."""
 
-    def started(self, report: SyncReport) -> None:
+    def started(self, report: SyncResult) -> None:
         """Nothing is shown."""
 
     def calling(self, number: int) -> None:
         """Nothing is shown."""
 
-    def accepted(self, accepted: Accepted) -> None:
+    def accepted(self, accepted: AcceptedAnswer) -> None:
         """Nothing is shown."""
 
 
@@ -57,7 +57,7 @@ class _Side:
     sql: str
     table: LoadedTable
 
-    def keys(self, kinds: Mapping[str, Kind]) -> str:
+    def keys(self, kinds: Mapping[str, ColumnKind]) -> str:
         """A query for the keys of its rows; as text where the other reading has another type for them."""
         columns = [
             f"CAST({quoted(name)} AS VARCHAR)" if self._is_other(name, kinds) else quoted(name)
@@ -66,7 +66,7 @@ class _Side:
         alive = f" WHERE NOT coalesce({DELETED}, false)" if self.table.soft_delete else ""
         return f"SELECT {', '.join(columns)} FROM {self.sql}{alive}"
 
-    def _is_other(self, name: str, kinds: Mapping[str, Kind]) -> bool:
+    def _is_other(self, name: str, kinds: Mapping[str, ColumnKind]) -> bool:
         mine, other = self.table.columns[name], kinds[name]
         return mine is not other and (mine in _TEXTS or other in _TEXTS)
 
@@ -80,7 +80,7 @@ class SecondReading:
         self._function, self._secrets = function, secrets
         self._rules, self._further = rules, further
 
-    def compare(self, warehouse: duckdb.DuckDBPyConnection, report: SyncReport) -> list[Finding]:
+    def compare(self, warehouse: duckdb.DuckDBPyConnection, report: SyncResult) -> list[Finding]:
         """A finding for each keyed table whose keys differ from those that `report`'s sync left in `warehouse`.
 
         They are kept with that sync's warnings. Raises FunctionError when the second reading fails, WarehouseError when its file
@@ -103,26 +103,24 @@ class SecondReading:
 
     def _read(self, file: Path, schema: str) -> Mapping[str, LoadedTable]:
         with open_warehouse(file) as scratch:
-            sync = Sync(
-                self._function,
-                scratch,
-                path=str(file),
+            plan = SyncPlan(
                 schema=schema,
-                secrets=self._secrets,
+                path=str(file),
                 sync_id=str(uuid.uuid4()),
-                clock=Clock(),
-                watcher=_Nobody(),
                 rules=self._rules,
-                further=self._further,
+                members=self._further,
+            )
+            sync = SyncRun(
+                self._function, scratch, plan, secrets=self._secrets, clock=SyncClock(), observer=_Silent()
             )
             try:
                 sync.run()
             except FunctionError as error:
                 problems = [f"the second reading failed: {problem}" for problem in error.problems]
                 raise FunctionError(*problems, details=error.details, hint=error.hint) from error
-            if sync.report.outcome != "complete":
+            if sync.result.outcome != "complete":
                 raise FunctionError("the second reading did not end within six hours")
-            return sync.report.tables
+            return sync.result.tables
 
 
 @contextmanager
@@ -136,7 +134,7 @@ def _attached(warehouse: duckdb.DuckDBPyConnection, file: Path) -> Iterator[None
 
 
 def _differences(
-    warehouse: duckdb.DuckDBPyConnection, report: SyncReport, second: Mapping[str, LoadedTable]
+    warehouse: duckdb.DuckDBPyConnection, report: SyncResult, second: Mapping[str, LoadedTable]
 ) -> Iterator[Finding]:
     for name in sorted(report.tables.keys() | second.keys()):
         here, there = report.tables.get(name), second.get(name)

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 import duckdb
 import requests
 
-from fivetran_emulator.clock import Clock, fixed_clock
+from fivetran_emulator.clock import SyncClock, fixed_clock
 from fivetran_emulator.commands.calling import further_members, headers_of, refuse_url, secrets_of
 from fivetran_emulator.commands.second_reading import SecondReading
 from fivetran_emulator.errors import EmulatorError, UsageError
@@ -25,11 +25,11 @@ from fivetran_emulator.protocol.function import GENERATIONS, Function, Sender
 from fivetran_emulator.protocol.recording import ComparingSender, RecordingSender, ReplayingSender
 from fivetran_emulator.protocol.rules import Rules
 from fivetran_emulator.report.document import document
-from fivetran_emulator.report.figures import SyncReport
 from fivetran_emulator.report.html import ReportPage, require_report_path
 from fivetran_emulator.report.screen import Screen, console_for
 from fivetran_emulator.secrets import Secrets
-from fivetran_emulator.sync import Sync
+from fivetran_emulator.sync.result import SyncResult
+from fivetran_emulator.sync.run import SyncPlan, SyncRun
 from fivetran_emulator.warehouse.database import open_warehouse, require_schema
 from fivetran_emulator.warehouse.ledger import syncs_begun
 
@@ -51,7 +51,7 @@ class _Command:
     def __init__(self, options: argparse.Namespace, rules: Rules) -> None:
         self._options, self._rules = options, rules
         self._fixed = bool(options.deterministic or options.record or options.replay)
-        self._report: SyncReport | None = None
+        self._report: SyncResult | None = None
         self._differs = False
         self._show(Secrets())
 
@@ -86,28 +86,27 @@ class _Command:
         faults, further = read_faults(options.fault), further_members(options)
         with open_warehouse(options.warehouse) as warehouse, requests.Session() as session:
             nth = syncs_begun(warehouse, options.schema) + 1
-            clock = fixed_clock(nth) if self._fixed else Clock()
-            sync = Sync(
-                FaultySender(self._sender(session), faults),
-                warehouse,
-                path=str(options.warehouse),
+            clock = fixed_clock(nth) if self._fixed else SyncClock()
+            plan = SyncPlan(
                 schema=options.schema,
-                secrets=self._secrets,
+                path=str(options.warehouse),
                 sync_id=self._sync_id(nth),
-                clock=clock,
-                watcher=self._screen,
                 rules=self._rules,
                 resync=options.command == "resync",
-                further=further,
-                source=options.source,
+                members=further,
                 repeat={fault.number for fault in faults if fault.kind == "repeat"},
+                source=options.source,
+            )
+            function = FaultySender(self._sender(session), faults)
+            sync = SyncRun(
+                function, warehouse, plan, secrets=self._secrets, clock=clock, observer=self._screen
             )
             self._run(sync)
-            if options.verify and sync.report.outcome == "complete":
-                self._verify(warehouse, sync.report, self._function(session), further)
+            if options.verify and sync.result.outcome == "complete":
+                self._verify(warehouse, sync.result, self._function(session), further)
 
-    def _run(self, sync: Sync) -> None:
-        self._report = sync.report
+    def _run(self, sync: SyncRun) -> None:
+        self._report = sync.result
         try:
             sync.run()
         except (EmulatorError, KeyboardInterrupt) as error:
@@ -118,7 +117,7 @@ class _Command:
     def _verify(
         self,
         warehouse: duckdb.DuckDBPyConnection,
-        report: SyncReport,
+        report: SyncResult,
         function: Sender,
         further: Mapping[str, object],
     ) -> None:
@@ -170,7 +169,7 @@ class _Command:
     def _function(self, session: requests.Session) -> Function:
         options = self._options
         # The platform's seconds are real ones, also where the records' are fixed.
-        elapsed = Clock().elapsed
+        elapsed = SyncClock().elapsed
         limits, headers = GENERATIONS[options.generation], headers_of(options)
         return Function(options.url, session=session, limits=limits, elapsed=elapsed, headers=headers)
 

@@ -20,7 +20,7 @@ USAGE = "usage: python -m fivetran_emulator.practice PATH/practice.py"
 
 
 def main(arguments: list[str]) -> int:
-    """Serve the named file's source; the exit code is 0 when told to stop, 2 when it cannot be served."""
+    """Serve the named file's source; the exit code is 0 when it is stopped, 2 when it cannot be served."""
     if len(arguments) != 1 or arguments[0].startswith("-"):
         print(USAGE, file=sys.stderr)
         return 2

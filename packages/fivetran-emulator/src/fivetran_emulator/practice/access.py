@@ -1,6 +1,6 @@
 """Who may ask: the ways an API recognises its caller, as small rules a `Source` applies to every request.
 
-A rule refuses with 401 unless told otherwise; Bugzilla, for one, answers 400 to a wrong key, and a connector that
+A rule refuses with 401 unless it says otherwise; Bugzilla, for one, answers 400 to a wrong key, and a connector that
 only knows 401 would call that an outage.
 """
 

@@ -1,4 +1,4 @@
-"""The living rows of one source table: what practice.py lists, and what a test may move while it is being read.
+"""The mutable rows of one source table: what practice.py lists, and what a test may move while it is being read.
 
 A `Rows` copies the list it is given: two runs that load the same practice.py start from the same rows, whatever the
 run before did to them.

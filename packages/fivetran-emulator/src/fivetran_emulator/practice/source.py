@@ -113,7 +113,7 @@ class Source:
         since: str | None = None,
         order: Sequence[str] = (),
     ) -> Rows:
-        """Answer GET `path` with pages of `rows`, and return the living rows.
+        """Answer GET `path` with pages of `rows`, and return the mutable rows.
 
         `within` is the place of the rows in the body, like "result.items" or a list of names (None: the body is the
         bare list), `since` the query
@@ -154,16 +154,16 @@ class Source:
             path, given = _map_of(tuple(self._routes)).bind_to_environ(request.environ).match()
             answer = self._routes[path](request, **given)
         except Refusal as refusal:
-            return self._refused(refusal)
+            return self._refuse(refusal)
         except HTTPException as error:
-            return self._refused(Refusal(error.code or 500, f"{request.method} {request.path}: {error.name}"))
+            return self._refuse(Refusal(error.code or 500, f"{request.method} {request.path}: {error.name}"))
         except Exception:  # noqa: BLE001 - a route may fail in any way
             # Its author needs the traceback, the connector only a server error.
             traceback.print_exc(file=sys.stderr)
-            return self._refused(Refusal(500, "the practice source failed; its traceback is on stderr"))
+            return self._refuse(Refusal(500, "the practice source failed; its traceback is on stderr"))
         return answer if isinstance(answer, Response) else json_response(answer)
 
-    def _refused(self, refusal: Refusal) -> Response:
+    def _refuse(self, refusal: Refusal) -> Response:
         body = refusal.body if refusal.body is not None else self._error(refusal.status, refusal.message)
         return json_response(body, status=refusal.status, headers=refusal.headers)
 

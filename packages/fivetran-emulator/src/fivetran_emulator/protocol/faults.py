@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fivetran_emulator.errors import FunctionError, UsageError
-from fivetran_emulator.protocol.function import Reply, Request, Sender
+from fivetran_emulator.protocol.function import FunctionReply, FunctionRequest, Sender
 
 __all__ = ["Fault", "FaultySender", "read_faults"]
 
@@ -52,12 +52,12 @@ class FaultySender:
         """The function's address."""
         return self._sender.url
 
-    def send(self, request: Request) -> Reply:
+    def send(self, request: FunctionRequest) -> FunctionReply:
         """POST `request`, or fail in its place."""
         self._number += 1
         kind = self._kinds.get(self._number, "")
         if kind.isdigit():
-            return Reply(status=int(kind), reason="(a fault)", body=b"", headers={}, seconds=0.0)
+            return FunctionReply(status=int(kind), reason="(a fault)", body=b"", headers={}, seconds=0.0)
         reply = self._sender.send(request)
         if kind == "timeout":
             problem = f"the function's answer to call {self._number} came too late (a fault)"

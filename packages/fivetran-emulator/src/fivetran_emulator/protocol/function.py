@@ -22,27 +22,39 @@ import urllib3
 from fivetran_emulator import __version__
 from fivetran_emulator.errors import FunctionError, LimitError
 from fivetran_emulator.protocol.answer import read_failure
+from fivetran_emulator.protocol.shared_facts import MAX_ANSWER_BYTES, MAX_SECONDS
 
-__all__ = ["GENERATIONS", "Function", "Limits", "Reply", "Request", "Sender", "refuse_status", "status_hint"]
+__all__ = [
+    "GENERATIONS",
+    "Function",
+    "FunctionReply",
+    "FunctionRequest",
+    "PlatformLimits",
+    "Sender",
+    "refuse_status",
+    "status_hint",
+]
 
 _PIECE = 256 * 1024
 _CONNECT_SECONDS = 10
 
 
 @dataclass(frozen=True)
-class Limits:
+class PlatformLimits:
     """What the platform allows a function: bytes of each body, uncompressed, and seconds for one call."""
 
     body_bytes: int
     seconds: float
 
 
-GENERATIONS: Mapping[int, Limits] = {1: Limits(10_000_000, 540), 2: Limits(32_000_000, 3_600)}
-"""Google's limits for each generation of Cloud Functions; a megabyte is taken as the smaller 10**6 bytes."""
+GENERATIONS: Mapping[int, PlatformLimits] = {
+    generation: PlatformLimits(size, MAX_SECONDS[generation]) for generation, size in MAX_ANSWER_BYTES.items()
+}
+"""Google's limits for each generation of Cloud Functions."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class FunctionRequest:
     """What is sent; `state` and `secrets` are JSON text and are spliced in unchanged. `further` are other root members.
 
     `sync_id` is None when there is no sync.
@@ -62,7 +74,7 @@ class Request:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reply:
+class FunctionReply:
     """An answer with whatever status, and the seconds the call took."""
 
     status: int = 200
@@ -79,7 +91,7 @@ class Sender(Protocol):
     def url(self) -> str:
         """Where the function listens, to be shown."""
 
-    def send(self, request: Request) -> Reply:
+    def send(self, request: FunctionRequest) -> FunctionReply:
         """The answer to `request`. Raises FunctionError when there is none."""
 
 
@@ -94,7 +106,7 @@ class Function:
         url: str,
         *,
         session: requests.Session,
-        limits: Limits,
+        limits: PlatformLimits,
         elapsed: Callable[[], float],
         headers: Mapping[str, str] | None = None,
     ) -> None:
@@ -109,37 +121,37 @@ class Function:
         """Where it listens."""
         return self._url
 
-    def call(self, request: Request) -> Reply:
+    def call(self, request: FunctionRequest) -> FunctionReply:
         """POST `request` once; there is no retry. Raises FunctionError for all but status 200 within the limits."""
         reply = self.send(request)
         refuse_status(reply)
         return reply
 
-    def send(self, request: Request) -> Reply:
+    def send(self, request: FunctionRequest) -> FunctionReply:
         """POST `request` once and take any status. Raises FunctionError when there is no answer within the limits."""
         return self.post(request.encode())
 
-    def post(self, body: bytes) -> Reply:
+    def post(self, body: bytes) -> FunctionReply:
         """The same with the body as it is. The one way in which any command calls a function.
 
         A redirect is an answer like any other and is never followed: what is sent has secrets in it. Raises LimitError
         when the platform would have cut the call, FunctionError when there is no answer for another reason.
         """
         self._refuse_size(len(body), "request")
-        call = _Call(lambda: self._exchange(body))
+        call = _TimedCall(lambda: self._exchange(body))
         reply = call.result(self._limits.seconds)
         if reply is None:
             raise self._too_slow()
         return reply
 
-    def _exchange(self, body: bytes) -> Reply:
+    def _exchange(self, body: bytes) -> FunctionReply:
         began = self._elapsed()
         try:
             with self._post(body) as response:
                 received = self._read(response, until=began + self._limits.seconds)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise self._unreachable(error) from error
-        return Reply(
+        return FunctionReply(
             status=response.status_code,
             reason=response.reason or "",
             body=received,
@@ -215,16 +227,16 @@ class Function:
         return FunctionError(problem, hint=hint)
 
 
-class _Call:
+class _TimedCall:
     """Something that is done in a thread of its own, which nobody waits for once its time is over."""
 
-    def __init__(self, exchange: Callable[[], Reply]) -> None:
+    def __init__(self, exchange: Callable[[], FunctionReply]) -> None:
         self._exchange = exchange
-        self._reply: Reply | None = None
+        self._reply: FunctionReply | None = None
         self._error: BaseException | None = None
         self._over = threading.Event()
 
-    def result(self, seconds: float) -> Reply | None:
+    def result(self, seconds: float) -> FunctionReply | None:
         """The reply, or None after so many seconds. Raises what the exchange raised."""
         # A daemon: a source of drops that nobody listens to any more must not keep the process from its end.
         threading.Thread(target=self._run, name="call of the function", daemon=True).start()
@@ -261,7 +273,7 @@ _HINTS = {
 _LOG_HINT = "An exception nobody caught looks like this; the function's own log has the traceback."
 
 
-def refuse_status(reply: Reply) -> None:
+def refuse_status(reply: FunctionReply) -> None:
     """Raises FunctionError, with what the function tells of its failure, unless the status is 200."""
     if reply.status == 200:
         return

@@ -1,4 +1,4 @@
-"""What a function tells about one invocation of itself, in a response header.
+"""What a function reports about one invocation of itself, in a response header.
 
 The header is a courtesy of functions built on fivetran-runtime: one JSON object with the fields of its log line. Most
 functions send none, and what one sends is shown, never relied upon.
@@ -10,13 +10,13 @@ from collections.abc import Mapping
 
 import msgspec
 
-__all__ = ["HEADER", "Invocation", "told_by"]
+from fivetran_emulator.protocol.shared_facts import REPORT_HEADER
 
-HEADER = "X-Connector-Invocation"
+__all__ = ["InvocationReport", "reported_invocation"]
 
 
-class Invocation(msgspec.Struct, frozen=True, kw_only=True):
-    """The fields of the header that are shown; seconds are wall time. None is what a function did not tell."""
+class InvocationReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The fields of the header that are shown; seconds are wall time. None is what a function did not report."""
 
     connector: str | None = None
     version: str | None = None
@@ -26,9 +26,9 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     waited_seconds: float | None = None
 
 
-def told_by(headers: Mapping[str, str]) -> Invocation:
-    """The invocation as `headers` tell it; nothing is known when the header is absent or cannot be read."""
+def reported_invocation(headers: Mapping[str, str]) -> InvocationReport:
+    """The invocation as `headers` report it; nothing is known when the header is absent or cannot be read."""
     try:
-        return msgspec.json.decode(headers.get(HEADER, "{}"), type=Invocation)
+        return msgspec.json.decode(headers.get(REPORT_HEADER, "{}"), type=InvocationReport)
     except (msgspec.DecodeError, UnicodeError):
-        return Invocation()
+        return InvocationReport()

@@ -1,8 +1,7 @@
-"""The state of a connection, told in sentences and changed by hand.
+"""The state of a connection, explained in sentences and changed by hand.
 
-A newcomer would keep a list of the members that fivetran-runtime knows. Such a copy grows old, and then refuses what the
-runtime itself has written; so what was not there before is a warning, and only what no release could read is refused. States
-of other functions are theirs alone and are let be.
+A member that is new and that the runtime of this repository does not know is a warning, since another release may; only what
+no release could read is an error. States of other functions are theirs alone and are left as they are.
 
 Source: `docs/state.md`; the rules of Fivetran's REST API for states, see `docs/protocol.md`.
 """
@@ -14,11 +13,20 @@ from typing import TypeGuard
 
 import msgspec
 
+from fivetran_emulator.protocol.shared_facts import STATE_MEMBERS, TABLE_MEMBERS
+
 __all__ = ["doubts", "explained", "is_ours", "merged", "refusals"]
 
-_CURSOR = ("mark", "since", "seen")
-_BY_HAND = {"version", "connector", "tables", "sync", *_CURSOR, "at", "whole", "confirm"}
-"""What this page reads, or docs/state.md has people add: these are spelt right although no state may have had them."""
+_KNOWN = {"version", *STATE_MEMBERS, *TABLE_MEMBERS}
+_KINDS: dict[type, str] = {str: "text", int: "number", bool: "boolean", dict: "object", list: "list"}
+_WRONG = {
+    ("number", "text"): "neither a number nor text",
+    ("object",): "not an object",
+    ("text",): "not text",
+    ("number",): "not a whole number",
+    ("boolean",): "neither true nor false",
+    ("list",): "not a list",
+}
 
 
 def explained(state: str) -> list[str]:
@@ -30,8 +38,8 @@ def explained(state: str) -> list[str]:
         return []
     tables = members.get("tables")
     parts = sorted(tables.items()) if isinstance(tables, dict) else []
-    told = [f"{name}: {_table(table)}" for name, table in parts if isinstance(table, dict)]
-    return [*told, *_sync(members.get("sync"))]
+    lines = [f"{name}: {_table(table)}" for name, table in parts if isinstance(table, dict)]
+    return [*lines, *_sync(members.get("sync"))]
 
 
 def refusals(new: object, old: str) -> list[str]:
@@ -45,11 +53,11 @@ def refusals(new: object, old: str) -> list[str]:
 
 
 def doubts(new: object, old: str) -> list[str]:
-    """Members of the state `new` that no part of the connection's state had before, and that may be misspelt."""
+    """Members of the state `new` that neither the runtime nor the connection's state before knows: they may be misspelt."""
     before = msgspec.json.decode(old)
     if not (is_ours(new) and is_ours(before)):
         return []
-    known = _BY_HAND | {name for _, name in _members(before)}
+    known = _KNOWN | {name for _, name in _members(before)}
     return [
         f"`{path}` is in no part of the state before" for path, name in _members(new) if name not in known
     ]
@@ -127,12 +135,10 @@ def _shape(state: Mapping[str, object]) -> Iterator[str]:
 
 
 def _values(path: str, table: Mapping[str, object]) -> Iterator[str]:
-    for member in _CURSOR:
+    for member, kinds in TABLE_MEMBERS.items():
         value = table.get(member)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | str)):
-            yield f"`{path}.{member}` is {_json(value)}, neither a number nor text"
-    if table.get("at") is not None and not isinstance(table["at"], dict):
-        yield f"`{path}.at` is {_json(table['at'])}, not an object"
+        if value is not None and kinds and _KINDS.get(type(value)) not in kinds:
+            yield f"`{path}.{member}` is {_json(value)}, {_WRONG[kinds]}"
 
 
 def _json(value: object) -> str:

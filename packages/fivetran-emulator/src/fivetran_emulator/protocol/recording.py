@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from fivetran_emulator.errors import FunctionError, UsageError
-from fivetran_emulator.protocol.function import Reply, Request, Sender
+from fivetran_emulator.protocol.function import FunctionReply, FunctionRequest, Sender
 from fivetran_emulator.secrets import Secrets
 
 __all__ = ["ComparingSender", "RecordingSender", "ReplayingSender"]
@@ -39,7 +39,7 @@ class RecordingSender:
         """The function's address."""
         return self._sender.url
 
-    def send(self, request: Request) -> Reply:
+    def send(self, request: FunctionRequest) -> FunctionReply:
         """POST `request` and record both it and the answer."""
         reply = self._sender.send(request)
         self._number += 1
@@ -62,13 +62,13 @@ class ReplayingSender:
         """The folder, in place of an address."""
         return str(self._folder)
 
-    def send(self, request: Request) -> Reply:
+    def send(self, request: FunctionRequest) -> FunctionReply:
         """The recorded answer to the next request."""
         self._number += 1
         recorded = _read(_file(self._folder, self._number), self._number)
         content_type = {"Content-Type": recorded.content_type} if recorded.content_type else {}
         body = recorded.text.encode() if recorded.text is not None else bytes(recorded.body)
-        return Reply(status=recorded.status, body=body, headers=content_type, seconds=0.0)
+        return FunctionReply(status=recorded.status, body=body, headers=content_type, seconds=0.0)
 
 
 class ComparingSender:
@@ -84,7 +84,7 @@ class ComparingSender:
         """The function's address."""
         return self._sender.url
 
-    def send(self, request: Request) -> Reply:
+    def send(self, request: FunctionRequest) -> FunctionReply:
         """POST `request`. Raises FunctionError, with the difference, when request or answer are not as recorded."""
         self._number += 1
         file = _file(self._folder, self._number)
@@ -118,7 +118,7 @@ class _Exchange(msgspec.Struct):
     answer: _Answer
 
 
-def _exchange(request: Request, reply: Reply, secrets: Secrets) -> str:
+def _exchange(request: FunctionRequest, reply: FunctionReply, secrets: Secrets) -> str:
     names = msgspec.json.decode(request.secrets, type=dict[str, object])
     sent = {
         "state": msgspec.Raw(request.state.encode()),
@@ -131,7 +131,7 @@ def _exchange(request: Request, reply: Reply, secrets: Secrets) -> str:
     return secrets.redact(text) + "\n"
 
 
-def _body(reply: Reply) -> dict[str, object]:
+def _body(reply: FunctionReply) -> dict[str, object]:
     content_type: dict[str, object] = {"content_type": reply.headers.get("Content-Type", "")}
     try:
         reply.body.decode()

@@ -15,7 +15,7 @@ import msgspec
 from fivetran_emulator.errors import FunctionError
 from fivetran_emulator.protocol.answer import read_failure
 from fivetran_emulator.protocol.findings import Finding
-from fivetran_emulator.protocol.function import Reply, Request, Sender, refuse_status
+from fivetran_emulator.protocol.function import FunctionReply, FunctionRequest, Sender, refuse_status
 
 __all__ = ["SetupResult", "check_setup"]
 
@@ -32,7 +32,7 @@ class SetupResult:
     findings: tuple[Finding, ...]
 
 
-def check_setup(function: Sender, request: Request) -> SetupResult:
+def check_setup(function: Sender, request: FunctionRequest) -> SetupResult:
     """Call `function` once with `request`, which says that it is a setup test. Raises FunctionError when it fails."""
     reply = function.send(request)
     refuse_status(reply)
@@ -51,7 +51,7 @@ def _members(body: bytes) -> dict[str, object]:
     return answer if isinstance(answer, dict) else {}
 
 
-def _findings(reply: Reply, members: dict[str, object]) -> list[Finding]:
+def _findings(reply: FunctionReply, members: dict[str, object]) -> list[Finding]:
     found = []
     if len(reply.body) > _MOST_BYTES:
         text = f"the answer to the setup test has {len(reply.body):,} bytes; more than {_MOST_BYTES:,} may fail it"

@@ -156,7 +156,7 @@ class Recorder:
             self.left_out[f"HTTP {answer.status_code}"] += 1
             return
         try:
-            body = json.loads(answer.content or b"null", parse_constant=_refused)
+            body = json.loads(answer.content or b"null", parse_constant=_reject_constant)
         except ValueError:
             kind = answer.headers.get("Content-Type", "no content type").partition(";")[0]
             self.left_out[f"not JSON ({kind})"] += 1
@@ -271,7 +271,7 @@ def _is_here(scheme: str, host: str) -> bool:
         return host == "localhost"
 
 
-def _refused(constant: str) -> object:
+def _reject_constant(constant: str) -> object:
     raise ValueError(f"{constant} is not JSON")
 
 

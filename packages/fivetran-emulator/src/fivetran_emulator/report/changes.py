@@ -1,6 +1,6 @@
 """What changed in the state over a sync, a line for each value that did.
 
-A newcomer would print both states. They are mostly equal; what a reader asks is which cursor moved, from where to where.
+Two states are mostly equal; what a reader asks is which cursor moved, from where to where.
 """
 
 from __future__ import annotations

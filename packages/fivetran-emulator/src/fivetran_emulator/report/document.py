@@ -1,6 +1,6 @@
 """A sync as one JSON document, the output of `--json`.
 
-A newcomer would parse the screen's text. This has the same facts under stable names; nothing else goes to stdout with it.
+It has the facts of the screen under stable names; nothing else goes to stdout with it.
 """
 
 from __future__ import annotations
@@ -9,23 +9,23 @@ import msgspec
 
 from fivetran_emulator.errors import EmulatorError
 from fivetran_emulator.report.changes import state_changes
-from fivetran_emulator.report.figures import Accepted, SyncReport
 from fivetran_emulator.secrets import Secrets
+from fivetran_emulator.sync.result import AcceptedAnswer, SyncResult
 
 __all__ = ["document"]
 
 
-def document(report: SyncReport | None, error: EmulatorError | None, secrets: Secrets) -> str:
+def document(report: SyncResult | None, error: EmulatorError | None, secrets: Secrets) -> str:
     """The JSON text for a sync, or for an `error` that came before one could begin. Secrets are hidden in it."""
     facts: dict[str, object] = _facts(report) if report is not None else {"outcome": "failed"}
     if error is not None:
-        told = {"problems": error.problems, "hint": error.hint, "details": error.details}
-        facts["error"] = told | {"exit_status": error.exit_status}
+        shown = {"problems": error.problems, "hint": error.hint, "details": error.details}
+        facts["error"] = shown | {"exit_status": error.exit_status}
     hidden = _redacted(msgspec.to_builtins(facts), secrets)
     return msgspec.json.format(msgspec.json.encode(hidden)).decode()
 
 
-def _facts(report: SyncReport) -> dict[str, object]:
+def _facts(report: SyncResult) -> dict[str, object]:
     return {
         "outcome": report.outcome,
         "url": report.url,
@@ -53,10 +53,10 @@ def _facts(report: SyncReport) -> dict[str, object]:
     }
 
 
-def _invocation(accepted: Accepted) -> dict[str, object]:
+def _invocation(accepted: AcceptedAnswer) -> dict[str, object]:
     facts: dict[str, object] = msgspec.to_builtins(accepted)
-    told: dict[str, object] = facts.pop("told")  # type: ignore[assignment]
-    return facts | told
+    invocation: dict[str, object] = facts.pop("invocation")  # type: ignore[assignment]
+    return facts | invocation
 
 
 def _redacted(value: object, secrets: Secrets) -> object:

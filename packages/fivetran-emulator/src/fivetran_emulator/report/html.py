@@ -16,10 +16,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from fivetran_emulator.errors import EmulatorError, UsageError
 from fivetran_emulator.protocol.findings import Finding
-from fivetran_emulator.protocol.function import Limits
+from fivetran_emulator.protocol.function import PlatformLimits
 from fivetran_emulator.report.changes import shortened, state_changes
-from fivetran_emulator.report.figures import Accepted, SyncReport
 from fivetran_emulator.secrets import Secrets
+from fivetran_emulator.sync.result import AcceptedAnswer, SyncResult
 from fivetran_emulator.warehouse.ledger import LoadedTable
 from fivetran_emulator.warehouse.merge import Counts
 
@@ -51,9 +51,9 @@ _CHANGES = ("inserted", "updated", "unchanged", "deleted")
 class ReportPage:
     """What the page is made of. `error` is what ended the sync, if anything did; `limits` are those it ran under."""
 
-    report: SyncReport
+    report: SyncResult
     error: EmulatorError | None
-    limits: Limits
+    limits: PlatformLimits
     secrets: Secrets
 
     def html(self) -> str:
@@ -177,12 +177,12 @@ class Tile:
     parts: Sequence[Part] = ()
 
 
-def _connector(report: SyncReport) -> str:
-    found = next((accepted.told for accepted in report.accepted if accepted.told.connector), None)
+def _connector(report: SyncResult) -> str:
+    found = next((accepted.invocation for accepted in report.accepted if accepted.invocation.connector), None)
     return f"{found.connector} {found.version or ''}".strip() if found is not None else ""
 
 
-def _sentence(report: SyncReport) -> str:
+def _sentence(report: SyncResult) -> str:
     rows = plural(sum(accepted.rows for accepted in report.accepted), "row")
     calls = plural(len(report.accepted), "invocation")
     if report.outcome == "complete":
@@ -192,7 +192,7 @@ def _sentence(report: SyncReport) -> str:
     return f"after {calls} with {rows}; these and their state are kept, the next sync goes on from there"
 
 
-def _changed(report: SyncReport) -> Tile:
+def _changed(report: SyncResult) -> Tile:
     total = sum(report.counts.values(), Counts())
     parts = _change_parts(total)
     changed = total.inserted + total.updated + total.deleted
@@ -204,8 +204,8 @@ def _change_parts(counts: Counts) -> list[Part]:
     return [Part(n, change, f"{n:,} {change}") for n, change in zip(amounts, _CHANGES, strict=True)]
 
 
-def _taken(report: SyncReport) -> Tile:
-    waited = sum(accepted.told.waited_seconds or 0 for accepted in report.accepted)
+def _taken(report: SyncResult) -> Tile:
+    waited = sum(accepted.invocation.waited_seconds or 0 for accepted in report.accepted)
     function = max(0, sum(accepted.seconds for accepted in report.accepted) - waited)
     loading = sum(accepted.load_seconds for accepted in report.accepted)
     parts = [
@@ -216,7 +216,7 @@ def _taken(report: SyncReport) -> Tile:
     return Tile(seconds(report.seconds), "taken", _named(parts), "where the time went", parts)
 
 
-def _largest(report: SyncReport, limits: Limits) -> Tile:
+def _largest(report: SyncResult, limits: PlatformLimits) -> Tile:
     size = max((accepted.size for accepted in report.accepted), default=0)
     slow = max((accepted.seconds for accepted in report.accepted), default=0.0)
     parts = [
@@ -230,8 +230,8 @@ def _largest(report: SyncReport, limits: Limits) -> Tile:
     return Tile(megabytes(size), "largest answer", lines, "largest answer against the limit", parts)
 
 
-def _requested(report: SyncReport) -> Tile:
-    known = [accepted.told for accepted in report.accepted if accepted.told.requests is not None]
+def _requested(report: SyncResult) -> Tile:
+    known = [accepted.invocation for accepted in report.accepted if accepted.invocation.requests is not None]
     if not known:
         return Tile("unknown", "requests to the source", ["this function does not report them"])
     requests, retries = sum(one.requests or 0 for one in known), sum(one.retries or 0 for one in known)
@@ -315,14 +315,14 @@ class Strip:
         return [max(group, key=lambda column: column.amount) for group in groups]
 
 
-def _failed_calls(report: SyncReport) -> int:
+def _failed_calls(report: SyncResult) -> int:
     """1 when one more call was made, or was in progress, whose answer was not accepted."""
     return int(report.outcome in ("failed", "interrupted"))
 
 
-def _strips(report: SyncReport, limits: Limits) -> list[Strip]:
-    asked = any(one.told.requests is not None for one in report.accepted)
-    cut = any(one.told.cut for one in report.accepted)
+def _strips(report: SyncResult, limits: PlatformLimits) -> list[Strip]:
+    asked = any(one.invocation.requests is not None for one in report.accepted)
+    cut = any(one.invocation.cut for one in report.accepted)
     return [
         _rows(report),
         _sizes(report, limits),
@@ -332,7 +332,7 @@ def _strips(report: SyncReport, limits: Limits) -> list[Strip]:
     ]
 
 
-def _rows(report: SyncReport) -> Strip:
+def _rows(report: SyncResult) -> Strip:
     colours = _colours(report)
     columns = [Column(_of_tables(one, colours), _title(one)) for one in report.accepted]
     legend = {name: colour for name, colour in colours.items() if colour != "other"}
@@ -344,14 +344,14 @@ def _rows(report: SyncReport) -> Strip:
     return Strip(heading="Rows", columns=columns, top=top, note="by table", legend=legend)
 
 
-def _colours(report: SyncReport) -> dict[str, str]:
+def _colours(report: SyncResult) -> dict[str, str]:
     """A class for each table with rows, the largest first; the small ones share one."""
     size = {name: _received(counts) for name, counts in report.counts.items() if _received(counts)}
     names = sorted(size, key=lambda name: (-size[name], name))
     return {name: f"t{place}" if place < _MAX_TABLES else "other" for place, name in enumerate(names)}
 
 
-def _of_tables(one: Accepted, colours: dict[str, str]) -> list[Part]:
+def _of_tables(one: AcceptedAnswer, colours: dict[str, str]) -> list[Part]:
     """A part for each table with a colour of its own, and one for all others together."""
     amounts: Counter[str] = Counter()
     for name, colour in colours.items():
@@ -364,7 +364,7 @@ def _received(counts: Counts) -> int:
     return counts.inserted + counts.updated + counts.unchanged
 
 
-def _sizes(report: SyncReport, limits: Limits) -> Strip:
+def _sizes(report: SyncResult, limits: PlatformLimits) -> Strip:
     largest, limit = max(one.size for one in report.accepted), megabytes(limits.body_bytes)
     return Strip(
         heading="Size of the answer",
@@ -377,7 +377,7 @@ def _sizes(report: SyncReport, limits: Limits) -> Strip:
     )
 
 
-def _times(report: SyncReport, limits: Limits) -> Strip:
+def _times(report: SyncResult, limits: PlatformLimits) -> Strip:
     columns = [Column(_time_parts(one), _title(one)) for one in report.accepted]
     slowest, allowed = max(one.seconds for one in report.accepted), f"{limits.seconds:,.0f} s"
     used = {part.colour for column in columns for part in column.parts if part.amount}
@@ -393,14 +393,14 @@ def _times(report: SyncReport, limits: Limits) -> Strip:
     )
 
 
-def _time_parts(one: Accepted) -> list[Part]:
-    waited = min(one.told.waited_seconds or 0.0, one.seconds)
+def _time_parts(one: AcceptedAnswer) -> list[Part]:
+    waited = min(one.invocation.waited_seconds or 0.0, one.seconds)
     return [Part(one.seconds - waited, "function"), Part(waited, "waited"), Part(one.load_seconds, "loading")]
 
 
-def _requests(report: SyncReport) -> Strip:
+def _requests(report: SyncResult) -> Strip:
     columns = [Column(_request_parts(one), _title(one)) for one in report.accepted]
-    retries = sum(one.told.retries or 0 for one in report.accepted)
+    retries = sum(one.invocation.retries or 0 for one in report.accepted)
     return Strip(
         heading="Requests to the source",
         columns=columns,
@@ -410,8 +410,8 @@ def _requests(report: SyncReport) -> Strip:
     )
 
 
-def _request_parts(one: Accepted) -> list[Part]:
-    requests, retries = one.told.requests or 0, one.told.retries or 0
+def _request_parts(one: AcceptedAnswer) -> list[Part]:
+    requests, retries = one.invocation.requests or 0, one.invocation.retries or 0
     return [Part(max(0, requests - retries), "size"), Part(retries, "waited")]
 
 
@@ -419,12 +419,12 @@ def _retries(retries: int) -> str:
     return {0: "no retry", 1: "1 retry"}.get(retries, f"{retries:,} retries")
 
 
-def _cuts(report: SyncReport) -> Strip:
+def _cuts(report: SyncResult) -> Strip:
     """Why invocations ended early."""
-    cuts = Counter(one.told.cut for one in report.accepted if one.told.cut)
+    cuts = Counter(one.invocation.cut for one in report.accepted if one.invocation.cut)
     return Strip(
         heading="Why it stopped there",
-        columns=[Column([Part(1, _cut_colour(one.told.cut))], _title(one)) for one in report.accepted],
+        columns=[Column([Part(1, _cut_colour(one.invocation.cut))], _title(one)) for one in report.accepted],
         top="",
         note="marked where a limit cut it",
         legend={f"{_cut_meaning(cut)} ({times:,})": _cut_colour(cut) for cut, times in cuts.items()},
@@ -442,22 +442,32 @@ def _cut_colour(cut: str | None) -> str:
     return f"cut-{cut}" if cut in _CUTS else "cut-other"
 
 
-def _title(one: Accepted) -> str:
+def _title(one: AcceptedAnswer) -> str:
     """What is shown when a column is pointed at."""
-    told = one.told
+    invocation = one.invocation
     received = {name: _received(counts) for name, counts in sorted(one.tables.items()) if _received(counts)}
     lines = [f"#{one.number}: {plural(one.rows, 'row')}, {megabytes(one.size)}, {seconds(one.seconds)}"]
     lines += [f"{name}: {rows:,}" for name, rows in received.items()][:_MAX_TABLES_NAMED]
     lines += [plural(one.deletes, "delete")] if one.deletes else []
-    lines += [f"{told.requests} requests, {_retries(told.retries or 0)}"] if told.requests is not None else []
-    lines += [f"{seconds(told.waited_seconds)} waiting for the source"] if told.waited_seconds else []
-    lines += [f"cut: {told.cut} ({_CUTS.get(told.cut, 'as the function says')})"] if told.cut else []
+    lines += (
+        [f"{invocation.requests} requests, {_retries(invocation.retries or 0)}"]
+        if invocation.requests is not None
+        else []
+    )
+    lines += (
+        [f"{seconds(invocation.waited_seconds)} waiting for the source"] if invocation.waited_seconds else []
+    )
+    lines += (
+        [f"cut: {invocation.cut} ({_CUTS.get(invocation.cut, 'as the function says')})"]
+        if invocation.cut
+        else []
+    )
     return "\n".join([*lines, "hasMore" if one.has_more else "the last answer"])
 
 
-def _figures(one: Accepted, limits: Limits) -> dict[str, str]:
+def _figures(one: AcceptedAnswer, limits: PlatformLimits) -> dict[str, str]:
     """Every figure of an invocation by its heading."""
-    told = one.told
+    invocation = one.invocation
     return {
         "#": f"{one.number}",
         "rows": f"{one.rows:,}",
@@ -466,10 +476,10 @@ def _figures(one: Accepted, limits: Limits) -> dict[str, str]:
         "of limit": share(one.size, limits.body_bytes),
         "function": seconds(one.seconds),
         "loading": seconds(one.load_seconds),
-        "requests": "" if told.requests is None else f"{told.requests:,}",
-        "retries": "" if told.retries is None else f"{told.retries:,}",
-        "waited": "" if told.waited_seconds is None else seconds(told.waited_seconds),
-        "cut": told.cut or "",
+        "requests": "" if invocation.requests is None else f"{invocation.requests:,}",
+        "retries": "" if invocation.retries is None else f"{invocation.retries:,}",
+        "waited": "" if invocation.waited_seconds is None else seconds(invocation.waited_seconds),
+        "cut": invocation.cut or "",
         "hasMore": "yes" if one.has_more else "no",
     }
 
@@ -491,13 +501,13 @@ class ColumnTypes:
         return len(self.steps) > 1
 
 
-def _types(table: LoadedTable, report: SyncReport) -> list[ColumnTypes]:
+def _types(table: LoadedTable, report: SyncResult) -> list[ColumnTypes]:
     """The columns of a table, those of its key first."""
     names = sorted(table.columns, key=lambda name: name not in table.key)
     return [ColumnTypes(name, name in table.key, _steps(report, table.name, name)) for name in names]
 
 
-def _steps(report: SyncReport, table: str, column: str) -> list[tuple[str, int | None]]:
+def _steps(report: SyncResult, table: str, column: str) -> list[tuple[str, int | None]]:
     before = report.tables_before.get(table)
     shapes: list[tuple[int | None, LoadedTable]] = [(None, before)] if before is not None else []
     steps: list[tuple[str, int | None]] = []

@@ -1,6 +1,6 @@
 """A sync for a person to read: lines as it goes, then tables, state, warnings, and how to look at the data.
 
-A newcomer would format twice, for a terminal and for a pipe. There is one layout; on a terminal rich adds colour and a
+There is one layout for a terminal and for a pipe; on a terminal rich adds colour and a
 line that shows what is being waited for, and wraps between words. Nothing is ever cut to the width of a pipe, and what is
 meant to be copied is one line everywhere.
 """
@@ -25,14 +25,14 @@ from rich.text import Text
 from fivetran_emulator.errors import EmulatorError
 from fivetran_emulator.protocol.findings import Finding
 from fivetran_emulator.report.changes import shortened, state_changes
-from fivetran_emulator.report.figures import Accepted, SyncReport
 from fivetran_emulator.secrets import Secrets
+from fivetran_emulator.sync.result import AcceptedAnswer, SyncResult
 from fivetran_emulator.warehouse.database import quoted
 from fivetran_emulator.warehouse.merge import Counts
 
 __all__ = ["Screen", "console_for", "query_command"]
 
-_MOST_CHANGES = 12
+_MAX_CHANGES = 12
 _PIPE_WIDTH = 1_000
 _NARROW = 100
 """Up to so many columns of a terminal, those of a table stand closer."""
@@ -47,9 +47,8 @@ def console_for(file: TextIO) -> Console:
 
 def query_command() -> str:
     """How whoever ran this can ask the warehouse; a tool that runs it for them says so in FIVETRAN_EMULATOR_QUERY."""
-    told = os.environ.get("FIVETRAN_EMULATOR_QUERY")
-    if told:
-        return told
+    if command := os.environ.get("FIVETRAN_EMULATOR_QUERY"):
+        return command
     program = Path(sys.argv[0])
     if program.name != "fivetran-emulator":
         return f"{shlex.quote(_near(Path(sys.executable)))} -m fivetran_emulator query"
@@ -73,7 +72,7 @@ class Screen:
         self._quiet = quiet
         self._waiting: Progress | None = None
 
-    def started(self, report: SyncReport) -> None:
+    def started(self, report: SyncResult) -> None:
         """The headline, and what this sync goes on from."""
         first = "first sync" if report.state_before == "{}" else "from the last state"
         first = "re-sync from an empty state" if report.resync and report.state_before == "{}" else first
@@ -93,7 +92,7 @@ class Screen:
         self._waiting.add_task(f"#{number} calling the function")
         self._waiting.start()
 
-    def accepted(self, accepted: Accepted) -> None:
+    def accepted(self, accepted: AcceptedAnswer) -> None:
         """One line for an invocation."""
         self.stop_waiting()
         self._line(_invocation(accepted))
@@ -104,7 +103,7 @@ class Screen:
             self._waiting.stop()
             self._waiting = None
 
-    def finished(self, report: SyncReport) -> None:
+    def finished(self, report: SyncResult) -> None:
         """Tables, state, warnings and the last line of a sync that did not fail."""
         self._tables(report)
         self._state(report)
@@ -114,17 +113,17 @@ class Screen:
         if not self._quiet:
             self._copied(_look(report))
 
-    def failed(self, report: SyncReport | None, error: EmulatorError) -> None:
+    def failed(self, report: SyncResult | None, error: EmulatorError) -> None:
         """What went wrong and what to do, after whatever was shown so far."""
         self.stop_waiting()
         if report is not None:
             self._tables(report)
             self.warnings(report)
-        self.tell_error(error)
+        self.show_error(error)
         if report is not None:
             self._always(f"  {_kept(report)}")
 
-    def tell_error(self, error: EmulatorError) -> None:
+    def show_error(self, error: EmulatorError) -> None:
         """Every problem, what the function said of it, and what to do."""
         for problem in error.problems:
             self._always(f"error: {problem}", "bold red")
@@ -133,25 +132,25 @@ class Screen:
         if error.hint:
             self._always(f"  -> {error.hint}")
 
-    def interrupted(self, report: SyncReport | None) -> None:
+    def interrupted(self, report: SyncResult | None) -> None:
         """One line about what was kept."""
         self.stop_waiting()
         self._always(
             f"interrupted: {_kept(report)}" if report else "interrupted: nothing was begun", "yellow"
         )
 
-    def warnings(self, report: SyncReport) -> None:
+    def warnings(self, report: SyncResult) -> None:
         """Every finding of a sync with its hint."""
-        self.tell_findings(report.findings.counted())
+        self.show_findings(report.findings.counted())
 
-    def tell_findings(self, counted: Iterable[tuple[Finding, int]]) -> None:
+    def show_findings(self, counted: Iterable[tuple[Finding, int]]) -> None:
         """Each finding with the times it was met, and what to do."""
         for finding, times in counted:
             often = f" ({times} times)" if times > 1 else ""
             self._always(f"warning: {finding.text}{often}", "bold yellow")
             self._always(f"  -> {finding.hint}")
 
-    def _tables(self, report: SyncReport) -> None:
+    def _tables(self, report: SyncResult) -> None:
         if self._quiet:
             return
         if report.counts:
@@ -160,7 +159,7 @@ class Screen:
             self._line("")
             self._line(f"no rows, so no table: {', '.join(sorted(report.absent))}")
 
-    def _counts(self, report: SyncReport) -> None:
+    def _counts(self, report: SyncResult) -> None:
         gap = 3 if self._console.width > _NARROW else 2
         headings = ("sent", "inserted", "updated", "unchanged", "deleted", "rows now")
         rows = {
@@ -178,14 +177,14 @@ class Screen:
         self._console.print()
         self._console.print(table)
 
-    def _state(self, report: SyncReport) -> None:
+    def _state(self, report: SyncResult) -> None:
         changes = state_changes(report.state_before, report.state)
         self._line("")
         self._line("state" if changes else "state: as before", "bold")
-        for change in changes[:_MOST_CHANGES]:
+        for change in changes[:_MAX_CHANGES]:
             self._line(f"  {change.path}: {shortened(change.before)} -> {shortened(change.after)}")
-        if len(changes) > _MOST_CHANGES:
-            self._line(f"  and {len(changes) - _MOST_CHANGES} more")
+        if len(changes) > _MAX_CHANGES:
+            self._line(f"  and {len(changes) - _MAX_CHANGES} more")
 
     def say(self, text: str, style: str = "") -> None:
         """One line, unless only warnings and errors are wanted."""
@@ -229,12 +228,12 @@ def _in_pieces(name: str, width: int) -> str:
     return f"{name[:place]}\n{_in_pieces(name[place:], width)}"
 
 
-def _invocation(accepted: Accepted) -> str:
-    told = accepted.told
+def _invocation(accepted: AcceptedAnswer) -> str:
+    invocation = accepted.invocation
     deletes = f"  {accepted.deletes:,} deletes" if accepted.deletes else ""
-    retries = f" ({told.retries} retried)" if told.retries else ""
-    requests = f"  {told.requests:,} requests{retries}" if told.requests is not None else ""
-    cut = f" cut={told.cut}" if told.cut else ""
+    retries = f" ({invocation.retries} retried)" if invocation.retries else ""
+    requests = f"  {invocation.requests:,} requests{retries}" if invocation.requests is not None else ""
+    cut = f" cut={invocation.cut}" if invocation.cut else ""
     return (
         f"#{accepted.number:<3} {'hasMore' if accepted.has_more else 'done':<7}{cut}  {accepted.rows:>9,} rows{deletes}"
         f"  {accepted.size / 1e6:6.2f} MB  {accepted.seconds:6.2f} s{requests}"
@@ -246,7 +245,7 @@ def _cells(counts: Counts, rows: int) -> tuple[str, ...]:
     return tuple(f"{number:,}" for number in shown)
 
 
-def _summary(report: SyncReport) -> str:
+def _summary(report: SyncResult) -> str:
     total = sum(report.counts.values(), Counts())
     calls = f"{len(report.accepted)} invocation{'s' if len(report.accepted) != 1 else ''}"
     end = {"paused": "not complete: six hours are over, the next sync goes on from here; stopped"}.get(
@@ -260,7 +259,7 @@ def _summary(report: SyncReport) -> str:
     return f"{end} in {report.seconds:.1f} s ({waited:.1f} s in the function), {calls}: {what}"
 
 
-def _look(report: SyncReport) -> str:
+def _look(report: SyncResult) -> str:
     table = next((name for name, rows in sorted(report.rows_now.items()) if rows), None)
     if table is None:
         return "no row yet"
@@ -274,7 +273,7 @@ def _sql(name: str) -> str:
     return name if re.fullmatch(r"[a-z_][a-z_0-9]*", name) else quoted(name)
 
 
-def _kept(report: SyncReport) -> str:
+def _kept(report: SyncResult) -> str:
     if not report.accepted:
         return "no answer was accepted: tables and state are as before"
     rows = sum(accepted.rows for accepted in report.accepted)

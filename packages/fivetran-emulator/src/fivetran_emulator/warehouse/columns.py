@@ -19,7 +19,7 @@ from decimal import Context, Decimal
 from functools import reduce
 from types import NoneType
 
-__all__ = ["Kind", "fits_decimal", "kind_of", "types_in", "wider"]
+__all__ = ["ColumnKind", "fits_decimal", "kind_of", "types_in", "wider"]
 
 _EXACT_IN_DOUBLE = 2**53
 _BIGINT = 2**63
@@ -28,7 +28,7 @@ _PRECISION, _SCALE = 38, 18
 _WIDE = Context(prec=1_000)
 
 
-class Kind(enum.Enum):
+class ColumnKind(enum.Enum):
     """What a column holds. The value is the name kept in the warehouse's record of columns."""
 
     BOOLEAN = "boolean"
@@ -48,37 +48,37 @@ class Kind(enum.Enum):
 
 
 _SQL = {
-    Kind.BOOLEAN: "BOOLEAN",
-    Kind.SMALL_INTEGER: "BIGINT",
-    Kind.INTEGER: "BIGINT",
-    Kind.HUGE_INTEGER: "HUGEINT",
-    Kind.SHORT_DOUBLE: "DOUBLE",
-    Kind.DOUBLE: "DOUBLE",
-    Kind.DECIMAL: "DECIMAL(38, 18)",
-    Kind.TEXT: "VARCHAR",
-    Kind.JSON: "JSON",
+    ColumnKind.BOOLEAN: "BOOLEAN",
+    ColumnKind.SMALL_INTEGER: "BIGINT",
+    ColumnKind.INTEGER: "BIGINT",
+    ColumnKind.HUGE_INTEGER: "HUGEINT",
+    ColumnKind.SHORT_DOUBLE: "DOUBLE",
+    ColumnKind.DOUBLE: "DOUBLE",
+    ColumnKind.DECIMAL: "DECIMAL(38, 18)",
+    ColumnKind.TEXT: "VARCHAR",
+    ColumnKind.JSON: "JSON",
 }
 _SIZES = {
-    Kind.SMALL_INTEGER: (0, 0),
-    Kind.INTEGER: (1, 0),
-    Kind.HUGE_INTEGER: (2, 0),
-    Kind.SHORT_DOUBLE: (0, 1),
-    Kind.DOUBLE: (0, 2),
-    Kind.DECIMAL: (1, 1),
+    ColumnKind.SMALL_INTEGER: (0, 0),
+    ColumnKind.INTEGER: (1, 0),
+    ColumnKind.HUGE_INTEGER: (2, 0),
+    ColumnKind.SHORT_DOUBLE: (0, 1),
+    ColumnKind.DOUBLE: (0, 2),
+    ColumnKind.DECIMAL: (1, 1),
 }
 """How large integers, and how long fractions, a kind of number holds exactly."""
 
 
-def wider(one: Kind, other: Kind) -> Kind:
+def wider(one: ColumnKind, other: ColumnKind) -> ColumnKind:
     """The smallest kind that holds every value of both without loss. Commutative, associative, idempotent."""
     if one is other:
         return one
-    if Kind.JSON in (one, other):
-        return Kind.JSON
+    if ColumnKind.JSON in (one, other):
+        return ColumnKind.JSON
     if one in _SIZES and other in _SIZES:
         sizes = tuple(map(max, _SIZES[one], _SIZES[other]))
-        return next((kind for kind, size in _SIZES.items() if size == sizes), Kind.TEXT)
-    return Kind.TEXT
+        return next((kind for kind, size in _SIZES.items() if size == sizes), ColumnKind.TEXT)
+    return ColumnKind.TEXT
 
 
 def fits_decimal(value: float | Decimal) -> bool:
@@ -88,7 +88,7 @@ def fits_decimal(value: float | Decimal) -> bool:
     return isinstance(exponent, int) and exponent >= -_SCALE and len(digits) + exponent <= _PRECISION - _SCALE
 
 
-def kind_of(values: Iterable[object]) -> Kind | None:
+def kind_of(values: Iterable[object]) -> ColumnKind | None:
     """The kind of a column with these decoded JSON values; None when all of them are null.
 
     One pass finds the Python types, a second one the sizes of numbers; no Python code runs for a value but for a fraction.
@@ -113,22 +113,30 @@ _WORDS: dict[type, str] = {
     dict: "objects",
     list: "lists",
 }
-_KINDS: dict[type, Kind] = {
-    bool: Kind.BOOLEAN,
-    str: Kind.TEXT,
-    dict: Kind.JSON,
-    list: Kind.JSON,
+_KINDS: dict[type, ColumnKind] = {
+    bool: ColumnKind.BOOLEAN,
+    str: ColumnKind.TEXT,
+    dict: ColumnKind.JSON,
+    list: ColumnKind.JSON,
 }
 
 
-def _kind_of_type(values: list[object], type_: type, *, alone: bool) -> Kind:
+def _kind_of_type(values: list[object], type_: type, *, alone: bool) -> ColumnKind:
     """The kind of those values that are of one type."""
     if type_ is int:
         return _kind_of_integers(values, alone=alone)
     if type_ is float:
-        return Kind.SHORT_DOUBLE if all(_is_short(v) for v in values if type(v) is float) else Kind.DOUBLE
+        return (
+            ColumnKind.SHORT_DOUBLE
+            if all(_is_short(v) for v in values if type(v) is float)
+            else ColumnKind.DOUBLE
+        )
     if type_ is Decimal:
-        return Kind.DECIMAL if all(fits_decimal(v) for v in values if type(v) is Decimal) else Kind.TEXT
+        return (
+            ColumnKind.DECIMAL
+            if all(fits_decimal(v) for v in values if type(v) is Decimal)
+            else ColumnKind.TEXT
+        )
     return _KINDS[type_]
 
 
@@ -137,17 +145,17 @@ def _is_short(value: float) -> bool:
     return 0.01 <= abs(value) < 1e20 or value == 0 or fits_decimal(value)
 
 
-def _kind_of_integers(values: list[object], *, alone: bool) -> Kind:
+def _kind_of_integers(values: list[object], *, alone: bool) -> ColumnKind:
     integers = [v for v in values if type(v) is int] if not alone or None in values else values
     low, high = min(integers), max(integers)  # type: ignore[type-var]
     return _size(low, high)  # type: ignore[arg-type]
 
 
-def _size(low: int, high: int) -> Kind:
+def _size(low: int, high: int) -> ColumnKind:
     if low >= -_EXACT_IN_DOUBLE and high <= _EXACT_IN_DOUBLE:
-        return Kind.SMALL_INTEGER
+        return ColumnKind.SMALL_INTEGER
     if low >= -_BIGINT and high < _BIGINT:
-        return Kind.INTEGER
+        return ColumnKind.INTEGER
     if low > -_HUGEINT and high < _HUGEINT:
-        return Kind.HUGE_INTEGER
-    return Kind.TEXT
+        return ColumnKind.HUGE_INTEGER
+    return ColumnKind.TEXT

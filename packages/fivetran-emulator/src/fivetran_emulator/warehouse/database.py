@@ -152,7 +152,7 @@ def _unusable(path: Path, reason: str) -> WarehouseError:
 
 
 def _program(process: str) -> str:
-    """What runs as `process`, for the end of a sentence, where the system tells. Its arguments may be secret."""
+    """What runs as `process`, for the end of a sentence, where the system says so. Its arguments may be secret."""
     with suppress(OSError):
         words = Path("/proc", process, "cmdline").read_bytes()
         if b"fivetran_emulator" in words or b"fivetran-emulator" in words:

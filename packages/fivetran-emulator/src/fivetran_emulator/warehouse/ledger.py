@@ -15,7 +15,7 @@ from datetime import datetime
 import duckdb
 
 from fivetran_emulator.protocol.findings import Finding
-from fivetran_emulator.warehouse.columns import Kind
+from fivetran_emulator.warehouse.columns import ColumnKind
 from fivetran_emulator.warehouse.database import LEDGER_SCHEMA
 
 __all__ = ["Ledger", "LoadedTable", "PastSync", "connections", "syncs_begun", "write_ledger_schema"]
@@ -58,7 +58,7 @@ class LoadedTable:
     name: str
     source: str
     key: tuple[str, ...]
-    columns: dict[str, Kind]
+    columns: dict[str, ColumnKind]
     soft_delete: bool = False
 
 
@@ -216,11 +216,11 @@ class Ledger:
 
     def tables(self) -> dict[str, LoadedTable]:
         """Every table loaded so far, by its name in the warehouse."""
-        columns: dict[str, dict[str, Kind]] = {}
+        columns: dict[str, dict[str, ColumnKind]] = {}
         for table, name, kind in self._rows(
             "SELECT table_name, name, kind FROM {ledger}.columns WHERE connection = $1 ORDER BY rowid"
         ):
-            columns.setdefault(str(table), {})[str(name)] = Kind(kind)
+            columns.setdefault(str(table), {})[str(name)] = ColumnKind(kind)
         found = self._warehouse.execute(
             f"SELECT name, source, key, soft_delete FROM {LEDGER_SCHEMA}.tables WHERE connection = $1 ORDER BY name",
             [self.connection],

@@ -16,7 +16,7 @@ from fivetran_emulator.errors import FunctionError
 from fivetran_emulator.protocol.answer import Answer
 from fivetran_emulator.protocol.findings import Finding
 from fivetran_emulator.protocol.rules import Rules
-from fivetran_emulator.warehouse.columns import Kind, kind_of, types_in, wider
+from fivetran_emulator.warehouse.columns import ColumnKind, kind_of, types_in, wider
 from fivetran_emulator.warehouse.database import quoted, table_sql
 from fivetran_emulator.warehouse.ledger import LoadedTable
 from fivetran_emulator.warehouse.merge import Counts, Target, append, delete, stage, upsert
@@ -137,7 +137,7 @@ class _Loader:
         return upsert(self.warehouse, self._target(table), "staged", self.at)
 
     def _delete(self, part: TableOfAnswer, table: LoadedTable) -> Counts:
-        members: dict[str, tuple[str, Kind]] = {}
+        members: dict[str, tuple[str, ColumnKind]] = {}
         for member, name in part.key_members.items():
             seen = kind_of([row.get(member) for row in part.delete])
             members[member] = (name, wider(table.columns[name], seen or table.columns[name]))
@@ -153,7 +153,7 @@ class _Loader:
         )
 
 
-def _kinds(part: TableOfAnswer) -> dict[str, Kind]:
+def _kinds(part: TableOfAnswer) -> dict[str, ColumnKind]:
     """The kind of each column that has a value in one of the inserted rows."""
     kinds = (
         (name, kind_of([row.get(member) for row in part.insert])) for member, name in part.columns.items()
@@ -161,13 +161,19 @@ def _kinds(part: TableOfAnswer) -> dict[str, Kind]:
     return {name: kind for name, kind in kinds if kind is not None}
 
 
-def _mixed(part: TableOfAnswer, columns: Mapping[str, Kind], table: LoadedTable | None) -> list[Finding]:
+def _mixed(
+    part: TableOfAnswer, columns: Mapping[str, ColumnKind], table: LoadedTable | None
+) -> list[Finding]:
     """Columns that are text although not only text was sent for them; a widening has a finding of its own."""
     findings = []
     for member, name in part.columns.items():
         seen = columns.get(name)
         had = table.columns.get(name) if table is not None else None
-        if seen is None or had not in (None, Kind.TEXT) or wider(seen, had or seen) is not Kind.TEXT:
+        if (
+            seen is None
+            or had not in (None, ColumnKind.TEXT)
+            or wider(seen, had or seen) is not ColumnKind.TEXT
+        ):
             continue
         types = types_in([row.get(member) for row in part.insert])
         if types != ["text"]:

@@ -21,7 +21,7 @@ import duckdb
 import msgspec
 
 from fivetran_emulator.protocol.answer import Row
-from fivetran_emulator.warehouse.columns import Kind
+from fivetran_emulator.warehouse.columns import ColumnKind
 from fivetran_emulator.warehouse.database import quoted
 
 __all__ = ["BATCH", "DELETED", "INDEX", "SYNCED", "Counts", "Target", "append", "delete", "stage", "upsert"]
@@ -79,7 +79,7 @@ def stage(
     warehouse: duckdb.DuckDBPyConnection,
     name: str,
     rows: Sequence[Row],
-    columns: Mapping[str, tuple[str, Kind]],
+    columns: Mapping[str, tuple[str, ColumnKind]],
 ) -> None:
     """Make the temporary table `name` of `rows`; in SQL it is `_temporary(name)`.
 
@@ -216,10 +216,10 @@ def _update(
 ) -> int:
     others = [c for c in target.columns if c not in target.key]
     values = [f"{quoted(c)} = {f's.{quoted(c)}' if c in present else 'NULL'}" for c in others]
-    alive = [f"{DELETED} = false"] if target.soft_delete else []
+    undeleted = [f"{DELETED} = false"] if target.soft_delete else []
     return _changed(
         warehouse,
-        f"""UPDATE {target.sql} t SET {", ".join([*values, *alive, f"{SYNCED} = $1"])}
+        f"""UPDATE {target.sql} t SET {", ".join([*values, *undeleted, f"{SYNCED} = $1"])}
         FROM {_MATCHED} m JOIN {_temporary(staged)} s ON s.{_ORDINAL} = m.ordinal WHERE {_same_place(target, "m")} AND m.differs""",
         at,
     )
@@ -244,15 +244,15 @@ def _one(warehouse: duckdb.DuckDBPyConnection, sql: str, *values: object) -> tup
     return tuple(int(value) for value in row or (0,))
 
 
-def _read_as(kind: Kind) -> str:
+def _read_as(kind: ColumnKind) -> str:
     """The type a member is read as. DuckDB reads numbers inside JSON as doubles, so nested values come as their own text."""
-    return "VARCHAR" if kind is Kind.JSON else kind.sql
+    return "VARCHAR" if kind is ColumnKind.JSON else kind.sql
 
 
-def _lines(rows: Sequence[Row], start: int, members: Sequence[str], kinds: Sequence[Kind]) -> list[str]:
+def _lines(rows: Sequence[Row], start: int, members: Sequence[str], kinds: Sequence[ColumnKind]) -> list[str]:
     """Each row as JSON text with the members `o`, `c0`, `c1`...: the strict reader wants all of them in every row."""
     places = [(f"c{i}", member) for i, member in enumerate(members)]
-    nested = [f"c{i}" for i, kind in enumerate(kinds) if kind is Kind.JSON]
+    nested = [f"c{i}" for i, kind in enumerate(kinds) if kind is ColumnKind.JSON]
     lines = []
     for ordinal, row in enumerate(rows, start):
         line: dict[str, object] = {"o": ordinal} | {place: row.get(member) for place, member in places}

@@ -64,8 +64,8 @@ def check_answer(
 
 
 def _table_names(sources: Sequence[str], naming: Naming) -> list[str]:
-    nameless = [source for source in sources if not naming.table(source)]
-    problems = [f"the table name {source!r} has no letter or digit to name a table by" for source in nameless]
+    empty = [source for source in sources if not naming.table(source)]
+    problems = [f"the table name {source!r} has no letter or digit to name a table by" for source in empty]
     # Without regard to case, as the warehouse compares names.
     for name, same in collisions(sources, lambda source: naming.table(source).lower()):
         problems.append(f"the tables {_and(same)} would all be named `{name}` by Fivetran")
@@ -131,7 +131,7 @@ class _TableCheck:
             self._problem("has a column with an empty name")
         elif system:
             text = f"has a column {member!r}; names that start with `{SYSTEM_PREFIX}` are Fivetran's own"
-            self._refuse(self._rules.system_columns == "refuse", "system-column", text, "Rename the column.")
+            self._reject(self._rules.system_columns == "refuse", "system-column", text, "Rename the column.")
         return bool(name) and not system
 
     def _same_key(self) -> None:
@@ -140,7 +140,7 @@ class _TableCheck:
         if set(self._key) != set(self._known.key):
             now, had = _named(self._key), _named(self._known.key)
             text = f"has {now} in `schema`, but was loaded with {had} before; Fivetran keeps to the first"
-            self._refuse(self._rules.keys == "refuse", "key-changed", text, "Keep to one key for good.")
+            self._reject(self._rules.keys == "refuse", "key-changed", text, "Keep to one key for good.")
             self._key = self._known.key
 
     def _with_key(self, where: str, rows: Sequence[Row], columns: Mapping[str, str]) -> Sequence[Row]:
@@ -152,7 +152,7 @@ class _TableCheck:
             if not set(map(type, values)) <= _SCALARS:
                 text = _no_value(where, column, values)
                 hint = "Give every row a value for each column of its key."
-                self._refuse(self._rules.keys == "refuse", "no-key-value", text, hint)
+                self._reject(self._rules.keys == "refuse", "no-key-value", text, hint)
                 wrong |= {row for row, value in enumerate(values) if type(value) not in _SCALARS}
         return [row for place, row in enumerate(rows) if place not in wrong] if wrong else rows
 
@@ -174,8 +174,8 @@ class _TableCheck:
         if not (self._key and self._insert and self._delete):
             return self._delete
         inserted = set(_keys(self._insert, columns, self._key))
-        gone = _keys(self._delete, key_members, self._key)
-        kept = [row for row, key in zip(self._delete, gone, strict=True) if key not in inserted]
+        deleted = _keys(self._delete, key_members, self._key)
+        kept = [row for row, key in zip(self._delete, deleted, strict=True) if key not in inserted]
         if both := len(self._delete) - len(kept):
             text = (
                 f"table {self._source}: {both} of the rows in `delete` are in `insert` of the same answer too"
@@ -187,7 +187,7 @@ class _TableCheck:
     def _problem(self, text: str) -> None:
         self.problems.append(f"table {self._source} {text}")
 
-    def _refuse(self, fatal: bool, code: str, text: str, hint: str) -> None:
+    def _reject(self, fatal: bool, code: str, text: str, hint: str) -> None:
         """A problem if `fatal`, else a warning about what was left out."""
         if fatal:
             self._problem(text)

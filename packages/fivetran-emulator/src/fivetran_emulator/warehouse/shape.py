@@ -22,7 +22,7 @@ import msgspec
 from fivetran_emulator.protocol.answer import Row
 from fivetran_emulator.protocol.findings import Finding
 from fivetran_emulator.protocol.rules import Rules
-from fivetran_emulator.warehouse.columns import Kind, fits_decimal, kind_of, wider
+from fivetran_emulator.warehouse.columns import ColumnKind, fits_decimal, kind_of, wider
 from fivetran_emulator.warehouse.database import quoted, table_sql
 from fivetran_emulator.warehouse.ledger import LoadedTable
 from fivetran_emulator.warehouse.merge import BATCH, DELETED, INDEX, SYNCED
@@ -32,7 +32,7 @@ __all__ = ["add_soft_delete", "admit", "create", "fit", "flag_unseen", "lock", "
 
 
 def create(
-    warehouse: duckdb.DuckDBPyConnection, schema: str, part: TableOfAnswer, columns: Mapping[str, Kind]
+    warehouse: duckdb.DuckDBPyConnection, schema: str, part: TableOfAnswer, columns: Mapping[str, ColumnKind]
 ) -> LoadedTable:
     """Make the table of `part` with `columns` and Fivetran's own."""
     own = [f"{quoted(name)} {kind.sql}" for name, kind in columns.items()]
@@ -43,7 +43,7 @@ def create(
 
 
 def fit(
-    warehouse: duckdb.DuckDBPyConnection, schema: str, table: LoadedTable, columns: Mapping[str, Kind]
+    warehouse: duckdb.DuckDBPyConnection, schema: str, table: LoadedTable, columns: Mapping[str, ColumnKind]
 ) -> tuple[LoadedTable, list[Finding]]:
     """Add and widen what `columns`, those of the rows to come, need; each widened column is a finding."""
     kinds, findings = dict(table.columns), []
@@ -66,23 +66,25 @@ def add_soft_delete(warehouse: duckdb.DuckDBPyConnection, schema: str, table: Lo
     return replace(table, soft_delete=True)
 
 
-def _widen(warehouse: duckdb.DuckDBPyConnection, sql: str, name: str, had: Kind, now: Kind) -> None:
+def _widen(
+    warehouse: duckdb.DuckDBPyConnection, sql: str, name: str, had: ColumnKind, now: ColumnKind
+) -> None:
     column = quoted(name)
     text = f"CAST({column} AS VARCHAR)"
-    if had is Kind.DECIMAL:  # which pads with zeros that nobody sent
+    if had is ColumnKind.DECIMAL:  # which pads with zeros that nobody sent
         text = f"rtrim(rtrim({text}, '0'), '.')"
     value = {
-        Kind.JSON: f"to_json({column})",
-        Kind.TEXT: text,
-        Kind.DECIMAL: f"CAST({text} AS {now.sql})",
+        ColumnKind.JSON: f"to_json({column})",
+        ColumnKind.TEXT: text,
+        ColumnKind.DECIMAL: f"CAST({text} AS {now.sql})",
     }.get(now, f"CAST({column} AS {now.sql})")
-    if (had, now) == (Kind.DECIMAL, Kind.JSON):
+    if (had, now) == (ColumnKind.DECIMAL, ColumnKind.JSON):
         value = f"CAST({text} AS JSON)"
     using = f"CASE WHEN {column} IS NULL THEN NULL ELSE {value} END"
     warehouse.execute(f"ALTER TABLE {sql} ALTER COLUMN {column} TYPE {now.sql} USING {using}")
 
 
-def _widened(column: str, had: Kind, seen: Kind, now: Kind) -> Finding:
+def _widened(column: str, had: ColumnKind, seen: ColumnKind, now: ColumnKind) -> Finding:
     text = f"column {column} was {had.sql} and became {now.sql}: this answer has {seen.value} in it"
     return Finding("column-widened", text, "Send one type in a column, in every row of every sync.")
 
@@ -150,22 +152,22 @@ def lock(part: TableOfAnswer, settled: LoadedTable) -> tuple[TableOfAnswer, list
     return replace(part, insert=rows), findings
 
 
-def _fitted(value: object, kind: Kind) -> object:
+def _fitted(value: object, kind: ColumnKind) -> object:
     """`value` as a column of `kind` can hold it, None when it cannot."""
-    if kind is Kind.JSON or value is None:
+    if kind is ColumnKind.JSON or value is None:
         return value
-    if kind is Kind.TEXT:
+    if kind is ColumnKind.TEXT:
         return value if isinstance(value, str) else _TEXT.encode(value).decode()
     number = _number(value)
     return None if number is None else _NUMBERS.get(kind, _integer)(number)
 
 
-def _fits(rows: Sequence[Row], member: str, kind: Kind) -> bool:
+def _fits(rows: Sequence[Row], member: str, kind: ColumnKind) -> bool:
     seen = kind_of([row.get(member) for row in rows])
     return seen is None or wider(kind, seen).sql == kind.sql
 
 
-def _converted(row: Row, misfits: Mapping[str, Kind]) -> Row:
+def _converted(row: Row, misfits: Mapping[str, ColumnKind]) -> Row:
     return row | {member: _fitted(row[member], kind) for member, kind in misfits.items() if member in row}
 
 
@@ -205,12 +207,12 @@ def _decimal(number: float | Decimal) -> float | Decimal | None:
     return number if fits_decimal(number) else None
 
 
-_NUMBERS: dict[Kind, Callable[[float | Decimal], object]] = {
-    Kind.BOOLEAN: _boolean,
-    Kind.SHORT_DOUBLE: _double,
-    Kind.DOUBLE: _double,
-    Kind.DECIMAL: _decimal,
-    Kind.HUGE_INTEGER: _huge_integer,
+_NUMBERS: dict[ColumnKind, Callable[[float | Decimal], object]] = {
+    ColumnKind.BOOLEAN: _boolean,
+    ColumnKind.SHORT_DOUBLE: _double,
+    ColumnKind.DOUBLE: _double,
+    ColumnKind.DECIMAL: _decimal,
+    ColumnKind.HUGE_INTEGER: _huge_integer,
 }
 
 
@@ -221,7 +223,7 @@ def _lost(before: Sequence[Row], after: Sequence[Row], member: str) -> int:
     )
 
 
-def _nulled(column: str, kind: Kind, lost: int) -> Finding:
+def _nulled(column: str, kind: ColumnKind, lost: int) -> Finding:
     text = f"column {column} is locked as {kind.sql}: {lost} values did not fit and became NULL"
     return Finding("value-locked", text, "Send one type in a column, in every row of every sync.")
 
@@ -253,8 +255,8 @@ def flag_unseen(
 
 
 def _unseen(table: LoadedTable) -> str:
-    alive = f" AND NOT coalesce({DELETED}, false)" if table.soft_delete else ""
-    return f"{SYNCED} < $1{alive}"
+    undeleted = f" AND NOT coalesce({DELETED}, false)" if table.soft_delete else ""
+    return f"{SYNCED} < $1{undeleted}"
 
 
 def _utc(at: datetime) -> datetime:

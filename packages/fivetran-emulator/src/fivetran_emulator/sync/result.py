@@ -1,7 +1,7 @@
 """What a sync did, as data: the screen shows it and `--json` prints it.
 
-A newcomer would look for the counts of a table in one invocation. They are for the whole sync: a row sent twice in it is
-counted twice, once as inserted and once as updated or unchanged.
+Counts of a table are for the whole sync: a row sent twice in it is counted twice, once as inserted and once as updated or
+unchanged.
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fivetran_emulator.protocol.findings import Findings
-from fivetran_emulator.protocol.invocation import Invocation
+from fivetran_emulator.protocol.invocation import InvocationReport
 from fivetran_emulator.protocol.rules import Rules
 from fivetran_emulator.warehouse.ledger import LoadedTable
+from fivetran_emulator.warehouse.load import Loaded
 from fivetran_emulator.warehouse.merge import Counts
 
-__all__ = ["Accepted", "SyncReport"]
+__all__ = ["AcceptedAnswer", "SyncResult"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Accepted:
+class AcceptedAnswer:
     """One accepted answer.
 
     `size` is that of the body in bytes, `seconds` the function's time, `load_seconds` that of reading and loading it.
@@ -33,12 +34,12 @@ class Accepted:
     size: int
     seconds: float
     load_seconds: float
-    told: Invocation
+    invocation: InvocationReport
     tables: Mapping[str, Counts] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
-class SyncReport:
+class SyncResult:
     """A sync as far as it got.
 
     `outcome` is running, complete, failed, interrupted or paused (six hours are over). `state_before` and `state` are
@@ -57,7 +58,7 @@ class SyncReport:
     resuming: str = ""
     outcome: str = "running"
     seconds: float = 0.0
-    accepted: list[Accepted] = field(default_factory=list)
+    accepted: list[AcceptedAnswer] = field(default_factory=list)
     counts: dict[str, Counts] = field(default_factory=dict)
     tables_before: Mapping[str, LoadedTable] = field(default_factory=dict)
     tables: Mapping[str, LoadedTable] = field(default_factory=dict)
@@ -66,3 +67,12 @@ class SyncReport:
     absent: set[str] = field(default_factory=set)
     unseen: dict[str, int] = field(default_factory=dict)
     findings: Findings = field(default_factory=Findings)
+
+    def take(self, accepted: AcceptedAnswer, loaded: Loaded) -> None:
+        """Add an accepted answer and what it became in the warehouse."""
+        for name, counts in loaded.counts.items():
+            self.counts[name] = self.counts.get(name, Counts()) + counts
+        self.accepted.append(accepted)
+        self.shapes += [(accepted.number, table) for table in loaded.changed]
+        self.absent = (self.absent | set(loaded.absent)) - self.tables.keys()
+        self.findings.add(*loaded.findings)
