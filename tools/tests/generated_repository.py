@@ -94,7 +94,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from fivetran_runtime import Bearer, Client, Config, Connector, Secret, Token
+from fivetran_runtime import Bearer, Client, Config, Connector, PageToken, Secret
 
 __version__ = "1.2.0"
 
@@ -117,7 +117,7 @@ app = Connector("{name}", version=__version__, config=Secrets, client=connect)
 @app.table(key="id", cursor="updated_at", lookback=timedelta(hours=6))
 def tickets(source: Client, since: datetime | None, bookmark: str | None = None) -> Iterator[Any]:
     """The tickets changed at or after `since`; all of them on the first sync, when it is None."""
-    pages = Token(bookmark, param="bookmark", next="next")
+    pages = PageToken(bookmark, param="bookmark", next="next")
     yield from source.pages("/tickets", pages, rows="data", updated_since=since)
 
 

@@ -226,7 +226,7 @@ def test_a_post_is_only_sent_again_where_that_does_no_harm() -> None:
             Client(source.url).post("/search", json={})
         assert len(source.received) == 1
     with serving(Says(status=503), FINE) as source:
-        assert Client(source.url).post("/search", json={}, repeat=True) == {"fine": True}
+        assert Client(source.url).post("/search", json={}, idempotent=True) == {"fine": True}
         assert [request.body for request in source.received] == [b"{}", b"{}"]
 
 
@@ -324,10 +324,10 @@ def test_a_body_that_drips_does_not_outlast_the_budget(clock: VirtualClock) -> N
 def test_a_body_without_end_is_not_read_to_its_end() -> None:
     """Memory is small; compressed bytes count as what they become."""
     with serving(Says(gzip.compress(b" " * 3_000_000), headers={"Content-Encoding": "gzip"})) as source:
-        error = failing(Client(source.url, most_bytes=1_000_000), DefectError)
+        error = failing(Client(source.url, max_bytes=1_000_000), DefectError)
         assert "more than 1 MB" in str(error)
         assert len(source.received) == 1
-        assert Client(source.url, most_bytes=3_000_000).get("/rows") is None
+        assert Client(source.url, max_bytes=3_000_000).get("/rows") is None
 
 
 # -- what is told -------------------------------------------------------------------------------------------
@@ -646,7 +646,7 @@ def test_another_host_is_not_followed_unless_it_is_named() -> None:
         source.script = lambda _: Says(status=302, headers={"Location": other(elsewhere)})
         error = failing(Client(source.url), DefectError)
         assert "another host" in str(error)
-        assert "hosts=" in str(error)
+        assert "allowed_hosts=" in str(error)
         with pytest.raises(DefectError, match="another host"):
             Client(source.url).get(f"{other(elsewhere)}/rows")
         assert elsewhere.received == []
@@ -667,7 +667,7 @@ def test_no_credentials_go_to_another_host(auth: Auth) -> None:
         source.script = lambda _: Says(
             status=302, headers={"Location": f"{elsewhere.url}/rows?a=1&key={KEY}"}
         )
-        client = Client(source.url.replace("127.0.0.1", "localhost"), auth=auth, hosts=("127.0.0.1",))
+        client = Client(source.url.replace("127.0.0.1", "localhost"), auth=auth, allowed_hosts=("127.0.0.1",))
         assert client.get("/rows") == {"fine": True}
         told = elsewhere.received[0]
         assert ("a", "1") in told.query
@@ -679,7 +679,7 @@ def test_no_credentials_go_to_another_host(auth: Auth) -> None:
 def test_another_port_is_another_host_for_credentials() -> None:
     """Two services on one machine are two owners."""
     with serving(FINE) as elsewhere, serving(FINE) as source:
-        client = Client(source.url, auth=Bearer(Secret(KEY)), hosts=("127.0.0.1",))
+        client = Client(source.url, auth=Bearer(Secret(KEY)), allowed_hosts=("127.0.0.1",))
         client.get(f"{elsewhere.url}/rows")
         assert "Authorization" not in elsewhere.received[0].headers
 
@@ -858,7 +858,7 @@ def test_no_header_of_the_clients_goes_to_another_host() -> None:
     with serving(FINE) as elsewhere, serving(FINE) as source:
         source.script = lambda _: Says(status=302, headers={"Location": f"{elsewhere.url}/rows"})
         client = Client(
-            other(source), headers={"X-Own": KEY, "Cookie": f"session={KEY}"}, hosts=("127.0.0.1",)
+            other(source), headers={"X-Own": KEY, "Cookie": f"session={KEY}"}, allowed_hosts=("127.0.0.1",)
         )
         client.get("/rows")
         client.get(f"{elsewhere.url}/rows", key=Secret(KEY), a=1)
@@ -874,7 +874,7 @@ def test_no_body_is_redirected_to_another_host(status: int, sent: dict[str, Any]
     with serving(FINE) as elsewhere, serving(FINE) as source:
         source.script = lambda _: Says(status=status, headers={"Location": f"{elsewhere.url}/rows"})
         with pytest.raises(DefectError, match="redirects a request with a body"):
-            Client(other(source), hosts=("127.0.0.1",)).post("/rows", **sent)
+            Client(other(source), allowed_hosts=("127.0.0.1",)).post("/rows", **sent)
         assert elsewhere.received == []
 
 

@@ -1,4 +1,4 @@
-"""Every style over a real paged source: each row once, and every position resumes exactly where it says."""
+"""Every paginator over a real paged source: each row once, and every position resumes exactly where it says."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from fivetran_runtime import (
     NextLink,
     Offset,
     PageNumber,
+    PageToken,
     QueryKey,
     Secret,
-    Token,
     TransientError,
 )
 from fivetran_runtime.clock import use_clock
-from fivetran_runtime.pages import Style
+from fivetran_runtime.pages import Paginator
 
 ROWS = [{"id": number} for number in range(1, 24)]
 
@@ -40,7 +40,7 @@ def _no_waiting() -> Iterator[None]:
 
 @dataclass
 class Paged:
-    """A source that serves rows in every style, and caps its pages whatever is asked for."""
+    """A source that serves rows in every paginator, and caps its pages whatever is asked for."""
 
     rows: list[dict[str, Any]] = field(default_factory=lambda: list(ROWS))
     cap: int = 5
@@ -93,7 +93,7 @@ def source() -> Iterator[Source]:
 @dataclass(frozen=True)
 class Case:
     path: str
-    style: Callable[..., Style]
+    paginator: Callable[..., Paginator]
     rows: str | None = "data"
 
 
@@ -104,8 +104,8 @@ CASES = {
     "page": Case("page", PageNumber),
     "page, more": Case("page", lambda **at: PageNumber(**at, more="more")),
     "page, last": Case("page", lambda **at: PageNumber(**at, last="last")),
-    "token": Case("token", lambda **at: Token(**at, next="next.page.token")),
-    "token, size": Case("token", lambda **at: Token(**at, next="next.page.token", size=3)),
+    "token": Case("token", lambda **at: PageToken(**at, next="next.page.token")),
+    "token, size": Case("token", lambda **at: PageToken(**at, next="next.page.token", size=3)),
     "link": Case("link", NextLink, None),
     "after": Case("after", Keyset, None),
     "after, no size": Case("after", lambda **at: Keyset(**at, size=None), None),
@@ -114,8 +114,8 @@ CASES = {
 
 def listed(source: Source, case: Case, **position: Any) -> list[Any]:
     client = Client(source.url)
-    pages = client.pages(f"/{case.path}", case.style(**position), rows=case.rows)
-    return list(islice(pages, 500))  # a style that turns in a circle fails, and does not hang
+    pages = client.pages(f"/{case.path}", case.paginator(**position), rows=case.rows)
+    return list(islice(pages, 500))  # a paginator that turns in a circle fails, and does not hang
 
 
 def rows_of(items: list[Any]) -> list[Any]:
@@ -170,7 +170,7 @@ def test_an_overlap_finds_rows_that_moved_up_while_reading() -> None:
     case = Case("offset", lambda **at: Offset(**at, overlap=1))
     with serving(script=paged) as source:
         found = []
-        for item in Client(source.url).pages("/offset", case.style(), rows="data"):
+        for item in Client(source.url).pages("/offset", case.paginator(), rows="data"):
             if item == At(offset=4):
                 del paged.rows[0]
             found.append(item)
@@ -188,19 +188,19 @@ def test_names_are_the_sources_and_the_authors() -> None:
     """`param` is what the source calls it, `at` what the table function does."""
     pages = [Says([{"id": 1}]), Says([])]
     with serving(*pages) as source:
-        style = Offset(0, size=7, param="skip", size_param="top", at="place")
-        assert list(Client(source.url).pages("/rows", style)) == [{"id": 1}, At(place=1)]
+        paginator = Offset(0, size=7, param="skip", size_param="top", at="place")
+        assert list(Client(source.url).pages("/rows", paginator)) == [{"id": 1}, At(place=1)]
         assert source.received[1].query == [("skip", "1"), ("top", "7")]
 
 
 def test_a_tokens_position_is_named_like_its_parameter() -> None:
     """Unless `at` says otherwise."""
-    for style, position in [
-        (Token(param="bookmark"), At(bookmark="b")),
-        (Token(param="b-k", at="b"), At(b="b")),
+    for paginator, position in [
+        (PageToken(param="bookmark"), At(bookmark="b")),
+        (PageToken(param="b-k", at="b"), At(b="b")),
     ]:
         with serving(Says({"rows": [], "next": "b"}), Says({"rows": []})) as source:
-            assert list(Client(source.url).pages("/rows", style, rows="rows")) == [position]
+            assert list(Client(source.url).pages("/rows", paginator, rows="rows")) == [position]
 
 
 def test_a_constant_position_is_part_of_every_at(source: Source) -> None:
@@ -289,7 +289,7 @@ def test_a_link_in_the_body_is_followed_until_there_is_none(end: dict[str, Any])
 def test_every_way_to_say_that_no_token_follows_is_the_end(end: dict[str, Any]) -> None:
     """Sources differ, and change their minds."""
     with serving(Says({"data": [], **end})) as source:
-        assert list(Client(source.url).pages("/rows", Token(next="next.token"), rows="data")) == []
+        assert list(Client(source.url).pages("/rows", PageToken(next="next.token"), rows="data")) == []
 
 
 @pytest.mark.parametrize("end", [False, None, 0])
@@ -301,13 +301,13 @@ def test_more_pages_end_where_the_source_says_so(end: Any) -> None:
 
 def test_an_empty_page_is_not_the_end_where_the_source_may_have_some() -> None:
     """Filters of the source's may leave a page without rows; its author says so."""
-    style = PageNumber(more="more", empty_pages=True)
+    paginator = PageNumber(more="more", empty_pages=True)
     with serving(Says({"rows": [], "more": True}), Says({"rows": [1], "more": False})) as source:
-        assert list(Client(source.url).pages("/rows", style, rows="rows")) == [At(page=2), 1]
+        assert list(Client(source.url).pages("/rows", paginator, rows="rows")) == [At(page=2), 1]
 
 
 @pytest.mark.parametrize(
-    ("style", "body", "place"),
+    ("paginator", "body", "place"),
     [
         (Offset(3, total="total"), {"total": 9}, "total"),
         (Offset(3, total="meta.total"), {"meta": {"total": "9"}}, "meta.total"),
@@ -318,12 +318,12 @@ def test_an_empty_page_is_not_the_end_where_the_source_may_have_some() -> None:
     ],
 )
 def test_an_empty_page_that_says_more_follows_is_no_end(
-    style: Style, body: dict[str, Any], place: str
+    paginator: Paginator, body: dict[str, Any], place: str
 ) -> None:
     """The source is not well: the rows behind it would be left out for good, and deleted where that is asked for."""
     with serving(Says({"rows": [], **body})) as source:
         with pytest.raises(TransientError, match=re.escape(place)) as caught:
-            list(Client(source.url).pages("/rows", style, rows="rows"))
+            list(Client(source.url).pages("/rows", paginator, rows="rows"))
         assert f"{source.url}/rows" in str(caught.value)
 
 
@@ -346,33 +346,35 @@ def test_a_list_of_names_is_taken_as_it_stands() -> None:
     body = {"a.b": [1], "a": {"b": [2]}}
     with serving(Says(body)) as source:
         client = Client(source.url)
-        assert list(client.pages("/rows", Token(absent="end"), rows=["a.b"])) == [1]
-        assert list(client.pages("/rows", Token(absent="end"), rows=["a", "b"])) == [2]
+        assert list(client.pages("/rows", PageToken(absent="end"), rows=["a.b"])) == [1]
+        assert list(client.pages("/rows", PageToken(absent="end"), rows=["a", "b"])) == [2]
         with pytest.raises(DefectError, match="in the answer twice"):
-            list(client.pages("/rows", Token(absent="end"), rows="a.b"))
+            list(client.pages("/rows", PageToken(absent="end"), rows="a.b"))
 
 
 @pytest.mark.parametrize(
-    ("style", "other", "place"),
+    ("paginator", "other", "place"),
     [
         (NextLink(next="next"), {"next_page": "/rows?page=2"}, "next"),
         (NextLink(next="next"), {"links": {"next": {"href": "/rows?page=2"}}}, "next"),
         (NextLink(next="nextLink"), {"@odata.nextLink": "/rows?page=2"}, "nextLink"),
         (NextLink(), {"next": "/rows?page=2"}, "Link"),
-        (Token(), {"nextPageToken": "b"}, "next"),
-        (Token(), {"paging": {"has_more": True}}, "next"),
+        (PageToken(), {"nextPageToken": "b"}, "next"),
+        (PageToken(), {"paging": {"has_more": True}}, "next"),
         (PageNumber(more="more"), {"hasMore": True}, "more"),
         (Keyset(more="more"), {"has_next": "true"}, "more"),
-        (Token(size=10), {}, "next"),
+        (PageToken(size=10), {}, "next"),
         (NextLink(next="next", size=5), {}, "next"),
-        (Token(absent="error"), {}, "next"),
+        (PageToken(absent="error"), {}, "next"),
     ],
 )
-def test_a_place_that_was_renamed_is_not_the_end(style: Style, other: dict[str, Any], place: str) -> None:
+def test_a_place_that_was_renamed_is_not_the_end(
+    paginator: Paginator, other: dict[str, Any], place: str
+) -> None:
     """An error that names page and place; taken for the end it would delete all rows behind page 1."""
     with serving(Says({"rows": TEN, **other})) as source:
         with pytest.raises(DefectError, match=f"no '{place}' in the answer") as caught:
-            list(Client(source.url).pages("/rows", style, rows="rows"))
+            list(Client(source.url).pages("/rows", paginator, rows="rows"))
         assert f"{source.url}/rows" in str(caught.value)
         assert "there is: " in str(caught.value)
 
@@ -387,14 +389,14 @@ def test_a_link_in_the_header_is_seen_where_one_in_the_body_is_looked_for() -> N
 def test_a_size_that_is_asked_for_by_hand_counts_as_one() -> None:
     """A page as long as a number in the query is full."""
     with serving(Says({"rows": TEN})) as source, pytest.raises(DefectError, match="a full page of 10 rows"):
-        list(Client(source.url).pages("/rows", Token(), rows="rows", per=10))
+        list(Client(source.url).pages("/rows", PageToken(), rows="rows", per=10))
 
 
 @pytest.mark.parametrize(
-    "style",
+    "paginator",
     [
-        Token(),
-        Token(size=100),
+        PageToken(),
+        PageToken(size=100),
         NextLink(next="next", size=11),
         NextLink(next="a.b"),
         NextLink(),
@@ -410,44 +412,46 @@ def test_a_size_that_is_asked_for_by_hand_counts_as_one() -> None:
         {"paging": {"cursors": {"after": "x"}}},
     ],
 )
-def test_a_source_may_leave_the_place_out_of_its_only_page(style: Style, beside: dict[str, Any]) -> None:
+def test_a_source_may_leave_the_place_out_of_its_only_page(
+    paginator: Paginator, beside: dict[str, Any]
+) -> None:
     """A short page is the end: most lists of what changed since yesterday have only one."""
     with serving(script=lambda r: Says({"rows": [] if r.parameter("after") else TEN, **beside})) as source:
-        assert rows_of(list(Client(source.url).pages("/rows", style, rows="rows"))) == TEN
+        assert rows_of(list(Client(source.url).pages("/rows", paginator, rows="rows"))) == TEN
 
 
-@pytest.mark.parametrize("style", [Token(size=10), NextLink(next="next", size=10)])
-def test_a_source_may_leave_the_place_out_of_its_last_page(style: Style) -> None:
+@pytest.mark.parametrize("paginator", [PageToken(size=10), NextLink(next="next", size=10)])
+def test_a_source_may_leave_the_place_out_of_its_last_page(paginator: Paginator) -> None:
     """Even of a full one: it was there on the page before."""
     with serving(Says({"rows": TEN, "next": "/rows?p=2"}), Says({"rows": ROWS[:10]})) as source:
-        assert len(rows_of(list(Client(source.url).pages("/rows", style, rows="rows")))) == 20
+        assert len(rows_of(list(Client(source.url).pages("/rows", paginator, rows="rows")))) == 20
 
 
 @pytest.mark.parametrize(
-    "style",
+    "paginator",
     [
-        Token(size=10, absent="end"),
+        PageToken(size=10, absent="end"),
         NextLink(next="next", size=10, absent="end"),
         PageNumber(more="more", absent="end"),
     ],
 )
-def test_an_author_may_say_that_nothing_means_the_end(style: Style) -> None:
+def test_an_author_may_say_that_nothing_means_the_end(paginator: Paginator) -> None:
     """For sources that leave the place out of a list of one full page too."""
     with serving(Says({"rows": TEN})) as source:
-        assert list(Client(source.url).pages("/rows", style, rows="rows")) == TEN
+        assert list(Client(source.url).pages("/rows", paginator, rows="rows")) == TEN
         assert len(source.received) == 1
 
 
-@pytest.mark.parametrize("style", [PageNumber(more="mor"), Keyset(more="mor")])
-def test_where_pages_are_counted_the_next_one_is_asked_for(style: Style) -> None:
+@pytest.mark.parametrize("paginator", [PageNumber(more="mor"), Keyset(more="mor")])
+def test_where_pages_are_counted_the_next_one_is_asked_for(paginator: Paginator) -> None:
     """That it is empty is an answer; two pages with rows and never a word is an error."""
     with serving(Says({"rows": TEN}), Says({"rows": []})) as source:
-        assert rows_of(list(Client(source.url).pages("/rows", style, rows="rows"))) == TEN
+        assert rows_of(list(Client(source.url).pages("/rows", paginator, rows="rows"))) == TEN
     with (
         serving(Says({"rows": TEN}), Says({"rows": ROWS[15:]})) as source,
         pytest.raises(DefectError, match="on 2 pages with rows"),
     ):
-        list(Client(source.url).pages("/rows", style, rows="rows"))
+        list(Client(source.url).pages("/rows", paginator, rows="rows"))
 
 
 @pytest.mark.parametrize("said", ["false", "False", "0", "no", ""])
@@ -458,26 +462,26 @@ def test_more_may_be_said_in_text(said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("style", "value"),
+    ("paginator", "value"),
     [
-        (Token(), {"id": 1}),
-        (Token(), True),
+        (PageToken(), {"id": 1}),
+        (PageToken(), True),
         (NextLink(next="next"), {"x": "/rows"}),
         (NextLink(next="next"), True),
     ],
 )
-def test_what_cannot_lead_on_is_an_error(style: Style, value: Any) -> None:
+def test_what_cannot_lead_on_is_an_error(paginator: Paginator, value: Any) -> None:
     """An object where a token or an address should be."""
     with serving(Says({"rows": TEN, "next": value})) as source, pytest.raises(DefectError, match="next is a"):
-        list(Client(source.url).pages("/rows", style, rows="rows"))
+        list(Client(source.url).pages("/rows", paginator, rows="rows"))
 
 
 # -- circles and strangers ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("length", [2, 3, 50])
-@pytest.mark.parametrize("style", [NextLink(next="next"), Token()])
-def test_pages_in_a_circle_are_noticed_in_one_round(style: Style, length: int) -> None:
+@pytest.mark.parametrize("paginator", [NextLink(next="next"), PageToken()])
+def test_pages_in_a_circle_are_noticed_in_one_round(paginator: Paginator, length: int) -> None:
     """Not when the time is used up, call after call."""
 
     def script(request: Received) -> Says:
@@ -486,7 +490,7 @@ def test_pages_in_a_circle_are_noticed_in_one_round(style: Style, length: int) -
 
     with serving(script=script) as source:
         with pytest.raises(DefectError, match=r"in a circle|came again"):
-            list(Client(source.url).pages("/rows", style, rows="rows"))
+            list(Client(source.url).pages("/rows", paginator, rows="rows"))
         assert len(source.received) <= length + 2
 
 
@@ -525,19 +529,21 @@ def test_a_next_link_that_says_it_has_no_results_is_the_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("style", "body", "headers", "what"),
+    ("paginator", "body", "headers", "what"),
     [
-        (Token("t", next="next"), {"rows": [{"id": 1}], "next": "t"}, {}, "token"),
+        (PageToken("t", next="next"), {"rows": [{"id": 1}], "next": "t"}, {}, "token"),
         (NextLink(next="next"), {"rows": [{"id": 1}], "next": "/rows"}, {}, "link"),
         (NextLink(), {"rows": [{"id": 1}]}, {"Link": '</rows>; rel="next"'}, "link"),
         (Keyset(1), {"rows": [{"id": 1}]}, {}, "id"),
     ],
 )
-def test_a_position_that_does_not_move_is_an_error(style: Style, body: Any, headers: Any, what: str) -> None:
+def test_a_position_that_does_not_move_is_an_error(
+    paginator: Paginator, body: Any, headers: Any, what: str
+) -> None:
     """Not the same page until the time is used up, sync after sync."""
     with serving(Says(body, headers=headers)) as source:
         with pytest.raises(DefectError, match=f"the {what} for the next page") as caught:
-            list(Client(source.url).pages("/rows", style, rows="rows"))
+            list(Client(source.url).pages("/rows", paginator, rows="rows"))
         assert f"{source.url}/rows" in str(caught.value)
         assert len(source.received) <= 2
 
@@ -572,19 +578,19 @@ def test_a_row_without_the_column_to_go_on_from_is_an_error(row: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("style", "missing"), [(Offset(total="count"), "count"), (PageNumber(last="pages.last"), "pages")]
+    ("paginator", "missing"), [(Offset(total="count"), "count"), (PageNumber(last="pages.last"), "pages")]
 )
-def test_a_promised_member_that_is_missing_is_an_error(style: Style, missing: str) -> None:
+def test_a_promised_member_that_is_missing_is_an_error(paginator: Paginator, missing: str) -> None:
     """Whoever named it counts on it to find the end."""
     with serving(Says({"data": [1]})) as source, pytest.raises(DefectError, match=f"no '{missing}'"):
-        list(Client(source.url).pages("/rows", style, rows="data"))
+        list(Client(source.url).pages("/rows", paginator, rows="data"))
 
 
-@pytest.mark.parametrize("style", [Offset(size=5), PageNumber(size=5), Keyset(column="id", size=5)])
-def test_a_source_that_ignores_the_position_is_noticed(style: Style) -> None:
+@pytest.mark.parametrize("paginator", [Offset(size=5), PageNumber(size=5), Keyset(column="id", size=5)])
+def test_a_source_that_ignores_the_position_is_noticed(paginator: Paginator) -> None:
     """The same page again would go on for ever; the text says what to look at."""
     with (
         serving(Says({"data": ROWS[:5]})) as source,
         pytest.raises(DefectError, match=r"twice in a row|just used"),
     ):
-        list(Client(source.url).pages("/rows", style, rows="data"))
+        list(Client(source.url).pages("/rows", paginator, rows="data"))

@@ -27,12 +27,12 @@ PUBLIC = [
     "NextLink",
     "Offset",
     "PageNumber",
+    "PageToken",
     "QueryKey",
     "RefreshToken",
     "Row",
     "Secret",
     "Table",
-    "Token",
     "TransientError",
 ]
 METHODS = {

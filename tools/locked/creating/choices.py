@@ -132,7 +132,7 @@ PAGES = {
     ),
     "token": Pages(
         parameter="bookmark: str | None = None",
-        style='Token(bookmark, param="bookmark", next="next")',
+        style='PageToken(bookmark, param="bookmark", next="next")',
         served="Token()",
         following='{"bookmark": body["next"]} if body["next"] else None',
     ),

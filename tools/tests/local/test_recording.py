@@ -29,7 +29,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from fivetran_runtime import At, Bearer, Client, Config, Connector, Secret, Token
+from fivetran_runtime import At, Bearer, Client, Config, Connector, PageToken, Secret
 
 __version__ = "0.1.0"
 
@@ -54,7 +54,7 @@ app = Connector("desk", version=__version__, config=Secrets, client=connect)
 def people(desk: Any, since: datetime | None, bookmark: str | None = None) -> Iterator[Any]:
     """People, in pages behind opaque tokens."""
     client, key = desk
-    pages = Token(bookmark, param="bookmark", next="paging.next")
+    pages = PageToken(bookmark, param="bookmark", next="paging.next")
     yield from client.pages("/people", pages, rows="data", updated_since=since, api_key=key)
 
 

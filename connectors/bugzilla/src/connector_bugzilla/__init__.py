@@ -133,9 +133,9 @@ def components(tracker: Tracker) -> Iterator[dict[str, Any]]:
 def bug_ids(tracker: Tracker, offset: int = 0) -> Iterator[Any]:
     """The ids of all bugs to read; pages overlap, since a bug that goes pulls the others forward."""
     tracker.products()  # bugs of a product that is out of sight for a while, or renamed, are not gone
-    style, start = Offset(offset, size=10_000, overlap=100), tracker.config.first_change()
+    paginator, start = Offset(offset, size=10_000, overlap=100), tracker.config.first_change()
     what: dict[str, Any] = {"product": tracker.config.products, "order": "bug_id", "include_fields": "id"}
-    yield from tracker.api.pages("/bug", style, rows="bugs", last_change_time=start, **what)
+    yield from tracker.api.pages("/bug", paginator, rows="bugs", last_change_time=start, **what)
 
 
 def some_bugs(tracker: Tracker, ids: list[int]) -> Iterator[dict[str, Any]]:

@@ -37,8 +37,8 @@ app = Connector(
 @app.table(key="id", on_missing="delete")
 def projects(casa: Client, bookmark: int | str | None = None) -> Iterator[Any]:
     """All projects."""
-    style = Keyset(bookmark, param="bookmark", more="metadata.nextPage", at="bookmark")
-    yield from casa.pages("/projects", style, rows="data")
+    paginator = Keyset(bookmark, param="bookmark", more="metadata.nextPage", at="bookmark")
+    yield from casa.pages("/projects", paginator, rows="data")
 
 
 # Pages overlap, so that a user deleted meanwhile pulls no other one out of sight.

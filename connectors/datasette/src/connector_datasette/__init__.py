@@ -13,7 +13,17 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from fivetran_runtime import At, Bearer, Client, Config, ConfigurationError, Connector, Secret, Table, Token
+from fivetran_runtime import (
+    At,
+    Bearer,
+    Client,
+    Config,
+    ConfigurationError,
+    Connector,
+    PageToken,
+    Secret,
+    Table,
+)
 
 __version__ = "0.1.0"
 
@@ -72,7 +82,7 @@ class Instance:
         """A table's rows in order of its key (or of `_sort`), in the largest pages the instance gives."""
         yield from self.api.pages(
             f"/{quoted(self.config.database)}/{quoted(table)}.json",
-            Token(after, next="next", param="_next", at="after"),
+            PageToken(after, next="next", param="_next", at="after"),
             rows="rows",
             _shape="objects",
             _size="max",

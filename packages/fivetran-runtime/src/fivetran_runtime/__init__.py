@@ -9,7 +9,7 @@ from fivetran_runtime.config import Config, Secret
 from fivetran_runtime.connector import Connector
 from fivetran_runtime.errors import ConfigurationError, ConnectorError, DefectError, TransientError
 from fivetran_runtime.oauth import ClientCredentials, RefreshToken
-from fivetran_runtime.pages import Keyset, NextLink, Offset, PageNumber, Token
+from fivetran_runtime.pages import Keyset, NextLink, Offset, PageNumber, PageToken
 from fivetran_runtime.records import At, Delete, Row
 from fivetran_runtime.tables import Table
 
@@ -30,12 +30,12 @@ __all__ = [
     "NextLink",
     "Offset",
     "PageNumber",
+    "PageToken",
     "QueryKey",
     "RefreshToken",
     "Row",
     "Secret",
     "Table",
-    "Token",
     "TransientError",
 ]
 __version__ = "0.1.0"

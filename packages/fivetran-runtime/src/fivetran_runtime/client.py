@@ -30,7 +30,7 @@ from fivetran_runtime.encoding import encode
 from fivetran_runtime.errors import ConfigurationError, ConnectorError, DefectError, TransientError
 from fivetran_runtime.excerpts import excerpt
 from fivetran_runtime.invocation import Invocation, running
-from fivetran_runtime.pages import Page, Style, read_pages
+from fivetran_runtime.pages import Page, Paginator, read_pages
 from fivetran_runtime.places import Place
 from fivetran_runtime.records import At
 from fivetran_runtime.redaction import Redactor
@@ -72,9 +72,9 @@ class Client:
         read_timeout: seconds to wait for an answer's headers, and then for its next bytes. Whatever it is, a request is
             over when the invocation's time is.
         rate: at most this many requests per time, as "10/s", "300/min" or "5000/h".
-        hosts: further hosts that links and redirects may lead to; they get no credentials, no `headers`, and no body
+        allowed_hosts: other hosts that links and redirects may lead to; they get no credentials, no `headers`, and no body
             of a redirected request.
-        most_bytes: the longest body that is read; by default what fits into the function's memory.
+        max_bytes: the longest body that is read; by default what fits into the function's memory.
 
     Raises:
         ConfigurationError: the address is not http or https.
@@ -89,8 +89,8 @@ class Client:
         connect_timeout: float = 10,
         read_timeout: float = 60,
         rate: str | None = None,
-        hosts: tuple[str, ...] = (),
-        most_bytes: int | None = None,
+        allowed_hosts: tuple[str, ...] = (),
+        max_bytes: int | None = None,
     ) -> None:
         self._address = Address.parse(url)
         self.url = self._address.url
@@ -98,8 +98,8 @@ class Client:
         self._headers = {"Accept": "application/json", **(headers or {})}
         self._timeouts = (connect_timeout, read_timeout)
         self._delay = Delay(rate)
-        self._hosts = hosts
-        self._most_bytes = most_bytes
+        self._allowed_hosts = allowed_hosts
+        self._max_bytes = max_bytes
         self._session = requests.Session()
         # requests would search the environment for each request, and ~/.netrc for credentials; see _environment.
         self._session.trust_env = False
@@ -117,7 +117,7 @@ class Client:
         Raises:
             ConfigurationError: the source refused the request (a status from 400 to 499).
             TransientError: the source did not answer properly, after retries.
-            DefectError: the answer is larger than `most_bytes`, or than the function's memory.
+            DefectError: the answer is larger than `max_bytes`, or than the function's memory.
         """
         return self.request("GET", path, query=query).json
 
@@ -128,7 +128,7 @@ class Client:
         *,
         json: Any = None,
         form: Mapping[str, str] | None = None,
-        repeat: bool = False,
+        idempotent: bool = False,
         **query: Any,
     ) -> Any:
         """POST JSON or a form, and give the JSON that comes back.
@@ -137,18 +137,18 @@ class Client:
             path: as for `get`.
             json: the body, as JSON.
             form: the body, as a form.
-            repeat: whether asking twice does no harm. Only then is a failed request sent again.
+            idempotent: whether asking twice does no harm. Only then is a failed request sent again.
             query: as for `get`.
 
         Raises:
             As `get`.
         """
-        return self.request("POST", path, query=query, json=json, form=form, repeat=repeat).json
+        return self.request("POST", path, query=query, json=json, form=form, idempotent=idempotent).json
 
     def pages(
         self,
         path: str,
-        style: Style,
+        paginator: Paginator,
         *,
         rows: Place | None = None,
         row: Callable[[Any], Any] | None = None,
@@ -159,7 +159,7 @@ class Client:
 
         Args:
             path: what is listed.
-            style: how the source pages, and the position to begin at.
+            paginator: how the source pages, and the position to begin at.
             rows: where in the body the rows are, e.g. "data", "result.items" or ["odd.name"]; by default the body is
                 the list.
             row: makes a row of what the source lists.
@@ -178,7 +178,7 @@ class Client:
             sizes = frozenset(value for value in query.values() if type(value) is int)
             return Page(shown(reply.url), reply.json, reply.headers, sizes, partial(self._follow, reply.url))
 
-        items = read_pages(ask, path, style, rows=rows, at=at or {})
+        items = read_pages(ask, path, paginator, rows=rows, at=at or {})
         if row is None:
             yield from items
         else:
@@ -193,18 +193,18 @@ class Client:
         query: Mapping[str, Any] | None = None,
         json: Any = None,
         form: Mapping[str, str] | None = None,
-        repeat: bool | None = None,
+        idempotent: bool | None = None,
     ) -> Reply:
         """Send a request until it is answered; see `get` and `post`."""
         url = self._target(path)
-        repeat = method in ("GET", "HEAD") if repeat is None else repeat
+        idempotent = method in ("GET", "HEAD") if idempotent is None else idempotent
         renewed, tries = False, 0
         while True:
             try:
                 reply = self._send(method, url, query or {}, json, form)
             except FailedRequest as failed:
                 tries += 1
-                _before_retry(failed, tries, repeat=repeat, what=f"{method} {shown(url)}")
+                _before_retry(failed, tries, idempotent=idempotent, what=f"{method} {shown(url)}")
                 continue
             if reply.status == 401 and not renewed and self._auth.renew():
                 renewed = True
@@ -247,7 +247,7 @@ class Client:
         return Redactor(text for text in credentials_of(self._auth) if len(text) >= _SURE)
 
     def _is_allowed(self, url: str) -> bool:
-        return self._address.is_own(url) or host_of(url) in self._hosts
+        return self._address.is_own(url) or host_of(url) in self._allowed_hosts
 
     def _send(
         self, method: str, url: str, query: Mapping[str, Any], json: Any, form: Mapping[str, str] | None
@@ -348,7 +348,7 @@ class Client:
         return min(connect, max(_SHORTEST, remaining)), min(read, max(_SHORTEST, remaining))
 
     def _body(self, response: requests.Response) -> bytearray:
-        body, most = bytearray(), self._most_bytes
+        body, most = bytearray(), self._max_bytes
         room = largest_body()
         # read1 gives what has come; read, and requests' iter_content, would wait for whole pieces past every budget.
         while piece := response.raw.read1(1 << 17, decode_content=True):
@@ -363,10 +363,10 @@ class Client:
 
 
 class StrangerError(DefectError, ConfigurationError):
-    """An address is not on the client's own host, nor on one of `hosts`: the source's doing, or a person's."""
+    """An address is not on the client's own host, nor on one of `allowed_hosts`: the source's doing, or a person's."""
 
 
-_HOSTS_HINT = "If that is meant, name it in the client's hosts=."
+_HOSTS_HINT = "If that is meant, name it in the client's allowed_hosts=."
 _SHORTEST = 0.1
 
 
@@ -377,7 +377,7 @@ def _auth_of(address: Address) -> Auth:
     return Basic(address.user, address.password)
 
 
-def _before_retry(failed: FailedRequest, tries: int, *, repeat: bool, what: str) -> None:
+def _before_retry(failed: FailedRequest, tries: int, *, idempotent: bool, what: str) -> None:
     """Wait before a request is sent again.
 
     Raises:
@@ -389,7 +389,7 @@ def _before_retry(failed: FailedRequest, tries: int, *, repeat: bool, what: str)
     unknown = failed.what == UNKNOWN_HOST
     most = min(_SETUP_TRIES if invocation.is_setup_test else TRIES, _UNKNOWN_TRIES if unknown else TRIES)
     seconds = backoff(tries) if failed.retry_after is None else failed.retry_after
-    if not repeat or tries >= most or (invocation.is_setup_test and seconds > _SETUP_WAIT):
+    if not idempotent or tries >= most or (invocation.is_setup_test and seconds > _SETUP_WAIT):
         count = f" {tries} times" if tries > 1 else ""
         message = f"{what}: {failed.what}{count}."
         if unknown:

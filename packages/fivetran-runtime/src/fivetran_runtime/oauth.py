@@ -39,7 +39,7 @@ class _AccessToken:
         return fetched is not None
 
     def _fetch(self) -> str:
-        answer = self._client.post("", form=self._form, repeat=True)
+        answer = self._client.post("", form=self._form, idempotent=True)
         token = answer.get("access_token") if isinstance(answer, dict) else None
         if not isinstance(token, str) or not token:
             raise ConfigurationError(

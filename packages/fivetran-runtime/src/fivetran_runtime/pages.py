@@ -1,11 +1,11 @@
 """How sources page: by offset, page number, token, next link or key.
 
-A style is a value: the position where it stands, what to ask for there, and from a page the style for the next one.
-Where a source may cap the page size, "fewer rows than asked for" does not mean "the last page"; styles end on what
+A paginator is a value: the position where it stands, what to ask for there, and from a page the paginator for the next one.
+Where a source may cap the page size, "fewer rows than asked for" does not mean "the last page"; paginators end on what
 the source says, or on an empty page.
 
 Silence is not an answer. Where the place that leads on is missing from a page, that is the end only if the source may
-leave it out there: see `absent` of each style.
+leave it out there: see `absent` of each paginator.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from fivetran_runtime.places import ABSENT, Place, first_missing, is_true, leads
 from fivetran_runtime.records import At
 
 Absent = Literal["end", "error"] | None
-"""What it means that the place is missing from a page; see `absent` of `Token` and `PageNumber`."""
+"""What it means that the place is missing from a page; see `absent` of `PageToken` and `PageNumber`."""
 
 
 @dataclass
@@ -66,17 +66,17 @@ class Page:
     trail: Trail = field(default_factory=Trail)
 
 
-class Style(Protocol):
+class Paginator(Protocol):
     """How to go from page to page."""
 
     def target(self, path: str) -> str:
         """What to ask for: the path itself unless the source gave a link."""
 
     def query(self) -> Mapping[str, Any]:
-        """Query parameters for the page the style stands at."""
+        """Query parameters for the page the paginator stands at."""
 
-    def following(self, page: Page, rows: list[Any]) -> Style | None:
-        """The style standing at the next page, or None after the last."""
+    def following(self, page: Page, rows: list[Any]) -> Paginator | None:
+        """The paginator standing at the next page, or None after the last."""
 
     def position(self) -> Mapping[str, Any]:
         """The arguments of the `At` that resumes here."""
@@ -113,7 +113,7 @@ class Offset(_OnPath):
         size = {self.size_param: self.size} if self.size_param else {}
         return {self.param: self.offset, **size}
 
-    def following(self, page: Page, rows: list[Any]) -> Style | None:
+    def following(self, page: Page, rows: list[Any]) -> Paginator | None:
         end = self.offset + len(rows)
         if self.total is not None:
             total = _number(page, self.total)
@@ -165,7 +165,7 @@ class PageNumber(_OnPath):
         size = {self.size_param: self.size} if self.size_param else {}
         return {self.param: self.page, **size}
 
-    def following(self, page: Page, rows: list[Any]) -> Style | None:
+    def following(self, page: Page, rows: list[Any]) -> Paginator | None:
         if self.more is not None:
             goes_on = _goes_on(page, rows, self.more, self.absent)
         elif self.last is not None:
@@ -182,7 +182,7 @@ class PageNumber(_OnPath):
 
 
 @dataclass(frozen=True)
-class Token(_OnPath):
+class PageToken(_OnPath):
     """An opaque token for the next page, also called bookmark or cursor. Ends when there is none.
 
     Args:
@@ -209,7 +209,7 @@ class Token(_OnPath):
         size = {self.size_param: self.size} if self.size else {}
         return {self.param: self.token, **size}
 
-    def following(self, page: Page, rows: list[Any]) -> Style | None:
+    def following(self, page: Page, rows: list[Any]) -> Paginator | None:
         token = look_up(page.body, self.next)
         if token is ABSENT:
             _refuse_silence(page, rows, self.next, self.absent, size=self.size, found=self.token is not None)
@@ -235,7 +235,7 @@ class NextLink:
         next: where in the body the address is; by default the header is read.
         size, size_param: for the first page; later links carry their own.
         at: name of the table function's parameter.
-        absent: what a body without `next` means, as for `Token`. No `Link` header is the end.
+        absent: what a body without `next` means, as for `PageToken`. No `Link` header is the end.
     """
 
     link: str | None = None
@@ -251,7 +251,7 @@ class NextLink:
     def query(self) -> Mapping[str, Any]:
         return {self.size_param: self.size} if self.size and self.link is None else {}
 
-    def following(self, page: Page, rows: list[Any]) -> Style | None:
+    def following(self, page: Page, rows: list[Any]) -> Paginator | None:
         link = look_up(page.body, self.next) if self.next else _linked(page)
         if link is ABSENT:
             place = self.next or ["Link"]
@@ -298,7 +298,7 @@ class Keyset(_OnPath):
         size = {self.size_param: self.size} if self.size else {}
         return {self.param: self.after, **size}
 
-    def following(self, page: Page, rows: list[Any]) -> Style | None:
+    def following(self, page: Page, rows: list[Any]) -> Paginator | None:
         goes_on = bool(rows) if self.more is None else _goes_on(page, rows, self.more, self.absent)
         if goes_on and not rows:
             raise _contradiction(
@@ -321,7 +321,7 @@ class Keyset(_OnPath):
 def read_pages(
     ask: Callable[[str, Mapping[str, Any]], Page],
     path: str,
-    style: Style,
+    paginator: Paginator,
     *,
     rows: Place | None,
     at: Mapping[str, Any],
@@ -334,10 +334,10 @@ def read_pages(
     trail = Trail()
     while True:
         trail.pages += 1
-        _note_position(trail, style.position())
-        page = replace(ask(style.target(path), style.query()), trail=trail)
+        _note_position(trail, paginator.position())
+        page = replace(ask(paginator.target(path), paginator.query()), trail=trail)
         listed = _listed(page, rows)
-        following = style.following(page, listed)
+        following = paginator.following(page, listed)
         _refuse_circle(page, listed)
         if following is not None:
             _refuse_return(page, following.position())
@@ -345,8 +345,8 @@ def read_pages(
         yield from listed
         if following is None:
             return
-        style = following
-        yield At(**at, **style.position())
+        paginator = following
+        yield At(**at, **paginator.position())
 
 
 def _note_position(trail: Trail, position: Mapping[str, Any]) -> None:
