@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from tools.environments.virtual_environments import VirtualEnvironment, project_environment, tools_environment
-from tools.local import readmes, shipped_imports
+from tools.local import faults, readmes, shipped_imports
 from tools.local.processes import foreground
 from tools.local.tested_pythons import environments_of, failing, not_run, pythons_to_test
 from tools.repository.errors import RepositoryError, at
@@ -148,6 +148,21 @@ def run_mutants(repository: Repository, options: Sequence[str] = ()) -> None:
         "a mutant survives, or a check fails without one",
     )
     _run_runtime_mutants(repository)
+    _put_faults_back(repository)
+
+
+def _put_faults_back(repository: Repository) -> None:
+    """The faults that projects list, each against its own tests."""
+    unnoticed = []
+    for project in repository.projects.values():
+        listed = faults.read_faults(project.path)
+        python = project_environment(repository, project).prepare().python if listed else None
+        found = faults.put_back(project.path, python, listed) if python else []
+        if listed:
+            print(f"{project.name}: {len(listed)} faults, {len(listed) - len(found)} found", flush=True)
+        unnoticed += found
+    if unnoticed:
+        raise RepositoryError("\n".join(unnoticed))
 
 
 def _run_runtime_mutants(repository: Repository) -> None:
