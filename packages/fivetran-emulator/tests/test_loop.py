@@ -106,6 +106,14 @@ def test_a_failure_keeps_what_was_accepted_and_the_next_sync_goes_on(emulator: E
     assert "failed after 1 accepted answers" in resumed.out
 
 
+def test_a_failed_sync_shows_what_each_table_got(emulator: Emulator) -> None:
+    """What was accepted before stays, so it is counted on the screen as after a sync that is complete."""
+    emulator.function.answers = [users({"id": 1}, {"id": 2}, state={"page": 1}, hasMore=True), b"no json"]
+    failed = emulator.sync()
+    assert failed.status == 1
+    assert "users 2 2 0 0 0 2" in [" ".join(line.split()) for line in failed.err.splitlines()]
+
+
 def test_two_schemas_of_one_file_are_two_connections(emulator: Emulator) -> None:
     """Each destination schema has its own state and tables."""
     emulator.answering(users({"id": 1}, state={"a": 1}), arguments=("--schema", "one"))

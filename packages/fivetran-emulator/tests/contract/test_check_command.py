@@ -193,6 +193,16 @@ def test_a_person_reads_each_promise_and_the_three_counts(emulator: Emulator, tm
     assert "C21 C22 C23" in not_run
 
 
+def test_failures_come_first_and_rules_before_advice(emulator: Emulator) -> None:
+    """What has to be changed is not looked for among what is right."""
+    emulator.function.answers = [ancestor]
+    lines = emulator.run("check", "--url", emulator.function.url).out.splitlines()
+    outcomes = ("failed", "advice", "passed", "not run")
+    seen = [next(one for one in outcomes if line.startswith(one)) for line in lines if line.startswith(outcomes)]
+    assert seen == sorted(seen, key=outcomes.index)
+    assert set(seen) == set(outcomes)
+
+
 def test_an_interrupt_is_told_in_a_line(emulator: Emulator) -> None:
     """Ctrl-C while the function takes its time."""
     process = subprocess.Popen(
