@@ -29,10 +29,11 @@ from tools.repository.errors import RepositoryError
 __all__ = ["FAULTS", "Fault", "put_back", "read_faults", "require_placed"]
 
 FAULTS = "tests/faults.toml"
-_SECONDS = 300
-"""More than any of these tests takes; one that hangs is red as well."""
-_FAILED, _PASSED = 1, 0
+_SECONDS = 900
+"""More than all of these tests take on a busy machine; a test that hangs has not said what is wrong."""
+_FAILED, _PASSED, _HANGS = 1, 0, -1
 """What pytest exits with; anything else says nothing of the fault."""
+_SHOWN = 2_000
 _ENVIRONMENT = {"PYTEST_ADDOPTS": "", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
@@ -93,8 +94,9 @@ def put_back(project: Path, python: Path, faults: Sequence[Fault]) -> list[str]:
     """
     require_placed(project, faults)
     asked = sorted({test for fault in faults for test in fault.tests})
-    if (code := _pytest(project, python, asked)) != _PASSED:
-        return [f"without a fault the tests of {project.name}'s {FAULTS} do not pass (exit {code})"]
+    code, said = _pytest(project, python, asked)
+    if code != _PASSED:
+        return [f"without a fault the tests of {project.name}'s {FAULTS} do not pass (exit {code}):\n{said}"]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return [told for told in pool.map(lambda fault: _outlived(project, python, fault), faults) if told]
 
@@ -105,7 +107,7 @@ def _outlived(project: Path, python: Path, fault: Fault) -> str:
         source = shutil.copytree(project / "src", Path(folder) / "src", ignore=shutil.ignore_patterns("__pycache__"))
         edited = Path(folder) / fault.file
         edited.write_text(edited.read_text("utf-8").replace(fault.was, fault.becomes), "utf-8")
-        code = _pytest(project, python, fault.tests, before=source)
+        code, _said = _pytest(project, python, fault.tests, before=source)
     print(f"{'found' if code == _FAILED else 'NOT FOUND'}  {fault.name}", flush=True)
     if code == _FAILED:
         return ""
@@ -113,14 +115,15 @@ def _outlived(project: Path, python: Path, fault: Fault) -> str:
     return f"{project.name}: {fault.name}: its tests {seen}: {' '.join(fault.tests)}"
 
 
-def _pytest(project: Path, python: Path, tests: Sequence[str], before: Path | None = None) -> int:
-    """Pytest's exit status over some tests, with a folder of source before the project's own."""
+def _pytest(project: Path, python: Path, tests: Sequence[str], before: Path | None = None) -> tuple[int, str]:
+    """Pytest's exit status over some tests, and the end of what it said, with a folder of source before the project's own."""
     environment = {**os.environ, **_ENVIRONMENT, **({"PYTHONPATH": str(before)} if before else {})}
     command = [str(python), "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
     try:
-        return subprocess.run(
-            command, cwd=project, env=environment, capture_output=True, timeout=_SECONDS, check=False
-        ).returncode
+        done = subprocess.run(
+            command, cwd=project, env=environment, capture_output=True, text=True, timeout=_SECONDS, check=False
+        )
     except subprocess.TimeoutExpired:
-        return _FAILED
+        return _HANGS, f"not over after {_SECONDS} s"
+    return done.returncode, done.stdout[-_SHOWN:]
 

@@ -198,7 +198,9 @@ def test_failures_come_first_and_rules_before_advice(emulator: Emulator) -> None
     emulator.function.answers = [ancestor]
     lines = emulator.run("check", "--url", emulator.function.url).out.splitlines()
     outcomes = ("failed", "advice", "passed", "not run")
-    seen = [next(one for one in outcomes if line.startswith(one)) for line in lines if line.startswith(outcomes)]
+    seen = [
+        next(one for one in outcomes if line.startswith(one)) for line in lines if line.startswith(outcomes)
+    ]
     assert seen == sorted(seen, key=outcomes.index)
     assert set(seen) == set(outcomes)
 

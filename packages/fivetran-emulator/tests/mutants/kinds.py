@@ -114,7 +114,7 @@ class EmptyWindows(Mutant):
 
     def finish(self, answer: Row, body: Any) -> Row:
         windows = (body.get("state") or {}).get("windows", 0)
-        if answer.get("insert") == {} and "setup_test" not in body and windows < 6:
+        if answer.get("insert") == {} and "setup_test" not in body and windows < 12:
             return answer | {"hasMore": True, "state": answer["state"] | {"windows": windows + 1}}
         return answer
 

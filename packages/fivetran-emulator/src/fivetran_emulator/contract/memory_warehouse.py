@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring
 from typing import Any
 
 from fivetran_emulator.contract.violation import counted
@@ -21,11 +22,19 @@ Key = str
 
 def key_of(row: Mapping[str, Any], columns: Collection[str]) -> Key:
     """The key of a row."""
-    return _as_text([row.get(column) for column in columns])
+    return f"[{', '.join([_text_of(row.get(column)) for column in columns])}]"
 
 
 # json.dumps with these settings would make an encoder for each of a great many keys.
 _as_text = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
+
+def _text_of(value: Any) -> str:
+    # Nearly every key is one of these, and a suite makes hundreds of thousands.
+    kind = type(value)
+    if kind is int:
+        return repr(value)
+    return encode_basestring(value) if kind is str else _as_text(value)
 
 
 @dataclass

@@ -53,7 +53,8 @@ class _Listing:
         rows = [row for row in self.rows.listed() if all(str(row.get(name)) == path[name] for name in path)]
         if self.since is not None and self.rows.cursor and (bound := request.args.get(self.since)):
             rows = not_before(rows, self.rows.cursor, bound)
-        rows.sort(key=lambda row: [ordered(row.get(column)) for column in self.order])
+        if self.order:
+            rows.sort(key=lambda row: [ordered(row.get(column)) for column in self.order])
         return self._enveloped(self.pages.page(Listed(rows, self.rows.identity, cap), request))
 
     def _enveloped(self, page: Page) -> Response:

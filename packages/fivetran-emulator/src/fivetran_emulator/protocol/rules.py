@@ -10,7 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["Rules"]
+__all__ = ["MAX_EMPTY_ANSWERS", "Rules"]
+
+MAX_EMPTY_ANSWERS = 10
+"""Answers in a row without a row, after which Fivetran ends a sync as failed. Source: docs/protocol.md, section 1.4."""
 
 
 @dataclass(frozen=True, kw_only=True)

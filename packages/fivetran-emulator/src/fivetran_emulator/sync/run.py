@@ -17,7 +17,7 @@ from fivetran_emulator.protocol.answer import Answer, read_answer
 from fivetran_emulator.protocol.findings import Finding
 from fivetran_emulator.protocol.function import FunctionReply, FunctionRequest, Sender, refuse_status
 from fivetran_emulator.protocol.invocation import reported_invocation
-from fivetran_emulator.protocol.rules import Rules
+from fivetran_emulator.protocol.rules import MAX_EMPTY_ANSWERS, Rules
 from fivetran_emulator.secrets import Secrets
 from fivetran_emulator.sync.destination import Destination
 from fivetran_emulator.sync.loop import Kept, run_calls
@@ -26,7 +26,6 @@ from fivetran_emulator.warehouse.load import Loaded
 
 __all__ = ["SyncObserver", "SyncPlan", "SyncRun"]
 
-_MAX_EMPTY = 10
 _SIX_HOURS = 6 * 3600
 
 
@@ -239,8 +238,8 @@ class SyncRun:
         """Raises FunctionError after too many answers in a row without a row or a delete, unless this is the last one."""
         moved = self._plan.rules.empty == "no-change" and answer.state != before
         self._empty = self._empty + 1 if answer.is_empty and not moved else 0
-        if answer.has_more and self._empty > _MAX_EMPTY:
-            problem = f"{self._empty} answers in a row had neither a row nor a delete; Fivetran ends a sync after {_MAX_EMPTY}"
+        if answer.has_more and self._empty > MAX_EMPTY_ANSWERS:
+            problem = f"{self._empty} answers in a row had neither a row nor a delete; Fivetran ends a sync after {MAX_EMPTY_ANSWERS}"
             raise FunctionError(
                 problem, hint="Look for rows within one invocation before answering `hasMore: true`."
             )

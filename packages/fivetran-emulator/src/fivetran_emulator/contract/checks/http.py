@@ -1,20 +1,18 @@
-"""C43 to C45, C47, C51, C52, C56: what happens on the way to the source."""
+"""C43 to C45, C47, C51, C56: what happens on the way to the source."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import timedelta
 from email.utils import format_datetime
-from urllib.parse import parse_qsl
 
 from fivetran_emulator.contract.check import check
 from fivetran_emulator.contract.checks.changing import compare, spread
 from fivetran_emulator.contract.checks.repeated_pages import listed_in
 from fivetran_emulator.contract.connection import Exchange, Sync
 from fivetran_emulator.contract.faults import (
-    Asked,
     Fault,
     SourceRequest,
     cut_body,
@@ -30,7 +28,7 @@ from fivetran_emulator.contract.trial import Trial
 from fivetran_emulator.contract.violation import NotRun, Violation, counted
 from fivetran_emulator.contract.virtual_time import NOON
 
-__all__ = ["CHECKS", "begun_queries", "is_opaque"]
+__all__ = ["CHECKS"]
 
 _MOST_TRIES = 12
 _MOST_READINGS = 4
@@ -233,75 +231,6 @@ def capped_pages(subject: Subject) -> None:
         )
 
 
-@check(
-    "C52", "a position that expired is given up", risk="fail for ever when a token expires between two calls"
-)
-def expired_positions(subject: Subject) -> None:
-    """When the source no longer knows a token from the call before, the next syncs start over instead of failing for ever."""
-    size = subject.smallest_answers
-    calls = subject.trial(answer_bytes=size).connection.sync().exchanges
-    begun = begun_queries(subject)
-    resumed = [
-        (number, call.asked[0])
-        for number, call in enumerate(calls)
-        if number and call.asked and is_opaque(call.asked[0].query, begun.get(call.asked[0].path, ""))
-    ]
-    if not resumed:
-        raise NotRun("no call goes on with an opaque token")
-    for place in spread(2, len(resumed)):
-        number, asked = resumed[place - 1]
-        trial = subject.trial(answer_bytes=size)
-        for _ in range(number):
-            trial.connection.call()
-        trial.source.fault = _dead_until_begun_anew(asked, begun[asked.path])
-        syncs = [trial.connection.sync() for _ in range(3)]
-        if not any(sync.complete for sync in syncs):
-            raise Violation(
-                f"three syncs in a row fail: {syncs[-1].exchanges[-1].error}",
-                expected="a pass that starts over once its old position is refused",
-                cause="a token kept in the state is sent again and again after it has expired",
-                reproduce=[
-                    f"the source answers 400 to {asked.path}?{asked.query}, where call {number + 1} goes on"
-                ],
-            )
-
-
-def begun_queries(subject: Subject) -> dict[str, str]:
-    """The query with which each path is asked first."""
-    begun: dict[str, str] = {}
-    for asked in _asked(subject.clean.first):
-        begun.setdefault(asked.path, asked.query)
-    return begun
-
-
-def is_opaque(query: str, begun: str) -> bool:
-    """Whether a query differs from a path's first one by a token: a number or a time never expires."""
-    changed = [value for name, value in parse_qsl(query) if (name, value) not in parse_qsl(begun)]
-    return any(not value.isdigit() and not _is_time(value) for value in changed)
-
-
-def _is_time(value: str) -> bool:
-    try:
-        datetime.fromisoformat(value)
-    except ValueError:
-        return False
-    return True
-
-
-def _dead_until_begun_anew(dead: SourceRequest, begun: str) -> Callable[[Asked], Fault | None]:
-    """Refuse a token until the list is begun anew, which hands out tokens that live."""
-    refusing = [True]
-
-    def fault(asked: Asked) -> Fault | None:
-        query = asked.request.query_string.decode("latin-1")
-        if asked.request.path == dead.path and query == begun:
-            refusing[:] = [False]
-        same = (asked.request.path, query) == (dead.path, dead.query)
-        return status(400) if refusing[0] and same else None
-
-    return fault
-
-
 @check("C56", "the source is read once", risk="read the source over and over when there are several pages")
 def read_once(subject: Subject) -> None:
     """A sync does not read the same rows of the source over and over."""
@@ -322,4 +251,4 @@ def read_once(subject: Subject) -> None:
             )
 
 
-CHECKS = [read_once, timeouts, retries, refusals, nonsense, capped_pages, expired_positions]
+CHECKS = [read_once, timeouts, retries, refusals, nonsense, capped_pages]

@@ -15,12 +15,12 @@ from fivetran_emulator.contract.subject import Subject
 from fivetran_emulator.contract.violation import Blocked, NotRun, Violation
 from fivetran_emulator.errors import FunctionError
 from fivetran_emulator.protocol.answer import read_answer
+from fivetran_emulator.protocol.rules import MAX_EMPTY_ANSWERS
 
 __all__ = ["CHECKS", "first_key_twice", "rows_differ"]
 
 _MEMBERS = {"state", "insert", "delete", "schema", "hasMore", "softDelete"}
 _SCALARS = (bool, int, float, str)
-_EMPTY_ANSWERS = 3
 
 
 def _first_calls(subject: Subject) -> list[Exchange]:
@@ -203,10 +203,10 @@ def _emptied(subject: Subject) -> Sync | None:
 @check(
     "C08",
     "no run of empty answers",
-    remote="Never more than three answers in a row without a row while hasMore is true.",
+    remote="Never more than ten answers in a row without a row while hasMore is true.",
 )
 def few_empty_answers(subject: Subject) -> None:
-    """Never more than three answers in a row without a row while hasMore is true, also over an empty source."""
+    """Never more than ten answers in a row without a row while hasMore is true, also over an empty source."""
     for connection in syncs_seen(subject):
         _refuse_empty(connection.exchanges, "the source as it is")
     if subject.has_source and (empty := _emptied(subject)):
@@ -217,10 +217,10 @@ def _refuse_empty(exchanges: list[Exchange], source: str) -> None:
     run = 0
     for exchange in exchanges:
         run = 0 if exchange.rows() or exchange.rows("delete") or not exchange.has_more else run + 1
-        if run > _EMPTY_ANSWERS:
+        if run > MAX_EMPTY_ANSWERS:
             raise Violation(
                 f"{run} answers in a row without a row, over {source}",
-                expected=f"at most {_EMPTY_ANSWERS}; Fivetran ends a sync after 10",
+                expected=f"at most {MAX_EMPTY_ANSWERS}: Fivetran ends a sync after them, as failed",
                 cause="a window or a page without rows is answered at once: go on within the call while there is time",
                 reproduce=[sent(exchange)],
             )

@@ -13,8 +13,8 @@ from datetime import timedelta
 from functools import partial
 
 from fivetran_emulator.contract.checks.changing import move
+from fivetran_emulator.contract.checks.expiring import positions_of
 from fivetran_emulator.contract.checks.failing_parts import FAILURES
-from fivetran_emulator.contract.checks.http import begun_queries, is_opaque
 from fivetran_emulator.contract.checks.wrong_keys import with_wrong_keys
 from fivetran_emulator.contract.connection import Exchange
 from fivetran_emulator.contract.faults import Asked, Fault, cut_body, hang, kill, reset, slow, status
@@ -220,13 +220,13 @@ def _part_down(steps: Steps, step: Step) -> None:
 def _expired(steps: Steps, _step: Step) -> None:
     """In small answers, and no token lives until the next call."""
     _make_answers_small(steps)
-    begun = begun_queries(steps.subject)
+    positions = positions_of(steps.subject)
     calls: dict[str, int] = {}
 
     def fault(asked: Asked) -> Fault | None:
         path, query = asked.request.path, asked.request.query_string.decode("latin-1")
         call = len(steps.trial.connection.exchanges)
-        if calls.get(path) != call and is_opaque(query, begun.get(path, "")):
+        if calls.get(path) != call and positions.may_expire(path, query):
             return status(400)
         calls[path] = call
         return None

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from fivetran_emulator.contract.check import check
 from fivetran_emulator.contract.checks.changing import living
 from fivetran_emulator.contract.connection import Connection
-from fivetran_emulator.contract.living_tables import LivingTable
+from fivetran_emulator.contract.living_tables import LivingTable, living_tables
 from fivetran_emulator.contract.subject import Subject
 from fivetran_emulator.contract.violation import NotRun, Violation
 
@@ -33,16 +33,33 @@ def unlikely_deletes(subject: Subject) -> None:
     """When most rows of a table are missing from its list at once, syncs may fail, but none of these rows is deleted."""
     trial = subject.trial()
     connection = trial.connection
+    names = {table.name for table in living(subject, trial)}
+    for table in living(subject, trial):
+        _fill(table)
     connection.sync()
-    tables = [table for table in living(subject, trial) if len(table.rows()) >= _ENOUGH_ROWS]
+    tables = [
+        table
+        for table in living_tables(trial.rows, connection.warehouse)
+        if table.name in names and len(table.rows()) >= _ENOUGH_ROWS
+    ]
     if not tables:
-        raise NotRun(f"no table of the practice source has {_ENOUGH_ROWS} rows that arrive")
+        raise NotRun(
+            f"no table of the practice source has {_ENOUGH_ROWS} rows that arrive, nor does one when its rows are"
+            " copied under new keys: of fewer, most may well be deleted at once"
+        )
     for table in tables:
         _hide(table)
     before = {table.name: len(connection.warehouse.tables[table.name]) for table in tables}
     for _ in range(_SYNCS):
         connection.sync()
         _refuse_fewer(connection, before)
+
+
+def _fill(table: LivingTable) -> None:
+    """Copies of the rows under new keys, until there are enough: of a few rows most may well be deleted at once."""
+    rows = table.rows()
+    for number in range(len(rows), _ENOUGH_ROWS):
+        table.source.put(table.copied(rows[number % len(rows)], number // len(rows)))
 
 
 def _hide(table: LivingTable) -> None:
