@@ -88,6 +88,13 @@ class LivingTable:
         """The largest cursor among all source rows; None without one."""
         return newest_of(self.source)
 
+    @property
+    def has_null_cursors(self) -> bool:
+        """Whether rows without a cursor's value are known to this source, and arrive."""
+        return self.source.cursor is not None and any(
+            row.get(self.source.cursor) is None for row in self.rows()
+        )
+
     def touched(self, row: Row, mark: str = "ü") -> Row:
         """The row changed in a column that arrives, and newer than every other."""
         column = self.text_column

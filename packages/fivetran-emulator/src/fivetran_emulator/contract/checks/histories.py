@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
 from fivetran_emulator.contract.check import check
@@ -52,7 +52,7 @@ def replay(subject: Subject, steps: Sequence[Step]) -> str:
     run = Steps(subject, trial)
     for step in steps:
         run.take(step)
-    return "; ".join([*_left_wrong(run), *_out_of_order(connection)])
+    return "; ".join([*_left_wrong(run), *_out_of_order(connection, run.replaced)])
 
 
 def _left_wrong(run: Steps) -> list[str]:
@@ -79,11 +79,11 @@ def _left_wrong(run: Steps) -> list[str]:
     return found
 
 
-def _out_of_order(connection: Connection) -> Iterator[str]:
-    """A key twice in an answer, a state too large, a mark that moves back."""
+def _out_of_order(connection: Connection, replaced: Collection[int]) -> Iterator[str]:
+    """A key twice in an answer, a state too large, a mark that moves back although no other state was put in its place."""
     marks: dict[str, datetime] = {}
     for number, exchange in enumerate(connection.exchanges, 1):
-        if not exchange.request["state"]:
+        if number - 1 in replaced:
             marks.clear()
         if twice := first_key_twice(exchange):
             yield f"answer {number} has {twice} twice"

@@ -6,11 +6,13 @@ they were: `place` is a row and `request` a request to the source, both taken mo
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from fivetran_emulator.contract.checks.changing import move
 from fivetran_emulator.contract.checks.expiring import positions_of
@@ -36,7 +38,7 @@ _FAULTS: Mapping[str, Fault] = {
     "hang": hang,
     "kill": kill,
 }
-_CHANGES = ("touch", "delete", "add", "make again", "date ahead")
+_CHANGES = ("touch", "delete", "add", "make again", "date ahead", "no cursor")
 _MAX_IN_A_ROW = 3
 _MAX_CALLS = 30
 """Of a disturbed sync: what matters is that the next ones go on."""
@@ -83,6 +85,8 @@ class Steps:
     deleted: dict[str, dict[Key, dict[str, object]]] = field(default_factory=dict)
     stale: dict[str, set[Key]] = field(default_factory=dict)
     forgotten: bool = False
+    replaced: set[int] = field(default_factory=set)
+    """Before which calls the state was replaced by another: a mark may be smaller from there on."""
 
     def take(self, step: Step) -> None:
         """Do what the step says."""
@@ -115,9 +119,18 @@ class Steps:
         connection = self.trial.connection
         if what == "no sync_id":
             connection.sends_id = not connection.sends_id
+        elif what == "rolled back":
+            connection.state = _of_a_newer_release(connection.state)
+        elif what == "old release":
+            self._replace_state(next((one.state for one in self.subject.releases), connection.state))
         else:
-            connection.state = {}
-            self.forgotten = True
+            self._replace_state({})
+
+    def _replace_state(self, state: Any) -> None:
+        connection = self.trial.connection
+        connection.state = copy.deepcopy(state)
+        self.forgotten = True
+        self.replaced.add(len(connection.exchanges))
 
     def _note_stale(self, calls: Sequence[Exchange]) -> None:
         """Until a sync is complete no state has the keys by which a delete would be found."""
@@ -138,6 +151,9 @@ class Steps:
         elif step.what == "date ahead":
             if (ahead := table.ahead(_AHEAD)) is not None:
                 table.source.put({**table.touched(row), str(table.source.cursor): ahead})
+        elif step.what == "no cursor":
+            if table.has_null_cursors:
+                table.source.put({**table.another(row), str(table.source.cursor): None})
         elif step.what == "add":
             table.source.put(table.another(row))
         elif step.what == "delete":
@@ -146,6 +162,22 @@ class Steps:
         elif gone:
             key, old = gone.popitem()
             table.source.put(table.touched(old, mark=f"again {key}"))
+
+
+def _of_a_newer_release(state: Any) -> Any:
+    """The state with members that the release which reads it does not know: at its root, and beside every single value."""
+    if not isinstance(state, dict) or not state:
+        return state
+    grown = {name: _beside_values(value) for name, value in state.items()}
+    return {**grown, "added_later": {"since": 1}}
+
+
+def _beside_values(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    inner = {name: _beside_values(one) for name, one in value.items()}
+    is_record = any(not isinstance(one, dict) for one in inner.values())
+    return {**inner, "added_later": 1} if is_record else inner
 
 
 def _sync(steps: Steps, _step: Step) -> None:
@@ -250,7 +282,7 @@ def _wrong_clock(steps: Steps, step: Step) -> None:
     steps.trial.connection.sync()
 
 
-_TURNS = ("no sync_id", "state lost")
+_TURNS = ("no sync_id", "state lost", "rolled back", "old release")
 _SYNCS: Mapping[str, Callable[[Steps, Step], None]] = {
     "sync": _sync,
     "lose": _lose,
