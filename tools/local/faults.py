@@ -34,7 +34,7 @@ _SECONDS = 900
 _FAILED, _PASSED, _HANGS = 1, 0, -1
 """What pytest exits with; anything else says nothing of the fault."""
 _SHOWN = 2_000
-_ENVIRONMENT = {"PYTEST_ADDOPTS": "", "PYTHONDONTWRITEBYTECODE": "1"}
+_ENVIRONMENT = {"PYTEST_ADDOPTS": "", "PYTEST_TIMEOUT": "0", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 @dataclass(frozen=True)
