@@ -82,9 +82,7 @@ def _misplaced(project: Path, fault: Fault) -> str:
     if times == 1:
         return ""
     seen = "there is no such file" if times is None else f"`was` stands there {times} times"
-    return (
-        f"{project / FAULTS}: {fault.name}: {fault.file}: {seen}; say where the code is now that keeps the promise"
-    )
+    return f"{project / FAULTS}: {fault.name}: {fault.file}: {seen}; say where the code is now that keeps the promise"
 
 
 def put_back(project: Path, python: Path, faults: Sequence[Fault]) -> list[str]:
@@ -104,7 +102,9 @@ def put_back(project: Path, python: Path, faults: Sequence[Fault]) -> list[str]:
 def _outlived(project: Path, python: Path, fault: Fault) -> str:
     """Why a fault is not noticed; nothing when it is."""
     with tempfile.TemporaryDirectory() as folder:
-        source = shutil.copytree(project / "src", Path(folder) / "src", ignore=shutil.ignore_patterns("__pycache__"))
+        source = shutil.copytree(
+            project / "src", Path(folder) / "src", ignore=shutil.ignore_patterns("__pycache__")
+        )
         edited = Path(folder) / fault.file
         edited.write_text(edited.read_text("utf-8").replace(fault.was, fault.becomes), "utf-8")
         code, _said = _pytest(project, python, fault.tests, before=source)
@@ -121,9 +121,14 @@ def _pytest(project: Path, python: Path, tests: Sequence[str], before: Path | No
     command = [str(python), "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
     try:
         done = subprocess.run(
-            command, cwd=project, env=environment, capture_output=True, text=True, timeout=_SECONDS, check=False
+            command,
+            cwd=project,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return _HANGS, f"not over after {_SECONDS} s"
     return done.returncode, done.stdout[-_SHOWN:]
-
