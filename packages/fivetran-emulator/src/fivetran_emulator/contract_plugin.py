@@ -1,4 +1,4 @@
-"""The pytest plugin: at the end of a run it lists what was exempt and what was not run.
+"""The pytest plugin: trials for a connector's own tests, and at the end of a run what was exempt and what was not run.
 
 It is loaded by every pytest in an environment that has this package, so it imports nothing of the suite. With
 pytest-xdist it works too: what a check noted travels in its report.
@@ -6,9 +6,15 @@ pytest-xdist it works too: what a check noted travels in its report.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["pytest_addoption", "pytest_terminal_summary"]
+import pytest
+
+if TYPE_CHECKING:
+    from fivetran_emulator.contract.trial import Trial
+    from fivetran_emulator.contract.trials import Trials
+
+__all__ = ["new_trial", "pytest_addoption", "pytest_terminal_summary", "trial"]
 
 _HEADINGS = {
     "contract-report": "contract: a report, which fails nothing until the connector opts in",
@@ -30,6 +36,20 @@ def pytest_addoption(parser: Any) -> None:
         action="store_true",
         help="record what the connector releases now in tests/released.json, as its present version",
     )
+
+
+@pytest.fixture(scope="session")
+def new_trial(pytestconfig: pytest.Config) -> Trials:
+    """Makes trials of the connector in whose folder pytest runs."""
+    from fivetran_emulator.contract.trials import trials_of  # noqa: PLC0415 - only a test that asks for it needs the suite
+
+    return trials_of(pytestconfig.rootpath)
+
+
+@pytest.fixture
+def trial(new_trial: Trials) -> Trial:
+    """A connection to the connector, with its practice source, faults and time under control."""
+    return new_trial()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

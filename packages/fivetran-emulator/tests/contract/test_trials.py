@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
+import pytest
 from mutants.reference import Reference
 
-from fivetran_emulator.contract import Trials
+from fivetran_emulator.contract import Trial, Trials
+from fivetran_emulator.contract.trials import trials_of
 from fivetran_emulator.practice import Source
+from fivetran_emulator.practice.errors import PracticeError
 
 PAGE = Path(__file__).parents[4] / "docs" / "contract.md"
 PRACTICE = "from mutants.source import practice\nsource, secrets = practice().source, practice().secrets\n"
@@ -19,16 +23,35 @@ def practice_file(folder: Path) -> Path:
 
 
 def test_what_the_page_shows_works(tmp_path: Path) -> None:
-    """A trial of the page's own, on the reference connector: a row goes while it is read."""
+    """A test of the page's own, on the reference connector: a row disappears while it is read."""
     [block] = [
         one
         for one in re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
-        if "Trials" in one
+        if "new_trial" in one
     ]
-    practice_file(tmp_path)
-    names = {"main": Reference(), "Path": Path, "__file__": str(tmp_path / "tests" / "test_acme.py")}
+    trials: list[Trial] = []
+    made = Trials(Reference(), practice=practice_file(tmp_path))
+    names: dict[str, Any] = {}
     exec(block, names)  # noqa: S102 - our own page
-    assert len(names["trial"].connection.warehouse.tables["tickets"]) == 35  # type: ignore[attr-defined]
+
+    def new_trial(**limits: object) -> Trial:
+        trials.append(made(**limits))
+        return trials[-1]
+
+    names["test_a_ticket_that_disappears_while_it_is_read"](new_trial)
+    assert len(trials[0].connection.warehouse.tables["tickets"]) == 35
+
+
+def test_trials_are_of_the_connector_in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own main and practice source, as the fixtures have it; without a connector the message says what to do."""
+    practice_file(tmp_path)
+    with pytest.raises(PracticeError, match=r"once; there is none.*Run pytest in a connector's folder"):
+        trials_of(tmp_path)
+    package = tmp_path / "src" / "connector_of_a_trial"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("from mutants.reference import Reference\nmain = Reference()\n")
+    monkeypatch.syspath_prepend(str(package.parent))
+    assert trials_of(tmp_path)().connection.sync().complete
 
 
 def test_each_trial_has_the_source_as_it_was(tmp_path: Path) -> None:

@@ -1,12 +1,11 @@
 """Trials for a connector's own tests: a connection to it, with its practice source, faults and time under control.
 
-@pytest.fixture
-def trial() -> Trial:
-return Trials(main, practice=Path(__file__).parents[1] / "practice.py")()
+The pytest plugin has them as the fixtures `trial` and, for more than one in a test, `new_trial`.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +13,10 @@ from typing import Any
 
 from fivetran_emulator.contract.function import InProcess
 from fivetran_emulator.contract.trial import Trial
+from fivetran_emulator.practice.errors import PracticeError
 from fivetran_emulator.practice.loading import load
 
-__all__ = ["Trials"]
+__all__ = ["Trials", "trials_of"]
 
 
 class Trials:
@@ -34,3 +34,14 @@ class Trials:
         practice = load(self._practice)
         named = {f"FIVETRAN_{name.upper()}": value for name, value in limits.items()}
         return Trial(self._function, replace(practice, source=source) if source else practice, limits=named)
+
+
+def trials_of(folder: Path) -> Trials:
+    """Those of the connector in a folder: its `main` and its practice.py. PracticeError where there is none or several."""
+    modules = [path.parent.name for path in folder.glob("src/connector_*/__init__.py")]
+    if len(modules) != 1:
+        raise PracticeError(
+            f"{folder}: a trial needs src/connector_NAME/__init__.py, once; there is {', '.join(modules) or 'none'}. "
+            "Run pytest in a connector's folder, or make Trials(main, practice=...) yourself."
+        )
+    return Trials(importlib.import_module(modules[0]).main, practice=folder / "practice.py")
