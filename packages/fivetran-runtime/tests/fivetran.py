@@ -9,7 +9,7 @@ from typing import Any
 
 import flask
 
-from fivetran_runtime.invocation import running
+from fivetran_runtime._invocation.context import running
 
 Rows = dict[str, dict[str, dict[str, Any]]]
 _HOST = flask.Flask("host")

@@ -30,17 +30,17 @@ class Mutant:
 MUTANTS = (
     Mutant(
         "a row that changes while its list is read arrives",
-        "fivetran_runtime.marks.Marks.complete",
+        "fivetran_runtime._sync.high_water.Marks.complete",
         lambda marks, state: setattr(state, "mark", marks._dumped(marks._seen)),
     ),
     Mutant(
         "a filter that is widened brings the old rows",
-        "fivetran_runtime.state.TableState.forget_mark",
+        "fivetran_runtime._sync.state.TableState.forget_mark",
         lambda _: None,
     ),
     Mutant(
         "a row that was hidden and is shown again arrives",
-        "fivetran_runtime.missing.Missing._ask_again",
+        "fivetran_runtime._sync.deletes.Missing._ask_again",
         lambda *_: None,
     ),
 )

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from virtual_clock import VirtualClock
 
-from fivetran_runtime.budget import MB, Budget, Limits, OutOfBudget, memory_in_use
-from fivetran_runtime.clock import use_clock
+from fivetran_runtime._invocation.budget import MB, Budget, Limits, OutOfBudget, memory_in_use
+from fivetran_runtime._invocation.clock import use_clock
 from fivetran_runtime.errors import ConfigurationError
 
 

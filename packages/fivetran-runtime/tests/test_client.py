@@ -32,10 +32,10 @@ from fivetran_runtime import (
     Secret,
     TransientError,
 )
-from fivetran_runtime.auth import Auth
-from fivetran_runtime.budget import Budget, Limits, OutOfBudget
-from fivetran_runtime.clock import use_clock
-from fivetran_runtime.invocation import Invocation, run_as
+from fivetran_runtime._invocation.budget import Budget, Limits, OutOfBudget
+from fivetran_runtime._invocation.clock import use_clock
+from fivetran_runtime._invocation.context import Invocation, run_as
+from fivetran_runtime.http.auth import Auth
 
 KEY = "k3y-0f-the-h0use"
 FINE = Says({"fine": True})

@@ -12,8 +12,8 @@ from source_server import Says, serving
 from virtual_clock import VirtualClock
 
 from fivetran_runtime import At, Client, Connector, Delete, Offset, Row
-from fivetran_runtime.clock import use_clock
-from fivetran_runtime.invocation import running
+from fivetran_runtime._invocation.clock import use_clock
+from fivetran_runtime._invocation.context import running
 
 
 @pytest.fixture

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 from source_server import Received, Says, serving
 
-from fivetran_runtime import Bearer, Client, DefectError, Secret, TransientError, deadlines
-from fivetran_runtime.budget import Budget, Limits, OutOfBudget
-from fivetran_runtime.invocation import Invocation, run_as
+from fivetran_runtime import Bearer, Client, DefectError, Secret, TransientError
+from fivetran_runtime._invocation.budget import Budget, Limits, OutOfBudget
+from fivetran_runtime._invocation.context import Invocation, run_as
+from fivetran_runtime.http import _deadlines as deadlines
 
 Talk = Callable[[socket.socket, threading.Event], None]
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

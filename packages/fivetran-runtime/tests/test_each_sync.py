@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from virtual_clock import VirtualClock
 
 from fivetran_runtime import At, Connector, DefectError, TransientError
-from fivetran_runtime.budget import OutOfBudget
-from fivetran_runtime.clock import use_clock
-from fivetran_runtime.invocation import running
+from fivetran_runtime._invocation.budget import OutOfBudget
+from fivetran_runtime._invocation.clock import use_clock
+from fivetran_runtime._invocation.context import running
 
 IDS = pytest.mark.parametrize("has_id", [True, False], ids=["sync_id", "no sync_id"])
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fivetran_runtime.encoding import decode, encode_row
+from fivetran_runtime._encoding import decode, encode_row
 from fivetran_runtime.errors import DefectError
 
 

@@ -16,7 +16,7 @@ import pytest
 from source_server import CutsOff, Received, Resets, Says, serving
 from virtual_clock import VirtualClock
 
-from fivetran_runtime.clock import use_clock
+from fivetran_runtime._invocation.clock import use_clock
 
 SOURCE = str(Path(__file__).parent / "functions" / "acme.py")
 TOKEN = 'pä"ss\\w/örd+&=%☃ 1234'

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from virtual_clock import VirtualClock
 
 from fivetran_runtime import At, Config, Connector, DefectError, Row, Secret, TransientError
-from fivetran_runtime.clock import use_clock
+from fivetran_runtime._invocation.clock import use_clock
+from fivetran_runtime._scope import settings_digest
+from fivetran_runtime._sync.high_water import Marks
+from fivetran_runtime._sync.state import TableState
 from fivetran_runtime.errors import DeclarationError
-from fivetran_runtime.marks import Marks
-from fivetran_runtime.scope import settings_digest
-from fivetran_runtime.state import TableState
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 PARENTS = 3

@@ -26,8 +26,8 @@ from fivetran_runtime import (
     Secret,
     TransientError,
 )
-from fivetran_runtime.clock import use_clock
-from fivetran_runtime.pages import Paginator
+from fivetran_runtime._invocation.clock import use_clock
+from fivetran_runtime.http.pagination import Paginator
 
 ROWS = [{"id": number} for number in range(1, 24)]
 

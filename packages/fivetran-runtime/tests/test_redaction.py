@@ -14,7 +14,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fivetran_runtime.redaction import HIDDEN, Redactor
+from fivetran_runtime._invocation.redaction import HIDDEN, Redactor
 
 # No asterisk: the replacement itself would then look like a part of the secret.
 CHARACTERS = st.characters(exclude_characters="*", exclude_categories=["Cs"])

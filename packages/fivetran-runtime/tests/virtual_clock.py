@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 
 class VirtualClock:
-    """A clock for `fivetran_runtime.clock.use_clock`; `slept` lists every sleep in seconds."""
+    """A clock for `fivetran_runtime._invocation.clock.use_clock`; `slept` lists every sleep in seconds."""
 
     def __init__(self) -> None:
         self.seconds = 0.0

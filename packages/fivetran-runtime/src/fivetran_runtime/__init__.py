@@ -3,14 +3,14 @@
 Everything below is public and documented; what is not listed may change in any release.
 """
 
-from fivetran_runtime.auth import Basic, Bearer, HeaderKey, QueryKey
-from fivetran_runtime.client import Client
 from fivetran_runtime.config import Config, Secret
 from fivetran_runtime.connector import Connector
 from fivetran_runtime.errors import ConfigurationError, ConnectorError, DefectError, TransientError
-from fivetran_runtime.oauth import ClientCredentials, RefreshToken
-from fivetran_runtime.pages import Keyset, NextLink, Offset, PageNumber, PageToken
-from fivetran_runtime.records import At, Delete, Row
+from fivetran_runtime.http.auth import Basic, Bearer, HeaderKey, QueryKey
+from fivetran_runtime.http.client import Client
+from fivetran_runtime.http.oauth import ClientCredentials, RefreshToken
+from fivetran_runtime.http.pagination import Keyset, NextLink, Offset, PageNumber, PageToken
+from fivetran_runtime.operations import At, Delete, Row
 from fivetran_runtime.tables import Table
 
 __all__ = [

@@ -17,8 +17,8 @@ from typing import Any, TypeVar, dataclass_transform
 
 import msgspec
 
+from fivetran_runtime._invocation.redaction import Redactor
 from fivetran_runtime.errors import ConfigurationError
-from fivetran_runtime.redaction import Redactor
 
 _WHERE = "Change it in Fivetran under the connection's Setup tab."
 

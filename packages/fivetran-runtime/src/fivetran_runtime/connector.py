@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from fivetran_runtime import cursors, handler
+from fivetran_runtime import cursors
 from fivetran_runtime.config import Config
 from fivetran_runtime.errors import DeclarationError
+from fivetran_runtime.function import handler
 from fivetran_runtime.tables import Embeds, Fetch, OnMissing, Read, Scope, Table
 
 AnyRead = TypeVar("AnyRead", bound=Read)

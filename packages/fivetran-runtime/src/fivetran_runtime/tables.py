@@ -15,8 +15,8 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from fivetran_runtime import cursors
+from fivetran_runtime._scope import digest_of
 from fivetran_runtime.errors import DeclarationError
-from fivetran_runtime.scope import digest_of
 
 Read = Callable[..., Iterable[Any]]
 """A table function: client, `since`, position -> dicts, Rows, Deletes and Ats."""

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from fivetran_runtime.handler import REPORT_HEADER
+from fivetran_runtime.function.handler import REPORT_HEADER
 
 MOST_CALLS = 150
 ENDLESS = "Fivetran: the sync does not end"

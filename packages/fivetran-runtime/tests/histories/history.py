@@ -12,8 +12,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from unittest import mock
 
-from fivetran_runtime import missing
-from fivetran_runtime.clock import use_clock
+from fivetran_runtime._invocation.clock import use_clock
+from fivetran_runtime._sync import deletes as missing
 from histories import claims
 from histories.connectors import connector, draw_plan
 from histories.destination import BrokenPromiseError, Destination

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from fivetran_runtime import ConfigurationError, DefectError, TransientError, keys
-from fivetran_runtime.invocation import running
+from fivetran_runtime import ConfigurationError, DefectError, TransientError
+from fivetran_runtime._invocation.context import running
+from fivetran_runtime._sync import keys
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 PRODUCTS = ("a", "b", "c")

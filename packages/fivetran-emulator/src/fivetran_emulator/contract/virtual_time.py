@@ -68,7 +68,7 @@ class VirtualTime:
             if (loops := sys.modules.get("asyncio.base_events")) is not None:
                 # A loop waits in real time: on a clock that stands still no timer would ever be due.
                 stack.enter_context(mock.patch.object(loops.BaseEventLoop, "time", _loops_time))
-            if (seam := sys.modules.get("fivetran_runtime.clock")) is not None:
+            if (seam := sys.modules.get("fivetran_runtime._invocation.clock")) is not None:
                 stack.enter_context(seam.use_clock(self))
             yield
 

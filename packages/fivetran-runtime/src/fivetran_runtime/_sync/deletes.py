@@ -20,12 +20,12 @@ from typing import Any
 
 import msgspec
 
-from fivetran_runtime import keys as packing
-from fivetran_runtime import logs
-from fivetran_runtime.batch import Batch
+from fivetran_runtime._invocation import logs
+from fivetran_runtime._sync import keys as packing
+from fivetran_runtime._sync.batch import Batch
+from fivetran_runtime._sync.keys import Key
+from fivetran_runtime._sync.state import State, TableState
 from fivetran_runtime.errors import DefectError
-from fivetran_runtime.keys import Key
-from fivetran_runtime.state import State, TableState
 from fivetran_runtime.tables import Table
 
 KEYS_BYTES = 700_000

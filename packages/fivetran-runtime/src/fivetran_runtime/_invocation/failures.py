@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Mapping
 from pathlib import Path
 
-from fivetran_runtime.budget import OutOfBudget
+from fivetran_runtime._invocation.budget import OutOfBudget
 from fivetran_runtime.errors import SEVEREST_FIRST, ConnectorError, DefectError, TransientError
 
 _NOT_THE_AUTHORS = (

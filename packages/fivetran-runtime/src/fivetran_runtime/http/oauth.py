@@ -6,11 +6,11 @@ import threading
 from collections.abc import Mapping
 from decimal import Decimal
 
-from fivetran_runtime.client import Client
-from fivetran_runtime.clock import clock
+from fivetran_runtime._invocation.clock import clock
+from fivetran_runtime._invocation.context import running
 from fivetran_runtime.config import Secret
 from fivetran_runtime.errors import ConfigurationError
-from fivetran_runtime.invocation import running
+from fivetran_runtime.http.client import Client
 
 
 class _AccessToken:

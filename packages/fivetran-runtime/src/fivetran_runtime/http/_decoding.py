@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from fivetran_runtime.encoding import decode
+from fivetran_runtime._encoding import decode
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from itertools import product
 
-from fivetran_runtime.encoding import encode
-from fivetran_runtime.keys import Key
+from fivetran_runtime._encoding import encode
+from fivetran_runtime._sync.keys import Key
 
 
 class _Operations:

@@ -15,11 +15,12 @@ from typing import Any
 
 import msgspec
 
-from fivetran_runtime import cursors, logs
-from fivetran_runtime.clock import clock
-from fivetran_runtime.rows import parsed as as_cursor
-from fivetran_runtime.scope import still_embedded
-from fivetran_runtime.state import TableState
+from fivetran_runtime import cursors
+from fivetran_runtime._invocation import logs
+from fivetran_runtime._invocation.clock import clock
+from fivetran_runtime._scope import still_embedded
+from fivetran_runtime._sync.row_encoder import parsed as as_cursor
+from fivetran_runtime._sync.state import TableState
 from fivetran_runtime.tables import Table
 
 _CURSORS = ("mark", "newest", "since", "seen", "first")

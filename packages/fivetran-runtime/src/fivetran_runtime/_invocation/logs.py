@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from fivetran_runtime.encoding import encode
-from fivetran_runtime.invocation import clean, running
+from fivetran_runtime._encoding import encode
+from fivetran_runtime._invocation.context import clean, running
 
 
 def emit(severity: str, message: str, **fields: Any) -> None:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from fivetran_runtime.encoding import encode
-from fivetran_runtime.invocation import clean
+from fivetran_runtime._encoding import encode
+from fivetran_runtime._invocation.context import clean
 
 _LENGTH = 300
 _MAX_LOOKED_AT = 100_000

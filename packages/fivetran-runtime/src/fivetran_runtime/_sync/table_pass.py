@@ -2,7 +2,7 @@
 
 Rows count only once the `At` after them, or the end, has made their unit whole; then they, the position and the
 cursors that were met move together. What an invocation leaves unfinished it goes on with under the same `since`, so an
-unsorted source resumes, ties are safe, and a row that changes during the pass is found by the next one (marks.py).
+unsorted source resumes, ties are safe, and a row that changes during the pass is found by the next one (high_water.py).
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any
 
-from fivetran_runtime import logs
-from fivetran_runtime.batch import Batch
-from fivetran_runtime.budget import Budget, OutOfBudget
-from fivetran_runtime.encoding import decode, encode
+from fivetran_runtime._encoding import decode, encode
+from fivetran_runtime._invocation import logs
+from fivetran_runtime._invocation.budget import Budget, OutOfBudget
+from fivetran_runtime._scope import embedded_name
+from fivetran_runtime._sync.batch import Batch
+from fivetran_runtime._sync.deletes import Missing
+from fivetran_runtime._sync.high_water import Marks
+from fivetran_runtime._sync.keys import Key
+from fivetran_runtime._sync.row_encoder import Writer
+from fivetran_runtime._sync.start import Terms, start
+from fivetran_runtime._sync.state import TableState
 from fivetran_runtime.errors import ConfigurationError, DefectError
-from fivetran_runtime.keys import Key
-from fivetran_runtime.marks import Marks
-from fivetran_runtime.missing import Missing
-from fivetran_runtime.records import At, Row
-from fivetran_runtime.resuming import Terms, start
-from fivetran_runtime.rows import Writer
-from fivetran_runtime.scope import embedded_name
-from fivetran_runtime.state import TableState
+from fivetran_runtime.operations import At, Row
 from fivetran_runtime.tables import Table
 
 _STALE = frozenset({400, 404, 410, 422})

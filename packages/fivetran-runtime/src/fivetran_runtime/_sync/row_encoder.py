@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fivetran_runtime.batch import Batch
-from fivetran_runtime.encoding import encode_row
+from fivetran_runtime._encoding import encode_row
+from fivetran_runtime._sync.batch import Batch
+from fivetran_runtime._sync.keys import Key, part
 from fivetran_runtime.errors import DefectError
-from fivetran_runtime.keys import Key, part
-from fivetran_runtime.records import Delete, Row
+from fivetran_runtime.operations import Delete, Row
 from fivetran_runtime.tables import Table
 
 

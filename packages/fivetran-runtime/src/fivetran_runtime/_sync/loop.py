@@ -22,18 +22,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fivetran_runtime import logs
-from fivetran_runtime.batch import Batch
-from fivetran_runtime.budget import OutOfBudget
-from fivetran_runtime.clock import clock
+from fivetran_runtime._invocation import logs
+from fivetran_runtime._invocation.budget import OutOfBudget
+from fivetran_runtime._invocation.clock import clock
+from fivetran_runtime._invocation.context import Invocation
+from fivetran_runtime._invocation.failures import as_connector_error, combined
+from fivetran_runtime._scope import settings_digest
+from fivetran_runtime._sync.batch import Batch
+from fivetran_runtime._sync.deletes import Missing, room_for, too_many
+from fivetran_runtime._sync.start import Terms
+from fivetran_runtime._sync.state import State, TableState
+from fivetran_runtime._sync.table_pass import Fetching, Listing, Pass
 from fivetran_runtime.errors import ConnectorError, DefectError, TransientError
-from fivetran_runtime.failures import as_connector_error, combined
-from fivetran_runtime.invocation import Invocation
-from fivetran_runtime.missing import Missing, room_for, too_many
-from fivetran_runtime.passes import Fetching, Listing, Pass
-from fivetran_runtime.resuming import Terms
-from fivetran_runtime.scope import settings_digest
-from fivetran_runtime.state import State, TableState
 from fivetran_runtime.tables import Table
 
 MAX_EMPTY_ANSWERS = 9

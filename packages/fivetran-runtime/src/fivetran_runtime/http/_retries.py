@@ -6,7 +6,7 @@ import threading
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from fivetran_runtime.clock import clock
+from fivetran_runtime._invocation.clock import clock
 from fivetran_runtime.errors import DeclarationError
 
 _FIRST_WAIT = 1.0

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from fivetran_runtime.budget import Budget, Limits
-from fivetran_runtime.redaction import Redactor
+from fivetran_runtime._invocation.budget import Budget, Limits
+from fivetran_runtime._invocation.redaction import Redactor
 
 
 @dataclass

@@ -10,7 +10,7 @@ table together. The price is one more reading of what a pass brought: the mark f
 list of parents before the first parent's rows), or from elsewhere than the runtime's client, nothing counts as first.
 
 A value later than the invocation's start counts for none of the three; a row dated ahead cannot hide what changes
-until then. The lookback is taken off when the next pass begins (resuming.py).
+until then. The lookback is taken off when the next pass begins (start.py).
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from fivetran_runtime import cursors, logs
-from fivetran_runtime.clock import clock
+from fivetran_runtime import cursors
+from fivetran_runtime._invocation import logs
+from fivetran_runtime._invocation.clock import clock
+from fivetran_runtime._invocation.context import Invocation, running
+from fivetran_runtime._sync.row_encoder import described
+from fivetran_runtime._sync.start import Start
+from fivetran_runtime._sync.state import TableState
 from fivetran_runtime.errors import DefectError
-from fivetran_runtime.invocation import Invocation, running
-from fivetran_runtime.resuming import Start
-from fivetran_runtime.rows import described
-from fivetran_runtime.state import TableState
 from fivetran_runtime.tables import Table
 
 

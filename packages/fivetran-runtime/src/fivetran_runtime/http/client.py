@@ -18,24 +18,24 @@ from typing import Any
 import requests
 import urllib3
 
-from fivetran_runtime import logs
-from fivetran_runtime.addresses import Address, host_of, parameters_of, root, shown, without
-from fivetran_runtime.auth import Anonymous, Auth, Basic, credentials_of
-from fivetran_runtime.budget import MB, OutOfBudget
-from fivetran_runtime.clock import clock
+from fivetran_runtime._encoding import encode
+from fivetran_runtime._invocation import logs
+from fivetran_runtime._invocation.budget import MB, OutOfBudget
+from fivetran_runtime._invocation.clock import clock
+from fivetran_runtime._invocation.context import Invocation, running
+from fivetran_runtime._invocation.redaction import Redactor
 from fivetran_runtime.config import Secret
-from fivetran_runtime.deadlines import TimelyAdapter, what_broke, within
-from fivetran_runtime.decoding import NotJsonError, charset_of, decoded
-from fivetran_runtime.encoding import encode
 from fivetran_runtime.errors import ConfigurationError, ConnectorError, DefectError, TransientError
-from fivetran_runtime.excerpts import excerpt
-from fivetran_runtime.invocation import Invocation, running
-from fivetran_runtime.pages import Page, Paginator, read_pages
-from fivetran_runtime.places import Place
-from fivetran_runtime.records import At
-from fivetran_runtime.redaction import Redactor
-from fivetran_runtime.retrying import Delay, FailedRequest, backoff, retry_after
-from fivetran_runtime.room import largest_body, require_room, too_large
+from fivetran_runtime.http._addresses import Address, host_of, parameters_of, root, shown, without
+from fivetran_runtime.http._deadlines import TimelyAdapter, what_broke, within
+from fivetran_runtime.http._decoding import NotJsonError, charset_of, decoded
+from fivetran_runtime.http._excerpts import excerpt
+from fivetran_runtime.http._memory import largest_body, require_room, too_large
+from fivetran_runtime.http._places import Place
+from fivetran_runtime.http._retries import Delay, FailedRequest, backoff, retry_after
+from fivetran_runtime.http.auth import Anonymous, Auth, Basic, credentials_of
+from fivetran_runtime.http.pagination import Page, Paginator, read_pages
+from fivetran_runtime.operations import At
 
 RETRIED = frozenset({429, 502, 503, 504})
 """Statuses that say "later"; every other one is an answer."""

@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from decimal import InvalidOperation
 from typing import Any, Protocol
 
-from fivetran_runtime import logs
-from fivetran_runtime.batch import Batch
-from fivetran_runtime.budget import Budget, Limits
+from fivetran_runtime._encoding import decode, encode
+from fivetran_runtime._invocation import logs
+from fivetran_runtime._invocation.budget import Budget, Limits
+from fivetran_runtime._invocation.context import Invocation, run_as
+from fivetran_runtime._invocation.failures import as_connector_error
+from fivetran_runtime._sync.batch import Batch
+from fivetran_runtime._sync.loop import Progress, read_tables
+from fivetran_runtime._sync.state import load
 from fivetran_runtime.config import Config, all_texts, read, secret_texts, texts_to_hide
-from fivetran_runtime.encoding import decode, encode
 from fivetran_runtime.errors import ConfigurationError, ConnectorError, DefectError
-from fivetran_runtime.failures import as_connector_error
-from fivetran_runtime.invocation import Invocation, run_as
-from fivetran_runtime.state import load
-from fivetran_runtime.sync import Progress, read_tables
 from fivetran_runtime.tables import Table
 
 Answer = tuple[bytes, int, dict[str, str]]

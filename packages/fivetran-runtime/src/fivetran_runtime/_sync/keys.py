@@ -18,7 +18,7 @@ from uuid import UUID
 
 import msgspec
 
-from fivetran_runtime.encoding import decode, encode
+from fivetran_runtime._encoding import decode, encode
 
 Part = int | str
 Key = Part | tuple[Part, ...]

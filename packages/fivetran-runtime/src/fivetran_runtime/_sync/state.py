@@ -22,8 +22,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from fivetran_runtime.budget import STATE_BYTES
-from fivetran_runtime.encoding import encode
+from fivetran_runtime._encoding import encode
+from fivetran_runtime._invocation.budget import STATE_BYTES
 from fivetran_runtime.errors import DefectError, StateError
 
 VERSION = 1

@@ -7,9 +7,9 @@ estimated from how often their marks occur, which is quick and, measured on many
 
 from __future__ import annotations
 
-from fivetran_runtime.budget import MB, memory_in_use
+from fivetran_runtime._invocation.budget import MB, memory_in_use
+from fivetran_runtime._invocation.context import running
 from fivetran_runtime.errors import DefectError
-from fivetran_runtime.invocation import running
 
 _USABLE = 0.95
 _ALWAYS = 0.125  # of the memory: what a process holds already may be a test's, or a host's of many functions

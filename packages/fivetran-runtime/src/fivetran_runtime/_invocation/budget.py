@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from fivetran_runtime.clock import clock
+from fivetran_runtime._invocation.clock import clock
 from fivetran_runtime.errors import ConfigurationError
 
 MB = 1_000_000

@@ -2,7 +2,7 @@
 
 A socket's own time-out is for one read: a source that sends a byte now and then, `100 Continue` for ever or an empty
 block after the other is never late. Here every read is given what is left of the whole. These times are the machine's
-own, not the clock's of `fivetran_runtime.clock`: they are how long a socket waits.
+own, not the clock's of `fivetran_runtime._invocation.clock`: they are how long a socket waits.
 """
 
 from __future__ import annotations

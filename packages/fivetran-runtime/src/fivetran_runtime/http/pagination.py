@@ -17,10 +17,18 @@ from decimal import Decimal
 from typing import Any, Literal, Protocol
 from urllib.parse import urljoin
 
-from fivetran_runtime.encoding import encode
+from fivetran_runtime._encoding import encode
 from fivetran_runtime.errors import DefectError, TransientError
-from fivetran_runtime.places import ABSENT, Place, first_missing, is_true, leads_on, look_up, shown_place
-from fivetran_runtime.records import At
+from fivetran_runtime.http._places import (
+    ABSENT,
+    Place,
+    first_missing,
+    is_true,
+    leads_on,
+    look_up,
+    shown_place,
+)
+from fivetran_runtime.operations import At
 
 Absent = Literal["end", "error"] | None
 """What it means that the place is missing from a page; see `absent` of `PageToken` and `PageNumber`."""

@@ -1,0 +1,1 @@
+"""The HTTP client that tables get, and how it asks, waits, pages and reads."""
