@@ -399,6 +399,24 @@ def test_a_key_in_the_query_is_in_no_message(answer: Any, invocation: Invocation
         assert caught.value.__cause__ is None  # a traceback would print it
 
 
+def test_a_key_in_the_clients_own_address_is_a_secret(invocation: Invocation) -> None:
+    """Its query belongs to every request, so a source may repeat it; words of fewer than eight characters are words."""
+    Client(f"http://127.0.0.1:1/?api_key={KEY}&format=json")
+    assert invocation.redactor.clean(f"key {KEY[:12]} is not json") == "key *** is not json"
+
+
+def test_a_link_with_only_a_part_of_the_key_is_followed(invocation: Invocation) -> None:
+    """What is hidden in messages may be anything's name in an address."""
+    pages = [
+        Says({"rows": [{"id": 1}], "next": f"/rows/{KEY[:12]}/2"}),
+        Says({"rows": [{"id": 2}], "next": None}),
+    ]
+    with serving(*pages) as source:
+        client = Client(source.url, auth=Bearer(Secret(KEY)))
+        rows = list(client.pages("/rows", NextLink(next="next"), rows="rows"))
+    assert [row["id"] for row in rows if not isinstance(row, At)] == [1, 2]
+
+
 def test_a_broken_connections_error_holds_no_key() -> None:
     """urllib3's own text has the whole address in it."""
     with serving(Resets()) as source:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -333,6 +334,31 @@ def test_a_secret_that_a_connector_says_leaves_no_function(
     """In an error, the cause of an error, a log line or a logged traceback."""
     answer = main.call(how, token=token)
     assert leaked(token, everything(answer, capsys)) == []
+
+
+@pytest.mark.parametrize("token", TOKENS)
+def test_a_secret_that_a_connector_prints_leaves_no_function(
+    main: Function, token: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Google logs what is printed: by print and as a traceback, on both streams."""
+    answer = main.call("print", token=token)
+    output = capsys.readouterr()
+    assert (output.out + output.err).count("reading with ***") == 3
+    assert leaked(token, answer.text + output.out + output.err) == []
+
+
+@pytest.mark.parametrize("token", TOKENS)
+def test_an_exception_that_ends_a_thread_is_a_line_without_secrets(
+    main: Function, token: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody catches it, and Python's own text would be printed as it is."""
+    monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)  # pytest has one of its own
+    answer = main.call("fail in a thread", token=token)
+    output = capsys.readouterr()
+    line = next(line for line in map(json.loads, output.out.splitlines()) if line["severity"] == "ERROR")
+    assert line["message"] == "A thread that the connector started ended with ValueError: ***"
+    assert "acme.py" in line["exception"]
+    assert leaked(token, answer.text + output.out + output.err) == []
 
 
 def echo(request: Received) -> Says:

@@ -7,6 +7,7 @@ import html
 import json
 import re
 import struct
+import textwrap
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus, urlencode
 
@@ -150,3 +151,88 @@ def test_what_was_learnt_stays_hidden() -> None:
     redactor = Redactor(["configured"])
     redactor.add("fetched-later")
     assert redactor.clean("configured fetched-later") == "*** ***"
+
+
+# -- parts of a secret --------------------------------------------------------------------------------------
+
+PEM = "\n".join(
+    ["-----BEGIN PRIVATE KEY-----", *textwrap.wrap(base64.b64encode(bytes(range(200))).decode(), 64), "-----END PRIVATE KEY-----", ""]
+)  # fmt: skip
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIn0.dBjftJeZ4CVPmB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+UUID = "550E8400-E29B-41D4-A716-446655440000"
+GITHUB = "ghp_A1b2C3d4E5f6G7h8I9j0K1l2M3n4"
+OF_A_SECRET = {
+    "in small letters": (UUID, UUID.lower()),
+    "in capitals": ("deadbeef0123456789abcdef", "DEADBEEF0123456789ABCDEF"),
+    "a UUID without dashes": (UUID, UUID.lower().replace("-", "")),
+    "a UUID with dashes": (UUID.replace("-", ""), UUID.lower()),
+    "a number with separators": ("1234567890", "1,234,567,890"),
+    "hexadecimal": (GITHUB, GITHUB.encode().hex()),
+    "hexadecimal, with colons": (GITHUB, GITHUB.encode().hex(":").upper()),
+    "base32": (GITHUB, base64.b32encode(GITHUB.encode()).decode()),
+    "base64 of base64": (GITHUB, base64.b64encode(base64.b64encode(GITHUB.encode())).decode()),
+    "base64 in lines": (GITHUB, "\n".join(textwrap.wrap(base64.b64encode(GITHUB.encode()).decode(), 16))),
+    "a line": (PEM, PEM.splitlines()[1]),
+    "the last line": (PEM, PEM.splitlines()[-2]),
+    "a PEM without line breaks": (PEM, PEM.replace("\n", "")),
+    "a PEM with breaks of another kind": (PEM, PEM.replace("\n", "\r\n")),
+    "a PEM that is indented": (PEM, textwrap.indent(PEM, "    ")),
+    "a JWT's header": (JWT, JWT.split(".", maxsplit=1)[0]),
+    "a JWT's payload": (JWT, JWT.split(".")[1]),
+    "a JWT's signature": (JWT, JWT.split(".")[2]),
+    "a JWT in lines": (JWT, "\n".join(textwrap.wrap(JWT, 50))),
+    "cut at its end": (GITHUB, GITHUB[:-1]),
+    "its first half": (GITHUB, GITHUB[:18]),
+    "its last half": (GITHUB, GITHUB[16:]),
+    "its middle": (GITHUB, GITHUB[8:24]),
+    "cut and percent-encoded": ("a/1b+2c/3d+4e/5f", quote("a/1b+2c/3d+4e", safe="")),
+    "cut, the shortest there is": ("a1b2c3d4", "a1b2c3d4"),
+}
+
+
+@pytest.mark.parametrize("part", OF_A_SECRET)
+def test_no_part_of_a_secret_survives(part: str) -> None:
+    """As sources shorten, wrap and respell what they were sent; what is around it stays."""
+    secret, written = OF_A_SECRET[part]
+    cleaned = Redactor([secret]).clean(f"key {written} ... is wrong")
+    assert cleaned.startswith("key ")
+    assert cleaned.endswith(" ... is wrong")
+    left = cleaned.removeprefix("key ").removesuffix(" ... is wrong")
+    shown = re.findall(r"\w{4,}", left.replace("BEGIN PRIVATE KEY", "").replace("END PRIVATE KEY", ""))
+    assert HIDDEN in left
+    assert shown == []
+
+
+@st.composite
+def cut_secrets(draw: st.DrawFn) -> tuple[str, str]:
+    """A secret, and at least half of it, with a digit among it."""
+    secret = draw(st.text("abcdefgABCDEFG0123456789", min_size=12, max_size=40))
+    length = draw(st.integers((len(secret) + 1) // 2, len(secret)))
+    start = draw(st.integers(0, len(secret) - max(8, length)))
+    place = draw(st.integers(start, start + length - 1))
+    secret = secret[:place] + "7" + secret[place + 1 :]
+    return secret, secret[start : start + max(8, length)]
+
+
+@given(cut_secrets(), AROUND)
+def test_half_of_a_secret_is_found_wherever_it_was_cut(cut: tuple[str, str], around: str) -> None:
+    """Eight letters and digits of it, and half of what it has, are a part."""
+    secret, part = cut
+    assume(part not in around)
+    assert part not in Redactor([secret]).clean(f"{around}: {part}! {around}")
+
+
+@pytest.mark.parametrize(
+    ("secret", "text"),
+    [
+        ("the-production-database-key", "Is the production database there?"),
+        ("https://acme.example/api/v2/tickets", "GET https://acme.example/users: HTTP 404"),
+        (PEM, "It has to begin with -----BEGIN PRIVATE KEY-----"),
+        (GITHUB, "Tokens that begin with ghp_ are accepted; this one has 32 characters."),
+        ("12345678", "Page 1234 has 56 rows."),
+        ("A1b2C3d4", "of A1b2C3d only seven characters are the same"),
+    ],
+)
+def test_what_only_looks_like_a_part_stays(secret: str, text: str) -> None:
+    """A message that is full of asterisks says nothing to anybody."""
+    assert Redactor([secret]).clean(text) == text

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -145,6 +146,27 @@ def logs_in_a_thread(_: Api, token: str) -> Iterator[Any]:
     return iter(())
 
 
+def prints(_: Api, token: str) -> Iterator[Any]:
+    """Print the token, in every way in which Python prints."""
+    print("reading with", token)
+    print("reading with", token, file=sys.stderr)
+    sys.stderr.writelines([f"reading with {token}\n"])
+    traceback.print_exception(ValueError(token))
+    return iter(())
+
+
+def fails_in_a_thread(_: Api, token: str) -> Iterator[Any]:
+    """End a thread by an exception, which nobody catches."""
+
+    def fail() -> None:
+        raise ValueError(token)
+
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    return iter(())
+
+
 class Collects(logging.Handler):
     """Keeps what it is given."""
 
@@ -188,6 +210,8 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "log with extra": logs_with_extra,
     "log in a thread": logs_in_a_thread,
     "log to a new handler": logs_to_a_new_handler,
+    "print": prints,
+    "fail in a thread": fails_in_a_thread,
     "ask": asks,
 }
 

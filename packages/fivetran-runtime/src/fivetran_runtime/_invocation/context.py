@@ -61,6 +61,8 @@ _running: ContextVar[Invocation | None] = ContextVar("fivetran_runtime_invocatio
 
 _present: list[Invocation] = []
 """All that run in this process, the latest last: a host may serve several at once."""
+_ended: list[Invocation] = []
+"""The one that ended last, at most."""
 
 
 def running() -> Invocation:
@@ -81,6 +83,13 @@ def clean(text: str) -> str:
     return text
 
 
+def clean_printed(text: str) -> str:
+    """The same for what code prints, from whichever thread: also from one that outlives its invocation."""
+    for invocation in [*_present] or _ended:
+        text = invocation.redactor.clean(text)
+    return text
+
+
 @contextmanager
 def run_as(invocation: Invocation) -> Iterator[Invocation]:
     """Make an invocation the running one."""
@@ -90,4 +99,5 @@ def run_as(invocation: Invocation) -> Iterator[Invocation]:
         yield invocation
     finally:
         _present.remove(invocation)
+        _ended[:] = [invocation]
         _running.reset(token)

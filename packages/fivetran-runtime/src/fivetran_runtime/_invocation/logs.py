@@ -3,6 +3,8 @@
 A line with `severity` and `message` keeps both there; other members become its payload. Every line carries the
 connector and its version, the sync id, and the request's trace when there is one, so that Fivetran's log and
 Google's can be joined. See https://cloud.google.com/functions/docs/monitoring/logging.
+
+What a connector prints goes to the same place, so it is cleaned as well: a text at a time, as it is written.
 """
 
 from __future__ import annotations
@@ -10,12 +12,14 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Mapping
+import threading
+import traceback
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, TextIO
 
 from fivetran_runtime._encoding import encode
-from fivetran_runtime._invocation.context import clean, running
+from fivetran_runtime._invocation.context import clean, clean_printed, running
 
 
 def emit(severity: str, message: str, **fields: Any) -> None:
@@ -36,8 +40,9 @@ def emit(severity: str, message: str, **fields: Any) -> None:
     # Cleaned before it is encoded: in JSON text a secret like 1234 would take numbers apart.
     text = encode(_printable(line)).decode()
     with suppress(OSError):  # a log that cannot be written must not fail a sync
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()
+        output = sys.stdout.uncleaned if isinstance(sys.stdout, _CleanOutput) else sys.stdout
+        output.write(text + "\n")
+        output.flush()
 
 
 def _printable(value: Any) -> Any:
@@ -107,14 +112,53 @@ def _clean_record(record: logging.LogRecord) -> None:
         record.stack_info = clean(record.stack_info)
 
 
+class _CleanOutput:
+    """Standard output or error, with every text cleaned that is written to it; all else is the stream's."""
+
+    def __init__(self, uncleaned: TextIO) -> None:
+        self.uncleaned = uncleaned
+
+    def write(self, text: str) -> int:
+        self.uncleaned.write(clean_printed(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.uncleaned, name)
+
+
+def _clean_output() -> None:
+    for name in ("stdout", "stderr"):
+        stream: TextIO | None = getattr(sys, name)
+        if stream is not None and not isinstance(stream, _CleanOutput):
+            setattr(sys, name, _CleanOutput(stream))
+
+
+def _log_ended_thread(ended: threading.ExceptHookArgs) -> None:
+    """An exception that ends a thread: nobody else sees it, and Python would print it in many lines."""
+    if ended.exc_type is SystemExit:
+        return
+    value = ended.exc_value or ended.exc_type()
+    text = "".join(traceback.format_exception(ended.exc_type, value, ended.exc_traceback))
+    message = clean_printed(f"A thread that the connector started ended with {type(value).__name__}: {value}")
+    emit("ERROR", message, exception=clean_printed(text))
+
+
 def install() -> None:
     """Make `logging` write such lines too, from INFO on, and every other handler clean ones.
 
     Python's root logger starts at WARNING, which silently swallows a connector's progress lines. The HTTP library
     logs addresses with their query, so it stays at WARNING. Records are cleaned when they are made, so that a
     handler that somebody adds later, or one of another logger, gets clean ones; what a log call adds as `extra`
-    comes after that, and is cleaned by a filter.
+    comes after that, and is cleaned by a filter. What is printed, warnings and tracebacks included, is cleaned as it
+    is written. An exception that ends a thread becomes a line, unless somebody else takes care of these.
     """
+    _clean_output()
+    if threading.excepthook is threading.__excepthook__:
+        threading.excepthook = _log_ended_thread
     root = logging.getLogger()
     if not any(isinstance(handler, _JsonLines) for handler in root.handlers):
         root.addHandler(_JsonLines())

@@ -1,12 +1,16 @@
-"""Keeping secrets out of everything that leaves the function: answers, logs, tracebacks.
+"""Keeping secrets out of everything that people read: error messages, logs, tracebacks, what code prints.
 
 By value, not by name: whatever text a secret turns up in (an address, a header, a source's own error message), it is
 replaced, in every way in which text is written within other text: percent-encoded, as JSON of any encoder, HTML, a
-Python literal, any of these within one another, with its white space collapsed, and base64. This module is the only
-one that knows these forms.
+Python literal, any of these within one another, with its white space collapsed, in either case, base64, base32 and
+hexadecimal. This module is the only one that knows these forms.
 
 A text is brought to one canonical writing, in which a secret has one form, and what is found there is hidden in the
 text itself. Messages are cleaned before they are cut, collapsed or encoded.
+
+Sources also write a key in parts. So the letters and digits of a text are compared, too, without what stands between
+them: a key without its dashes, a PEM without its line breaks, a line of it, a part of a JWT, or at least half of a
+secret, cut anywhere (pieces.py).
 """
 
 from __future__ import annotations
@@ -19,6 +23,8 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from urllib.parse import quote, quote_plus
 
+from fivetran_runtime._invocation.pieces import Skeleton, folded, pieces_in, wholes_of
+
 HIDDEN = "***"
 _SHORTEST = 4  # a shorter text is no secret, and replacing it would shred every message
 
@@ -27,12 +33,20 @@ Span = tuple[int, int]
 
 
 class Redactor:
-    """Replaces the secrets it knows."""
+    """Replaces the secrets it knows.
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
+    Args:
+        secrets: the secrets; a text of fewer than four characters is not replaced.
+        in_parts: whether parts of a secret are replaced, too.
+    """
+
+    def __init__(self, secrets: Iterable[str] = (), *, in_parts: bool = True) -> None:
         self._secrets: frozenset[str] = frozenset()
         self._forms: tuple[str, ...] = ()
         self._canonical: tuple[str, ...] = ()
+        self._skeletons: tuple[str, ...] = ()
+        self._cut: tuple[str, ...] = ()
+        self._in_parts = in_parts
         self._lock = threading.Lock()
         self.add(*secrets)
 
@@ -44,46 +58,48 @@ class Redactor:
         with self._lock:
             self._secrets |= known
             forms = {form for secret in self._secrets for form in _forms(secret)}
-            self._forms = _longest_first(forms)
-            canonical = (canonically(form)[0].strip() for form in forms)
-            self._canonical = _longest_first({form for form in canonical if len(form) >= _SHORTEST})
+            self._forms = tuple({folded(form) for form in forms})
+            canonical = (folded(canonically(form)[0].strip()) for form in forms)
+            self._canonical = tuple({form for form in canonical if len(form) >= _SHORTEST})
+            if self._in_parts:
+                self._cut = tuple(self._secrets)
+                self._skeletons = tuple({whole for secret in self._secrets for whole in _wholes(secret)})
 
     def __bool__(self) -> bool:
         return bool(self._secrets)
 
     def clean(self, text: str) -> str:
         """The text without any of the secrets, and such that it can be sent: half a surrogate pair cannot."""
-        for form in self._forms:
-            text = text.replace(form, HIDDEN)
-        if self._forms and _ENCODED.search(text):
-            text = self._clean_encoded(text)
-        else:
-            for form in self._canonical:
-                text = text.replace(form, HIDDEN)
+        for start, end in reversed(_merged(self._places(text))):
+            text = text[:start] + HIDDEN + text[end:]
         return text.encode("utf-8", "backslashreplace").decode()
 
-    def _clean_encoded(self, text: str) -> str:
-        writing, spans = canonically(text)
-        hidden = [
-            (spans[place][0], spans[place + len(form) - 1][1])
-            for form in self._canonical
-            for place in _places(writing, form)
-        ]
-        for start, end in sorted(_merged(hidden), reverse=True):
-            text = text[:start] + HIDDEN + text[end:]
-        return text
+    def _places(self, text: str) -> Iterator[Span]:
+        """From where to where in a text something has to be hidden."""
+        if not self._secrets:
+            return
+        yield from _found(self._forms, folded(text))
+        writing, spans = canonically(text) if _ENCODED.search(text) else (text, None)
+        for start, end in self._places_in(writing):
+            yield (start, end) if spans is None else (spans[start][0], spans[end - 1][1])
+
+    def _places_in(self, writing: str) -> Iterator[Span]:
+        """The same in the canonical writing."""
+        yield from _found(self._canonical, folded(writing))
+        if self._cut:
+            skeleton = Skeleton(writing)
+            for start, end in _found(self._skeletons, skeleton.text):
+                yield skeleton.span(start, end)
+            for secret in self._cut:
+                yield from pieces_in(skeleton, secret)
 
 
-def _longest_first(forms: Iterable[str]) -> tuple[str, ...]:
-    # One secret may be a part of another, whose rest would be left standing.
-    return tuple(sorted(forms, key=lambda form: (-len(form), form)))
-
-
-def _places(text: str, form: str) -> Iterator[int]:
-    place = text.find(form)
-    while place >= 0:
-        yield place
-        place = text.find(form, place + 1)
+def _found(forms: Iterable[str], text: str) -> Iterator[Span]:
+    for form in forms:
+        place = text.find(form)
+        while place >= 0:
+            yield place, place + len(form)
+            place = text.find(form, place + 1)
 
 
 def _merged(spans: Iterable[Span]) -> list[Span]:
@@ -100,7 +116,21 @@ def _merged(spans: Iterable[Span]) -> list[Span]:
 def _forms(secret: str) -> frozenset[str]:
     plain = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}
     encoded = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
-    return frozenset(plain | encoded | set(_base64_forms(secret.encode("utf-8", "surrogatepass"))))
+    octets = secret.encode("utf-8", "surrogatepass")
+    twice = _base64_forms(base64.b64encode(octets))
+    return frozenset(plain | encoded | {octets.hex(), _base32(octets), *_base64_forms(octets), *twice})
+
+
+@lru_cache(maxsize=256)
+def _wholes(secret: str) -> frozenset[str]:
+    """What is looked for among a text's letters and digits: the secret, its parts, and what encoders make of it."""
+    octets = secret.encode("utf-8", "surrogatepass")
+    encoded = (octets.hex(), _base32(octets), base64.b64encode(octets).decode().rstrip("="))
+    return frozenset(whole for text in (secret, *encoded) for whole in wholes_of(text))
+
+
+def _base32(octets: bytes) -> str:
+    return base64.b32encode(octets).decode().rstrip("=")
 
 
 def _base64_forms(secret: bytes) -> Iterator[str]:

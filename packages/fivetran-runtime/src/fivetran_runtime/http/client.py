@@ -95,6 +95,8 @@ class Client:
         self._address = Address.parse(url)
         self.url = self._address.url
         self._auth = auth or _auth_of(self._address)
+        # One of its parameters may be a key; shorter ones ("json", "v2") are words that messages need.
+        running().redactor.add(*(value for _, value in self._address.query if len(value) >= _SURE))
         self._headers = {"Accept": "application/json", **(headers or {})}
         self._timeouts = (connect_timeout, read_timeout)
         self._delay = Delay(rate)
@@ -244,7 +246,8 @@ class Client:
         return without(url, lambda name, value: name in names or clean(value) != value)
 
     def _credentials(self) -> Redactor:
-        return Redactor(text for text in credentials_of(self._auth) if len(text) >= _SURE)
+        sure = (text for text in credentials_of(self._auth) if len(text) >= _SURE)
+        return Redactor(sure, in_parts=False)  # a part of one may be anything's name
 
     def _is_allowed(self, url: str) -> bool:
         return self._address.is_own(url) or host_of(url) in self._allowed_hosts
