@@ -11,8 +11,12 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
 
 from fivetran_runtime import cursors
 from fivetran_runtime._scope import digest_of
@@ -34,6 +38,7 @@ Scope = Callable[[Any], Any]
 """What of a configuration decides which rows a table holds: configuration -> plain values."""
 
 _EMPTY = inspect.Parameter.empty
+_TYPED = (float, Decimal, date, timedelta, UUID)
 
 
 @dataclass(frozen=True, init=False)
@@ -95,7 +100,7 @@ class Table:
     only_keys: bool
     """Whether this is another table's listing: its rows are compared, not sent."""
     parameters: Mapping[str, Any] = field(repr=False)
-    """The position's parameters: name to annotation, or `inspect.Parameter.empty`."""
+    """The position's parameters: name to what each holds, or `inspect.Parameter.empty` for JSON as it comes."""
 
     def __init__(
         self,
@@ -268,7 +273,16 @@ class _Signature:
         if bare:
             message = f"Table {self._table}: a position's parameter needs a default: {', '.join(bare)}."
             raise DeclarationError(message, hint="The default is where a pass starts.")
-        return {name: self._evaluate(parameter.annotation) for name, parameter in named.items()}
+        return {name: self._held(parameter) for name, parameter in named.items()}
+
+    def _held(self, parameter: inspect.Parameter) -> Any:
+        """What a position's parameter holds, by its annotation, or by a default that is more than plain JSON."""
+        annotation, default = self._evaluate(parameter.annotation), parameter.default
+        if annotation is _EMPTY and isinstance(default, _TYPED):
+            return type(default)
+        if annotation in (_EMPTY, Any, object) or not _is_understood(annotation):
+            return _EMPTY
+        return annotation | None if default is None and isinstance(annotation, type) else annotation
 
     def _evaluate(self, annotation: Any) -> Any:
         if not isinstance(annotation, str):
@@ -277,6 +291,17 @@ class _Signature:
             return eval(annotation, self._globals)  # noqa: S307 - the connector's own source text
         except NameError:
             return _EMPTY  # imported for type checkers only
+
+
+def _is_understood(annotation: Any) -> bool:
+    """Whether values can be converted to it; there are annotations that only type checkers understand."""
+    try:
+        msgspec.convert(None, annotation)
+    except msgspec.ValidationError:
+        return True
+    except TypeError:
+        return False
+    return True
 
 
 def _is_union(annotation: Any) -> bool:

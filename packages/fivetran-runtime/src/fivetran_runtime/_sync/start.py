@@ -7,18 +7,16 @@ pass from its beginning, with one line in the log.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
-
 from fivetran_runtime import cursors
 from fivetran_runtime._invocation import logs
 from fivetran_runtime._invocation.clock import clock
 from fivetran_runtime._scope import still_embedded
+from fivetran_runtime._sync.positions import restored
 from fivetran_runtime._sync.row_encoder import parsed as as_cursor
 from fivetran_runtime._sync.state import TableState
 from fivetran_runtime.tables import Table
@@ -162,17 +160,8 @@ def _not_ahead(table: Table, value: Any, now: datetime) -> Any:
 
 def _position(table: Table, state: TableState) -> dict[str, Any]:
     try:
-        return {name: _typed(value, table.parameters[name]) for name, value in (state.at or {}).items()}
-    except (KeyError, msgspec.ValidationError):
-        # Another release named or typed the position otherwise: begin the pass again, under the same since.
+        return restored(table, state.at or {})
+    except ValueError as error:
+        _tell(table.name, f"its position {error}", "is read from the beginning of that pass")
+        state.at = {}
         return {}
-
-
-def _typed(value: Any, annotation: Any) -> Any:
-    """A position's value as its annotation says: dates and instants come back from their text."""
-    if annotation is inspect.Parameter.empty:
-        return value
-    try:
-        return msgspec.convert(value, annotation)
-    except TypeError:
-        return value  # an annotation that only type checkers understand

@@ -18,6 +18,7 @@ it is for as long as no member changes its meaning; a state without it is taken 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
@@ -129,7 +130,7 @@ class TableState(msgspec.Struct, omit_defaults=True):
 
     def dump(self) -> dict[str, Any]:
         """As it is sent."""
-        dumped: dict[str, Any] = msgspec.to_builtins(self)
+        dumped: dict[str, Any] = msgspec.to_builtins(self, builtin_types=(Decimal,))
         if dumped.keys() <= {"declared"}:
             return {}  # nothing that was read under it
         unknown: dict[str, Any] = dumped.pop("unknown", {})

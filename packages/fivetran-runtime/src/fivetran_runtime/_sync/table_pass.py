@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any
 
-from fivetran_runtime._encoding import decode, encode
+from fivetran_runtime._encoding import encode
 from fivetran_runtime._invocation import logs
 from fivetran_runtime._invocation.budget import Budget, OutOfBudget
 from fivetran_runtime._scope import embedded_name
@@ -18,6 +18,7 @@ from fivetran_runtime._sync.batch import Batch
 from fivetran_runtime._sync.deletes import Missing
 from fivetran_runtime._sync.high_water import Marks
 from fivetran_runtime._sync.keys import Key
+from fivetran_runtime._sync.positions import stored
 from fivetran_runtime._sync.row_encoder import Writer
 from fivetran_runtime._sync.start import Terms, start
 from fivetran_runtime._sync.state import TableState
@@ -178,16 +179,8 @@ class Pass:
 
     def _checked(self, at: At) -> dict[str, Any]:
         """The position as it will come back from the state."""
-        if unknown := sorted(set(at.position) - set(self._table.parameters)):
-            known = ", ".join(self._table.parameters) or "none"
-            message = f"Table {self._table.name} yielded {at!r}; its parameters are: {known}, not {', '.join(unknown)}."
-            raise DefectError(message, hint="Name them with defaults in the function's signature.")
-        try:
-            encoded = encode(at.position)
-            position: dict[str, Any] = decode(encoded)
-        except (TypeError, UnicodeEncodeError):
-            raise DefectError(f"Table {self._table.name} yielded {at!r}, which is not JSON.") from None
-        self._budget.reserve_position(len(encoded))
+        position = stored(self._table, at)
+        self._budget.reserve_position(len(encode(position)))
         return position
 
     def _commit(self) -> None:
