@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
+from fivetran import call
 from msgspec import Meta
 
-from fivetran_runtime import Config, ConfigurationError, Secret
+from fivetran_runtime import Config, ConfigurationError, Connector, Secret
 from fivetran_runtime.config import read
 
 
@@ -316,3 +318,16 @@ def test_a_text_or_a_list_may_be_either(typed: str, value: Any) -> None:
 def test_a_number_is_finite(key: str, value: str) -> None:
     """Every comparison with a NaN is false, and no JSON can carry it."""
     assert f"{key} must be" in told({key: value}, Optional)
+
+
+def test_a_number_in_untyped_secrets_is_hidden() -> None:
+    """No type says what of them is secret, so each may be."""
+    app = Connector("untyped")
+
+    @app.table(key="id")
+    def things(secrets: Any) -> Iterator[Any]:
+        yield {"id": int(f"{secrets['pin']} is no number")}
+
+    reply = call(app.handler, {"state": {}, "secrets": {"pin": 48151623}})
+    assert "***" in reply.body["errorMessage"]
+    assert "48151623" not in json.dumps(reply.body)

@@ -49,12 +49,13 @@ def talking(talk: Talk) -> Iterator[str]:
 
 
 def slowly(*pieces: bytes, then: bytes = b"", every: float = 0.02) -> Talk:
-    """Say these at once, and then the same for ever."""
+    """Say these at once, and then the same for longer than any client here waits."""
 
     def talk(connection: socket.socket, closing: threading.Event) -> None:
         for piece in pieces:
             connection.sendall(piece)
-        while not closing.wait(every):
+        end = time.monotonic() + 15
+        while not closing.wait(every) and time.monotonic() < end:
             if then:
                 connection.sendall(then)
 
@@ -184,6 +185,17 @@ def test_an_answer_that_would_not_fit_is_refused_in_words(row: bytes) -> None:
             Client(source.url).get("/rows")
         assert f"{source.url}/rows" in str(caught.value)
         assert "smaller pages" in str(caught.value)
+
+
+def test_a_body_is_read_as_far_as_there_is_memory() -> None:
+    """Not to its end, and then refused."""
+    limits = Limits(seconds=3600, memory_bytes=64 * 2**20)
+    with (
+        serving(Says(b'["' + b"x" * 40_000_000 + b'"]')) as source,
+        run_as(Invocation(Budget(limits))),
+        pytest.raises(DefectError, match=r"answered more than \d+ MB; the function has 64 MB"),
+    ):
+        Client(source.url).get("/rows")
 
 
 def test_a_large_answer_is_read_where_there_is_memory_for_it() -> None:

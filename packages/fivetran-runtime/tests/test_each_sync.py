@@ -15,6 +15,7 @@ from fivetran_runtime import At, Connector, DefectError, TransientError
 from fivetran_runtime._invocation.budget import OutOfBudget
 from fivetran_runtime._invocation.clock import use_clock
 from fivetran_runtime._invocation.context import running
+from fivetran_runtime._sync.deletes import Missing
 
 IDS = pytest.mark.parametrize("has_id", [True, False], ids=["sync_id", "no sync_id"])
 
@@ -174,16 +175,21 @@ def test_a_table_that_takes_all_the_time_leaves_the_others_theirs(
             assert ids(fivetran, "fine") == {1}
 
 
-def test_a_finished_table_that_hangs_keeps_no_unfinished_one_out(clock: VirtualClock) -> None:
-    """Without a sync id it is read again, but for its share of the time: those that failed before have theirs."""
-    app = Connector("swapped")
+@pytest.mark.parametrize("how", ["is finished", "has failed"])
+def test_a_table_that_begins_to_hang_takes_its_share_of_the_time_and_no_more(
+    clock: VirtualClock, how: str
+) -> None:
+    """Without a sync id an error forgets which table took all the time: the next call would read it first again."""
+    app = Connector("hanging")
     hangs, fails = [False], [True]
 
     @app.table(key="id")
-    def finished(_: Any) -> Iterator[Any]:
+    def hanging(_: Any) -> Iterator[Any]:
         if hangs[0]:
             clock.sleep(running().budget.remaining())
             running().budget.require(0, "the source")
+        if how == "has failed":
+            raise TransientError("HTTP 503")
         yield {"id": 1}
 
     @app.table(key="id")
@@ -193,8 +199,12 @@ def test_a_finished_table_that_hangs_keeps_no_unfinished_one_out(clock: VirtualC
         running().wait(30, "the rate")
         yield {"id": 1}
 
+    @app.table(key="id")
+    def fine(_: Any) -> Iterator[Any]:
+        yield {"id": 1}
+
     fivetran = Fivetran(app.handler, sends_id=False)
-    assert told(fivetran.sync()) == "Table left: HTTP 503"
+    assert "HTTP 503" in told(fivetran.sync())
     hangs[0], fails[0] = True, False
     fivetran.sync()
     assert ids(fivetran, "left") == {1}
@@ -257,7 +267,7 @@ def test_a_table_that_catches_the_end_of_its_budget_is_not_complete(
     def changes(_: Any, since: int | None, n: int = 0) -> Iterator[Any]:
         for number in range(n, 10):
             try:
-                running().wait(25, "the rate")
+                running().wait(85 if number == 1 and not n else 10, "the rate")
                 row = {"id": number, "at": number}
             except caught:
                 return
@@ -313,3 +323,30 @@ def test_done_counts_under_the_same_sync_id_only() -> None:
         fivetran.state = {"connector": "two", "sync": sync}
         fivetran.sync()
         assert ids(fivetran, "fine") == {1, 2}
+
+
+def test_a_tables_own_error_is_told_although_its_end_fails_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was met on the way is written down at the end of a pass, also of one that has failed."""
+    app = Connector("twice")
+    app.table(key="id", name="things", on_missing="delete")(lambda _: failed(TransientError("HTTP 503")))
+
+    def save(_: Any) -> None:
+        raise RuntimeError("no room")
+
+    monkeypatch.setattr(Missing, "save", save)
+    assert told(Fivetran(app.handler).sync()) == "Table things: HTTP 503"
+
+
+@IDS
+def test_deletes_are_found_while_another_table_fails(has_id: bool) -> None:
+    """A second listing like the first one brings no row, and yet something new."""
+    app = Connector("gone")
+    rows = [1, 2]
+    app.table(key="id", name="broken")(lambda _: failed(TransientError("HTTP 503")))
+    app.table(key="id", name="listed", on_missing="delete")(lambda _: ({"id": row} for row in rows))
+    fivetran = Fivetran(app.handler, sends_id=has_id)
+    fivetran.sync()
+    rows.remove(2)
+    for _ in range(2):
+        assert told(fivetran.sync()) == "Table broken: HTTP 503"
+    assert ids(fivetran, "listed") == {1}

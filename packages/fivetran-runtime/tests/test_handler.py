@@ -268,6 +268,7 @@ def test_what_is_no_exception_is_answered_too(main: Function, how: str, where: s
     answer = last(main, how + where)
     assert answer.status == 500
     assert answer.body["errorType"] == "bug"
+    assert "could not be served" not in answer.body["errorMessage"]
     assert main.call().status == 200
 
 

@@ -37,6 +37,17 @@ def test_memory_does_not_grow_with_the_number_of_rows(log: Path) -> None:
     assert after_many <= after_few * 1.2, f"{after_few / MB:.0f} MB, then {after_many / MB:.0f} MB"
 
 
+def test_ids_whose_deletes_are_inferred_take_little_memory(log: Path) -> None:
+    """A million of them take 180 of a function's 256 MB. Measured on fewer, of which each takes more."""
+    few, many = 20_000, 200_000
+    with running(MILL, log, FIVETRAN_ANSWER_BYTES="1000000") as function:
+        function.sync(ids=few)
+        after_few = function.peak_memory()
+        function.sync(ids=many)
+        each = (function.peak_memory() - after_few) / (many - few)
+    assert each < 280, f"{each:.0f} bytes a key"
+
+
 def test_no_answer_is_larger_than_google_lets_through(log: Path) -> None:
     """10 MB counted in bytes where it leaves the function, and most of it used: a character may take four of them."""
     with running(MILL, log) as function:

@@ -10,6 +10,7 @@ from fivetran_runtime import At, Client, Config, Connector, PageNumber
 
 class Mill(Config):
     rows: int = 0
+    ids: int = 0
     text: str = ""
     url: str | None = None
 
@@ -24,6 +25,15 @@ def grains(mill: Mill, first: int = 0) -> Iterator[Any]:
         if number > first and number % 1_000 == 0:
             yield At(first=number)
         yield {"id": number, "text": mill.text, "even": number % 2 == 0}
+
+
+@app.table(key="id", on_missing="delete", max_missing=1)
+def listed(mill: Mill, first: int = 0) -> Iterator[Any]:
+    """Consecutive ids, all of them in each listing."""
+    for number in range(first, mill.ids):
+        if number > first and number % 1_000 == 0:
+            yield At(first=number)
+        yield {"id": number}
 
 
 @app.table(key="id")

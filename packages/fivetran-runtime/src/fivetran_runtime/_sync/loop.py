@@ -10,8 +10,8 @@ position has expired begins again `MAX_RESTARTS` times in a sync.
 
 Requests without a `sync_id` cannot say whether they begin a sync or go on with one: an error carries no state, so the
 call after it looks like the call before it. So a call that is left with failing tables reads the finished ones again.
-A finished table is new when its reading comes to its end within the call and its digest differs from the last one's;
-its rows are sent and the digest is kept. When nothing is new, the failure is told. That ends, too: each further answer
+A finished table is new when its reading comes to its end within the call and its digest differs from the last one's,
+or a listing has decided on keys that it did not find; its rows are sent and the digest is kept. When nothing is new, the failure is told. That ends, too: each further answer
 needs a change at the source, or a mark that has moved, and marks follow one reading behind the source.
 """
 
@@ -146,13 +146,22 @@ class _Call:
         unfinished.sort(key=lambda reading: (reading.name in sync.failed, reading.table.name in sync.waiting))
         for place, reading in enumerate(unfinished):
             before = self._progress.batch.bytes
-            self._read(reading, is_first=place == 0)
+            with self._budget.part(self._share(unfinished[place:])):
+                self._read(reading, is_first=place == 0)
             if self._progress.cut:
                 self._let_others_first(reading, has_rows=self._progress.batch.bytes > before)
                 return
             if self._progress.failures and not self._budget.remaining() and place + 1 < len(unfinished):
                 self._progress.cut = "time"
                 return
+
+    def _share(self, left: Sequence[Reading]) -> float:
+        """What the first of these may take of the time that is left.
+
+        Without a sync id an error forgets which table took all the time, so the next call would read it first again.
+        """
+        has_failed = left[0].name in self._sync.failed
+        return 1 / len(left) if self._sync.id is None and has_failed else 1
 
     def _let_others_first(self, reading: Reading, *, has_rows: bool) -> None:
         """A list that goes on for ever without a row must not keep the other tables out."""
@@ -312,13 +321,22 @@ class _Call:
             before, batch = copy.deepcopy(self._state.tables), Batch()
             with self._budget.part(1 / (len(again) - place + 1)):
                 digest = self._digest_of(reading, batch)
-            if digest in (None, self._sync.read.get(reading.name)) or not self._fits(batch):
+            is_known = digest == self._sync.read.get(reading.name) and not self._has_decided(reading, before)
+            if digest is None or is_known or not self._fits(batch):
                 self._state.tables = before
                 continue
             self._progress.batch.take(batch)
             self._sync.read[reading.name] = digest or ""
             is_new = True
         return is_new
+
+    def _has_decided(self, reading: Reading, before: Mapping[str, TableState]) -> bool:
+        """Whether a listing has decided on keys that it did not find: a second one like the first deletes them."""
+        if reading.make is not Listing or reading.keys is None:
+            return False
+        parts = (before.get(reading.keys, TableState()), self._state.table(reading.keys))
+        old, new = ((part.missed, part.held, part.gone) for part in parts)
+        return old != new
 
     def _digest_of(self, reading: Reading, batch: Batch) -> str | None:
         """The digest of a whole pass; None when it does not come to its end in this call."""

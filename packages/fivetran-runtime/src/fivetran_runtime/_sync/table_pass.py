@@ -8,6 +8,7 @@ unsorted source resumes, ties are safe, and a row that changes during the pass i
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from fivetran_runtime._encoding import encode
@@ -99,6 +100,16 @@ class Pass:
             DefectError: a row or a unit that cannot be sent; whole units are kept.
             Exception: whatever the table function raised; whole units are kept.
         """
+        try:
+            cut = self._run(client)
+        except BaseException:
+            with suppress(Exception):  # the table's own error is the one to be told
+                self._pause()
+            raise
+        self._pause()
+        return cut
+
+    def _run(self, client: Any) -> str | None:
         self._budget.stopped = None
         try:
             return self._read(client, self._start.position)
@@ -107,8 +118,6 @@ class Pass:
                 raise
             self._restart(refused)
             return self._read(client, {})
-        finally:
-            self._pause()
 
     def _is_stale(self, refused: ConfigurationError) -> bool:
         resumed = bool(self._start.position) and not self._committed
