@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import requests
+from mutants.oauth import OAuth
 from mutants.reference import Cut, Problem, Reference, Row, State
 
 __all__ = ["MUTANTS", "Mutant"]
@@ -664,6 +665,51 @@ class LogsTheHeader(Mutant):
     def send(self, path: str, query: Row) -> tuple[int, Any, bytes]:
         print(f"GET {path} with Authorization: Bearer {self.token}")
         return super().send(path, query)
+
+
+class LogsWhatWasLimited(Mutant):
+    """The request's headers in the log when the source asks to wait."""
+
+    kills = "C48"
+
+    def delay(self, header: str | None, tried: int) -> float:
+        if header is not None:
+            print(f"rate limited: Authorization: Bearer {self.token}")
+        return super().delay(header, tried)
+
+
+class LogsWhatWasNotFound(Mutant):
+    """The request's headers in the log when the source does not find it."""
+
+    kills = "C48"
+
+    def worth_retrying(self, status: int) -> bool:
+        if status == 404:
+            print(f"not found: Authorization: Bearer {self.token}")
+        return super().worth_retrying(status)
+
+
+class LogsTheAccessToken(OAuth, Mutant):
+    """The access token in the log, once it is there."""
+
+    kills = "C48"
+
+    def keep(self, token: str) -> None:
+        super().keep(token)
+        print(f"logged in: {token}")
+
+
+class AccessTokenInState(OAuth, Mutant):
+    """The access token kept in the state, to save a request."""
+
+    kills = "C31"
+
+    def load(self, state: Any) -> State:
+        self.token = str((state or {}).get("session", "")) if isinstance(state, dict) else ""
+        return super().load(state)
+
+    def envelope(self, state: State, more: bool) -> Row:
+        return super().envelope(state | {"session": self.token}, more)
 
 
 class FirstSecretOnly(Mutant):

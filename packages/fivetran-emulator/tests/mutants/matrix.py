@@ -15,6 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from mutants.kinds import MUTANTS
+from mutants.oauth import OAuth
 from mutants.reference import Reference
 from mutants.wide import Wide
 
@@ -26,7 +27,7 @@ from fivetran_emulator.contract.violation import Blocked, NotRun, Violation
 
 __all__ = ["outcome", "row", "subject_of"]
 
-CORRECT: tuple[type[Reference], ...] = (Reference, Wide)
+CORRECT: tuple[type[Reference], ...] = (Reference, Wide, OAuth)
 """Connectors that no check may fail."""
 MARKS = {"violation": "X", "holds": ".", "not run": "-", "error": "!"}
 

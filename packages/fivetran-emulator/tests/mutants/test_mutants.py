@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from mutants.kinds import MUTANTS, EndlessInACall, Mutant
 from mutants.matrix import outcome, subject_of
+from mutants.oauth import OAuth
 from mutants.reference import Reference
 from mutants.wide import Wide
 
@@ -44,6 +45,17 @@ def test_no_shape_of_a_connector_is_a_fault(id_: str, wide: Subject) -> None:
     These checks once took one of them for a fault; `nox -s mutants` puts the connector to all.
     """
     assert outcome(named(id_), wide) == ("holds", "")
+
+
+@pytest.mark.parametrize("id_", ["C13", "C31", "C44", "C45", "C47", "C48", "C49", "C60"])
+def test_an_access_token_of_each_call_is_no_fault(id_: str, oauth: Subject) -> None:
+    """It is in no state and no log, and one more request in each call."""
+    assert outcome(named(id_), oauth) == ("holds", "")
+
+
+@pytest.fixture(scope="module")
+def oauth() -> Subject:
+    return subject_of(OAuth)
 
 
 def test_an_endless_loop_is_told_for_what_it_is() -> None:

@@ -7,13 +7,18 @@ header that was sent, the first half of a token in an error of the source's.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-__all__ = ["marked_secrets", "secret_texts", "secret_traces"]
+from fivetran_emulator.contract.faults import SourceRequest
+
+__all__ = ["credentials_sent", "marked_secrets", "secret_texts", "secret_traces"]
 
 _PIECE = 8
+_CREDENTIAL_HEADER = re.compile(r"authorization|cookie|token|key|secret|password|session", re.IGNORECASE)
+_NO_CREDENTIALS = frozenset({"idempotency-key"})
 
 
 def secret_traces(text: str, secrets: Mapping[str, Any], *, only: frozenset[str]) -> list[str]:
@@ -57,3 +62,29 @@ def marked_secrets(secrets: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(
         key for key, _value in secret_texts(secrets) if any(word in key.lower() for word in words)
     )
+
+
+def credentials_sent(requests: Iterable[SourceRequest], secrets: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What a function shows the source beside its secrets, by where it stands: access tokens, sessions.
+
+    They are obtained while it runs, and open the source as the secrets do.
+    """
+    known = [value for _key, value in secret_texts(secrets) if value]
+    found: dict[str, list[str]] = {}
+    for asked in requests:
+        for name, header in asked.headers.items():
+            if not _CREDENTIAL_HEADER.search(name) or name.lower() in _NO_CREDENTIALS:
+                continue
+            for value in _credentials(name, header):
+                listed = found.setdefault(f"{name} header", [])
+                if value not in listed and not any(value in one or one in value for one in known):
+                    listed.append(value)
+    return found
+
+
+def _credentials(name: str, header: str) -> list[str]:
+    if "cookie" in name.lower():
+        return [value for _name, _, value in (part.partition("=") for part in header.split(";")) if value]
+    words = header.split()
+    # Of several words after the scheme some are names: a signature, which is of one request, and opens nothing.
+    return words[-1:] if len(words) <= len(("scheme", "token")) else []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import tracemalloc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 from werkzeug.wrappers import Response
@@ -12,8 +13,26 @@ from werkzeug.wrappers import Response
 from fivetran_emulator.contract.check import check
 from fivetran_emulator.contract.checks.observed import shown
 from fivetran_emulator.contract.connection import Connection, Exchange
-from fivetran_emulator.contract.faults import Asked, Fault, bomb, elsewhere, long_line, reset, status, text
-from fivetran_emulator.contract.secret_forms import marked_secrets, secret_texts, secret_traces
+from fivetran_emulator.contract.faults import (
+    Asked,
+    Fault,
+    bomb,
+    cut_body,
+    elsewhere,
+    hang,
+    html,
+    long_line,
+    reset,
+    slow,
+    status,
+    text,
+)
+from fivetran_emulator.contract.secret_forms import (
+    credentials_sent,
+    marked_secrets,
+    secret_texts,
+    secret_traces,
+)
 from fivetran_emulator.contract.subject import Subject
 from fivetran_emulator.contract.violation import NotRun, Violation
 from fivetran_emulator.contract.wire import ADDRESS, PORT
@@ -22,6 +41,7 @@ __all__ = ["CHECKS", "required_secrets"]
 
 _MOST_MEMORY = 300_000_000
 _ATTACKED = 4
+_SLOW, _SLOW_REQUESTS = 25.0, 3
 _NUMBER = 98_765.25
 """A secret of a type that none has."""
 
@@ -43,7 +63,7 @@ def _said(exchange: Exchange) -> dict[str, str]:
     remote="No secret, whole, encoded or in part, is in an answer, a state or a header while all is well.",
 )
 def no_secrets(subject: Subject) -> None:
-    """No secret, whole, encoded or in part, is in an answer, a state, a header or a log, whatever the source says."""
+    """No secret or access token, whole, encoded or in part, is in an answer, a state, a header or a log, whatever the source does."""
     trial = subject.trial()
     secrets = trial.connection.secrets
     only = marked_secrets(secrets)
@@ -55,22 +75,47 @@ def no_secrets(subject: Subject) -> None:
         _refuse_traces(said, secrets, only, "an undisturbed sync")
         return
     echo = " ".join(value for key, value in secret_texts(secrets) if key in only)
-    faults: Mapping[str, Fault | None] = {
-        "an undisturbed sync": None,
-        "a refusal": status(401),
-        "an outage": status(500),
-        "an outage that is asked about again": status(503),
-        "a connection that breaks": reset,
-        "a source that repeats what it was sent": lambda asked, _ask: _echo(asked, echo),
-        "text in the place of JSON": text(f"<{echo}>"),
-    }
-    for what, fault in faults.items():
+    for what, fault in {**_always(echo), **_at_times()}.items():
         disturbed = subject.trial()
-        if fault is not None:
-            disturbed.where(lambda _asked: True, fault)
+        disturbed.source.fault = fault
         disturbed.connection.sync()
         disturbed.connection.call(setup_test=True)
-        _refuse_traces(disturbed.connection.exchanges, secrets, only, what)
+        sent = credentials_sent(disturbed.source.requests, secrets)
+        _refuse_traces(disturbed.connection.exchanges, {**secrets, **sent}, only | sent.keys(), what)
+
+
+_When = Callable[[Asked], Fault | None]
+_STATUSES = (400, 401, 403, 404, 422, 429, 500, 503)
+
+
+def _always(echo: str) -> dict[str, _When]:
+    """What a source may answer every request with: an author logs the request where one of them is handled."""
+    faults: dict[str, Fault] = {
+        **{f"HTTP {code}": status(code) for code in _STATUSES},
+        "a connection that breaks": reset,
+        "a body that is cut": cut_body,
+        "a redirect": elsewhere("/elsewhere"),
+        "a source that repeats what it was sent": lambda asked, _ask: _echo(asked, echo),
+        "text in the place of JSON": text(f"<{echo}>"),
+        "an HTML page with status 200": html,
+        "an empty object": text("{}"),
+    }
+    return {what: _each(fault) for what, fault in faults.items()}
+
+
+def _each(fault: Fault) -> _When:
+    return lambda _asked: fault
+
+
+def _at_times() -> dict[str, _When]:
+    """Nothing, and what passes: a line may be written once the request has succeeded after all."""
+    passing = cycle([status(429, retry_after="1"), status(503), reset, cut_body])
+    return {
+        "an undisturbed sync": lambda _asked: None,
+        "every other request fails once": lambda asked: next(passing) if asked.number % 2 else None,
+        "slow answers": lambda asked: slow(_SLOW) if asked.number <= _SLOW_REQUESTS else None,
+        "an answer that never comes": lambda asked: hang if asked.number == 1 else None,
+    }
 
 
 def _refuse_traces(

@@ -14,7 +14,7 @@ from fivetran_emulator.contract.checks.instants import instant
 from fivetran_emulator.contract.checks.observed import observed, shortened
 from fivetran_emulator.contract.living_tables import LivingTable
 from fivetran_emulator.contract.releases import Release
-from fivetran_emulator.contract.secret_forms import marked_secrets, secret_traces
+from fivetran_emulator.contract.secret_forms import credentials_sent, marked_secrets, secret_traces
 from fivetran_emulator.contract.subject import Subject
 from fivetran_emulator.contract.violation import Violation
 
@@ -78,7 +78,11 @@ def _grow(table: LivingTable) -> int:
 )
 def durable_state(subject: Subject) -> None:
     """Each state is a JSON object with a version, has no secret in it, and those of recorded releases are still read."""
-    for exchange in observed(subject):
+    seen = observed(subject)
+    sent = credentials_sent(
+        (asked for exchange in seen for asked in exchange.asked), seen[0].request["secrets"] if seen else {}
+    )
+    for exchange in seen:
         state = exchange.answer.get("state")
         if not isinstance(state, dict) or not {"version", "v"} & set(state):
             raise Violation(
@@ -87,11 +91,12 @@ def durable_state(subject: Subject) -> None:
                 cause="without one a later release cannot tell an old state from a broken one",
             )
         secrets = exchange.request["secrets"]
+        only = marked_secrets(secrets) | sent.keys()
         for place, value in leaves(state):
-            if traces := secret_traces(str(value), secrets, only=marked_secrets(secrets)):
+            if traces := secret_traces(str(value), {**secrets, **sent}, only=only):
                 raise Violation(
                     f"{place} holds {traces[0]}",
-                    expected="no secret: states are shown and logged",
+                    expected="no secret, and no access token: states are shown and logged",
                     cause="a session that is kept, or a next link with the key in its query, saved as it came",
                     reproduce=["an undisturbed sync"],
                 )
