@@ -346,11 +346,44 @@ def test_the_platforms_limits_hold_in_check_too(check: Callable[..., tuple[int, 
         b'{"state": {}, "hasMore": false, "insert": {"a": [{"id": 1}]}, "schema": {"a": {"primary_key": "id"}}}',
         b'{"state": {}, "hasMore": false, "insert": {"a": [{"id": 1e400}]}, "schema": {"a": {"primary_key": ["id"]}}}',
         b'{"state": {}, "hasMore": false, "insert": {}, "softDelete": "a"}',
+        b'{"state": {}, "hasMore": false, "insert": {"a": [{"id": 1, "t": "\\ud83d"}]}, "schema": {"a": {"primary_key": ["id"]}}}',
     ],
-    ids=["a key as text", "1e400", "softDelete as text"],
+    ids=["a key as text", "1e400", "softDelete as text", "a lone surrogate"],
 )
 def test_what_sync_refuses_fails_a_check(check: Callable[..., Any], body: bytes) -> None:
     """An answer that cannot be loaded is no success here either."""
     status, document = check(body)
     assert status == 1
     assert {one["id"] for one in document["checks"] if one["outcome"] == "failed"} & {"C02", "C03"}
+
+
+def test_a_key_that_changes_its_type_between_calls_fails_a_check(check: Callable[..., Any]) -> None:
+    """5 and "5" may become two rows, and each answer alone is in order; Fivetran itself would widen the column."""
+
+    def changing(request: Json) -> Json | bytes:
+        answer = correct(request)
+        if isinstance(answer, dict) and request.get("state"):
+            answer = json.loads(json.dumps(answer))
+            for row in answer.get("insert", {}).get("items", ()):
+                row["id"] = str(row["id"])
+        return answer
+
+    status, document = check(changing)
+    [types] = [one for one in document["checks"] if one["id"] == "C36"]
+    assert types["outcome"] == "failed"
+    assert "id" in types["seen"]
+    assert status == 0
+
+
+def test_another_key_in_a_later_answer_fails_a_check(check: Callable[..., Any]) -> None:
+    """`sync` refuses it: the rows that are there were loaded under the first one."""
+
+    def changing(request: Json) -> Json | bytes:
+        answer = correct(request)
+        if isinstance(answer, dict) and request.get("state"):
+            return {**answer, "schema": {"items": {"primary_key": ["id", "name"]}}}
+        return answer
+
+    status, document = check(changing)
+    assert ids(document, "failed") == {"C04"}
+    assert status == 1

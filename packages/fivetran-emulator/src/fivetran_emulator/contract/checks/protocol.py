@@ -113,16 +113,25 @@ def strict_json(subject: Subject) -> None:
 
 @check("C04", "every table has a key", remote=True)
 def keys_declared(subject: Subject) -> None:
-    """Every table with rows is declared in schema with a primary key, in each answer that has rows of it."""
+    """Every table with rows is declared in schema with one primary key, the same in each answer that has rows of it."""
+    keys: dict[str, Any] = {}
     for exchange in _first_calls(subject):
         schema = exchange.answer.get("schema") or {}
         for table, _row in [*exchange.rows("insert"), *exchange.rows("delete")]:
             declared = schema.get(table)
-            if not (isinstance(declared, dict) and declared.get("primary_key")):
+            key = declared.get("primary_key") if isinstance(declared, dict) else None
+            if not key:
                 raise Violation(
                     f"table {table} has rows but no primary_key in schema",
                     expected="a key: without one Fivetran appends, and each row that is sent again is one more row",
                     cause=f"a child table that was forgotten in schema, or a name spelt in two ways ({table})",
+                    reproduce=[sent(exchange)],
+                )
+            if keys.setdefault(table, key) != key:
+                raise Violation(
+                    f"table {table} has the key {shown(keys[table])} in one answer and {shown(key)} in a later one",
+                    expected="one key: the rows that are there were loaded under the first",
+                    cause="a key that is made of the columns which the rows of an answer happen to have",
                     reproduce=[sent(exchange)],
                 )
 
