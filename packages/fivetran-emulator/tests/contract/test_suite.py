@@ -54,6 +54,32 @@ def test_a_violation_says_what_to_do() -> None:
     assert failure.value.pytrace is False
 
 
+@check("C00", "a first one")
+def loses(_subject: Subject) -> None:
+    """Rows arrive."""
+    raise Violation("2 rows of t never arrived: [1], [2]", expected="rows", cause="one thing")
+
+
+@check("C01", "a second one")
+def loses_too(_subject: Subject) -> None:
+    """Rows arrive another time."""
+    raise Violation("17 rows of t never arrived: [3], [4] and 15 more", expected="rows", cause="another")
+
+
+def test_one_cause_is_shown_once() -> None:
+    """A second check that sees the same names the first one, and how to have its own text whole."""
+    failing = subject()
+    texts = []
+    for which in (loses, loses_too, loses):
+        with pytest.raises(pytest.fail.Exception) as failure:
+            run_check(which, failing, lambda _name, _value: None, today=DAY)
+        texts.append(str(failure.value))
+    assert "seen:      2 rows of t" in texts[0]
+    assert "17 rows" not in texts[1]
+    assert "seen:      as C00 a first one shows\nlikely:    another\nwhole:     -k C01" in texts[1]
+    assert texts[2] == texts[0]
+
+
 def test_an_exemption_holds_until_its_last_day() -> None:
     """Then it fails again, saying that the exemption is over."""
     with pytest.raises(pytest.xfail.Exception, match="known since May"):

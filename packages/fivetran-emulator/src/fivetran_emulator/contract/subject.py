@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from fivetran_emulator.contract.check import Check
 from fivetran_emulator.contract.connection import Connection, Sync
 from fivetran_emulator.contract.faults import asked_values
 from fivetran_emulator.contract.function import Function
@@ -69,6 +70,8 @@ class Subject:
     version: str | None = None
     reports: bool = False
     """Whether checks beyond the protocol are told of and not failed."""
+    shown: dict[str, Check] = field(default_factory=dict, repr=False)
+    """What was seen by the checks that failed, with the first one that shows it."""
     has_source = True
     """Whether the source can be changed and disturbed; a deployed function's cannot."""
 

@@ -7,6 +7,7 @@ pytest calls them `test_contract[C21 crash at every HTTP call]`; `-k C21` runs o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["contract_tests", "run_check"]
 
+_VARYING = re.compile(r"\[[^]]*\](?:, )?| and \d+ more|\d[\d,.]*|(?<=row)s")
+"""What differs between two sights of one cause: keys, numbers."""
 Record = Callable[[str, object], None]
 TELLS_ALL = "C09"
 """The check that fails for what keeps all the others from running."""
@@ -141,7 +144,9 @@ def run_check(check: Check, subject: Subject, record: Record, *, today: date) ->
     if broken and subject.reports and check.risk and (exemption is None or today > exemption.until):
         _report(broken, check, record)
     elif broken:
-        told = f"{check.name}\npromise:   {check.promise}\n{broken}"
+        told = (
+            f"{check.name}\npromise:   {check.promise}\n{_as_shown_before(check, broken, subject) or broken}"
+        )
         _fail_unless_exempt(told, check, exemption, record, today)
     elif exemption is not None:
         _fail(f"{check.name} holds; take its exemption away: {exemption.reason}")
@@ -151,6 +156,17 @@ def _run(check: Check, subject: Subject) -> None:
     if subject.endless and check.id != TELLS_ALL:
         raise Blocked(f"the undisturbed sync never ends; see {TELLS_ALL}")
     check.run(subject)
+
+
+def _as_shown_before(check: Check, broken: Violation, subject: Subject) -> str:
+    """Where another check has shown the same already, what is this one's own and where the rest is; empty for the first one.
+
+    The same is what was seen, numbers and keys aside: they differ with what each check does to the source.
+    """
+    first = subject.shown.setdefault(_VARYING.sub("", broken.seen), check)
+    if first.id == check.id:
+        return ""
+    return f"seen:      as {first.name} shows\nlikely:    {broken.cause}\nwhole:     -k {check.id}"
 
 
 def _report(broken: Violation, check: Check, record: Record) -> None:
