@@ -14,7 +14,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from fivetran_emulator.contract.checks.changing import move
+from fivetran_emulator.contract.checks.changing import move, settle
 from fivetran_emulator.contract.checks.expiring import positions_of
 from fivetran_emulator.contract.checks.failing_parts import FAILURES
 from fivetran_emulator.contract.checks.wrong_keys import with_wrong_keys
@@ -122,7 +122,7 @@ class Steps:
         elif what == "rolled back":
             connection.state = _of_a_newer_release(connection.state)
         elif what == "old release":
-            self._replace_state(next((one.state for one in self.subject.releases), connection.state))
+            self._replace_state(_state_of_a_release(self.subject) or connection.state)
         else:
             self._replace_state({})
 
@@ -162,6 +162,31 @@ class Steps:
         elif gone:
             key, old = gone.popitem()
             table.source.put(table.touched(old, mark=f"again {key}"))
+
+
+def _state_of_a_release(subject: Subject) -> Any:
+    """The state that the oldest recorded release left of this very source; None without one. Looked for once.
+
+    One that was recorded of other rows is another matter: then every key that it has is missing at once, which is a question
+    (C61) and no reason to delete.
+    """
+    if not hasattr(subject, "_release_state"):
+        found = next((one.state for one in subject.releases if _is_of_this_source(subject, one.state)), None)
+        subject._release_state = found  # type: ignore[attr-defined]  # noqa: SLF001 - computed once for all histories
+    return subject._release_state  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def _is_of_this_source(subject: Subject, state: Any) -> bool:
+    trial = subject.trial()
+    connection = trial.connection
+    connection.state, connection.warehouse = copy.deepcopy(state), copy.deepcopy(subject.clean.warehouse)
+    deleted = {}
+    for table in trial.living(connection.warehouse):
+        row = table.rows()[0]
+        deleted[table.name] = [table.key_of(row)]
+        table.delete(row)
+    settle(trial, connection)
+    return not subject.differences(connection.warehouse, trial.fresh(), deleted=deleted)
 
 
 def _of_a_newer_release(state: Any) -> Any:
