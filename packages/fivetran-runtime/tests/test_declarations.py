@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from fivetran_runtime import Connector, Table
 from fivetran_runtime.cursors import DAY, INSTANT, INTEGER
 from fivetran_runtime.errors import DeclarationError
+from fivetran_runtime.tables import Options
 
 
 def plain(_: Any) -> Iterator[Any]:
@@ -179,3 +181,9 @@ def test_a_discovered_table_does_not_take_a_declared_ones_name() -> None:
     app.tables(lambda _: [Table("plain", plain, key="id")])
     with pytest.raises(DeclarationError, match="Two tables are called plain"):
         app.tables_of(None)
+
+
+def test_the_decorator_takes_what_a_table_takes() -> None:
+    """Each option of a table, with its type, also where the table is declared by its function."""
+    named = {field.name for field in fields(Table) if field.kw_only} - {"only_keys"}
+    assert Options.__annotations__.keys() == named

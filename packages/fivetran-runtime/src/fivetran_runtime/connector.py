@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar, Unpack
 
-from fivetran_runtime import cursors
 from fivetran_runtime.config import Config
 from fivetran_runtime.errors import DeclarationError
 from fivetran_runtime.function import handler
-from fivetran_runtime.tables import Embeds, Fetch, OnMissing, Read, Scope, Table
+from fivetran_runtime.tables import Options, Read, Table
 
 AnyRead = TypeVar("AnyRead", bound=Read)
 Check = Callable[[Any], object]
@@ -50,24 +49,7 @@ class Connector:
         self._discover: Discover | None = None
         self._check: Check | None = None
 
-    def table(
-        self,
-        *,
-        key: str | Sequence[str],
-        name: str | None = None,
-        cursor: str | None = None,
-        lookback: cursors.Lookback | None = None,
-        epoch: cursors.Epoch | None = None,
-        in_order: bool = False,
-        scope: Scope | None = None,
-        embeds: Embeds | None = None,
-        floor: Any = None,
-        children: Mapping[str, str | Sequence[str]] | None = None,
-        on_missing: OnMissing = "keep",
-        max_missing: float = 0.5,
-        listing: Read | None = None,
-        fetch: Fetch | None = None,
-    ) -> Callable[[AnyRead], AnyRead]:
+    def table(self, *, name: str | None = None, **options: Unpack[Options]) -> Callable[[AnyRead], AnyRead]:
         """Declare the decorated generator function as a table, named like it; see `Table` for the arguments.
 
         Raises:
@@ -75,24 +57,8 @@ class Connector:
         """
 
         def declare(read: AnyRead) -> AnyRead:
-            table = Table(
-                name or read.__name__,
-                read,
-                key=key,
-                cursor=cursor,
-                lookback=lookback,
-                epoch=epoch,
-                in_order=in_order,
-                scope=scope,
-                embeds=embeds,
-                floor=floor,
-                children=children,
-                on_missing=on_missing,
-                max_missing=max_missing,
-                listing=listing,
-                fetch=fetch,
-            )
-            refuse_shared_names([*self._tables, table])
+            table = Table(name or read.__name__, read, **options)
+            require_own_names([*self._tables, table])
             self._tables.append(table)
             return read
 
@@ -128,7 +94,7 @@ class Connector:
             DeclarationError: two tables or children share a name.
         """
         tables = [*self._tables, *(self._discover(client) if self._discover else ())]
-        refuse_shared_names(tables)
+        require_own_names(tables)
         return tables
 
     def run_check(self, client: Any) -> None:
@@ -146,7 +112,7 @@ class Connector:
         return main
 
 
-def refuse_shared_names(tables: Iterable[Table]) -> None:
+def require_own_names(tables: Iterable[Table]) -> None:
     """Raise DeclarationError when two tables or children have one name."""
     seen: set[str] = set()
     for table in tables:

@@ -89,9 +89,9 @@ def _tables(tables: Iterable[Table]) -> Iterable[str]:
     yield "| table | key | read |"
     yield "|---|---|---|"
     for table in listed:
-        yield f"| `{table.name}` | {_code(table.key)} | {_reading(table)} |"
-        for child, key in table.children.items():
-            yield f"| `{child}` | {_code(key)} | with `{table.name}` |"
+        for name, key in table.keys.items():
+            read = _reading(table) if name == table.name else f"with `{table.name}`"
+            yield f"| `{name}` | {_code(key)} | {read} |"
     yield ""
 
 

@@ -10,10 +10,11 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Literal, Required, TypedDict
 from uuid import UUID
 
 import msgspec
@@ -41,7 +42,25 @@ _EMPTY = inspect.Parameter.empty
 _TYPED = (float, Decimal, date, timedelta, UUID)
 
 
-@dataclass(frozen=True, init=False)
+class Options(TypedDict, total=False):
+    """What `Connector.table` takes beside the name: `Table`'s arguments, where they are described."""
+
+    key: Required[str | Sequence[str]]
+    cursor: str | None
+    lookback: cursors.Lookback | None
+    epoch: cursors.Epoch | None
+    in_order: bool
+    scope: Scope | None
+    embeds: Embeds | None
+    floor: Any
+    children: Mapping[str, str | Sequence[str]] | None
+    on_missing: OnMissing
+    max_missing: float
+    listing: Read | None
+    fetch: Fetch | None
+
+
+@dataclass(frozen=True)
 class Table:
     """A table of the destination and how to read it.
 
@@ -62,8 +81,8 @@ class Table:
             from its floor. By default every setting that is no Secret.
         embeds: what the source writes into rows without changing their cursor, such as the names of products: a
             function of the client that gives each object's number and name. It is called once in each call of the
-            function, unless another table fails. When an object is renamed, or has gone, the table is read from its floor; objects with higher
-            numbers than all before are new, and read nothing again.
+            function, unless another table fails. When an object is renamed or removed, the table is read from its
+            floor; objects with higher numbers than all before are new, and read nothing again.
         floor: where the first sync starts; a value of the cursor's kind, or a function of the configuration.
             Without it the first `since` is None.
         children: child tables that this function also yields, name to key.
@@ -83,75 +102,88 @@ class Table:
 
     name: str
     read: Read
-    key: tuple[str, ...]
-    cursor: str | None
-    kind: cursors.Kind | None
-    lookback: cursors.Lookback | None
-    epoch: cursors.Epoch | None
-    in_order: bool
-    scope: Scope | None
-    embeds: Embeds | None
-    floor: Any
-    children: Mapping[str, tuple[str, ...]]
-    on_missing: OnMissing
-    max_missing: float
-    listing: Read | None
-    fetch: Fetch | None
-    only_keys: bool
+    _: KW_ONLY
+    key: str | Sequence[str]
+    cursor: str | None = None
+    lookback: cursors.Lookback | None = None
+    epoch: cursors.Epoch | None = None
+    in_order: bool = False
+    scope: Scope | None = None
+    embeds: Embeds | None = None
+    floor: Any = None
+    children: Mapping[str, str | Sequence[str]] | None = None
+    on_missing: OnMissing = "keep"
+    max_missing: float = 0.5
+    listing: Read | None = None
+    fetch: Fetch | None = None
+    only_keys: bool = False
     """Whether this is another table's listing: its rows are compared, not sent."""
-    parameters: Mapping[str, Any] = field(repr=False)
-    """The position's parameters: name to what each holds, or `inspect.Parameter.empty` for JSON as it comes."""
 
-    def __init__(
-        self,
-        name: str,
-        read: Read,
-        *,
-        key: str | Sequence[str],
-        cursor: str | None = None,
-        lookback: cursors.Lookback | None = None,
-        epoch: cursors.Epoch | None = None,
-        in_order: bool = False,
-        scope: Scope | None = None,
-        embeds: Embeds | None = None,
-        floor: Any = None,
-        children: Mapping[str, str | Sequence[str]] | None = None,
-        on_missing: OnMissing = "keep",
-        max_missing: float = 0.5,
-        listing: Read | None = None,
-        fetch: Fetch | None = None,
-        only_keys: bool = False,
-    ) -> None:
-        signature = _Signature(name, read)
-        values = {
-            "name": name,
-            "read": read,
-            "key": _columns(key),
-            "cursor": cursor,
-            "kind": _kind(signature.cursor_kind(), epoch),
-            "lookback": lookback,
-            "epoch": epoch,
-            "in_order": in_order,
-            "scope": scope,
-            "embeds": embeds,
-            "floor": floor,
-            "children": {child: _columns(columns) for child, columns in (children or {}).items()},
-            "on_missing": on_missing,
-            "max_missing": max_missing,
-            "listing": listing,
-            "fetch": fetch,
-            "only_keys": only_keys,
-            "parameters": signature.position(),
-        }
-        for attribute, value in values.items():
-            object.__setattr__(self, attribute, value)
+    def __post_init__(self) -> None:
+        self._require_parameters()
         if problems := list(_problems(self)):
-            raise DeclarationError(f"Table {name}: {'; '.join(problems)}.")
+            raise DeclarationError(f"Table {self.name}: {'; '.join(problems)}.")
 
-    @property
+    def _require_parameters(self) -> None:
+        """The function takes the client, and a position that has defaults: else nothing more can be said of it."""
+        if not inspect.signature(self.read).parameters:
+            raise DeclarationError(
+                f"Table {self.name}: its function takes the client as its first parameter."
+            )
+        bare = [name for name in self.parameters if self._arguments[name].default is _EMPTY]
+        if bare:
+            message = f"Table {self.name}: a position's parameter needs a default: {', '.join(bare)}."
+            raise DeclarationError(message, hint="The default is where a pass starts.")
+
+    @cached_property
     def keys(self) -> dict[str, tuple[str, ...]]:
-        """The key of the table itself and of each child."""
-        return {self.name: self.key, **self.children}
+        """The key columns of the table itself and of each child."""
+        keys = {self.name: self.key, **(self.children or {})}
+        return {name: (key,) if isinstance(key, str) else tuple(key) for name, key in keys.items()}
+
+    @cached_property
+    def primary_key(self) -> tuple[str, ...]:
+        """The table's own key columns."""
+        return self.keys[self.name]
+
+    @cached_property
+    def _arguments(self) -> dict[str, inspect.Parameter]:
+        """The function's parameters after the client."""
+        return dict(list(inspect.signature(self.read).parameters.items())[1:])
+
+    @cached_property
+    def parameters(self) -> dict[str, Any]:
+        """The position's parameters: name to what each holds, or `inspect.Parameter.empty` for JSON as it comes."""
+        return {name: self._held(name) for name in self._arguments if name != "since"}
+
+    def _held(self, name: str) -> Any:
+        """What a position's parameter holds, by its annotation, or by a default that is more than plain JSON."""
+        annotation, default = self._annotation(name), self._arguments[name].default
+        if annotation is _EMPTY and isinstance(default, _TYPED):
+            return type(default)
+        if annotation in (_EMPTY, Any, object) or not _is_understood(annotation):
+            return _EMPTY
+        return annotation | None if default is None and isinstance(annotation, type) else annotation
+
+    @cached_property
+    def kind(self) -> cursors.Kind | None:
+        """The cursor's kind; None for a table without `since`."""
+        if "since" not in self._arguments:
+            return None
+        annotation = self._annotation("since")
+        parts = typing.get_args(annotation) if _is_union(annotation) else (annotation,)
+        named = [cursors.KINDS.get(part) for part in parts if part is not types.NoneType]
+        kind = named[0] if len(named) == 1 else None
+        return cursors.EPOCHS.get(self.epoch, kind) if self.epoch and kind is cursors.INTEGER else kind
+
+    def _annotation(self, name: str) -> Any:
+        annotation = self._arguments[name].annotation
+        if not isinstance(annotation, str):
+            return annotation
+        try:
+            return eval(annotation, getattr(self.read, "__globals__", {}))  # noqa: S307 - the connector's own source
+        except NameError:
+            return _EMPTY  # imported for type checkers only
 
     def require_kind(self) -> cursors.Kind:
         """The cursor's kind; only for tables that have one."""
@@ -163,7 +195,7 @@ class Table:
     def declared(self) -> str:
         """What the state's values of this table mean: its key, and its cursor."""
         by = f" by {self.cursor}, {self.kind.name}" if self.cursor and self.kind else ""
-        return f"{', '.join(self.key)}{by}"
+        return f"{', '.join(self.primary_key)}{by}"
 
     def scope_of(self, config: Any, settings: str | None) -> str | None:
         """A digest of the settings that decide which rows the table holds; `settings` is that of all of them."""
@@ -181,26 +213,18 @@ class Table:
         return Table(
             self.name,
             self.listing,
-            key=self.key,
+            key=self.primary_key,
             on_missing=self.on_missing,
             max_missing=self.max_missing,
             only_keys=True,
         )
 
 
-def _kind(kind: cursors.Kind | None, epoch: cursors.Epoch | None) -> cursors.Kind | None:
-    return cursors.EPOCHS.get(epoch, kind) if epoch and kind is cursors.INTEGER else kind
-
-
-def _columns(key: str | Sequence[str]) -> tuple[str, ...]:
-    return (key,) if isinstance(key, str) else tuple(key)
-
-
 def _problems(table: Table) -> Iterable[str]:
     for name, key in table.keys.items():
         if not key or len(set(key)) < len(key) or not all(key):
             yield f"the key of {name} must name at least one column, each once"
-    if table.name in table.children:
+    if table.name in (table.children or {}):
         yield "a child has the table's own name"
     if table.cursor and not table.kind:
         yield 'cursor= needs a parameter "since", annotated int, date or datetime'
@@ -248,49 +272,6 @@ def _deletion_problems(table: Table) -> Iterable[str]:
         yield "max_missing= is a share of the keys, from 0 to 1"
     if table.on_missing != "keep" and table.children:
         yield 'on_missing="delete" says nothing about children: yield Delete(...) for them, or make them tables'
-
-
-class _Signature:
-    def __init__(self, table: str, read: Read) -> None:
-        self._table = table
-        self._globals = getattr(read, "__globals__", {})
-        parameters = list(inspect.signature(read).parameters.values())
-        if not parameters:
-            raise DeclarationError(f"Table {table}: its function takes the client as its first parameter.")
-        self._parameters = {parameter.name: parameter for parameter in parameters[1:]}
-
-    def cursor_kind(self) -> cursors.Kind | None:
-        if "since" not in self._parameters:
-            return None
-        annotation = self._evaluate(self._parameters["since"].annotation)
-        parts = typing.get_args(annotation) if _is_union(annotation) else (annotation,)
-        named = [cursors.KINDS.get(part) for part in parts if part is not types.NoneType]
-        return named[0] if len(named) == 1 else None
-
-    def position(self) -> dict[str, Any]:
-        named = {name: parameter for name, parameter in self._parameters.items() if name != "since"}
-        bare = [name for name, parameter in named.items() if parameter.default is _EMPTY]
-        if bare:
-            message = f"Table {self._table}: a position's parameter needs a default: {', '.join(bare)}."
-            raise DeclarationError(message, hint="The default is where a pass starts.")
-        return {name: self._held(parameter) for name, parameter in named.items()}
-
-    def _held(self, parameter: inspect.Parameter) -> Any:
-        """What a position's parameter holds, by its annotation, or by a default that is more than plain JSON."""
-        annotation, default = self._evaluate(parameter.annotation), parameter.default
-        if annotation is _EMPTY and isinstance(default, _TYPED):
-            return type(default)
-        if annotation in (_EMPTY, Any, object) or not _is_understood(annotation):
-            return _EMPTY
-        return annotation | None if default is None and isinstance(annotation, type) else annotation
-
-    def _evaluate(self, annotation: Any) -> Any:
-        if not isinstance(annotation, str):
-            return annotation
-        try:
-            return eval(annotation, self._globals)  # noqa: S307 - the connector's own source text
-        except NameError:
-            return _EMPTY  # imported for type checkers only
 
 
 def _is_understood(annotation: Any) -> bool:

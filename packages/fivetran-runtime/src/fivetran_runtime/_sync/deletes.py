@@ -96,7 +96,7 @@ class Missing:
 
     def columns(self, key: Key) -> dict[str, Any]:
         """A key as columns, typed as the source types them."""
-        return packing.columns_of(key, self._table.key, self._kinds)
+        return packing.columns_of(key, self._table.primary_key, self._kinds)
 
     # The listing
 
@@ -250,7 +250,7 @@ class Missing:
     def _keys_in(self, unit: Batch) -> tuple[set[Key], set[Key]]:
         if (row := unit.any_row(self._table.name)) is not None:
             columns = msgspec.json.decode(row)
-            self._kinds = packing.kinds_of(columns[name] for name in self._table.key)
+            self._kinds = packing.kinds_of(columns[name] for name in self._table.primary_key)
         return unit.keys(self._table.name)
 
 
