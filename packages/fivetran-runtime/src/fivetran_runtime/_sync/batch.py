@@ -53,6 +53,10 @@ class Batch:
         operations.deletes[key] = encoded
         self.bytes += len(encoded) + 1
 
+    def drop(self, table: str, key: Key) -> None:
+        """Take back the operation for a key."""
+        self._cleared(table, key)
+
     def _cleared(self, table: str, key: Key) -> _Operations:
         """A table's operations, without any for this key."""
         operations = self._table(table)

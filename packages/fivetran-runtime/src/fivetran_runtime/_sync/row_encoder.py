@@ -72,6 +72,18 @@ class Writer:
         columns = {column: item.key[column] for column in self._keys[name]}
         batch.put_delete(name, key, encode_row(columns, lambda: self.at(name, columns)))
 
+    def identity(self, item: object) -> tuple[str, Key]:
+        """Which row a dict, a `Row` or a `Delete` is about: its table and key.
+
+        Raises:
+            DefectError: as `key`.
+        """
+        if isinstance(item, Delete):
+            return (name := item.table or self._table.name), self.key(name, item.key)
+        if isinstance(item, Row):
+            return item.table, self.key(item.table, item.columns)
+        return self._table.name, self.key(self._table.name, item if isinstance(item, dict) else {})
+
     def key(self, name: str, columns: Mapping[str, Any]) -> Key:
         """The key of a row, as it is compared.
 

@@ -117,6 +117,7 @@ def _drop_what_changed(table: Table, state: TableState, terms: Terms) -> None:
         state.forget_mark()
     if state.at is not None and terms.place and state.place not in (None, terms.place):
         _tell(name, "settings have changed while it was read", "is read from the beginning of that pass")
+        state.sent = 0
         state.at = {}  # what it has found stays found: those rows were sent
 
 

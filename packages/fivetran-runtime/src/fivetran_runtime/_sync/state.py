@@ -52,6 +52,10 @@ class TableState(msgspec.Struct, omit_defaults=True):
     """What the open pass asks for."""
     at: dict[str, Any] | None = None
     """The position where the open pass goes on."""
+    sent: int = 0
+    """How many rows behind that position were sent, where an answer does not hold what lies before the next `At`."""
+    following: str | None = None
+    """A digest of the key of the row behind those."""
     seen: int | str | None = None
     """The newest cursor that the open pass has met."""
     first: int | str | None = None
@@ -101,7 +105,8 @@ class TableState(msgspec.Struct, omit_defaults=True):
 
     def close_pass(self) -> None:
         """Forget the open pass."""
-        self.since = self.at = self.seen = self.first = self.place = self.found = None
+        self.since = self.at = self.seen = self.first = self.place = self.found = self.following = None
+        self.sent = 0
 
     def forget_mark(self) -> None:
         """The next pass starts at the floor, and nothing counts that was read before it."""

@@ -3,12 +3,17 @@
 Rows count only once the `At` after them, or the end, has made their unit whole; then they, the position and the
 cursors that were met move together. What an invocation leaves unfinished it goes on with under the same `since`, so an
 unsorted source resumes, ties are safe, and a row that changes during the pass is found by the next one (high_water.py).
+
+A unit that is larger than an answer, such as a page of long texts, is sent in parts: the state keeps the position and
+how many of its rows were sent, and the next call asks for the unit again and passes these over. The key of the row that
+is to come says whether it is still the same; if it is not, the unit is sent from its beginning.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
+from hashlib import blake2b
 from typing import Any
 
 from fivetran_runtime._encoding import encode
@@ -25,10 +30,15 @@ from fivetran_runtime._sync.start import Terms, start
 from fivetran_runtime._sync.state import TableState
 from fivetran_runtime.errors import ConfigurationError, DefectError
 from fivetran_runtime.operations import At, Row
-from fivetran_runtime.tables import Table
+from fivetran_runtime.tables import Fetch, Table
 
 _STALE = frozenset({400, 404, 410, 422})
 """What sources answer to a position they no longer know: an expired token, a row that is gone."""
+
+
+class _UnitChangedError(Exception):
+    """What follows the rows of a unit that were sent is not what followed them in the last call."""
+
 
 FETCHED_AT_ONCE = 100
 """Keys that a `fetch=` function gets in one call."""
@@ -78,6 +88,10 @@ class Pass:
         self._marks = self._new_marks() if table.kind else None
         self._unit = Batch()
         self._unit_start = budget.elapsed()
+        self._in_unit = 0
+        """How many rows and deletes of the open unit were read."""
+        self._sent = state.sent
+        """How many of them are still to be passed over."""
         self._largest_unit = 0
         self._slowest_unit = 0.0
         self._committed = False
@@ -118,6 +132,9 @@ class Pass:
                 raise
             self._restart(refused)
             return self._read(client, {})
+        except _UnitChangedError:
+            self._send_unit_again()
+            return self._read(client, self._start.position)
 
     def _is_stale(self, refused: ConfigurationError) -> bool:
         resumed = bool(self._start.position) and not self._committed
@@ -125,14 +142,28 @@ class Pass:
 
     def _restart(self, refused: ConfigurationError) -> None:
         self.restarted = True
+        self._sent = 0
         message = f"Table {self._table.name}: the source no longer knows where the last call stopped"
         logs.emit("WARNING", f"{message}; the pass begins again. {refused}", table=self._table.name)
+
+    def _send_unit_again(self) -> None:
+        """The rows that were sent in parts came in another order, or others with them."""
+        name = self._table.name
+        message = (
+            f"Table {name}: rows that take more than one answer came otherwise when they were asked for again"
+        )
+        if not self._may_restart:
+            hint = "Sort them; or ask for smaller pages, or yield At(...) more often, so that an answer holds what is between."
+            raise DefectError(f"{message}, and again.", hint=hint)
+        self.restarted = True
+        self._sent = self._state.sent = 0
+        logs.emit("WARNING", f"{message}; they are sent from the last At on.", table=name)
 
     def _read(self, client: Any, position: Mapping[str, Any]) -> str | None:
         since = {} if self._table.kind is None else {"since": self._start.since}
         if self._missing and self._start.opens and self._start.whole:
             self._missing.try_all()
-        self._unit = Batch()
+        self._unit, self._in_unit = Batch(), 0
         if self._marks:
             self._marks.begin()
         items = iter(self._table.read(client, **since, **position))
@@ -152,7 +183,10 @@ class Pass:
                 if cut := self._commit_at(item):
                     return cut
                 continue
-            write(item)
+            if self._sent and self._was_sent(item):
+                continue
+            if cut := write(item):
+                return cut
             if see is not None:
                 if isinstance(item, dict):
                     see(item)
@@ -160,26 +194,60 @@ class Pass:
                     see(item.columns)
         return None
 
-    def _write(self, item: object) -> None:
+    def _write(self, item: object) -> str | None:
+        """Take a row or a delete into the open unit; why the call ends here, if it does."""
         self._writer.write(item, self._unit)
         if self._batch.bytes + self._unit.bytes <= self._budget.row_bytes:
-            return
+            self._in_unit += 1
+            return None
         if self._batch:
             raise OutOfBudget("bytes", "the answer is full")
-        message = f"Table {self._table.name}: {self._unit.bytes:,} bytes came without an At between them"
-        limit = f"an answer holds {self._budget.row_bytes:,} bytes of rows."
-        raise DefectError(f"{message}; {limit}", hint="Yield At(...) more often.")
+        return self._commit_part(item)
+
+    def _commit_part(self, following: object) -> str:
+        """The open unit is larger than an answer: send what came before this row."""
+        if not self._in_unit:
+            message = f"Table {self._table.name}: a row takes {self._unit.bytes:,} bytes"
+            limit = f"an answer holds {self._budget.row_bytes:,} bytes of rows."
+            raise DefectError(f"{message}; {limit}", hint="Leave columns out or cut them.")
+        name, key = self._writer.identity(following)
+        self._unit.drop(name, key)
+        position, sent = self._state.at or {}, self._in_unit
+        self._commit()
+        self._open(position)
+        self._state.sent, self._state.following = sent, _digest(name, key)
+        text = f"Table {self._table.name}: {sent} rows and more came without an At between them, which is more than an answer holds"
+        hint = "the next call asks for them again and goes on behind these. Smaller pages, or At(...) more often, are quicker."
+        logs.emit("WARNING", f"{text}; {hint}", table=self._table.name)
+        return "bytes"
+
+    def _was_sent(self, item: object) -> bool:
+        """Whether an earlier call has sent this row of the unit.
+
+        Raises:
+            _UnitChangedError: the row behind them is another one than it was.
+        """
+        if self._in_unit < self._sent:
+            self._in_unit += 1
+            return True
+        if _digest(*self._writer.identity(item)) != self._state.following:
+            raise _UnitChangedError
+        self._sent = 0
+        return False
 
     def _commit_at(self, at: At) -> str | None:
         position = self._checked(at)
         self._commit()
-        self._state.at = position
-        self._state.declared = self._table.declared
-        self._state.place = self._terms.place
-        self._state.embeds = self._embeds
-        if self._marks:
-            self._marks.pause(self._state)
+        self._open(position)
         return self._cut()
+
+    def _open(self, position: dict[str, Any]) -> None:
+        """Write down where the open pass goes on."""
+        state = self._state
+        state.at, state.sent, state.following = position, 0, None
+        state.declared, state.place, state.embeds = self._table.declared, self._terms.place, self._embeds
+        if self._marks:
+            self._marks.pause(state)
 
     def _cut(self) -> str | None:
         return self._budget.cut_before(
@@ -197,15 +265,19 @@ class Pass:
 
         Raises:
             OutOfBudget: the table's code has caught the end of its budget, so something is missing from the unit.
+            _UnitChangedError: the unit ends before the rows that were sent of it.
         """
         if self._budget.stopped is not None:
             raise self._budget.stopped
+        if self._sent:
+            raise _UnitChangedError
         if self.digest is not None:
             self.digest += self._unit.digest()
         self._take(self._unit)
         self._largest_unit = max(self._largest_unit, self._unit.bytes)
         self._slowest_unit = max(self._slowest_unit, self._budget.elapsed() - self._unit_start)
-        self._unit, self._unit_start, self._committed = Batch(), self._budget.elapsed(), True
+        self._unit, self._in_unit = Batch(), 0
+        self._unit_start, self._committed = self._budget.elapsed(), True
 
     def _take(self, unit: Batch) -> None:
         self._batch.take(unit)
@@ -289,18 +361,40 @@ class Listing(Pass):
 class Fetching(Pass):
     """Asks for the rows of keys that a listing shows and no answer has sent, some at a time."""
 
+    _asks_for_one = False
+
     def _read(self, client: Any, position: Mapping[str, Any]) -> str | None:
         missing, fetch = self._missing, self._table.fetch
         if missing is None or fetch is None or missing.fetches_too_many:
             return None
         for keys in missing.to_fetch(FETCHED_AT_ONCE):
-            self._unit = Batch()
-            values = [tuple(missing.columns(key).values()) for key in keys]
-            rows: Iterable[Any] = fetch(client, [value[0] if len(value) == 1 else value for value in values])
-            for item in rows:
-                self._write(item)
-            self._commit()
-            missing.fetched(keys)
+            self._fetch(client, fetch, missing, keys)
             if cut := self._cut():
                 return cut
         return None
+
+    def _fetch(self, client: Any, fetch: Fetch, missing: Missing, keys: list[Key]) -> None:
+        """Take the rows of some keys into the answer, in halves where it does not hold all of them."""
+        self._unit, self._in_unit, self._asks_for_one = Batch(), 0, len(keys) == 1
+        values = [tuple(missing.columns(key).values()) for key in keys]
+        rows: Iterable[Any] = fetch(client, [value[0] if len(value) == 1 else value for value in values])
+        if any(self._write(item) for item in rows):
+            half = len(keys) // 2
+            self._fetch(client, fetch, missing, keys[:half])
+            self._fetch(client, fetch, missing, keys[half:])
+            return
+        self._commit()
+        missing.fetched(keys)
+
+    def _commit_part(self, _: object) -> str:
+        """The rows of the keys that were asked for are larger than an answer."""
+        if self._asks_for_one:
+            message = f"Table {self._table.name}: the rows that fetch= brings for one key take {self._unit.bytes:,} bytes"
+            limit = f"an answer holds {self._budget.row_bytes:,} bytes of rows."
+            raise DefectError(f"{message}; {limit}", hint="Leave columns out or cut them.")
+        return "bytes"
+
+
+def _digest(name: str, key: Key) -> str:
+    """A name for a row that takes the same room for every key."""
+    return blake2b(encode([name, key]), digest_size=8).hexdigest()
