@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, Unpack
 
+from fivetran_runtime._sync.names import table_problems
 from fivetran_runtime.config import Config
 from fivetran_runtime.errors import DeclarationError
 from fivetran_runtime.function import handler
@@ -91,7 +92,7 @@ class Connector:
         """All tables, the discovered ones included.
 
         Raises:
-            DeclarationError: two tables or children share a name.
+            DeclarationError: two tables or children share a name, as Fivetran writes them.
         """
         tables = [*self._tables, *(self._discover(client) if self._discover else ())]
         require_own_names(tables)
@@ -113,10 +114,6 @@ class Connector:
 
 
 def require_own_names(tables: Iterable[Table]) -> None:
-    """Raise DeclarationError when two tables or children have one name."""
-    seen: set[str] = set()
-    for table in tables:
-        for name in table.keys:
-            if name in seen:
-                raise DeclarationError(f"Two tables are called {name}.", hint="Give one of them name=...")
-            seen.add(name)
+    """Raise DeclarationError when tables or children have one name at Fivetran, or one of Fivetran's own."""
+    if problems := list(table_problems(name for table in tables for name in table.keys)):
+        raise DeclarationError(f"{'. '.join(problems)}.", hint="Give one of them name=...")

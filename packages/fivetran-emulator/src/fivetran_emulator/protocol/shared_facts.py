@@ -24,6 +24,8 @@ TABLE_MEMBERS: Mapping[str, tuple[str, ...]] = {
     "newest": ("number", "text"),
     "since": ("number", "text"),
     "at": ("object",),
+    "sent": ("number",),
+    "following": ("text",),
     "seen": ("number", "text"),
     "first": ("number", "text"),
     "whole": ("boolean",),

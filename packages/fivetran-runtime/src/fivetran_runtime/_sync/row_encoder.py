@@ -8,6 +8,7 @@ from typing import Any
 from fivetran_runtime._encoding import encode_row
 from fivetran_runtime._sync.batch import Batch
 from fivetran_runtime._sync.keys import Key, part
+from fivetran_runtime._sync.names import column_problems
 from fivetran_runtime.errors import DefectError
 from fivetran_runtime.operations import Delete, Row
 from fivetran_runtime.tables import Table
@@ -58,10 +59,10 @@ class Writer:
         known = tuple(columns)
         if known in self._known_columns:
             return
-        for column in known:
-            if column.startswith("_fivetran_") or not column:
-                message = f"{self.at(name, columns)}: the column name {column!r} cannot be used"
-                raise DefectError(f"{message}; _fivetran_ is Fivetran's own prefix.", hint="Rename it.")
+        if problems := list(column_problems(known)):
+            raise DefectError(
+                f"{self.at(name, columns)}: {'; '.join(problems)}.", hint="Rename or leave out."
+            )
         self._known_columns.add(known)
 
     def _delete(self, item: Delete, batch: Batch) -> None:
