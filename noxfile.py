@@ -205,7 +205,7 @@ def tests(session: nox.Session, subject: str) -> None:
 @nox.session(default=False)
 @reports_errors
 def mutants(session: nox.Session) -> None:
-    """Every check of the contract suite against connectors with one fault each: which check finds which."""
+    """Faults in connectors against the contract's checks, and in the runtime against its histories and tests."""
     arguments = Arguments("mutants")
     arguments.add_argument("processes", metavar="PROCESSES", nargs="?", type=int, help="one a core if none")
     processes = arguments.read(session.posargs).processes

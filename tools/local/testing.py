@@ -23,7 +23,7 @@ MUTANTS = "tests/mutants/matrix.py"
 RUNTIME = "fivetran-runtime"
 WRITES_RELEASE = "--write-released"
 HISTORIES = "tests/histories/__main__.py"
-RUNTIME_MUTANTS = "tests/mutants.py"
+RUNTIME_MUTANTS = "tests/mutants/__main__.py"
 
 
 def environment_of(repository: Repository, subject: str) -> VirtualEnvironment:
@@ -166,14 +166,14 @@ def _put_faults_back(repository: Repository) -> None:
 
 
 def _run_runtime_mutants(repository: Repository) -> None:
-    """Faults put into the runtime, against its histories; nothing where it has none."""
+    """Faults put into the runtime, against its histories and tests; nothing where it has none."""
     package = repository.project(RUNTIME)
     if not (package.path / RUNTIME_MUTANTS).is_file():
         return
     environment = project_environment(repository, package).prepare()
     refuse(
-        foreground([str(environment.python), RUNTIME_MUTANTS], cwd=package.path),
-        "a fault put into the runtime is not found by its histories",
+        foreground([str(environment.python), "-m", "mutants"], cwd=package.path / "tests"),
+        "a fault put into the runtime is not found",
     )
 
 

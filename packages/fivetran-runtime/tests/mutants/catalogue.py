@@ -1,0 +1,16 @@
+"""All mutants, by the promise that each breaks."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from mutants import each_sync
+from mutants.mutant import Mutant
+
+_SUBJECTS = (each_sync,)
+_ALL = list(chain.from_iterable(subject.MUTANTS for subject in _SUBJECTS))
+
+MUTANTS: dict[str, Mutant] = {mutant.promise: mutant for mutant in _ALL}
+
+if len(MUTANTS) != len(_ALL):
+    raise ValueError("two mutants break a promise of the same name")
