@@ -855,6 +855,33 @@ class PublicPartDeletesTheRest(Mutant):
     unlikely = 10**9
 
 
+class ListsOnePage(Mutant):
+    """Deletes inferred from a listing of its own, which asks for one page of a hundred rows."""
+
+    kills = "C62"
+
+    def delete_missing(self, part: State, found: set[str]) -> None:
+        gone = set(part.get("keys", [])) - self.listing()
+        if len(gone) < self.unlikely or len(gone) * 2 <= len(found):
+            self.take("users", [], [{"id": id_} for id_ in sorted(gone)])
+        super().delete_missing(part, found)
+
+    def listing(self) -> set[str]:
+        return {row["id"] for row in self.listed(self.get("/users", offset=0, limit=100))}
+
+
+class ListsFivePages(ListsOnePage, Mutant):
+    """The same, which gives up after five pages."""
+
+    kills = "C62"
+
+    def listing(self) -> set[str]:
+        listed: set[str] = set()
+        for _ in range(5):
+            listed |= {row["id"] for row in self.listed(self.get("/users", offset=len(listed), limit=100))}
+        return listed
+
+
 class TakesAway(Mutant):
     """A column dropped in a minor release, and recorded so."""
 
