@@ -7,10 +7,12 @@ import gzip
 import json
 import socket
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from enum import Enum, IntEnum
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from source_server import CutsOff, CutsOffChunked, Drips, Hangs, Received, Resets, Says, Source, serving
@@ -71,6 +73,61 @@ def test_paths_are_relative_to_the_clients_address() -> None:
             for path in ("rows", "/rows"):
                 assert Client(address).get(path) == {"fine": True}
         assert [request.path for request in source.received] == ["/v2/rows"] * 4
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+class Shade(str, Enum):  # noqa: UP042 - as older code has it
+    DARK = "dark"
+
+
+class Level(IntEnum):
+    HIGH = 3
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        ({1, 2}, "a set"),
+        ({"a": 1}, "a dict"),
+        (b"x", "a bytes"),
+        (range(2), "a range"),
+        (Colour.RED, "a Colour"),
+        (timedelta(1), "a timedelta"),
+        (time(12), "a time"),
+        (float("nan"), "not a finite number"),
+        (Decimal("Infinity"), "not a finite number"),
+        (object(), "a object"),
+        ([[1]], "a list"),
+        ([1, {"secret"}], "a set"),
+    ],
+)
+def test_a_parameter_that_would_become_pythons_text_is_refused(value: Any, what: str) -> None:
+    """A source that ignores it would give other rows. Its name is told, and no value."""
+    with serving(FINE) as source:
+        error = failing(Client(source.url), DefectError, changed=value)
+        assert f"The query parameter changed is {what}, which cannot be sent" in str(error)
+        assert "secret" not in str(error)
+        assert source.received == []
+
+
+@pytest.mark.parametrize(
+    ("value", "sent"),
+    [
+        (Shade.DARK, "dark"),
+        (Level.HIGH, "3"),
+        (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        (1.5, "1.5"),
+        (-7, "-7"),
+    ],
+)
+def test_texts_and_numbers_of_a_kind_are_sent_as_what_they_are(value: Any, sent: str) -> None:
+    """Not as Python shows them."""
+    with serving(FINE) as source:
+        Client(source.url).get("/rows", v=value)
+        assert source.received[0].parameter("v") == sent
 
 
 def test_parameters_are_sent_as_a_source_expects_them() -> None:

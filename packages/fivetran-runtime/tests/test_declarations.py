@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
+from functools import wraps
 from typing import Any
 
 import pytest
 
 from fivetran_runtime import Connector, Table
 from fivetran_runtime.cursors import DAY, INSTANT, INTEGER
-from fivetran_runtime.errors import DeclarationError
+from fivetran_runtime.errors import ConfigurationError, DeclarationError, DefectError
 from fivetran_runtime.tables import Options
 
 
@@ -187,3 +188,62 @@ def test_the_decorator_takes_what_a_table_takes() -> None:
     """Each option of a table, with its type, also where the table is declared by its function."""
     named = {field.name for field in fields(Table) if field.kw_only} - {"only_keys"}
     assert Options.__annotations__.keys() == named
+
+
+# -- the setup test -----------------------------------------------------------------------------------------
+
+
+def yields(client: Any) -> Iterator[Any]:
+    """Nothing of it runs."""
+    if client is None:
+        raise ConfigurationError("wrong key")
+    yield client
+
+
+async def awaits(_: Any) -> None:
+    """Nor of this."""
+    raise ConfigurationError("wrong key")
+
+
+async def yields_later(_: Any) -> AsyncIterator[Any]:
+    """Nor of this."""
+    yield
+
+
+@wraps(yields)
+def wrapped(client: Any) -> Any:
+    """Nor of what it wraps."""
+    return yields(client)
+
+
+@pytest.mark.parametrize("check", [yields, awaits, yields_later, wrapped])
+def test_a_setup_test_that_would_not_run_is_refused(check: Any) -> None:
+    """A call of a generator or a coroutine runs nothing, and passes with every key."""
+    with pytest.raises(
+        DeclarationError, match=f"The setup test {check.__name__} is a generator or asynchronous"
+    ):
+        Connector("acme").check(check)
+
+
+@pytest.mark.parametrize(
+    ("check", "kind", "message"),
+    [
+        (lambda _: False, ConfigurationError, "returned False"),
+        (lambda client: iter(yields(client)), DefectError, "returned a generator, of which nothing has run"),
+        (lambda _: map(print, [1]), DefectError, "returned a map, of which nothing has run"),
+    ],
+)
+def test_a_setup_test_that_says_no_fails(check: Any, kind: Any, message: str) -> None:
+    """By what it returns, too."""
+    app = Connector("acme")
+    app.check(check)
+    with pytest.raises(kind, match=message):
+        app.run_check(None)
+
+
+@pytest.mark.parametrize("result", [None, True, [], {}, 0, ""])
+def test_a_setup_test_may_return_what_the_source_said(result: Any) -> None:
+    """An empty list is an answer."""
+    app = Connector("acme")
+    app.check(lambda _: result)
+    app.run_check(None)

@@ -327,6 +327,39 @@ def test_an_empty_page_that_says_more_follows_is_no_end(
         assert f"{source.url}/rows" in str(caught.value)
 
 
+@pytest.mark.parametrize("how_many", [10, 20, 25, 30])
+def test_a_total_that_is_the_pages_own_count_ends_no_list(how_many: int) -> None:
+    """A full page says nothing of the end then; the one behind it does."""
+
+    def page(request: Received) -> Says:
+        start = int(request.parameter("offset") or 0)
+        rows = [{"id": number} for number in range(how_many)][start : start + 10]
+        return Says({"data": rows, "total": len(rows)})
+
+    with serving(script=page) as source:
+        items = Client(source.url).pages("/rows", Offset(size=10, total="total"), rows="data")
+        assert [row["id"] for row in rows_of(list(items))] == [*range(how_many)]
+
+
+@pytest.mark.parametrize("paginator", [Offset(total="number"), PageNumber(last="number")])
+@pytest.mark.parametrize("number", [-1, "-1", -0.5])
+def test_a_negative_number_is_no_end(paginator: Paginator, number: Any) -> None:
+    """Sources write it for "not known"."""
+    with serving(Says({"data": [{"id": 1}], "number": number})) as source:
+        with pytest.raises(DefectError, match="number") as caught:
+            list(Client(source.url).pages("/rows", paginator, rows="data"))
+        assert f"{source.url}/rows" in str(caught.value)
+
+
+def test_rows_behind_the_last_page_are_a_contradiction() -> None:
+    """A source that counts its pages from 0, or whose list has grown: the rest must not be left out."""
+    with (
+        serving(Says({"data": [{"id": 1}], "last": 1})) as source,
+        pytest.raises(TransientError, match="last is 1, and page 2 has rows"),
+    ):
+        list(Client(source.url).pages("/rows", PageNumber(2, last="last"), rows="data"))
+
+
 # -- a place that is not there --------------------------------------------------------------------------------
 
 TEN = [{"id": number} for number in range(10)]

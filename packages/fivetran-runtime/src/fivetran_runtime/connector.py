@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import inspect
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar, Unpack
 
 from fivetran_runtime._sync.names import table_problems
 from fivetran_runtime.config import Config
-from fivetran_runtime.errors import DeclarationError
+from fivetran_runtime.errors import ConfigurationError, DeclarationError, DefectError
 from fivetran_runtime.function import handler
 from fivetran_runtime.tables import Options, Read, Table
 
@@ -78,8 +79,16 @@ class Connector:
         """Declare the decorated function as the setup test.
 
         It gets the client, asks the source something cheap that needs the credentials, and raises when the answer
-        is not right. It reads no rows.
+        is not right. It reads no rows. Returning False fails it, too.
+
+        Raises:
+            DeclarationError: it is a generator or asynchronous: calling it would run nothing of it, and pass.
         """
+        if any(is_kind(inspect.unwrap(function)) for is_kind in _RUN_NOTHING):
+            message = f"The setup test {_name_of(function)} is a generator or asynchronous: nothing of it would run."
+            raise DeclarationError(
+                message, hint="Take yield and async out of it; it asks the source and raises."
+            )
         self._check = function
         return function
 
@@ -99,9 +108,23 @@ class Connector:
         return tables
 
     def run_check(self, client: Any) -> None:
-        """Run the setup test, if one is declared."""
-        if self._check is not None:
-            self._check(client)
+        """Run the setup test, if one is declared.
+
+        Raises:
+            ConfigurationError: it returned False.
+            DefectError: it returned something that has still to be run.
+        """
+        if self._check is None:
+            return
+        result = self._check(client)
+        if result is False:
+            hint = (
+                "Check the credentials and what they may read; raising an error in the setup test says more."
+            )
+            raise ConfigurationError(f"The setup test {_name_of(self._check)} returned False.", hint=hint)
+        if isinstance(result, Iterator) or inspect.isawaitable(result):
+            message = f"The setup test {_name_of(self._check)} returned a {type(result).__name__}, of which nothing has run."
+            raise DefectError(message, hint="Read what it gives, for instance with next() or list().")
 
     @property
     def handler(self) -> Callable[[handler.Request], handler.Answer]:
@@ -111,6 +134,14 @@ class Connector:
             return handler.answer(self, request)
 
         return main
+
+
+_RUN_NOTHING = (inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction)
+"""What a function is when a call of it runs nothing."""
+
+
+def _name_of(check: Check) -> str:
+    return getattr(check, "__name__", type(check).__name__)
 
 
 def require_own_names(tables: Iterable[Table]) -> None:

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache, partial
+from math import isfinite
 from typing import Any
+from uuid import UUID
 
 import requests
 import urllib3
@@ -114,12 +116,13 @@ class Client:
 
         Args:
             path: relative to the client's address, or a whole address on the same host.
-            query: parameters; None is left out, lists are repeated, instants are sent as RFC 3339 text.
+            query: parameters: text, numbers, dates, UUIDs, Secrets; True is sent as "true", an instant as RFC 3339 text; a
+                list or tuple is repeated, None is left out.
 
         Raises:
             ConfigurationError: the source refused the request (a status from 400 to 499).
             TransientError: the source did not answer properly, after retries.
-            DefectError: the answer is larger than `max_bytes`, or than the function's memory.
+            DefectError: a parameter is of another type; or the answer is larger than `max_bytes`, or than the function's memory.
         """
         return self.request("GET", path, query=query).json
 
@@ -484,22 +487,34 @@ def _parameters(query: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in query.items():
         for one in value if isinstance(value, list | tuple) else [value]:
             if one is not None:
-                yield name, _parameter(one)
+                yield name, _parameter(name, one)
 
 
-def _parameter(value: Any) -> str:
+def _parameter(name: str, value: Any) -> str:
     match value:
         case Secret():
             return value.reveal()
         case bool():
             return "true" if value else "false"
+        case str():
+            return str.__str__(value)  # of an Enum of texts, too
+        case int():
+            return int.__repr__(value)
         case datetime():
             return value.isoformat().replace("+00:00", "Z")
         case date():
             return value.isoformat()
+        case float() if isfinite(value):
+            return str(value)
         case Decimal() if value.is_finite():
             return format(value, "f")
-    return str(value)
+        case UUID():
+            return str(value)
+    what = "not a finite number" if isinstance(value, float | Decimal) else f"a {type(value).__name__}"
+    raise DefectError(f"The query parameter {name} is {what}, which cannot be sent.", hint=_SENDABLE)
+
+
+_SENDABLE = "It can be a text, a number, true or false, a date, an instant, a UUID, a Secret, or a list of these; None leaves it out."
 
 
 def _environment(url: str) -> dict[str, Any]:

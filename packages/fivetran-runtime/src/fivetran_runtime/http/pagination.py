@@ -104,7 +104,8 @@ class Offset(_OnPath):
         size: rows asked for.
         overlap: rows of each page to read again with the next one, so that rows which move up while the list is
             read are not missed; never more than half of the page. 0 for a list that does not move.
-        total: where in the body the number of all rows is, if it is there. An empty page before it is an error.
+        total: where in the body the number of all rows is, if it is there. An empty page before it is an error. Where
+            it is the page's own count, and the page as full as was asked for, the next one is asked for all the same.
         param, size_param: names of the query parameters; size_param=None leaves the size to the source.
         at: name of the table function's parameter.
     """
@@ -129,11 +130,16 @@ class Offset(_OnPath):
                 raise _contradiction(
                     page, f"{shown_place(self.total)} is {total}, and no rows came from {end} on"
                 )
-            if end >= total:
+            if end >= total and not (total == len(rows) and self._is_full(page, rows)):
                 return None
         if not rows:
             return None
         return replace(self, offset=end - self._repeated(page, rows))
+
+    def _is_full(self, page: Page, rows: list[Any]) -> bool:
+        return bool(rows) and (
+            len(rows) in page.sizes or (self.size_param is not None and len(rows) >= self.size)
+        )
 
     def _repeated(self, page: Page, rows: list[Any]) -> int:
         """Rows of this page to read again; half at most, else pages capped just above the overlap never get on."""
@@ -177,7 +183,12 @@ class PageNumber(_OnPath):
         if self.more is not None:
             goes_on = _goes_on(page, rows, self.more, self.absent)
         elif self.last is not None:
-            goes_on = self.page < _number(page, self.last)
+            last = _number(page, self.last)
+            if rows and last < self.page:
+                raise _contradiction(
+                    page, f"{shown_place(self.last)} is {last}, and page {self.page} has rows"
+                )
+            goes_on = self.page < last
         else:
             return replace(self, page=self.page + 1) if rows else None
         if goes_on and not rows and not self.empty_pages:
@@ -490,6 +501,11 @@ def _number(page: Page, place: Place) -> int:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise _no_lead(page, place, value, "a number")
+    if not value >= 0:  # nor is NaN
+        message = f"{page.url}: {shown_place(place)} is {value}, which is no number of rows or pages."
+        raise DefectError(
+            message, hint="A source that does not know the number says so like this: leave the place out."
+        )
     return int(value)
 
 
