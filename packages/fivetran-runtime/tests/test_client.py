@@ -327,6 +327,89 @@ def test_a_wait_longer_than_the_time_left_ends_the_invocation(header: str, clock
         assert len(source.received) == 1
 
 
+@pytest.mark.parametrize(
+    ("headers", "waited"),
+    [
+        ({"Retry-After": "7"}, [7]),
+        ({"X-RateLimit-Remaining": "0"}, [1]),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1767225609"}, [9]),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1767225590"}, []),
+        ({"RateLimit-Remaining": "0", "RateLimit-Reset": "8"}, [8]),
+        ({"Retry-After": "0", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "8"}, []),
+    ],
+)
+@pytest.mark.parametrize("status", [403, 429])
+def test_a_rate_limit_is_waited_for_whatever_its_status(
+    status: int, headers: dict[str, str], waited: list[float], clock: VirtualClock
+) -> None:
+    """GitHub refuses with 403 what it will answer a moment later."""
+    with serving(Says({"message": "rate limit"}, status=status, headers=headers), FINE) as source:
+        assert Client(source.url).get("/rows") == {"fine": True}
+    assert clock.slept == waited
+
+
+def test_a_rate_limit_that_stays_is_nobodys_mistake() -> None:
+    """The next sync tries again; the credentials are right."""
+    says = Says({"message": "slow down"}, status=403, headers={"Retry-After": "1"})
+    with serving(*[says] * 5) as source:
+        error = failing(Client(source.url), TransientError)
+        assert "HTTP 403, a rate limit 5 times" in str(error)
+
+
+def test_a_refusal_without_a_limit_is_one() -> None:
+    """That so many requests are left is no reason to ask again."""
+    says = Says({"message": "no"}, status=403, headers={"X-RateLimit-Remaining": "4999"})
+    with serving(says) as source:
+        failing(Client(source.url), ConfigurationError)
+        assert len(source.received) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ("3600", "3600 s"),
+        ("864000", "10 days"),
+        ("9" * 30, "more than ten years"),
+        ("9" * 400, "more than ten years"),
+    ],
+)
+def test_a_long_wait_is_told_in_words(header: str, words: str) -> None:
+    """A number of thirty digits says nothing."""
+    with (
+        serving(Says(status=429, headers={"Retry-After": header})) as source,
+        pytest.raises(OutOfBudget, match=f"would take {words} and "),
+    ):
+        Client(source.url).get("/rows")
+
+
+@pytest.mark.parametrize("encoding", ["br", "gzip, zstd"])
+def test_a_body_in_an_encoding_that_cannot_be_read_is_named(encoding: str) -> None:
+    """Asking again gives the same."""
+    with serving(
+        Says(b"\x0b\x04\x80", headers={"Content-Encoding": encoding.replace("gzip, ", "")})
+    ) as source:
+        error = failing(Client(source.url), DefectError)
+        assert f"Content-Encoding {encoding.rsplit(', ', maxsplit=1)[-1]}" in str(error)
+        assert "Accept-Encoding" in str(error)
+        assert len(source.received) == 1
+
+
+def test_a_refusal_in_an_encoding_that_cannot_be_read_is_told_by_its_status() -> None:
+    """Without the bytes."""
+    with serving(Says(b"\x0b\x04\x80", status=404, headers={"Content-Encoding": "br"})) as source:
+        assert "HTTP 404 Is the address right" in str(failing(Client(source.url), ConfigurationError))
+
+
+def test_the_same_host_by_another_scheme_is_called_that() -> None:
+    """To name it in allowed_hosts would send it no credentials."""
+    with serving(script=lambda _: Says({"rows": [{"id": 1}], "next": link})) as source:
+        link = source.url.replace("http://", "https://") + "/rows?page=2"
+        with pytest.raises(DefectError, match="the same host by another scheme or port") as caught:
+            list(Client(source.url).pages("/rows", NextLink(next="next"), rows="rows"))
+    assert "allowed_hosts" not in str(caught.value)
+    assert "give the client that address" in str(caught.value)
+
+
 def test_no_request_begins_when_the_time_is_used_up(clock: VirtualClock) -> None:
     """Its answer could not be sent any more."""
     with serving(FINE) as source:
@@ -899,7 +982,7 @@ def test_a_server_behind_tls_may_write_http(link: str, followed: str) -> None:
 )
 def test_another_port_is_another_server(link: str) -> None:
     """Whatever scheme it is asked by."""
-    with pytest.raises(DefectError, match="another host"):
+    with pytest.raises(DefectError, match=r"another (host|scheme or port)"):
         Tls("https://acme.example/v1").follow(link)
 
 

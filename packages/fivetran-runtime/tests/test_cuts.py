@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -223,6 +224,9 @@ def test_children_travel_with_their_parents_unit() -> None:
         ({"id": 1, "_fivetran_x": 1}, "Table things, key id=1: the column name '_fivetran_x' cannot be used"),
         (Row("others", {"id": 1}), "Table things yielded a row of others, which is not among its children."),
         (Delete(id=1, name="x"), "Table things: a Delete names name, which are not of the key."),
+        (Delete("zz", id=1), "Table things yielded a Delete of zz, which is not among its children."),
+        (Delete("parts", a=1), "Table parts: a Delete does not name b, of the key a, b."),
+        ({"id": Decimal("5.0"), "_fivetran_x": 1}, "Table things, key id=5.0: the column name"),
         (At(page=2), "Table things yielded At(page=2); its parameters are: n, not page."),
     ],
 )
@@ -232,9 +236,50 @@ def test_what_cannot_be_sent_is_an_error_that_says_where(item: Any, message: str
     def things(_: Any, n: int = 0) -> Iterator[Any]:
         yield item
 
-    (reply,) = connection(things).sync()
+    (reply,) = connection(things, children={"parts": ["a", "b"]}).sync()
     assert (reply.status, reply.body["errorType"]) == (500, "bug")
     assert message in reply.body["errorMessage"]
+
+
+def test_a_cursor_that_is_none_is_shown_as_the_source_wrote_it() -> None:
+    """Not as Python keeps it."""
+
+    def things(_: Any, since: int | None) -> Iterator[Any]:
+        yield {"id": 1, "rev": Decimal("5.5")}
+
+    (reply,) = connection(things, cursor="rev").sync()
+    assert "rev: 5.5 is not an integer" in reply.body["errorMessage"]
+
+
+@pytest.mark.parametrize("delegated", [False, True])
+@pytest.mark.parametrize("stubborn", [False, True])
+def test_a_table_that_yields_while_it_is_closed_keeps_its_rows(
+    delegated: bool, stubborn: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A call ends at an At in the middle of its code; the warning says where and what to do."""
+
+    def things(_: Any, n: int = 0) -> Iterator[Any]:
+        for number in range(n, 10):
+            try:
+                yield {"id": number, "text": "x" * 1_970}
+                yield At(n=number + 1)
+            finally:
+                for _ in range(3 if stubborn else 1):
+                    try:
+                        yield {"id": -1}
+                    except GeneratorExit:
+                        if not stubborn:
+                            raise
+
+    def delegating(client: Any, n: int = 0) -> Iterator[Any]:
+        yield from things(client, n)
+
+    fivetran = connection(delegating if delegated else things, name="things")
+    assert {reply.status for reply in fivetran.sync()} == {200}
+    assert {row["id"] for row in fivetran.tables["things"].values()} == {*range(10), -1}
+    said = capsys.readouterr().out
+    assert "Table things: its code yields while it is closed (tests/test_cuts.py:" in said
+    assert "yield nothing in finally" in said
 
 
 def test_an_exit_in_a_table_fails_that_table_only() -> None:

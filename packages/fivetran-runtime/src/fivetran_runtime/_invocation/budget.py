@@ -142,7 +142,7 @@ class Budget:
         if remaining <= 0:
             self._stop("time", f"{self.elapsed():.0f} of {self.limits.seconds:g} seconds are used")
         if seconds >= remaining:
-            self._stop("wait", f"{why} would take {seconds:.0f} s and {remaining:.0f} s are left")
+            self._stop("wait", f"{why} would take {_in_words(seconds)} and {remaining:.0f} s are left")
 
     def _stop(self, cut: str, why: str) -> NoReturn:
         self.stopped = OutOfBudget(cut, why)
@@ -174,6 +174,15 @@ class Budget:
         return in_use > limit * _USABLE_MEMORY and in_use - self._memory_before > limit * _OWN_MEMORY
 
 
+def _in_words(seconds: float) -> str:
+    """A time that a source asks for, which may be any number."""
+    days = seconds / 86_400
+    if days < 2:
+        return f"{seconds:.0f} s"
+    return f"{days:.0f} days" if days < _TEN_YEARS else "more than ten years"
+
+
+_TEN_YEARS = 3_652  # days
 _STATM = Path("/proc/self/statm")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 

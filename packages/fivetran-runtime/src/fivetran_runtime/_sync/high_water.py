@@ -23,7 +23,7 @@ from fivetran_runtime import cursors
 from fivetran_runtime._invocation import logs
 from fivetran_runtime._invocation.clock import clock
 from fivetran_runtime._invocation.context import Invocation, running
-from fivetran_runtime._sync.row_encoder import described
+from fivetran_runtime._sync.row_encoder import described, written
 from fivetran_runtime._sync.start import Start
 from fivetran_runtime._sync.state import TableState
 from fivetran_runtime.errors import DefectError
@@ -98,7 +98,7 @@ class Marks:
             ) from None
         value = row[self._column]
         if value is not None:
-            raise DefectError(f"{self._at(row)}, {self._column}: {value!r} {error}.") from None
+            raise DefectError(f"{self._at(row)}, {self._column}: {written(value)} {error}.") from None
         found = "The listing finds it." if self._table.listing else "Only listing= would find it."
         self._warn(
             "null",
@@ -109,12 +109,12 @@ class Marks:
     def _see_later(self, row: Mapping[str, Any], value: Any) -> None:
         """The row is sent, but a mark in the future would hide every change until then."""
         if cursors.is_far_beyond(self._table.require_kind(), value, clock().now()):
-            text = f"{self._at(row)}: {self._column} is {row[self._column]!r}, in the future"
+            text = f"{self._at(row)}: {self._column} is {written(row[self._column])}, in the future"
             self._warn("later", f"{text}; it does not move the mark.")
 
     def _require_order(self, row: Mapping[str, Any], value: Any) -> None:
         if self._last is not None and value < self._last:
-            text = f"{self._at(row)}: {self._column} is {row[self._column]!r}, earlier than the row before it"
+            text = f"{self._at(row)}: {self._column} is {written(row[self._column])}, earlier than the row before it"
             hint = "in_order= promises the order of the cursor: sort by it, or leave in_order out."
             raise DefectError(f"{text}.", hint=hint)
         self._last = value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from fivetran_runtime._encoding import encode_row
@@ -67,6 +68,12 @@ class Writer:
 
     def _delete(self, item: Delete, batch: Batch) -> None:
         name = item.table or self._table.name
+        if name not in self._keys:
+            message = f"Table {self._table.name} yielded a Delete of {name}, which is not among its children."
+            raise DefectError(message, hint=f"Declare it: children={{{name!r}: [...key columns...]}}.")
+        if absent := [column for column in self._keys[name] if column not in item.key]:
+            message = f"Table {name}: a Delete does not name {', '.join(absent)}, of the key {', '.join(self._keys[name])}."
+            raise DefectError(message, hint="It names every column of the key.")
         key = self.key(name, item.key)
         if extra := sorted(set(item.key) - set(self._keys[name])):
             raise DefectError(f"Table {name}: a Delete names {', '.join(extra)}, which are not of the key.")
@@ -115,8 +122,13 @@ class Writer:
 
     def at(self, name: str, columns: Mapping[str, Any]) -> str:
         """The table and key of a row, for an error's text."""
-        key = ", ".join(f"{column}={columns.get(column)!r}" for column in self._keys[name])
+        key = ", ".join(f"{column}={written(columns.get(column))}" for column in self._keys[name])
         return f"Table {name}, key {key}"
+
+
+def written(value: object) -> str:
+    """A value for people: a number as the source wrote it."""
+    return str(value) if isinstance(value, Decimal) else repr(value)
 
 
 def described(columns: Mapping[str, Any]) -> str:
@@ -133,4 +145,4 @@ def parsed(table: Table, value: object, where: Callable[[], str]) -> Any:
     try:
         return table.require_kind().parse(value)
     except ValueError as error:
-        raise DefectError(f"{where()}: {value!r} {error}.") from None
+        raise DefectError(f"{where()}: {written(value)} {error}.") from None

@@ -21,6 +21,7 @@ from fivetran_runtime._invocation import logs
 from fivetran_runtime._invocation.budget import Budget, OutOfBudget
 from fivetran_runtime._scope import embedded_name
 from fivetran_runtime._sync.batch import Batch
+from fivetran_runtime._sync.closing import close
 from fivetran_runtime._sync.deletes import Missing
 from fivetran_runtime._sync.high_water import Marks
 from fivetran_runtime._sync.keys import Key
@@ -172,7 +173,7 @@ class Pass:
                 return cut
         finally:
             if isinstance(items, Generator):
-                items.close()
+                close(items, f"Table {self._table.name}")
         return self._complete()
 
     def _consume(self, items: Iterator[Any]) -> str | None:

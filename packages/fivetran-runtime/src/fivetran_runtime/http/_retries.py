@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -11,6 +12,7 @@ from fivetran_runtime.errors import DeclarationError
 
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 60.0
+_IN_2001 = 1e9  # seconds since 1970; fewer are a number of seconds
 _UNITS = {"s": 1, "min": 60, "h": 3600}
 
 
@@ -48,6 +50,27 @@ def retry_after(header: str | None, now: datetime) -> float | None:
     if moment.tzinfo is None:  # "-0000" is UTC too
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - now).total_seconds())
+
+
+def is_rate_limit(headers: Mapping[str, str]) -> bool:
+    """Whether a refusal is one for now only, as GitHub's: it says when to come again, or that nothing is left."""
+    return "Retry-After" in headers or _remaining(headers) == "0"
+
+
+def wait_of(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds that a source asks to wait: by `Retry-After`, or until a limit that is used up counts anew.
+
+    `X-RateLimit-Reset` is a time in seconds since 1970, or a number of seconds, as `RateLimit-Reset` always is.
+    """
+    wait = retry_after(headers.get("Retry-After"), now)
+    reset = headers.get("X-RateLimit-Reset", headers.get("RateLimit-Reset", "")).strip()
+    if wait is not None or _remaining(headers) != "0" or not (reset.isascii() and reset.isdigit()):
+        return wait
+    return max(0.0, float(reset) - now.timestamp()) if float(reset) >= _IN_2001 else float(reset)
+
+
+def _remaining(headers: Mapping[str, str]) -> str:
+    return headers.get("X-RateLimit-Remaining", headers.get("RateLimit-Remaining", "")).strip()
 
 
 class Delay:

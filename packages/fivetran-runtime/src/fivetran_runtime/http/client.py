@@ -34,7 +34,7 @@ from fivetran_runtime.http._decoding import NotJsonError, charset_of, decoded
 from fivetran_runtime.http._excerpts import excerpt
 from fivetran_runtime.http._memory import largest_body, require_room, too_large
 from fivetran_runtime.http._places import Place
-from fivetran_runtime.http._retries import Delay, FailedRequest, backoff, retry_after
+from fivetran_runtime.http._retries import Delay, FailedRequest, backoff, is_rate_limit, wait_of
 from fivetran_runtime.http.auth import Anonymous, Auth, Basic, credentials_of
 from fivetran_runtime.http.pagination import Page, Paginator, read_pages
 from fivetran_runtime.operations import At
@@ -221,10 +221,11 @@ class Client:
             return self._address.join(path)
         url = self._address.resolve(path, self.url)
         if not self._is_allowed(url):
-            message = f"{shown(self.url)} leads to {shown(url)}, another host."
+            what, hint = self._elsewhere(url)
+            message = f"{shown(self.url)} leads to {shown(url)}, {what}."
             # As of a position that is no longer known: where the address was changed while a list was being read, the
             # reading begins again at the new one.
-            raise StrangerError(message, hint=_HOSTS_HINT, status=410)
+            raise StrangerError(message, hint=hint, status=410)
         return url
 
     def _follow(self, page: str, link: str) -> str:
@@ -235,8 +236,9 @@ class Client:
         """
         url = self._without_credentials(self._address.resolve(link, page))
         if not self._is_allowed(url):
-            message = f"{shown(page)}: the link to the next page leads to {shown(url)}, another host."
-            raise DefectError(message, hint=_HOSTS_HINT)
+            what, hint = self._elsewhere(url)
+            message = f"{shown(page)}: the link to the next page leads to {shown(url)}, {what}."
+            raise DefectError(message, hint=hint)
         if self._credentials().clean(url) != url:
             message = f"{shown(page)}: the link to the next page has the client's credentials in its path."
             raise DefectError(message, hint="A link goes into the state, so it cannot be followed.")
@@ -251,6 +253,12 @@ class Client:
     def _credentials(self) -> Redactor:
         sure = (text for text in credentials_of(self._auth) if len(text) >= _SURE)
         return Redactor(sure, in_parts=False)  # a part of one may be anything's name
+
+    def _elsewhere(self, url: str) -> tuple[str, str]:
+        """What an address is that is not the client's own, and what to do."""
+        if host_of(url) == host_of(self.url):
+            return "the same host by another scheme or port", _ADDRESS_HINT
+        return "another host", _HOSTS_HINT
 
     def _is_allowed(self, url: str) -> bool:
         return self._address.is_own(url) or host_of(url) in self._allowed_hosts
@@ -284,8 +292,9 @@ class Client:
     def _redirected(self, url: str, response: requests.Response, *, has_body: bool) -> str:
         target = self._address.resolve(response.headers["Location"], url)
         if not self._is_allowed(target):
-            message = f"{shown(url)} redirects to {shown(target)}, another host."
-            raise DefectError(message, hint=f"Is the address right? {_HOSTS_HINT}")
+            what, hint = self._elsewhere(target)
+            message = f"{shown(url)} redirects to {shown(target)}, {what}."
+            raise DefectError(message, hint=f"Is the address right? {hint}")
         if has_body and not self._address.is_own(target):
             message = f"{shown(url)} redirects a request with a body to {shown(target)}, another host."
             raise DefectError(
@@ -334,9 +343,11 @@ class Client:
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # The error's own text holds the whole address, query and key included.
             raise FailedRequest(what_broke(error)) from None
-        if response.status_code in RETRIED:
-            wait = retry_after(response.headers.get("Retry-After"), clock().now())
-            raise FailedRequest(f"HTTP {response.status_code}", status=response.status_code, retry_after=wait)
+        limited = response.status_code == 403 and is_rate_limit(response.headers)
+        if limited or response.status_code in RETRIED:
+            what = f"HTTP {response.status_code}{', a rate limit' if limited else ''}"
+            wait = wait_of(response.headers, clock().now())
+            raise FailedRequest(what, status=response.status_code, retry_after=wait)
         return response, body
 
     def _identified(
@@ -372,6 +383,7 @@ class StrangerError(DefectError, ConfigurationError):
     """An address is not on the client's own host, nor on one of `allowed_hosts`: the source's doing, or a person's."""
 
 
+_ADDRESS_HINT = "If the source is there, give the client that address: its credentials go nowhere else."
 _HOSTS_HINT = "If that is meant, name it in the client's allowed_hosts=."
 _SHORTEST = 0.1
 
@@ -435,6 +447,9 @@ _HINTS = {401: _CREDENTIALS_HINT, 403: _CREDENTIALS_HINT, 404: "Is the address r
 
 def _reply(url: str, response: requests.Response, body: bytearray, *, was_redirected: bool) -> Reply:
     kind = response.headers.get("Content-Type", "")
+    if unknown := _unknown_encoding(response):
+        _require_refusal(url, response, unknown)
+        return Reply(url, response.status_code, response.headers, None)
     require_room(body, shown(url))
     try:
         found = decoded(body, kind)
@@ -450,6 +465,20 @@ def _reply(url: str, response: requests.Response, body: bytearray, *, was_redire
         )
         logs.emit("WARNING", f"{message}: {'; '.join(found.replaced)}.")
     return Reply(url, response.status_code, response.headers, found.value)
+
+
+def _unknown_encoding(response: requests.Response) -> str:
+    """How a body is compressed, if that is none of the ways that were asked for."""
+    used = [name.strip().lower() for name in response.headers.get("Content-Encoding", "").split(",")]
+    return ", ".join(name for name in used if name not in ("", "identity", *response.raw.CONTENT_DECODERS))
+
+
+def _require_refusal(url: str, response: requests.Response, encoding: str) -> None:
+    """An error says enough by its status; a success that cannot be read is an error."""
+    if response.ok:
+        message = f"{shown(url)} answered in the Content-Encoding {encoding}, which was not asked for and cannot be read."
+        hint = 'Ask for none, with the client\'s headers={"Accept-Encoding": "identity"}, or install its decoder.'
+        raise DefectError(message, hint=hint)
 
 
 def _undecodable(
