@@ -18,7 +18,7 @@ from bugs import COLUMNS, PRODUCTS, arrived, bug, change, product, rename_compon
 from worn_out_server import worn_out
 
 from fivetran_emulator.contract import Trial, Trials, faults
-from fivetran_emulator.contract.connection import Connection, Exchange, Sync
+from fivetran_emulator.contract.lab.connection import Connection, Exchange, Sync
 from fivetran_emulator.practice import Source
 
 

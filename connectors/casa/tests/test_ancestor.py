@@ -13,8 +13,8 @@ from listed import arrived, at_source
 from werkzeug.wrappers import Response
 
 from fivetran_emulator.contract import Trial, Trials, faults
-from fivetran_emulator.contract.connection import Connection, Sync
-from fivetran_emulator.contract.faults import Ask, Asked
+from fivetran_emulator.contract.lab.connection import Connection, Sync
+from fivetran_emulator.contract.lab.faults import Ask, PendingRequest
 
 
 def complete(connection: Connection) -> Sync:
@@ -59,7 +59,7 @@ def test_defect_04_a_user_deleted_between_two_pages_hides_no_other(trial: Trial,
 def test_defect_05_an_empty_next_page_is_the_end(trial: Trial, ending: object) -> None:
     """However the source says that there is none; the last page's projects arrive."""
 
-    def spoilt(_asked: Asked, ask: Ask) -> Response:
+    def spoilt(_asked: PendingRequest, ask: Ask) -> Response:
         body = ask().json
         assert isinstance(body, dict)
         body["metadata"].setdefault("nextPage", ending)
@@ -82,7 +82,7 @@ def test_defect_06_a_dead_bookmark_is_not_sent_for_ever(trial: Trial) -> None:
 def test_defect_07_a_bookmark_that_does_not_move_ends_the_sync(trial: Trial) -> None:
     """With a message after the second such page, not with the same hundred projects for hours."""
 
-    def first_page(asked: Asked, ask: Ask) -> Response:
+    def first_page(asked: PendingRequest, ask: Ask) -> Response:
         asked.request.environ["QUERY_STRING"] = "limit=100"
         return ask()
 

@@ -191,12 +191,12 @@ def test_a_function_that_never_ends_is_given_up(emulator: Emulator) -> None:
     import requests
 
     from fivetran_emulator.errors import FunctionError
-    from fivetran_emulator.protocol.function import Function, FunctionRequest, PlatformLimits
+    from fivetran_emulator.protocol.function import FunctionRequest, HttpFunction, PlatformLimits
 
     ticks = iter(range(0, 10_000, 100))
     emulator.function.answers = [{"state": {}}]
     with requests.Session() as session:
-        function = Function(
+        function = HttpFunction(
             emulator.function.url,
             session=session,
             limits=PlatformLimits(1_000, 60),

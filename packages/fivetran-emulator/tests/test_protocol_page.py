@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fivetran_emulator.commands.arguments import command_parser
+from fivetran_emulator.cli import command_parser
 from fivetran_emulator.protocol.rules import Rules
 
 TESTS = Path(__file__).parent
@@ -23,9 +23,10 @@ DEFAULTS = dict(re.findall(r"^\| `--([a-z-]+)` \| (?:`([a-z-]+)`|[^|]*) \|", PAG
 
 
 def docstring(test: str) -> str:
-    """The docstring of `file.py::test_name`; KeyError when there is no such test."""
+    """The docstring of `file.py::test_name`; an error when there is no such test."""
     file, _, name = test.partition("::")
-    tree = ast.parse((TESTS / file).read_text("utf-8"))
+    [found] = TESTS.rglob(file)
+    tree = ast.parse(found.read_text("utf-8"))
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     return ast.get_docstring(functions[name]) or ""
 

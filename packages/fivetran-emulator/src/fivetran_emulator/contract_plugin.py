@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from fivetran_emulator.contract.trial import Trial
-    from fivetran_emulator.contract.trials import Trials
+    from fivetran_emulator.contract.lab.trial import Trial, Trials
 
 __all__ = ["new_trial", "pytest_addoption", "pytest_terminal_summary", "trial"]
 
@@ -43,7 +42,7 @@ def pytest_addoption(parser: Any) -> None:
 @pytest.fixture(scope="session")
 def new_trial(pytestconfig: pytest.Config) -> Trials:
     """Makes trials of the connector in whose folder pytest runs."""
-    from fivetran_emulator.contract.trials import trials_of  # noqa: PLC0415 - only a test that asks for it needs the suite
+    from fivetran_emulator.contract.lab.trial import trials_of  # noqa: PLC0415 - only a test that asks for it needs the suite
 
     return trials_of(pytestconfig.rootpath)
 
@@ -93,8 +92,8 @@ def _tell_slowest(terminalreporter: Any, reports: list[Any]) -> None:
 def _lines(noted: list[tuple[str, str]]) -> list[str]:
     """A line for each check; checks that have one reason in common, which is long, share a line."""
     reasons: dict[tuple[str, str], list[str]] = {}
-    for file, told in noted:
-        name, _, reason = told.partition(": ")
+    for file, text in noted:
+        name, _, reason = text.partition(": ")
         reasons.setdefault((file, reason), []).append(name)
     return sorted(
         f"{file}  {names[0] if len(names) == 1 else ' '.join(sorted(name[:3] for name in names))}"

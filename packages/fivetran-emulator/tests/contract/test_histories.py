@@ -6,9 +6,8 @@ from mutants.matrix import subject_of
 from mutants.reference import Reference
 
 from fivetran_emulator.contract.catalogue import named
-from fivetran_emulator.contract.checks.histories import replay, seeds, shrunk
-from fivetran_emulator.contract.checks.steps import history
-from fivetran_emulator.contract.violation import Violation
+from fivetran_emulator.contract.check import Violation
+from fivetran_emulator.contract.checks.histories import history, replay, seeds, shrunk
 
 
 def test_the_same_seed_is_the_same_history() -> None:

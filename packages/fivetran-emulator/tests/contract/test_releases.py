@@ -11,17 +11,28 @@ from mutants.matrix import subject_of
 from mutants.reference import Reference
 
 from fivetran_emulator.contract.catalogue import named
+from fivetran_emulator.contract.check import NotRun, Violation
 from fivetran_emulator.contract.checks.releases import record
-from fivetran_emulator.contract.releases import Release, Table, breaks, fits, numbers, read, version_of, write
-from fivetran_emulator.contract.violation import NotRun, Violation
+from fivetran_emulator.contract.releases import (
+    Release,
+    ReleasedTable,
+    breaks,
+    fits,
+    numbers,
+    read,
+    version_of,
+    write,
+)
 
 
-def release(version: str = "1.0.0", secrets: Mapping[str, Any] | None = None, **tables: Table) -> Release:
+def release(
+    version: str = "1.0.0", secrets: Mapping[str, Any] | None = None, **tables: ReleasedTable
+) -> Release:
     return Release(version, tables or {"users": users()}, dict(secrets or {}), {"version": 1})
 
 
-def users(*key: str, **columns: str) -> Table:
-    return Table(list(key) or ["id"], {"id": "integer", **(columns or {"name": "text"})})
+def users(*key: str, **columns: str) -> ReleasedTable:
+    return ReleasedTable(list(key) or ["id"], {"id": "integer", **(columns or {"name": "text"})})
 
 
 @pytest.mark.parametrize(

@@ -8,35 +8,34 @@ from typing import Any
 
 import pytest
 
-from fivetran_emulator.contract.check import check
-from fivetran_emulator.contract.subject import Exemption, Subject
+from fivetran_emulator.contract.check import NotRun, Violation, check
+from fivetran_emulator.contract.subject import Exemption, PracticeSubject
 from fivetran_emulator.contract.suite import contract_tests, run_check
-from fivetran_emulator.contract.violation import NotRun, Violation
 from fivetran_emulator.practice.errors import PracticeError
 
 DAY = date(2026, 6, 1)
 
 
 @check("C00", "an example")
-def breaks(_subject: Subject) -> None:
+def breaks(_subject: PracticeSubject) -> None:
     """It is broken."""
     raise Violation("a", expected="b", cause="c", reproduce=["d"])
 
 
 @check("C00", "an example")
-def holds(_subject: Subject) -> None:
+def holds(_subject: PracticeSubject) -> None:
     """It holds."""
 
 
 @check("C00", "an example")
-def idle(_subject: Subject) -> None:
+def idle(_subject: PracticeSubject) -> None:
     """It cannot run."""
     raise NotRun("there is nothing to change")
 
 
-def subject(until: date | None = None) -> Subject:
+def subject(until: date | None = None) -> PracticeSubject:
     exempt = [Exemption("C00", "known since May", until)] if until else []
-    return Subject(None, Path(), exempt=exempt)  # type: ignore[arg-type]  # these checks call nothing
+    return PracticeSubject(None, Path(), exempt=exempt)  # type: ignore[arg-type]  # these checks call nothing
 
 
 def run(which: object, until: date | None = None) -> list[tuple[str, object]]:
@@ -55,13 +54,13 @@ def test_a_violation_says_what_to_do() -> None:
 
 
 @check("C00", "a first one")
-def loses(_subject: Subject) -> None:
+def loses(_subject: PracticeSubject) -> None:
     """Rows arrive."""
     raise Violation("2 rows of t never arrived: [1], [2]", expected="rows", cause="one thing")
 
 
 @check("C01", "a second one")
-def loses_too(_subject: Subject) -> None:
+def loses_too(_subject: PracticeSubject) -> None:
     """Rows arrive another time."""
     raise Violation("17 rows of t never arrived: [3], [4] and 15 more", expected="rows", cause="another")
 
@@ -112,7 +111,7 @@ def test_arguments_that_make_no_sense_are_told_at_once(arguments: dict[str, Any]
 
 
 @check("C09", "an example")
-def unloadable(_subject: Subject) -> None:
+def unloadable(_subject: PracticeSubject) -> None:
     """Its practice source is broken."""
     raise PracticeError("practice.py:3: SyntaxError: invalid syntax")
 

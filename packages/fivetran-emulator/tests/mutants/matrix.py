@@ -20,10 +20,9 @@ from mutants.reference import Reference
 from mutants.wide import Wide
 
 from fivetran_emulator.contract.catalogue import CATALOGUE, named
-from fivetran_emulator.contract.check import Check
-from fivetran_emulator.contract.function import InProcess
-from fivetran_emulator.contract.subject import Subject
-from fivetran_emulator.contract.violation import Blocked, NotRun, Violation
+from fivetran_emulator.contract.check import Blocked, Check, NotRun, Violation
+from fivetran_emulator.contract.lab.function import InProcess
+from fivetran_emulator.contract.subject import PracticeSubject
 
 __all__ = ["outcome", "row", "subject_of"]
 
@@ -32,9 +31,9 @@ CORRECT: tuple[type[Reference], ...] = (Reference, Wide, OAuth)
 MARKS = {"violation": "X", "holds": ".", "not run": "-", "error": "!"}
 
 
-def subject_of(kind: type[Reference]) -> Subject:
+def subject_of(kind: type[Reference]) -> PracticeSubject:
     """A connector of this kind over the mutants' practice source."""
-    return Subject(
+    return PracticeSubject(
         InProcess(kind()),
         kind.practice,
         commits_late={"tickets": timedelta(minutes=4)},
@@ -43,7 +42,7 @@ def subject_of(kind: type[Reference]) -> Subject:
     )
 
 
-def outcome(check: Check, subject: Subject) -> tuple[str, str]:
+def outcome(check: Check, subject: PracticeSubject) -> tuple[str, str]:
     """How a check ends: "holds", "violation", "not run" or "error"; and what it says."""
     try:
         check.run(subject)

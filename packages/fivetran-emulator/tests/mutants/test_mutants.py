@@ -9,11 +9,11 @@ from mutants.wide import Wide
 
 from fivetran_emulator.contract.catalogue import CATALOGUE, named
 from fivetran_emulator.contract.check import Check
-from fivetran_emulator.contract.subject import Subject
+from fivetran_emulator.contract.subject import PracticeSubject
 
 
 @pytest.fixture(scope="module")
-def reference() -> Subject:
+def reference() -> PracticeSubject:
     return subject_of(Reference)
 
 
@@ -27,19 +27,19 @@ def test_each_fault_is_caught_by_the_check_made_for_it(mutant: type[Mutant]) -> 
 
 @pytest.mark.parametrize("check", CATALOGUE, ids=[check.name for check in CATALOGUE])
 def test_a_correct_connector_without_the_runtime_keeps_every_promise(
-    check: Check, reference: Subject
+    check: Check, reference: PracticeSubject
 ) -> None:
     """None is left out as not run, either."""
     assert outcome(check, reference) == ("holds", "")
 
 
 @pytest.fixture(scope="module")
-def wide() -> Subject:
+def wide() -> PracticeSubject:
     return subject_of(Wide)
 
 
 @pytest.mark.parametrize("id_", ["C23", "C24", "C33", "C42", "C44", "C45", "C46", "C53"])
-def test_no_shape_of_a_connector_is_a_fault(id_: str, wide: Subject) -> None:
+def test_no_shape_of_a_connector_is_a_fault(id_: str, wide: PracticeSubject) -> None:
     """Many readings, lists of one path, a request for each row, a shared first request, rows that look alike.
 
     These checks once took one of them for a fault; `nox -s mutants` puts the connector to all.
@@ -48,13 +48,13 @@ def test_no_shape_of_a_connector_is_a_fault(id_: str, wide: Subject) -> None:
 
 
 @pytest.mark.parametrize("id_", ["C13", "C31", "C44", "C45", "C47", "C48", "C49", "C60"])
-def test_an_access_token_of_each_call_is_no_fault(id_: str, oauth: Subject) -> None:
+def test_an_access_token_of_each_call_is_no_fault(id_: str, oauth: PracticeSubject) -> None:
     """It is in no state and no log, and one more request in each call."""
     assert outcome(named(id_), oauth) == ("holds", "")
 
 
 @pytest.fixture(scope="module")
-def oauth() -> Subject:
+def oauth() -> PracticeSubject:
     return subject_of(OAuth)
 
 

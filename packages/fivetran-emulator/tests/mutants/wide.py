@@ -18,7 +18,7 @@ from fivetran_emulator.practice import Bearer, Listed, Page, Refusal, Request, S
 from fivetran_emulator.practice.loading import Practice
 
 Lists = Callable[[], dict[str, tuple[str, Row]]]
-"""The lists of a table by name: path and query of each. Asked for anew in each call."""
+"""The lists of a table by name: path and query of each. PendingRequest for anew in each call."""
 
 SIZE = 10
 STATES = ("closed", "open")

@@ -1,7 +1,6 @@
 """The command `check`: the contract's promises, put to any function by its address.
 
-A newcomer would take a short list of failures for a good function. Most checks need a practice source; they are listed as
-not run, every time.
+Most checks need a practice source; they are listed as not run, every time.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ from collections.abc import Iterator, Sequence
 import requests
 
 from fivetran_emulator.clock import SyncClock
-from fivetran_emulator.commands.calling import further_members, headers_of, refuse_url, secrets_of
-from fivetran_emulator.contract.deployed import Deployed, Posting, Result, results
+from fivetran_emulator.commands.call_options import headers_of, payload_members, require_url, secrets_of
+from fivetran_emulator.contract.deployed import DeployedSubject, Posting, Result, results
 from fivetran_emulator.errors import EmulatorError, UsageError
-from fivetran_emulator.protocol.function import GENERATIONS, Function
+from fivetran_emulator.protocol.function import GENERATIONS, HttpFunction
 from fivetran_emulator.secrets import Secrets
 
 __all__ = ["run_check"]
@@ -31,13 +30,13 @@ def run_check(options: argparse.Namespace) -> int:
     """Run the checks as `options` say: 1 when a rule of Fivetran's is broken or nothing answers; advice alone leaves it 0."""
     secrets = Secrets()
     try:
-        refuse_url(options.url)
+        require_url(options.url)
         if options.calls < 1:
             raise UsageError("--calls is less than 1")
         secrets = secrets_of(options)
         found = _found(options, secrets)
     except EmulatorError as error:
-        print(secrets.redact(_told(error, options)), file=sys.stdout if options.json else sys.stderr)
+        print(secrets.redact(_error_text(error, options)), file=sys.stdout if options.json else sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:
         print("fivetran-emulator: interrupted; nothing was loaded", file=sys.stderr)
@@ -49,15 +48,15 @@ def run_check(options: argparse.Namespace) -> int:
 
 def _found(options: argparse.Namespace, secrets: Secrets) -> list[Result]:
     with requests.Session() as session:
-        function = Function(
+        function = HttpFunction(
             options.url,
             session=session,
             limits=GENERATIONS[options.generation],
             elapsed=SyncClock().elapsed,
             headers=headers_of(options),
         )
-        posting = Posting(function, further_members(options))
-        return results(Deployed(posting, json.loads(secrets.json), options.calls))
+        posting = Posting(function, payload_members(options))
+        return results(DeployedSubject(posting, json.loads(secrets.json), options.calls))
 
 
 def _page(found: Sequence[Result], *, quiet: bool) -> str:
@@ -93,10 +92,10 @@ def _counts(found: Sequence[Result]) -> dict[str, int]:
 def _sum(found: Sequence[Result]) -> str:
     counts = ", ".join(f"{number} {outcome}" for outcome, number in _counts(found).items())
     advice = sum(result.outcome == "failed" and not result.check.must for result in found)
-    told = (
+    advised = (
         f"{advice} of the failed {'is' if advice == 1 else 'are'} advice: ours, and no rule of Fivetran's\n"
     )
-    return f"{told}{counts}" if advice else counts
+    return f"{advised}{counts}" if advice else counts
 
 
 def _document(url: str, found: Sequence[Result]) -> str:
@@ -117,7 +116,7 @@ def _object(result: Result) -> dict[str, object]:
     return facts
 
 
-def _told(error: EmulatorError, options: argparse.Namespace) -> str:
+def _error_text(error: EmulatorError, options: argparse.Namespace) -> str:
     if options.json:
         facts = {"url": options.url, "error": {"problems": error.problems, "hint": error.hint}}
         return json.dumps(facts, indent=2, ensure_ascii=False)

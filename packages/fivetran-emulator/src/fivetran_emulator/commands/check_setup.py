@@ -1,6 +1,9 @@
-"""The command `check-setup`.
+"""The command `check-setup`: one call with `setup_test`, from which nothing is loaded and nothing is remembered.
 
-A newcomer would look for a warehouse. There is none: a setup test loads nothing and leaves no state behind.
+Fivetran is lenient here: status 200 and JSON pass, connectors in use answer a bare `true`. So only what would fail it is an
+error; the rest are warnings.
+
+Source: inferred from connectors in use, see `docs/protocol.md`.
 """
 
 from __future__ import annotations
@@ -8,26 +11,85 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import dataclass
 
 import msgspec
 import requests
 
 from fivetran_emulator.clock import SyncClock
-from fivetran_emulator.commands.calling import further_members, headers_of, refuse_url, secrets_of
-from fivetran_emulator.errors import EmulatorError
-from fivetran_emulator.protocol.function import GENERATIONS, Function, FunctionRequest
-from fivetran_emulator.protocol.setup_check import SetupResult, check_setup
+from fivetran_emulator.commands.call_options import headers_of, payload_members, require_url, secrets_of
+from fivetran_emulator.errors import EmulatorError, FunctionError
+from fivetran_emulator.protocol.answer import read_failure
+from fivetran_emulator.protocol.findings import Finding
+from fivetran_emulator.protocol.function import (
+    GENERATIONS,
+    FunctionReply,
+    FunctionRequest,
+    HttpFunction,
+    Sender,
+    require_success,
+)
 from fivetran_emulator.report.screen import Screen, console_for
 from fivetran_emulator.secrets import Secrets
 
-__all__ = ["run_check_setup"]
+__all__ = ["SetupResult", "check_setup", "run_check_setup"]
+
+_MAX_BYTES = 65_536
+_MAX_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class SetupResult:
+    """A setup test that passed: the answer's size in bytes, the function's time, and what is worth a warning."""
+
+    size: int
+    seconds: float
+    findings: tuple[Finding, ...]
+
+
+def check_setup(function: Sender, request: FunctionRequest) -> SetupResult:
+    """Call `function` once with `request`, which says that it is a setup test. Raises FunctionError when it fails."""
+    reply = function.send(request)
+    require_success(reply)
+    failure = read_failure(reply.body)
+    if failure is not None:
+        raise failure
+    return SetupResult(len(reply.body), reply.seconds, tuple(_findings(reply, _members(reply.body))))
+
+
+def _members(body: bytes) -> dict[str, object]:
+    try:
+        answer = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        hint = 'For example: {"state": {}, "insert": {}, "schema": {}, "hasMore": false}'
+        raise FunctionError(f"the answer is not valid JSON ({error})", hint=hint) from error
+    return answer if isinstance(answer, dict) else {}
+
+
+def _findings(reply: FunctionReply, members: dict[str, object]) -> list[Finding]:
+    found = []
+    if len(reply.body) > _MAX_BYTES:
+        text = f"the answer to the setup test has {len(reply.body):,} bytes; more than {_MAX_BYTES:,} may fail it"
+        found.append(Finding("setup-size", text, "Only check the credentials; send no rows."))
+    if reply.seconds > _MAX_SECONDS:
+        text = f"the setup test took {reply.seconds:.0f} s; Fivetran may not wait longer than {_MAX_SECONDS:.0f} s"
+        found.append(Finding("setup-time", text, "Only check the credentials."))
+    if any(members.get(name) for name in ("insert", "delete")):
+        text = "the answer to the setup test has rows, which Fivetran does not load"
+        found.append(
+            Finding("setup-rows", text, "Look for `setup_test` in the request, and answer without rows.")
+        )
+    if members.get("hasMore") is True:
+        text = "the answer to the setup test has `hasMore: true`, but there is only one call"
+        found.append(Finding("setup-has-more", text, "Answer `hasMore: false`."))
+    return found
 
 
 def run_check_setup(options: argparse.Namespace) -> int:
     """Run the setup test as `options` say; the exit status."""
     secrets, error, result = Secrets(), None, None
     try:
-        refuse_url(options.url)
+        require_url(options.url)
         secrets = secrets_of(options)
         result = _check(options, secrets)
     except EmulatorError as problem:
@@ -50,11 +112,11 @@ def _check(options: argparse.Namespace, secrets: Secrets) -> SetupResult:
         state="{}",
         secrets=secrets.json,
         sync_id=None,
-        further={options.setup_key: True, **further_members(options)},
+        members={options.setup_key: True, **payload_members(options)},
     )
     limits = GENERATIONS[options.generation]
     with requests.Session() as session:
-        function = Function(
+        function = HttpFunction(
             options.url,
             session=session,
             limits=limits,

@@ -1,7 +1,6 @@
 """`sync --verify`: everything read a second time, and its keys compared with those in the warehouse.
 
-A newcomer would compare the warehouse with itself after another sync. That sync goes on from the state, and what the state
-says was read is not asked for again; a reading from an empty state, into a file that is thrown away, knows nothing of it.
+A sync goes on from the state, and what the state says was read is not asked for again; a reading from an empty state, into a file that is thrown away, knows nothing of it.
 """
 
 # ruff: noqa: S608 - every identifier in the SQL is quoted or our own, every value is a parameter
@@ -75,10 +74,10 @@ class SecondReading:
     """A sync of the same function from an empty state. It leaves nothing behind."""
 
     def __init__(
-        self, function: Sender, *, secrets: Secrets, rules: Rules, further: Mapping[str, object]
+        self, function: Sender, *, secrets: Secrets, rules: Rules, members: Mapping[str, object]
     ) -> None:
         self._function, self._secrets = function, secrets
-        self._rules, self._further = rules, further
+        self._rules, self._members = rules, members
 
     def compare(self, warehouse: duckdb.DuckDBPyConnection, report: SyncResult) -> list[Finding]:
         """A finding for each keyed table whose keys differ from those that `report`'s sync left in `warehouse`.
@@ -87,7 +86,7 @@ class SecondReading:
         cannot be used.
         """
         with TemporaryDirectory(prefix="second-reading-") as folder:
-            # No schema can have this name, and a schema of the file's name could not be told from it.
+            # No schema can have this name, and a schema of the file's name could not be distinguished from it.
             file = Path(folder) / f"{uuid.uuid4()}.duckdb"
             tables = self._read(file, report.schema)
             try:
@@ -108,7 +107,7 @@ class SecondReading:
                 path=str(file),
                 sync_id=str(uuid.uuid4()),
                 rules=self._rules,
-                members=self._further,
+                members=self._members,
             )
             sync = SyncRun(
                 self._function, scratch, plan, secrets=self._secrets, clock=SyncClock(), observer=_Silent()
@@ -156,12 +155,12 @@ def _difference(
     ours = here.keys((there or here).table.columns) if here else ""
     theirs = there.keys((here or there).table.columns) if there else ""
     counts = f"{_count(warehouse, ours):,} rows here, {_count(warehouse, theirs):,} there"
-    if told := _only_in(warehouse, theirs, ours):
-        text = f"table {name}: missing in the warehouse, found by the second reading: {told}; {counts}"
-        hint = "The sync lost them, or they are younger than it: the next sync with --verify tells which."
+    if alone := _only_in(warehouse, theirs, ours):
+        text = f"table {name}: missing in the warehouse, found by the second reading: {alone}; {counts}"
+        hint = "The sync lost them, or they are younger than it: the next sync with --verify shows which."
         yield Finding("verify-missing", text, hint)
-    if told := _only_in(warehouse, ours, theirs):
-        text = f"table {name}: in the warehouse, not found by the second reading: {told}; {counts}"
+    if alone := _only_in(warehouse, ours, theirs):
+        text = f"table {name}: in the warehouse, not found by the second reading: {alone}; {counts}"
         hint = "They were deleted in the source, and the function does not notice that; or a reading leaves rows out."
         yield Finding("verify-extra", text, hint)
 
@@ -170,10 +169,10 @@ def _only_in(warehouse: duckdb.DuckDBPyConnection, keys: str, others: str) -> st
     """How many keys one reading has alone, with a few of them; empty where there is none."""
     if not keys:
         return ""
-    alone = f"{keys} EXCEPT {others}" if others else keys
-    if not (rows := _count(warehouse, alone)):
+    keys_alone = f"{keys} EXCEPT {others}" if others else keys
+    if not (rows := _count(warehouse, keys_alone)):
         return ""
-    found = warehouse.execute(f"SELECT * FROM ({alone}) ORDER BY ALL LIMIT {_EXAMPLES}").fetchall()
+    found = warehouse.execute(f"SELECT * FROM ({keys_alone}) ORDER BY ALL LIMIT {_EXAMPLES}").fetchall()
     examples = "; ".join(", ".join(map(str, key)) for key in found)
     return f"{rows:,} {'key' if rows == 1 else 'keys'} ({examples}{'; ...' if rows > len(found) else ''})"
 

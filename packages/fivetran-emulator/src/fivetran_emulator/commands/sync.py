@@ -1,6 +1,6 @@
 """The commands `sync` and `resync`: from their options to an exit status, with everything said on the way.
 
-A newcomer would let an exception end the process. Whatever is foreseeable ends in a line of text and a status; a traceback
+Whatever is foreseeable ends in a line of text and a status; a traceback
 means a mistake in the emulator. A second Ctrl-C must not break the record of the first, so it is ignored.
 """
 
@@ -12,18 +12,24 @@ import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 
 import duckdb
 import requests
 
 from fivetran_emulator.clock import SyncClock, fixed_clock
-from fivetran_emulator.commands.calling import further_members, headers_of, refuse_url, secrets_of
+from fivetran_emulator.commands.call_options import headers_of, payload_members, require_url, secrets_of
 from fivetran_emulator.commands.second_reading import SecondReading
 from fivetran_emulator.errors import EmulatorError, UsageError
-from fivetran_emulator.protocol.faults import FaultySender, read_faults
-from fivetran_emulator.protocol.function import GENERATIONS, Function, Sender
-from fivetran_emulator.protocol.recording import ComparingSender, RecordingSender, ReplayingSender
+from fivetran_emulator.protocol.function import GENERATIONS, HttpFunction, Sender
 from fivetran_emulator.protocol.rules import Rules
+from fivetran_emulator.protocol.senders import (
+    ComparingSender,
+    FaultySender,
+    RecordingSender,
+    ReplayingSender,
+    read_faults,
+)
 from fivetran_emulator.report.document import document
 from fivetran_emulator.report.html import ReportPage, require_report_path
 from fivetran_emulator.report.screen import Screen, console_for
@@ -40,9 +46,11 @@ _PAUSED = 4
 _INTERRUPTED = 130
 
 
-def run_sync(options: argparse.Namespace, rules: Rules) -> int:
-    """Sync as `options` say (`arguments.py` names them), by `rules`; the exit status."""
-    return _Command(options, rules).run()
+def run_sync(options: argparse.Namespace) -> int:
+    """Sync as `options` say (`cli.py` names them); the exit status."""
+    return _Command(
+        options, Rules(**{rule.name: getattr(options, rule.name) for rule in fields(Rules)})
+    ).run()
 
 
 class _Command:
@@ -73,7 +81,7 @@ class _Command:
             status = _INTERRUPTED
         if (unwritten := self._write_page(error)) is not None and status == 0:
             error, status = unwritten, unwritten.exit_status
-        self._tell(error, status)
+        self._print(error, status)
         if self._differs and status == 0:
             status = _DIFFERS
         paused = self._report is not None and self._report.outcome == "paused"
@@ -81,9 +89,9 @@ class _Command:
 
     def _sync(self) -> None:
         options = self._options
-        self._refuse()
+        self._validate()
         self._show(secrets_of(options))
-        faults, further = read_faults(options.fault), further_members(options)
+        faults, members = read_faults(options.fault), payload_members(options)
         with open_warehouse(options.warehouse) as warehouse, requests.Session() as session:
             nth = syncs_begun(warehouse, options.schema) + 1
             clock = fixed_clock(nth) if self._fixed else SyncClock()
@@ -93,7 +101,7 @@ class _Command:
                 sync_id=self._sync_id(nth),
                 rules=self._rules,
                 resync=options.command == "resync",
-                members=further,
+                members=members,
                 repeat={fault.number for fault in faults if fault.kind == "repeat"},
                 source=options.source,
             )
@@ -103,7 +111,7 @@ class _Command:
             )
             self._run(sync)
             if options.verify and sync.result.outcome == "complete":
-                self._verify(warehouse, sync.result, self._function(session), further)
+                self._verify(warehouse, sync.result, self._function(session), members)
 
     def _run(self, sync: SyncRun) -> None:
         self._report = sync.result
@@ -119,18 +127,18 @@ class _Command:
         warehouse: duckdb.DuckDBPyConnection,
         report: SyncResult,
         function: Sender,
-        further: Mapping[str, object],
+        members: Mapping[str, object],
     ) -> None:
         self._screen.say("verifying: everything is read a second time, from an empty state")
-        second = SecondReading(function, secrets=self._secrets, rules=self._rules, further=further)
+        second = SecondReading(function, secrets=self._secrets, rules=self._rules, members=members)
         found = second.compare(warehouse, report)
         report.findings.add(*found)
         self._differs = bool(found)
 
-    def _refuse(self) -> None:
+    def _validate(self) -> None:
         options = self._options
         if options.url is not None:
-            refuse_url(options.url)
+            require_url(options.url)
         elif options.replay is None:
             raise UsageError("there is no --url", hint="For example: --url http://127.0.0.1:8080")
         if options.record is not None and options.replay is not None:
@@ -166,19 +174,19 @@ class _Command:
             return ComparingSender(function, options.replay, self._secrets)
         return function
 
-    def _function(self, session: requests.Session) -> Function:
+    def _function(self, session: requests.Session) -> HttpFunction:
         options = self._options
         # The platform's seconds are real ones, also where the records' are fixed.
         elapsed = SyncClock().elapsed
         limits, headers = GENERATIONS[options.generation], headers_of(options)
-        return Function(options.url, session=session, limits=limits, elapsed=elapsed, headers=headers)
+        return HttpFunction(options.url, session=session, limits=limits, elapsed=elapsed, headers=headers)
 
     def _sync_id(self, nth: int) -> str:
         if self._options.sync_id is not None:
             return str(self._options.sync_id)
         return str(uuid.UUID(int=nth) if self._fixed else uuid.uuid4())
 
-    def _tell(self, error: EmulatorError | None, status: int) -> None:
+    def _print(self, error: EmulatorError | None, status: int) -> None:
         self._screen.stop_waiting()
         if self._options.json:
             print(document(self._report, error, self._secrets))
@@ -188,7 +196,7 @@ class _Command:
             self._errors.interrupted(self._report)
         elif self._report is not None:
             self._screen.finished(self._report)
-            self._tell_recording()
+            self._print_recording()
             if self._options.verify and self._report.outcome == "complete":
                 self._screen.say(
                     "verify: a second reading has other keys, see the warnings"
@@ -196,7 +204,7 @@ class _Command:
                     else "verified: a second reading has the same keys in every keyed table"
                 )
 
-    def _tell_recording(self) -> None:
+    def _print_recording(self) -> None:
         options = self._options
         if options.record is not None:
             self._screen.say(f"recorded in {options.record}; --replay {options.record} compares with it")

@@ -1,60 +1,23 @@
-"""All checks, in the order of their ids."""
+"""All checks, in the order of their ids: those in `CHECKS` of any module of `checks/`."""
 
 from __future__ import annotations
 
+from importlib import import_module
+from pkgutil import iter_modules
+
+from fivetran_emulator.contract import checks
 from fivetran_emulator.contract.check import Check
-from fivetran_emulator.contract.checks import (
-    budgets,
-    cursor,
-    data,
-    deletes,
-    expiring,
-    failing_parts,
-    histories,
-    http,
-    protocol,
-    releases,
-    repeated_pages,
-    resume,
-    security,
-    short_lists,
-    state,
-    unlikely_deletes,
-    values,
-    wrong_keys,
-)
 
 __all__ = ["CATALOGUE", "named"]
 
-CATALOGUE: tuple[Check, ...] = tuple(
-    sorted(
-        (
-            check
-            for module in (
-                protocol,
-                budgets,
-                resume,
-                cursor,
-                state,
-                data,
-                deletes,
-                expiring,
-                failing_parts,
-                http,
-                repeated_pages,
-                security,
-                releases,
-                histories,
-                short_lists,
-                unlikely_deletes,
-                values,
-                wrong_keys,
-            )
-            for check in module.CHECKS
-        ),
-        key=lambda check: check.id,
-    )
-)
+
+def _all_checks() -> tuple[Check, ...]:
+    modules = [import_module(f"{checks.__name__}.{found.name}") for found in iter_modules(checks.__path__)]
+    declared: list[Check] = [one for module in modules for one in module.CHECKS]
+    return tuple(sorted(declared, key=lambda check: check.id))
+
+
+CATALOGUE = _all_checks()
 
 
 def named(id_: str) -> Check:

@@ -1,7 +1,6 @@
 """A function behind an address, as the subject of those checks that need neither a practice source nor virtual time.
 
-A newcomer would run all checks and let the others pass in silence. Nothing here can disturb the source or stop the clock, so
-whatever needs that is told as not run.
+Nothing here can disturb the source or stop the clock, so whatever needs that is reported as not run.
 """
 
 from __future__ import annotations
@@ -14,17 +13,15 @@ from typing import Any
 import msgspec
 
 from fivetran_emulator.contract.catalogue import CATALOGUE
-from fivetran_emulator.contract.check import Check
-from fivetran_emulator.contract.connection import Connection
-from fivetran_emulator.contract.faults import SourceRequest
-from fivetran_emulator.contract.function import Reply
-from fivetran_emulator.contract.subject import Clean
-from fivetran_emulator.contract.violation import Blocked, NotRun, Violation
+from fivetran_emulator.contract.check import Blocked, Check, NotRun, Violation
+from fivetran_emulator.contract.lab.connection import Connection
+from fivetran_emulator.contract.lab.faults import SourceRequest
+from fivetran_emulator.contract.lab.function import LabReply
+from fivetran_emulator.contract.subject import Clean, two_syncs
 from fivetran_emulator.errors import FunctionError, LimitError
-from fivetran_emulator.protocol.function import Function as DeployedFunction
-from fivetran_emulator.protocol.function import status_hint
+from fivetran_emulator.protocol.function import HttpFunction, status_hint
 
-__all__ = ["Deployed", "DeployedTrial", "Posting", "Result", "results"]
+__all__ = ["DeployedSubject", "DeployedTrial", "Posting", "Result", "results"]
 
 OFFLINE_ONLY = "needs a practice source and virtual time: it runs in the connector's own tests"
 
@@ -33,17 +30,17 @@ OFFLINE_ONLY = "needs a practice source and virtual time: it runs in the connect
 class Posting:
     """Calls the function as `sync` does, through the same code; `members` are added to every request."""
 
-    function: DeployedFunction
+    function: HttpFunction
     members: Mapping[str, object] = field(default_factory=dict)
 
-    def __call__(self, body: Mapping[str, Any]) -> tuple[Reply, float, list[SourceRequest]]:
+    def __call__(self, body: Mapping[str, Any]) -> tuple[LabReply, float, list[SourceRequest]]:
         """Post a body; a call that breaks a limit of the platform's was killed. Raises FunctionError when nothing answers."""
         try:
             reply = self.function.post(msgspec.json.encode({**body, **self.members}))
         except LimitError as error:
-            return Reply(0, b"", reason=error.problems[0]), 0.0, []
+            return LabReply(0, b"", reason=error.problems[0]), 0.0, []
         reason = "" if reply.status == 200 else f"HTTP {reply.status}. {status_hint(reply.status)}".strip()
-        return Reply(reply.status, reply.body, dict(reply.headers), reason=reason), reply.seconds, []
+        return LabReply(reply.status, reply.body, dict(reply.headers), reason=reason), reply.seconds, []
 
 
 @dataclass
@@ -52,7 +49,7 @@ class DeployedTrial:
 
     posting: Posting
     secrets: Mapping[str, Any] = field(repr=False)
-    most_calls: int
+    max_calls: int
 
     @cached_property
     def connection(self) -> Connection:
@@ -60,18 +57,17 @@ class DeployedTrial:
         return self.connect()
 
     def connect(self) -> Connection:
-        """A further connection, with an empty state."""
-        return Connection(self.posting, self.secrets, most_calls=self.most_calls)
+        """One more connection, with an empty state."""
+        return Connection(self.posting, self.secrets, max_calls=self.max_calls)
 
 
 @dataclass
-class Deployed:
-    """What `Subject` is for a function with a practice source. `most_calls` is how many calls of each sync are made."""
+class DeployedSubject:
+    """A function elsewhere, under test. `max_calls` is how many calls of each sync are made."""
 
     posting: Posting
     secrets: Mapping[str, Any] = field(repr=False)
-    most_calls: int = 20
-    has_source = False
+    max_calls: int = 20
 
     @property
     def answered(self) -> bool:
@@ -80,24 +76,25 @@ class Deployed:
 
     def trial(self) -> DeployedTrial:
         """A new connection."""
-        return DeployedTrial(self.posting, self.secrets, self.most_calls)
+        return DeployedTrial(self.posting, self.secrets, self.max_calls)
 
     @cached_property
     def clean_or_not(self) -> Clean:
         """Two syncs in a row, complete or not."""
-        connection = self.trial().connection
-        first = connection.sync()
-        kept = connection.fork()
-        second = connection.sync()
-        return Clean(connection, first, second, kept.state, kept.warehouse)
+        return two_syncs(self.trial().connection)
 
     @property
     def clean(self) -> Clean:
-        """The same. Raises Blocked when a call failed, which is C09's to tell; a sync that only goes on is looked at."""
+        """The same. Raises Blocked when a call failed, which C09 reports; a sync that only goes on is looked at."""
         clean = self.clean_or_not
         if any(exchange.failed for exchange in clean.connection.exchanges):
             raise Blocked("a call of the sync failed; see C09")
         return clean
+
+    @cached_property
+    def observed(self) -> list[Connection]:
+        """The undisturbed connection alone."""
+        return [self.clean.connection]
 
 
 @dataclass(frozen=True)
@@ -115,16 +112,16 @@ class Result:
         return self.check.remote or self.check.promise
 
 
-def results(subject: Deployed) -> list[Result]:
+def results(subject: DeployedSubject) -> list[Result]:
     """Every check of the contract, in order. Raises FunctionError when the function cannot be reached."""
     return [_result(check, subject) for check in CATALOGUE]
 
 
-def _result(check: Check, subject: Deployed) -> Result:
-    if not check.remote:
+def _result(check: Check, subject: DeployedSubject) -> Result:
+    if check.run_remotely is None:
         return Result(check, "not run", reason=OFFLINE_ONLY)
     try:
-        check.run(subject)  # type: ignore[arg-type]  # a remote check asks for nothing that a Subject has alone
+        check.run_remotely(subject)
     except Violation as violation:
         return Result(check, "failed", violation)
     except (NotRun, Blocked) as reason:

@@ -14,11 +14,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from fivetran_emulator.contract.connection import Connection
+from fivetran_emulator.contract.lab.connection import Connection
 
 __all__ = [
     "Release",
-    "Table",
+    "ReleasedTable",
     "breaks",
     "fits",
     "following",
@@ -34,7 +34,7 @@ _WIDER = {("integer", "number")}
 """Changes of type that the warehouse makes by itself, without a loss: Fivetran widens whole numbers to fractions."""
 
 
-class Table(msgspec.Struct, frozen=True):
+class ReleasedTable(msgspec.Struct, frozen=True):
     """A table's key and the kinds of its columns: integer, number, boolean, text, list, object; null when it never had a value."""
 
     key: list[str]
@@ -45,7 +45,7 @@ class Release(msgspec.Struct, frozen=True):
     """What a version promised. `state` is the one after a first sync of its practice source."""
 
     version: str
-    tables: dict[str, Table]
+    tables: dict[str, ReleasedTable]
     secrets: dict[str, Literal["required", "optional"]]
     state: Any
 
@@ -103,7 +103,7 @@ def following(version: str) -> str:
     return f"{major + 1}.0.0" if major else f"0.{minor + 1}.0"
 
 
-def tables_of(connection: Connection) -> dict[str, Table]:
+def tables_of(connection: Connection) -> dict[str, ReleasedTable]:
     """The tables with rows in what a connection was sent."""
     kinds: dict[str, dict[str, set[str]]] = {}
     for exchange in connection.exchanges:
@@ -113,7 +113,7 @@ def tables_of(connection: Connection) -> dict[str, Table]:
                 columns.setdefault(column, set()).add(_kind(value))
     keys = connection.warehouse.keys
     return {
-        name: Table(
+        name: ReleasedTable(
             list(keys.get(name, ())), {column: _one(found) for column, found in sorted(columns.items())}
         )
         for name, columns in sorted(kinds.items())
@@ -133,7 +133,7 @@ def _one(kinds: set[str]) -> str:
     return kinds.pop() if len(kinds) == 1 else "mixed"
 
 
-def fits(recorded: Mapping[str, Table], seen: Mapping[str, Table]) -> Iterator[str]:
+def fits(recorded: Mapping[str, ReleasedTable], seen: Mapping[str, ReleasedTable]) -> Iterator[str]:
     """Every difference of the tables that are seen from those recorded, as a sentence."""
     yield from _gone(recorded, seen, "is gone")
     for name, table in seen.items():
@@ -149,7 +149,9 @@ def fits(recorded: Mapping[str, Table], seen: Mapping[str, Table]) -> Iterator[s
                 yield f"{name}.{column} is {kind}, not {had[column]}"
 
 
-def _gone(recorded: Mapping[str, Table], seen: Mapping[str, Table], what: str) -> Iterator[str]:
+def _gone(
+    recorded: Mapping[str, ReleasedTable], seen: Mapping[str, ReleasedTable], what: str
+) -> Iterator[str]:
     for name, table in recorded.items():
         if name not in seen:
             yield f"table {name} {what}"

@@ -10,20 +10,19 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from fivetran_emulator.contract.check import Check
-from fivetran_emulator.contract.connection import Connection, Sync
-from fivetran_emulator.contract.faults import asked_values
-from fivetran_emulator.contract.function import Function
-from fivetran_emulator.contract.memory_warehouse import Difference, Key, MemoryWarehouse, differences
+from fivetran_emulator.contract.check import Blocked, Check, NotRun, Violation
+from fivetran_emulator.contract.lab.connection import Connection, Exchange, Sync
+from fivetran_emulator.contract.lab.faults import asked_values
+from fivetran_emulator.contract.lab.function import Function
+from fivetran_emulator.contract.lab.trial import Trial
+from fivetran_emulator.contract.lab.virtual_time import VirtualTime
+from fivetran_emulator.contract.lab.warehouse import Difference, Key, MemoryWarehouse, differences
 from fivetran_emulator.contract.releases import Release, read
-from fivetran_emulator.contract.trial import Trial
-from fivetran_emulator.contract.violation import Blocked, NotRun, Violation
-from fivetran_emulator.contract.virtual_time import VirtualTime
 from fivetran_emulator.practice.loading import Practice, load
 
-__all__ = ["Clean", "Exemption", "Subject"]
+__all__ = ["Clean", "Exemption", "NewConnection", "PracticeSubject", "Subject", "answered", "two_syncs"]
 
 
 @dataclass(frozen=True)
@@ -48,9 +47,53 @@ class Clean:
     """The warehouse after the first sync."""
 
 
+class NewConnection(Protocol):
+    """One experiment with a function: at least a new connection to it."""
+
+    @property
+    def connection(self) -> Connection:
+        """The experiment's connection."""
+
+    def connect(self) -> Connection:
+        """One more connection, with an empty state."""
+
+
+class Subject(Protocol):
+    """What is there to look at of any function, wherever it runs: all that a check may ask that can be run remotely."""
+
+    @property
+    def clean_or_not(self) -> Clean:
+        """Two syncs in a row that nothing disturbs, complete or not."""
+
+    @property
+    def clean(self) -> Clean:
+        """The same. Raises Blocked when they are of no use, which C09 reports."""
+
+    @property
+    def observed(self) -> Sequence[Connection]:
+        """The connections by which the form of answers is judged, first the undisturbed one."""
+
+    def trial(self) -> NewConnection:
+        """A new experiment."""
+
+
+def two_syncs(connection: Connection) -> Clean:
+    """Two syncs in a row on a new connection."""
+    first = connection.sync()
+    kept = connection.fork()
+    return Clean(connection, first, connection.sync(), kept.state, kept.warehouse)
+
+
+def answered(subject: Subject) -> list[Exchange]:
+    """Every answered call of the connections that were observed, in order."""
+    return [
+        exchange for connection in subject.observed for exchange in connection.exchanges if exchange.answer
+    ]
+
+
 @dataclass
-class Subject:
-    """A connector under test.
+class PracticeSubject:
+    """A connector with its practice source, under test.
 
     `practice` is the practice source, or the path of a practice.py to load anew for each trial. `keeps_deleted` names the
     tables that keep rows deleted at the source, with the reason. `commits_late` says by table how long after its
@@ -69,11 +112,11 @@ class Subject:
     released: Path | None = None
     version: str | None = None
     reports: bool = False
-    """Whether checks beyond the protocol are told of and not failed."""
+    """Whether checks beyond the protocol are reported and not failed."""
     shown: dict[str, Check] = field(default_factory=dict, repr=False)
     """What was seen by the checks that failed, with the first one that shows it."""
-    has_source = True
-    """Whether the source can be changed and disturbed; a deployed function's cannot."""
+    found: dict[str, Any] = field(default_factory=dict, repr=False)
+    """What a check has found out once for all its runs, by name."""
 
     def trial(self, *, time: VirtualTime | None = None, **limits: object) -> Trial:
         """A new experiment with a source as practice.py has it."""
@@ -97,15 +140,11 @@ class Subject:
     @cached_property
     def clean_or_not(self) -> Clean:
         """The undisturbed syncs, complete or not."""
-        trial = self.trial()
-        first = trial.connection.sync()
-        kept = trial.connection.fork()
-        second = trial.connection.sync()
-        return Clean(trial.connection, first, second, kept.state, kept.warehouse)
+        return two_syncs(self.trial().connection)
 
     @property
     def endless(self) -> bool:
-        """Whether a call of the undisturbed syncs is known to ask without an end: a further one would, too."""
+        """Whether a call of the undisturbed syncs is known to ask without an end: one more would, too."""
         clean: Clean | None = vars(self).get("clean_or_not")
         return clean is not None and any(
             one.killed and one.reply.reason for one in clean.connection.exchanges
@@ -119,11 +158,11 @@ class Subject:
         except ValueError as error:
             raise Violation(
                 str(error),
-                expected="the file as --write-released writes it: take it back from git, or record the release anew",
+                expected="the file as --write-released writes it: take it back from git, or record the release again",
                 cause="a merge, or an edit by hand",
             ) from None
 
-    def refuse_unknown(self, declaration: str, tables: Iterable[str]) -> None:
+    def require_known(self, declaration: str, tables: Iterable[str]) -> None:
         """Raise Violation for a declaration about tables that neither the source nor the connector has."""
         known = {*self.clean.warehouse.keys, *self.clean.warehouse.tables, *self.trial().rows}
         if unknown := sorted(set(tables) - known):
@@ -135,7 +174,7 @@ class Subject:
 
     @property
     def clean(self) -> Clean:
-        """The undisturbed syncs. Raises Blocked when one of them does not complete, which is C09's to tell."""
+        """The undisturbed syncs. Raises Blocked when one of them does not complete, which C09 reports."""
         clean = self.clean_or_not
         if not (clean.first.complete and clean.second.complete and clean.warehouse.tables):
             raise Blocked("the undisturbed sync does not complete; see C09")
@@ -152,15 +191,48 @@ class Subject:
 
         Of a table that the suite cannot find at the source, such as one of child rows, it does not know which those are.
         """
-        gone = deleted or {}
-        may_stay = {table: gone.get(table) if any(gone.values()) else () for table in self.keeps_deleted}
+        removed = deleted or {}
+        may_stay = {
+            table: removed.get(table) if any(removed.values()) else () for table in self.keeps_deleted
+        }
         return differences(seen, expected, may_stay=may_stay)
+
+    @cached_property
+    def observed(self) -> Sequence[Connection]:
+        """Quiet syncs, syncs after changes at the source, and small answers: a form may break in any of them."""
+        return [self.clean.connection, self._after_changes(), *self._in_small_answers()]
+
+    def _after_changes(self) -> Connection:
+        """Rows touched, removed, added and made again, each followed by a sync."""
+        trial = self.trial()
+        connection = trial.connection
+        connection.sync()
+        tables = trial.source_tables(connection.warehouse)
+        rows = {table.name: table.rows() for table in tables}
+        for table in tables:
+            table.source.put(table.touched(rows[table.name][0]))
+            table.source.put(table.another(rows[table.name][0]))
+            table.delete(rows[table.name][-1])
+        connection.sync()
+        connection.sync()
+        for table in tables:
+            table.source.put(table.touched(rows[table.name][-1], mark="again"))
+        connection.sync()
+        return connection
+
+    def _in_small_answers(self) -> list[Connection]:
+        try:
+            trial = self.trial(answer_bytes=self.smallest_answers)
+        except NotRun:
+            return []
+        trial.connection.sync()
+        return [trial.connection]
 
     @cached_property
     def smallest_answers(self) -> int:
         """The smallest FIVETRAN_ANSWER_BYTES with which the practice source still syncs.
 
-        Raises NotRun for a function that does not heed it.
+        Raises NotRun for a function that does not respect it.
         """
         size = sum(len(exchange.reply.body) for exchange in self.clean.first.exchanges)
         half = self.with_answers_of(size // 2)

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from fivetran_emulator.contract.catalogue import CATALOGUE, named
-from fivetran_emulator.contract.check import Check
+from fivetran_emulator.contract.check import Blocked, Check, NotRun, Violation
 from fivetran_emulator.contract.checks.releases import record as record_release
-from fivetran_emulator.contract.function import InProcess
+from fivetran_emulator.contract.lab.function import InProcess
 from fivetran_emulator.contract.releases import version_of
-from fivetran_emulator.contract.subject import Exemption, Subject
-from fivetran_emulator.contract.violation import Blocked, NotRun, Violation
+from fivetran_emulator.contract.subject import Exemption, PracticeSubject
 from fivetran_emulator.practice.errors import PracticeError
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ __all__ = ["contract_tests", "run_check"]
 _VARYING = re.compile(r"\[[^]]*\](?:, )?| and \d+ more|\d[\d,.]*|(?<=row)s")
 """What differs between two sights of one cause: keys, numbers."""
 Record = Callable[[str, object], None]
-TELLS_ALL = "C09"
+REPORTS_ALL = "C09"
 """The check that fails for what keeps all the others from running."""
 WRITES_RELEASE = "C35"
 """The check that writes what it would compare with when pytest is run with --write-released."""
@@ -50,14 +49,14 @@ def contract_tests(
     """A test function that runs every check against a function and its practice source.
 
     `main` is the function, `practice` the path of its practice.py. The other arguments are what only the author can know,
-    see `Subject` and docs/contract.md. With blocking="protocol" only the checks of the protocol fail; of the others the run's end
-    tells which would, and what that means.
+    see `PracticeSubject` and docs/contract.md. With blocking="protocol" only the checks of the protocol fail; of the others the run's end
+    shows which would, and what that means.
     """
-    _refuse_misuse(main, keeps_deleted, commits_late, leave_alone, exempt, blocking)
+    _validate_arguments(main, keeps_deleted, commits_late, leave_alone, exempt, blocking)
     practice = Path(practice)
     import pytest  # noqa: PLC0415 - the checks themselves also run without it, see remote.py
 
-    subject = Subject(
+    subject = PracticeSubject(
         InProcess(main),
         practice,
         keeps_deleted=keeps_deleted or {},
@@ -86,7 +85,7 @@ def contract_tests(
     return test_contract
 
 
-def _refuse_misuse(main: object, *declared: Any) -> None:
+def _validate_arguments(main: object, *declared: Any) -> None:
     """Raise TypeError or ValueError for arguments that would only be noticed much later."""
     keeps_deleted, commits_late, leave_alone, exempt, blocking = declared
     if not callable(main):
@@ -110,19 +109,19 @@ def _refuse_misuse(main: object, *declared: Any) -> None:
         raise ValueError("a check has two exemptions; one is enough")
 
 
-def _write_release(subject: Subject, record: Record) -> None:
-    told = ""
+def _write_release(subject: PracticeSubject, record: Record) -> None:
+    text = ""
     try:
         record("contract-recorded", record_release(subject))
     except (ValueError, OSError, PracticeError, Violation) as error:
-        told = str(error)
+        text = str(error)
     except (NotRun, Blocked):
-        told = "the undisturbed sync does not complete: -k C09 tells why"
-    if told:
-        _fail(f"{told}\nNothing is recorded.")
+        text = "the undisturbed sync does not complete: -k C09 shows why"
+    if text:
+        _fail(f"{text}\nNothing is recorded.")
 
 
-def run_check(check: Check, subject: Subject, record: Record, *, today: date) -> None:
+def run_check(check: Check, subject: PracticeSubject, record: Record, *, today: date) -> None:
     """Run one check as a test: fail with the violation's text, skip what cannot run, and note both for the summary."""
     exemption = next((one for one in subject.exempt if one.check == check.id), None)
     broken, reason, wrong = None, "", False
@@ -132,7 +131,7 @@ def run_check(check: Check, subject: Subject, record: Record, *, today: date) ->
         reason = str(why)
     except PracticeError as error:
         reason = str(error)
-        wrong = check.id == TELLS_ALL
+        wrong = check.id == REPORTS_ALL
     except Violation as violation:
         broken = violation
     if wrong:
@@ -144,21 +143,21 @@ def run_check(check: Check, subject: Subject, record: Record, *, today: date) ->
     if broken and subject.reports and check.risk and (exemption is None or today > exemption.until):
         _report(broken, check, record)
     elif broken:
-        told = (
+        text = (
             f"{check.name}\npromise:   {check.promise}\n{_as_shown_before(check, broken, subject) or broken}"
         )
-        _fail_unless_exempt(told, check, exemption, record, today)
+        _fail_unless_exempt(text, check, exemption, record, today)
     elif exemption is not None:
         _fail(f"{check.name} holds; take its exemption away: {exemption.reason}")
 
 
-def _run(check: Check, subject: Subject) -> None:
-    if subject.endless and check.id != TELLS_ALL:
-        raise Blocked(f"the undisturbed sync never ends; see {TELLS_ALL}")
+def _run(check: Check, subject: PracticeSubject) -> None:
+    if subject.endless and check.id != REPORTS_ALL:
+        raise Blocked(f"the undisturbed sync never ends; see {REPORTS_ALL}")
     check.run(subject)
 
 
-def _as_shown_before(check: Check, broken: Violation, subject: Subject) -> str:
+def _as_shown_before(check: Check, broken: Violation, subject: PracticeSubject) -> str:
     """Where another check has shown the same already, what is this one's own and where the rest is; empty for the first one.
 
     The same is what was seen, numbers and keys aside: they differ with what each check does to the source.
@@ -172,28 +171,28 @@ def _as_shown_before(check: Check, broken: Violation, subject: Subject) -> str:
 def _report(broken: Violation, check: Check, record: Record) -> None:
     import pytest  # noqa: PLC0415 - see contract_tests
 
-    told = str(broken).replace("\n", "\n    ")
-    record("contract-report", f"{check.name}: would {check.risk}\n    {told}")
+    text = str(broken).replace("\n", "\n    ")
+    record("contract-report", f"{check.name}: would {check.risk}\n    {text}")
     pytest.xfail(f"would {check.risk}")
 
 
 def _fail_unless_exempt(
-    told: str, check: Check, exemption: Exemption | None, record: Record, today: date
+    text: str, check: Check, exemption: Exemption | None, record: Record, today: date
 ) -> None:
     import pytest  # noqa: PLC0415 - see contract_tests
 
     if exemption is None:
-        _fail(told)
+        _fail(text)
     if today > exemption.until:
-        _fail(f"{told}\nexempt:    until {exemption.until}, which is over: {exemption.reason}")
+        _fail(f"{text}\nexempt:    until {exemption.until}, which is over: {exemption.reason}")
     record("contract-exempt", f"{check.name}: {exemption.reason} (until {exemption.until})")
     pytest.xfail(exemption.reason)
 
 
-def _fail(told: str) -> NoReturn:
+def _fail(text: str) -> NoReturn:
     import pytest  # noqa: PLC0415 - see contract_tests
 
-    pytest.fail(told, pytrace=False)
+    pytest.fail(text, pytrace=False)
 
 
 def _skip(reason: str) -> NoReturn:

@@ -22,12 +22,12 @@ from fivetran_emulator.protocol.findings import Finding
 from fivetran_emulator.protocol.json_faults import json_fault
 from fivetran_emulator.protocol.rules import Rules
 
-__all__ = ["Answer", "Row", "read_answer", "read_failure"]
+__all__ = ["ANSWER_MEMBERS", "Answer", "Row", "read_answer", "read_failure"]
 
 Row: TypeAlias = dict[str, object]
 T = TypeVar("T")
 
-_MEMBERS = ("state", "insert", "delete", "schema", "hasMore", "softDelete")
+ANSWER_MEMBERS = ("state", "insert", "delete", "schema", "hasMore", "softDelete")
 _ERROR_MEMBERS = ("errorMessage", "errorType", "stackTrace")
 
 
@@ -80,7 +80,7 @@ def read_answer(body: bytes, rules: Rules | None = None) -> Answer:
     Raises FunctionError, with every problem found, when it is not an answer Fivetran would load.
     """
     reading = _Reading(_root(body), rules or Rules())
-    _refuse_errors(reading)
+    _require_no_error(reading)
     answer = Answer(
         state=_state(reading),
         has_more=_has_more(reading),
@@ -130,7 +130,7 @@ def _root(body: bytes) -> dict[str, msgspec.Raw]:
     raise FunctionError(problem, hint=hint)
 
 
-def _refuse_errors(reading: _Reading) -> None:
+def _require_no_error(reading: _Reading) -> None:
     """A 200 with an error member is a failure too, unless the rules only want to hear of it."""
     told = {name: raw for name, raw in reading.members.items() if name in _ERROR_MEMBERS}
     failure = read_failure(msgspec.json.encode(told))
@@ -230,11 +230,11 @@ def _soft_delete(reading: _Reading) -> frozenset[str] | None:
 
 
 def _unknown_members(members: Mapping[str, msgspec.Raw]) -> list[Finding]:
-    return [_unknown(name) for name in members if name not in (*_MEMBERS, *_ERROR_MEMBERS)]
+    return [_unknown(name) for name in members if name not in (*ANSWER_MEMBERS, *_ERROR_MEMBERS)]
 
 
 def _unknown(name: str) -> Finding:
-    by_letters = {_letters(member): member for member in _MEMBERS}
+    by_letters = {_letters(member): member for member in ANSWER_MEMBERS}
     near = get_close_matches(_letters(name), by_letters, n=1, cutoff=0.75)
     meant = by_letters[near[0]] if near else None
     if meant == "hasMore":
@@ -242,7 +242,7 @@ def _unknown(name: str) -> Finding:
         return Finding("has-more-misspelt", text, "Spell it `hasMore`.")
     if meant:
         return Finding("unknown-member", f"`{name}` is ignored by Fivetran", f"Did you mean `{meant}`?")
-    known = ", ".join(_MEMBERS)
+    known = ", ".join(ANSWER_MEMBERS)
     return Finding(
         "unknown-member", f"`{name}` is not a member Fivetran knows", f"An answer has {known}; leave it out."
     )

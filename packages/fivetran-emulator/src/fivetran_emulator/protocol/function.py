@@ -22,16 +22,18 @@ import urllib3
 from fivetran_emulator import __version__
 from fivetran_emulator.errors import FunctionError, LimitError
 from fivetran_emulator.protocol.answer import read_failure
-from fivetran_emulator.protocol.shared_facts import MAX_ANSWER_BYTES, MAX_SECONDS
+from fivetran_emulator.protocol.shared_facts import MAX_ANSWER_BYTES, MAX_SECONDS, REPORT_HEADER
 
 __all__ = [
     "GENERATIONS",
-    "Function",
     "FunctionReply",
     "FunctionRequest",
+    "HttpFunction",
+    "InvocationReport",
     "PlatformLimits",
     "Sender",
-    "refuse_status",
+    "reported_invocation",
+    "require_success",
     "status_hint",
 ]
 
@@ -55,7 +57,7 @@ GENERATIONS: Mapping[int, PlatformLimits] = {
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionRequest:
-    """What is sent; `state` and `secrets` are JSON text and are spliced in unchanged. `further` are other root members.
+    """What is sent; `state` and `secrets` are JSON text and are spliced in unchanged. `members` are other root members.
 
     `sync_id` is None when there is no sync.
     """
@@ -64,13 +66,13 @@ class FunctionRequest:
     state: str
     secrets: str
     sync_id: str | None
-    further: Mapping[str, object] = field(default_factory=dict)
+    members: Mapping[str, object] = field(default_factory=dict)
 
     def encode(self) -> bytes:
         """The body of the POST."""
         raw = {"state": msgspec.Raw(self.state.encode()), "secrets": msgspec.Raw(self.secrets.encode())}
         sync = {"sync_id": self.sync_id} if self.sync_id is not None else {}
-        return msgspec.json.encode({"agent": self.agent, **raw, **sync, **self.further})
+        return msgspec.json.encode({"agent": self.agent, **raw, **sync, **self.members})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +97,7 @@ class Sender(Protocol):
         """The answer to `request`. Raises FunctionError when there is none."""
 
 
-class Function:
+class HttpFunction:
     """The function behind `url`. `elapsed` is a clock in seconds that never goes back.
 
     `headers` are sent too, in place of ours where the names are the same.
@@ -124,7 +126,7 @@ class Function:
     def call(self, request: FunctionRequest) -> FunctionReply:
         """POST `request` once; there is no retry. Raises FunctionError for all but status 200 within the limits."""
         reply = self.send(request)
-        refuse_status(reply)
+        require_success(reply)
         return reply
 
     def send(self, request: FunctionRequest) -> FunctionReply:
@@ -137,7 +139,7 @@ class Function:
         A redirect is an answer like any other and is never followed: what is sent has secrets in it. Raises LimitError
         when the platform would have cut the call, FunctionError when there is no answer for another reason.
         """
-        self._refuse_size(len(body), "request")
+        self._require_size(len(body), "request")
         call = _TimedCall(lambda: self._exchange(body))
         reply = call.result(self._limits.seconds)
         if reply is None:
@@ -180,12 +182,12 @@ class Function:
         # Not iter_content: it waits for a whole piece, however slowly it comes.
         while piece := response.raw.read1(_PIECE, decode_content=True):
             received += piece
-            self._refuse_size(len(received), "answer")
+            self._require_size(len(received), "answer")
             if self._elapsed() > until:
                 raise self._too_slow()
         return bytes(received)
 
-    def _refuse_size(self, size: int, what: str) -> None:
+    def _require_size(self, size: int, what: str) -> None:
         if size > self._limits.body_bytes:
             problem = f"the {what} is larger than the {self._limits.body_bytes / 1e6:g} MB the platform lets through"
             hint = (
@@ -273,7 +275,7 @@ _HINTS = {
 _LOG_HINT = "An exception nobody caught looks like this; the function's own log has the traceback."
 
 
-def refuse_status(reply: FunctionReply) -> None:
+def require_success(reply: FunctionReply) -> None:
     """Raises FunctionError, with what the function tells of its failure, unless the status is 200."""
     if reply.status == 200:
         return
@@ -299,3 +301,25 @@ def _gist(body: bytes) -> str:
 
 def _reason(text: str) -> str:
     return text.rsplit(":", 1)[-1].strip(" )'\"")
+
+
+class InvocationReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a function built on fivetran-runtime reports of an invocation in a header: the fields that are shown.
+
+    Most functions send none, and what one sends is never relied upon. Seconds are wall time. None is what was not reported.
+    """
+
+    connector: str | None = None
+    version: str | None = None
+    cut: str | None = None
+    requests: int | None = None
+    retries: int | None = None
+    waited_seconds: float | None = None
+
+
+def reported_invocation(headers: Mapping[str, str]) -> InvocationReport:
+    """The invocation as `headers` report it; nothing is known when the header is absent or cannot be read."""
+    try:
+        return msgspec.json.decode(headers.get(REPORT_HEADER, "{}"), type=InvocationReport)
+    except (msgspec.DecodeError, UnicodeError):
+        return InvocationReport()

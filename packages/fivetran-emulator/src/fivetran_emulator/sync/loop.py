@@ -51,7 +51,8 @@ def run_calls(
         if not may_call(number):
             return False
         answer = call(number)
-        commit(answer, kept(number))
-        if kept(number) is Kept.ALL and not answer.has_more:
+        arrived = kept(number)
+        commit(answer, arrived)
+        if arrived is Kept.ALL and not answer.has_more:
             return True
     raise AssertionError  # pragma: no cover - count() has no end

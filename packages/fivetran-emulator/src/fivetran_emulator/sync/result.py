@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fivetran_emulator.protocol.findings import Findings
-from fivetran_emulator.protocol.invocation import InvocationReport
+from fivetran_emulator.protocol.function import InvocationReport
 from fivetran_emulator.protocol.rules import Rules
 from fivetran_emulator.warehouse.ledger import LoadedTable
 from fivetran_emulator.warehouse.load import Loaded

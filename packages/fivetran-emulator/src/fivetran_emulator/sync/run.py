@@ -15,8 +15,13 @@ from fivetran_emulator.clock import SyncClock
 from fivetran_emulator.errors import EmulatorError, FunctionError
 from fivetran_emulator.protocol.answer import Answer, read_answer
 from fivetran_emulator.protocol.findings import Finding
-from fivetran_emulator.protocol.function import FunctionReply, FunctionRequest, Sender, refuse_status
-from fivetran_emulator.protocol.invocation import reported_invocation
+from fivetran_emulator.protocol.function import (
+    FunctionReply,
+    FunctionRequest,
+    Sender,
+    reported_invocation,
+    require_success,
+)
 from fivetran_emulator.protocol.rules import MAX_EMPTY_ANSWERS, Rules
 from fivetran_emulator.secrets import Secrets
 from fivetran_emulator.sync.destination import Destination
@@ -175,7 +180,7 @@ class SyncRun:
         reply = self._function.send(self._request())
         # By this sync's own clock, which may be a fixed one.
         reply = replace(reply, seconds=self._clock.elapsed() - asked)
-        refuse_status(reply if reply.status == 200 else self._cleaned(reply))
+        require_success(reply if reply.status == 200 else self._cleaned(reply))
         began = self._clock.elapsed()
         with _collector_paused():
             return _Received(self._read(reply), reply, began)
@@ -186,7 +191,7 @@ class SyncRun:
             state=self._destination.state,
             secrets=self._secrets.json,
             sync_id=self._plan.sync_id,
-            further=self._plan.members,
+            members=self._plan.members,
         )
 
     def _read(self, reply: FunctionReply) -> Answer:

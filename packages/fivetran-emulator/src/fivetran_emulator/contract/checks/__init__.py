@@ -1,1 +1,1 @@
-"""The checks of the contract suite, grouped by what they are about."""
+"""The checks, and only checks: each module has those of one subject in `CHECKS`, where the catalogue finds them."""

@@ -5,15 +5,13 @@ from __future__ import annotations
 import tracemalloc
 from typing import Any
 
-from fivetran_emulator.contract.check import check
-from fivetran_emulator.contract.checks.changing import change_all, compare
-from fivetran_emulator.contract.checks.observed import sent, shown
-from fivetran_emulator.contract.connection import Sync
-from fivetran_emulator.contract.faults import hang, slow, status
-from fivetran_emulator.contract.living_tables import LivingTable
-from fivetran_emulator.contract.subject import Subject
-from fivetran_emulator.contract.trial import Trial
-from fivetran_emulator.contract.violation import NotRun, Violation, counted
+from fivetran_emulator.contract.check import NotRun, Violation, check, counted
+from fivetran_emulator.contract.comparing import change_all, compare, sent, shown
+from fivetran_emulator.contract.lab.connection import Sync
+from fivetran_emulator.contract.lab.faults import hang, slow, status
+from fivetran_emulator.contract.lab.source_tables import SourceTable
+from fivetran_emulator.contract.lab.trial import Trial
+from fivetran_emulator.contract.subject import PracticeSubject, Subject
 
 __all__ = ["CHECKS"]
 
@@ -29,8 +27,8 @@ def _deep() -> Any:
     return value
 
 
-def _tables_with_text(subject: Subject, trial: Trial) -> list[LivingTable]:
-    tables = [table for table in trial.living(subject.clean.warehouse) if table.text_column]
+def _tables_with_text(subject: PracticeSubject, trial: Trial) -> list[SourceTable]:
+    tables = [table for table in trial.source_tables(subject.clean.warehouse) if table.text_column]
     if not tables:
         raise NotRun("no table of the practice source has a text that arrives as it is")
     return tables
@@ -45,14 +43,14 @@ def _tables_with_text(subject: Subject, trial: Trial) -> list[LivingTable]:
 )
 def answers_fit(subject: Subject) -> None:
     """With deep rows of many multi-byte characters every answer stays within the limit, in encoded bytes."""
-    if not subject.has_source:
-        _refuse_killed(subject)
+    if not isinstance(subject, PracticeSubject):
+        _require_none_killed(subject)
         return
     small = subject.smallest_answers
     width = 3 * len(_WIDE) / max(1, small)
     trial = subject.trial()
     for table in _tables_with_text(subject, trial):
-        # Asked for once: it is found by what arrived, and after the first change the rows are others.
+        # PendingRequest for once: it is found by what arrived, and after the first change the rows are others.
         column = str(table.text_column)
         deep = dict.fromkeys(table.nested_columns, _deep())
         for row in table.rows():
@@ -63,10 +61,10 @@ def answers_fit(subject: Subject) -> None:
     least = int(trial.limits["FIVETRAN_ANSWER_BYTES"])
     for limit in (least, least * 9 // 8, least * 11 // 8):
         trial.limits["FIVETRAN_ANSWER_BYTES"] = str(limit)
-        _refuse_too_large(trial.connect().sync(), limit)
+        _require_fitting(trial.connect().sync(), limit)
 
 
-def _refuse_killed(subject: Subject) -> None:
+def _require_none_killed(subject: Subject) -> None:
     for exchange in subject.clean_or_not.connection.exchanges:
         if exchange.killed:
             raise Violation(
@@ -77,7 +75,7 @@ def _refuse_killed(subject: Subject) -> None:
             )
 
 
-def _refuse_too_large(sync: Sync, limit: int) -> None:
+def _require_fitting(sync: Sync, limit: int) -> None:
     for exchange in sync.exchanges:
         if len(exchange.reply.body) > limit:
             raise Violation(
@@ -91,19 +89,19 @@ def _refuse_too_large(sync: Sync, limit: int) -> None:
 
 
 @check("C15", "an answer before the deadline", risk="be killed in the middle when the source is slow")
-def before_deadline(subject: Subject) -> None:
+def before_deadline(subject: PracticeSubject) -> None:
     """Whether each request takes 1 s or 30 s or hangs, a call ends before its time-out."""
     requests = sum(len(exchange.asked) for exchange in subject.clean.first.exchanges)
     for seconds, timeout in ((1, max(4, requests // 2)), (30, 120)):
         trial = subject.trial(timeout_s=timeout)
         trial.where(lambda _asked: True, slow(seconds))
-        _refuse_late(trial.connection.sync(), timeout, f"each request takes {seconds} s")
+        _require_in_time(trial.connection.sync(), timeout, f"each request takes {seconds} s")
     trial = subject.trial(timeout_s=20)
     trial.at(2, hang)
-    _refuse_late(trial.connection.sync(), 20, "request 2 is never answered")
+    _require_in_time(trial.connection.sync(), 20, "request 2 is never answered")
 
 
-def _refuse_late(sync: Sync, timeout: int, source: str) -> None:
+def _require_in_time(sync: Sync, timeout: int, source: str) -> None:
     for exchange in sync.exchanges:
         if exchange.seconds > timeout:
             raise Violation(
@@ -115,7 +113,7 @@ def _refuse_late(sync: Sync, timeout: int, source: str) -> None:
 
 
 @check("C16", "memory does not grow with the source", risk="run out of memory when the source grows")
-def memory_flat(subject: Subject) -> None:
+def memory_flat(subject: PracticeSubject) -> None:
     """One call over a source ten times as large takes about as much memory."""
     small = subject.smallest_answers
     one, ten = (_peak(subject, small, times) for times in (1, 10))
@@ -128,9 +126,9 @@ def memory_flat(subject: Subject) -> None:
         )
 
 
-def _peak(subject: Subject, answer_bytes: int, times: int) -> int:
+def _peak(subject: PracticeSubject, answer_bytes: int, times: int) -> int:
     trial = subject.trial(answer_bytes=answer_bytes)
-    for table in trial.living(subject.clean.warehouse):
+    for table in trial.source_tables(subject.clean.warehouse):
         for row in table.rows():
             for number in range(1, times):
                 table.source.put(table.copied(row, number))
@@ -148,7 +146,7 @@ def _peak(subject: Subject, answer_bytes: int, times: int) -> int:
     "a row too large is named",
     risk="get stuck at a row that is larger than an answer, or leave it out",
 )
-def huge_row(subject: Subject) -> None:
+def huge_row(subject: PracticeSubject) -> None:
     """One row larger than an answer fails with an error that names its table and key."""
     small = subject.smallest_answers
     trial = subject.trial(answer_bytes=small)
@@ -159,9 +157,9 @@ def huge_row(subject: Subject) -> None:
     last = sync.exchanges[-1]
     values = [str(row[column]) for column in table.key]
     if not last.failed or table.name not in last.error or not all(value in last.error for value in values):
-        told = last.error or f"HTTP {last.reply.status}"
+        said = last.error or f"HTTP {last.reply.status}"
         raise Violation(
-            f"a row of {table.name} with the key {shown(values)} is larger than an answer, and the sync says: {told}",
+            f"a row of {table.name} with the key {shown(values)} is larger than an answer, and the sync says: {said}",
             expected="an error naming the table and the key",
             cause="such a row is left out in silence, or tried for ever",
             reproduce=[
@@ -171,14 +169,14 @@ def huge_row(subject: Subject) -> None:
 
 
 @check("C18", "the size of answers changes nothing", risk="lose rows when an answer is cut")
-def budget_invariance(subject: Subject) -> None:
+def budget_invariance(subject: PracticeSubject) -> None:
     """Cut into the smallest answers, a sync brings the same warehouse and state as in one, after changes too."""
-    _refuse_no_halves(subject)
+    _require_halves(subject)
     size = subject.smallest_answers
     trial = subject.trial(answer_bytes=size)
     sync = trial.connection.sync()
     how = f"FIVETRAN_ANSWER_BYTES={size}, {counted(len(sync.exchanges), 'call')}"
-    _refuse_difference(subject, trial, sync, how)
+    _require_no_difference(subject, trial, sync, how)
     change_all(trial, subject)
     trial.limits["FIVETRAN_ANSWER_BYTES"] = str(size * 4 // 3)  # rows are a little longer now
     trial.connection.sync()
@@ -191,7 +189,7 @@ def budget_invariance(subject: Subject) -> None:
     )
 
 
-def _refuse_no_halves(subject: Subject) -> None:
+def _require_halves(subject: PracticeSubject) -> None:
     size = sum(len(exchange.reply.body) for exchange in subject.clean.first.exchanges) // 2
     if not (sync := subject.with_answers_of(size)).complete:
         raise Violation(
@@ -202,7 +200,7 @@ def _refuse_no_halves(subject: Subject) -> None:
         )
 
 
-def _refuse_difference(subject: Subject, trial: Trial, sync: Sync, how: str) -> None:
+def _require_no_difference(subject: PracticeSubject, trial: Trial, sync: Sync, how: str) -> None:
     differs = subject.differences(trial.connection.warehouse, subject.clean.warehouse)
     failed = "" if sync.complete else f"the sync does not complete: {sync.exchanges[-1].error}"
     if differs or failed:
@@ -215,7 +213,7 @@ def _refuse_difference(subject: Subject, trial: Trial, sync: Sync, how: str) -> 
 
 
 @check("C19", "a wait too long is not slept", risk="be killed when the source asks it to wait")
-def long_wait(subject: Subject) -> None:
+def long_wait(subject: PracticeSubject) -> None:
     """When the source asks to wait longer than the call has left, the call ends at once, and nothing is lost."""
     for number in {1, max(1, len(subject.clean.first.exchanges[0].asked) // 2)}:
         trial = subject.trial(timeout_s=60)
@@ -231,7 +229,9 @@ def long_wait(subject: Subject) -> None:
         if not sync.complete:
             trial.heal()
             sync = trial.connection.sync()
-        _refuse_difference(subject, trial, sync, f"request {number} answers 429 with Retry-After: 600, once")
+        _require_no_difference(
+            subject, trial, sync, f"request {number} answers 429 with Retry-After: 600, once"
+        )
 
 
 CHECKS = [answers_fit, before_deadline, memory_flat, huge_row, budget_invariance, long_wait]

@@ -4,31 +4,29 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from fivetran_emulator.contract.check import check
-from fivetran_emulator.contract.checks.changing import (
+from fivetran_emulator.contract.check import NotRun, Violation, check, counted
+from fivetran_emulator.contract.comparing import (
     compare,
     leaves,
-    living,
     move,
+    require_tables,
     settle,
+    shown,
     spread,
     state_differences,
 )
-from fivetran_emulator.contract.checks.instants import instant, of_a_clock
-from fivetran_emulator.contract.checks.observed import shown
-from fivetran_emulator.contract.connection import Connection
-from fivetran_emulator.contract.living_tables import LivingTable
-from fivetran_emulator.contract.memory_warehouse import Key, MemoryWarehouse, differences
-from fivetran_emulator.contract.subject import Subject
-from fivetran_emulator.contract.trial import Trial
-from fivetran_emulator.contract.violation import NotRun, Violation, counted
-from fivetran_emulator.contract.virtual_time import NOON, VirtualTime
+from fivetran_emulator.contract.lab.connection import Connection
+from fivetran_emulator.contract.lab.source_tables import SourceTable
+from fivetran_emulator.contract.lab.trial import Trial
+from fivetran_emulator.contract.lab.virtual_time import NOON, VirtualTime, instant, of_a_clock
+from fivetran_emulator.contract.lab.warehouse import Key, MemoryWarehouse, differences
+from fivetran_emulator.contract.subject import PracticeSubject
 
 __all__ = ["CHECKS"]
 
 
 @check("C25", "the mark comes from the rows", risk="lose rows that change while a sync runs")
-def mark_from_rows(subject: Subject) -> None:
+def mark_from_rows(subject: PracticeSubject) -> None:
     """No state holds the time of a clock, and no instant in it moves back when the newest row disappears."""
     for exchange in [*subject.clean.first.exchanges, *subject.clean.second.exchanges]:
         for place, value in leaves(exchange.answer.get("state")):
@@ -41,7 +39,7 @@ def mark_from_rows(subject: Subject) -> None:
     trial = subject.trial()
     trial.connection.sync()
     before = dict(leaves(trial.connection.state))
-    tables = [table for table in living(subject, trial) if table.source.cursor]
+    tables = [table for table in require_tables(subject, trial) if table.source.cursor]
     for table in tables:
         _remove_newest(table)
     trial.connection.sync()
@@ -56,7 +54,7 @@ def mark_from_rows(subject: Subject) -> None:
             )
 
 
-def _remove_newest(table: LivingTable) -> None:
+def _remove_newest(table: SourceTable) -> None:
     newest = table.newest()
     for row in table.rows():
         if row.get(str(table.source.cursor)) == newest:
@@ -68,7 +66,7 @@ def _remove_newest(table: LivingTable) -> None:
     "clock and time zone change nothing",
     risk="lose rows, or shift times, when the clock or the time zone is another",
 )
-def clock_shifts(subject: Subject) -> None:
+def clock_shifts(subject: PracticeSubject) -> None:
     """A day more or less, and another time zone, give the same rows and the same state."""
     clean = subject.clean
     for days, zone in ((1, "UTC"), (-1, "UTC"), (0, "Asia/Tokyo"), (0, "America/Los_Angeles")):
@@ -87,15 +85,15 @@ def clock_shifts(subject: Subject) -> None:
         )
 
 
-def _with_cursor(subject: Subject, trial: Trial) -> list[LivingTable]:
-    tables = [table for table in living(subject, trial) if table.source.cursor]
+def _with_cursor(subject: PracticeSubject, trial: Trial) -> list[SourceTable]:
+    tables = [table for table in require_tables(subject, trial) if table.source.cursor]
     if not tables:
         raise NotRun("no table of the practice source has a cursor")
     return tables
 
 
 @check("C27", "rows that share a cursor all arrive", risk="lose rows when several share a cursor")
-def ties(subject: Subject) -> None:
+def ties(subject: PracticeSubject) -> None:
     """When all rows have one cursor value, across pages and from one sync to the next, none is lost."""
     trial = subject.trial()
     tables = _with_cursor(subject, trial)
@@ -109,7 +107,7 @@ def ties(subject: Subject) -> None:
         trial.cap(max(2, min(len(table.rows()) for table in tables) // 4))
     connection.sync()
     for table in tables:
-        _refuse_absent(
+        _require_none_absent(
             connection,
             table.name,
             expected[table.name],
@@ -122,7 +120,7 @@ def ties(subject: Subject) -> None:
         expected[table.name].add(table.key_of(added))
     connection.sync()
     for table in tables:
-        _refuse_absent(
+        _require_none_absent(
             connection,
             table.name,
             expected[table.name],
@@ -130,13 +128,13 @@ def ties(subject: Subject) -> None:
         )
 
 
-def _is_paged(subject: Subject) -> bool:
+def _is_paged(subject: PracticeSubject) -> bool:
     """Whether the source as it is takes several requests for a list; smaller pages are C51's."""
     paths = [asked.path for exchange in subject.clean.first.exchanges for asked in exchange.asked]
     return len(set(paths)) < len(paths)
 
 
-def _refuse_absent(connection: Connection, name: str, expected: set[Key], how: str) -> None:
+def _require_none_absent(connection: Connection, name: str, expected: set[Key], how: str) -> None:
     """Every row that shares the cursor must have arrived."""
     if absent := sorted(expected - connection.warehouse.tables.get(name, {}).keys()):
         raise Violation(
@@ -148,10 +146,10 @@ def _refuse_absent(connection: Connection, name: str, expected: set[Key], how: s
 
 
 @check("C28", "rows committed late arrive", risk="lose rows when the source commits them late")
-def late_rows(subject: Subject) -> None:
+def late_rows(subject: PracticeSubject) -> None:
     """A row that appears with a timestamp as old as the source may commit late arrives in the next sync."""
     trial = subject.trial()
-    subject.refuse_unknown("commits_late", subject.commits_late)
+    subject.require_known("commits_late", subject.commits_late)
     tables = [table for table in _with_cursor(subject, trial) if table.name in subject.commits_late]
     if not tables:
         raise NotRun("commits_late says of no table how late its rows may appear")
@@ -172,7 +170,7 @@ def late_rows(subject: Subject) -> None:
 
 
 @check("C29", "a list that moves while it is read", risk="lose rows when the list moves while it is read")
-def moving_lists(subject: Subject) -> None:
+def moving_lists(subject: PracticeSubject) -> None:
     """Rows removed, changed and added before any request of a sync hide no other row once the next syncs are over."""
     last = sum(len(exchange.asked) for exchange in subject.clean.first.exchanges)
     truth: MemoryWarehouse | None = None
@@ -186,7 +184,7 @@ def moving_lists(subject: Subject) -> None:
         settle(trial, trial.connection)
         truth = truth or trial.fresh()
         # Those that went may still be there, and what belongs to them: whether deletes arrive is C40's.
-        others = dict.fromkeys(set(truth.keys) - {table.name for table in trial.living(truth)})
+        others = dict.fromkeys(set(truth.keys) - {table.name for table in trial.source_tables(truth)})
         if found := differences(trial.connection.warehouse, truth, may_stay={**others, **deleted}):
             raise Violation(
                 "; ".join(map(str, found)),

@@ -1,28 +1,35 @@
-"""C34 to C39: rows, columns, types, names."""
+"""C34 to C39, and values: rows, columns, types, names, keys that last and values that count as false."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from fivetran_emulator.contract.check import check
-from fivetran_emulator.contract.checks.observed import observed, sent, shown, syncs_seen
-from fivetran_emulator.contract.memory_warehouse import key_of
-from fivetran_emulator.contract.subject import Subject
-from fivetran_emulator.contract.violation import Violation
+from fivetran_emulator.contract.check import NotRun, Violation, check
+from fivetran_emulator.contract.checks.pages import listed_in
+from fivetran_emulator.contract.comparing import require_tables, sent, shown
+from fivetran_emulator.contract.lab.connection import Sync
+from fivetran_emulator.contract.lab.function import accepted_json
+from fivetran_emulator.contract.lab.source_tables import Row, SourceTable, later, newest_of
+from fivetran_emulator.contract.lab.warehouse import key_of
+from fivetran_emulator.contract.subject import PracticeSubject, Subject, answered
 from fivetran_emulator.warehouse.naming import SYSTEM_PREFIX, collisions, column_name, table_name
 
 __all__ = ["CHECKS"]
 
 _LOCAL = re.compile(r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?$")
+_LOOKED_AT = 20
+_FEWEST_ROWS = 3
 
 
 @check("C34", "every row of the source arrives", risk="lose rows of the source in every sync")
-def all_rows(subject: Subject) -> None:
+def all_rows(subject: PracticeSubject) -> None:
     """Every table has rows, and every row of the practice source that the secrets select is in the warehouse."""
     clean = subject.clean
-    subject.refuse_unknown("leave_alone", subject.leave_alone)
+    subject.require_known("leave_alone", subject.leave_alone)
     if empty := sorted(
         set(clean.warehouse.keys) - {name for name, rows in clean.warehouse.tables.items() if rows}
     ):
@@ -31,7 +38,7 @@ def all_rows(subject: Subject) -> None:
             expected="rows of every table that schema names",
             cause="rows looked for under the wrong name in the body, or a practice source without any",
         )
-    for table in subject.trial().living(clean.warehouse):
+    for table in subject.trial().source_tables(clean.warehouse):
         wanted = [row for row in table.source.listed() if set(table.key) <= set(row) and table.lives(row)]
         wanted = [row for row in wanted if subject.selects(table.name, row)]
         if absent := [table.key_of(row) for row in wanted if table.key_of(row) not in table.arrived]:
@@ -52,7 +59,7 @@ def all_rows(subject: Subject) -> None:
 def stable_types(subject: Subject) -> None:
     """In all rows of all syncs a column has one JSON type, null aside."""
     types: dict[tuple[str, str], tuple[str, Any]] = {}
-    for exchange in observed(subject):
+    for exchange in answered(subject):
         for table, row in exchange.rows():
             for column, value in row.items():
                 kind = _kind(value)
@@ -84,7 +91,7 @@ def _kind(value: Any) -> str | None:
 )
 def offsets(subject: Subject) -> None:
     """Every text that looks like a date with a time says in which zone it is."""
-    for exchange in observed(subject):
+    for exchange in answered(subject):
         for table, row in exchange.rows():
             for column, value in row.items():
                 if isinstance(value, str) and _LOCAL.match(value):
@@ -106,7 +113,7 @@ def offsets(subject: Subject) -> None:
 def names(subject: Subject) -> None:
     """No two tables or columns become one in the warehouse, and none has Fivetran's own prefix."""
     columns: dict[str, dict[str, None]] = {}
-    for exchange in observed(subject):
+    for exchange in answered(subject):
         for table, row in exchange.rows():
             columns.setdefault(table, {}).update(dict.fromkeys(row))
     if problems := list(_name_problems(columns)):
@@ -136,7 +143,7 @@ def _name_problems(columns: dict[str, dict[str, None]]) -> Iterator[str]:
 )
 def full_rows(subject: Subject) -> None:
     """The same key never arrives with fewer columns than before, since a row replaces the whole row."""
-    for connection in syncs_seen(subject):
+    for connection in subject.observed:
         known: dict[tuple[str, str], frozenset[str]] = {}
         for exchange in connection.exchanges:
             for table, row in exchange.rows():
@@ -151,4 +158,122 @@ def full_rows(subject: Subject) -> None:
                 known[key] = frozenset(row)
 
 
-CHECKS = [all_rows, stable_types, offsets, names, full_rows]
+@check("C57", "a row keeps its key when it changes", risk="keep every version of a row as a row of its own")
+def lasting_keys(subject: PracticeSubject) -> None:
+    """No key holds the column by which changes are found, unless the source's own key does."""
+    trial = subject.trial()
+    trial.connection.sync()
+    warehouse = trial.connection.warehouse
+    known = [name for name in trial.rows if warehouse.tables.get(name) and name not in subject.leave_alone]
+    if not known:
+        raise NotRun("no table of the practice source has the name of one in the warehouse")
+    for name in known:
+        source, key = trial.rows[name], warehouse.keys.get(name, ())
+        if source.cursor is None or source.cursor not in key or source.cursor in source.key:
+            continue
+        row, before = source.listed()[0], len(warehouse.tables[name])
+        source.put({**row, source.cursor: later(newest_of(source), 3600)})
+        trial.connection.sync()
+        if len(warehouse.tables[name]) > before:
+            raise Violation(
+                f"one row of {name} changed, and the warehouse has {len(warehouse.tables[name])} rows"
+                f" where the source has {before}",
+                expected=f"one row for each {shown(source.key)}",
+                cause=f"{source.cursor} is part of the key, and another one after each change: leave it out",
+                reproduce=[f"after a sync, change a row of {name} at the source; sync"],
+            )
+
+
+@dataclass(frozen=True)
+class _Emptied:
+    """A row that was changed at the source, and the columns that now hold nothing."""
+
+    table: SourceTable
+    row: Row
+    columns: tuple[str, ...]
+
+
+@check("C58", "0, false and empty text arrive", risk="drop values that are 0, false or empty")
+def falsy_values(subject: PracticeSubject) -> None:
+    """A number that is 0, a value that is false and a text that is empty arrive; empty text may arrive as null."""
+    trial = subject.trial()
+    trial.connection.sync()
+    emptied = [one for table in require_tables(subject, trial) for one in _emptied(table)]
+    for one in emptied:
+        one.table.source.put(one.row)
+    sync = trial.connection.sync()
+    given = [one for one in emptied if _was_given(sync, one)]
+    if not given:
+        raise NotRun("no number, boolean or text of a practice table arrives as it is")
+    for one in given:
+        _require_none_dropped(
+            one, trial.connection.warehouse.tables[one.table.name].get(one.table.key_of(one.row))
+        )
+
+
+def _emptied(table: SourceTable) -> Iterator[_Emptied]:
+    """A row for each kind of value, with all its columns of that kind emptied."""
+    rows = [row for row in table.rows() if table.lives(row)]
+    if len(rows) < _FEWEST_ROWS:
+        return
+    spoken_for = {*table.key, *table.source.key, table.source.cursor}
+    for place, (kinds, nothing) in enumerate((((int, float), 0), ((bool,), False), ((str,), ""))):
+        row = rows[place * (len(rows) - 1) // 2]
+        columns = tuple(
+            column
+            for column, value in row.items()
+            if column not in spoken_for
+            and type(value) in kinds
+            and not table.places(rows[:_LOOKED_AT], column)
+            and _arrives(table, rows[:_LOOKED_AT], column, str_only=str in kinds)
+        )
+        if columns:
+            yield _Emptied(
+                table, table.moved({**row, **dict.fromkeys(columns, nothing)}, table.newest()), columns
+            )
+
+
+def _arrives(table: SourceTable, rows: list[Row], column: str, *, str_only: bool) -> bool:
+    """Whether a column arrives as it is; a text that says when something was is no plain text."""
+    if str_only:
+        return table.is_plain_text(rows, column)
+    values = [(row.get(column), table.arrived[table.key_of(row)].get(column)) for row in rows]
+    return all(type(one) is type(other) and one == other for one, other in values)
+
+
+def _was_given(sync: Sync, one: _Emptied) -> bool:
+    """Whether the source has shown the row as it is now."""
+    wanted = {column: one.row[column] for column in (*one.table.source.key, *one.columns)}
+    for exchange in sync.exchanges:
+        for asked in exchange.asked:
+            for row in listed_in(accepted_json(asked.body)):
+                if isinstance(row, dict) and wanted.items() <= row.items():
+                    return True
+    return False
+
+
+def _require_none_dropped(one: _Emptied, arrived: Any) -> None:
+    dropped = [column for column in one.columns if not _is_nothing(one.row[column], arrived or {}, column)]
+    if arrived is not None and not dropped:
+        return
+    what = json.dumps(one.row[one.columns[0]])
+    key = shown([one.row[column] for column in one.table.source.key])
+    came = "never arrives" if arrived is None else f"arrives without it: {shown(dropped)}"
+    raise Violation(
+        f"the row {key} of {one.table.name} has {what} in {shown(one.columns)}, and {came}",
+        expected="the value as the source has it; an empty text may be null",
+        cause="`if value:` where `if value is not None:` is meant",
+        reproduce=[f"after a sync, {shown(one.columns)} of that row become {what}; sync"],
+    )
+
+
+def _is_nothing(value: Any, arrived: Any, column: str) -> bool:
+    if column not in arrived:
+        return False
+    came = arrived[column]
+    return (type(came) is type(value) and came == value) or (
+        value == "" and isinstance(value, str) and came is None
+    )
+
+
+CHECKS = [all_rows, stable_types, offsets, names, full_rows, lasting_keys, falsy_values]

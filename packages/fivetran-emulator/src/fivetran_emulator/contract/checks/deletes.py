@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from fivetran_emulator.contract.check import check
-from fivetran_emulator.contract.checks.changing import QUIET_SYNCS, compare, living, settle, spread
-from fivetran_emulator.contract.checks.observed import shown
-from fivetran_emulator.contract.faults import status
-from fivetran_emulator.contract.living_tables import Row
-from fivetran_emulator.contract.memory_warehouse import Key
-from fivetran_emulator.contract.subject import Subject
-from fivetran_emulator.contract.violation import Violation, counted
+from collections.abc import Mapping
+
+from fivetran_emulator.contract.check import NotRun, Violation, check, counted
+from fivetran_emulator.contract.comparing import QUIET_SYNCS, compare, require_tables, settle, shown, spread
+from fivetran_emulator.contract.lab.connection import Connection
+from fivetran_emulator.contract.lab.faults import status
+from fivetran_emulator.contract.lab.source_tables import Row, SourceTable, source_tables
+from fivetran_emulator.contract.lab.warehouse import Key
+from fivetran_emulator.contract.subject import PracticeSubject
 
 __all__ = ["CHECKS"]
 
@@ -24,13 +25,13 @@ def _some(rows: list[Row]) -> list[Row]:
 
 
 @check("C40", "a delete at the source arrives", risk="keep rows when they are deleted at the source")
-def deletes_arrive(subject: Subject) -> None:
+def deletes_arrive(subject: PracticeSubject) -> None:
     """A row deleted at the source is gone after two quiet syncs, or stays where keeps_deleted says so."""
-    subject.refuse_unknown("keeps_deleted", subject.keeps_deleted)
+    subject.require_known("keeps_deleted", subject.keeps_deleted)
     trial = subject.trial()
     trial.connection.sync()
     deleted: dict[str, list[Key]] = {}
-    for table in living(subject, trial):
+    for table in require_tables(subject, trial):
         for row in _some(table.rows()):
             table.delete(row)
             deleted.setdefault(table.name, []).append(table.key_of(row))
@@ -53,8 +54,8 @@ def deletes_arrive(subject: Subject) -> None:
             )
 
 
-@check("C41", "no living row is deleted", risk="delete living rows when the source fails")
-def no_false_deletes(subject: Subject) -> None:
+@check("C41", "no row of the source is deleted", risk="delete rows of the source when it fails")
+def no_false_deletes(subject: PracticeSubject) -> None:
     """While the source fails, or hides a row once, nothing is deleted that the source still has."""
     clean = subject.clean
     last = sum(len(exchange.asked) for exchange in clean.second.exchanges)
@@ -75,11 +76,11 @@ def no_false_deletes(subject: Subject) -> None:
     _hidden_once(subject)
 
 
-def _hidden_once(subject: Subject) -> None:
+def _hidden_once(subject: PracticeSubject) -> None:
     trial = subject.trial()
     trial.connection.sync()
     hidden = []
-    for table in living(subject, trial):
+    for table in require_tables(subject, trial):
         for row in _some(table.rows()):
             table.source.remove(*table.source.identity(row))
             hidden.append((table.source, row))
@@ -90,18 +91,18 @@ def _hidden_once(subject: Subject) -> None:
         subject,
         trial.connection.warehouse,
         subject.clean.warehouse,
-        cause="one listing without a row is taken for its delete; a list that moves can hide a living row once",
+        cause="one listing without a row is taken for its delete; a list that moves can hide a row once",
         reproduce=["the first, the middle and the last row of each table are missing from one listing"],
         truth="every row still there after one listing without it",
     )
 
 
 @check("C42", "deleted and made again is there", risk="lose rows when they are deleted and made again")
-def made_again(subject: Subject) -> None:
+def made_again(subject: PracticeSubject) -> None:
     """A row deleted and made again under its key, between syncs or within one, is in the warehouse at the end."""
     trial = subject.trial()
     trial.connection.sync()
-    tables = living(subject, trial)
+    tables = require_tables(subject, trial)
     rows = {table.name: table.rows()[0] for table in tables}
     for wait in (0, 1, QUIET_SYNCS):
         for table in tables:
@@ -119,4 +120,68 @@ def made_again(subject: Subject) -> None:
         )
 
 
-CHECKS = [deletes_arrive, no_false_deletes, made_again]
+_SYNCS = 3
+"""One more than the listings after which an inferred delete is sent."""
+_ENOUGH_ROWS = 40
+_PUBLIC = 4
+"""One row in so many is still shown."""
+
+
+@check(
+    "C61",
+    "a list that lost most of its rows deletes none",
+    risk="delete most rows when its key shows only some",
+)
+def unlikely_deletes(subject: PracticeSubject) -> None:
+    """When most rows of a table are missing from its list at once, syncs may fail, but none of these rows is deleted."""
+    trial = subject.trial()
+    connection = trial.connection
+    names = {table.name for table in require_tables(subject, trial)}
+    for table in require_tables(subject, trial):
+        _fill(table)
+    connection.sync()
+    tables = [
+        table
+        for table in source_tables(trial.rows, connection.warehouse)
+        if table.name in names and len(table.rows()) >= _ENOUGH_ROWS
+    ]
+    if not tables:
+        raise NotRun(
+            f"no table of the practice source has {_ENOUGH_ROWS} rows that arrive, nor does one when its rows are"
+            " copied under new keys: of fewer, most may well be deleted at once"
+        )
+    for table in tables:
+        _hide(table)
+    before = {table.name: len(connection.warehouse.tables[table.name]) for table in tables}
+    for _ in range(_SYNCS):
+        connection.sync()
+        _require_as_many(connection, before)
+
+
+def _fill(table: SourceTable) -> None:
+    """Copies of the rows under new keys, until there are enough: of a few rows most may well be deleted at once."""
+    rows = table.rows()
+    for number in range(len(rows), _ENOUGH_ROWS):
+        table.source.put(table.copied(rows[number % len(rows)], number // len(rows)))
+
+
+def _hide(table: SourceTable) -> None:
+    for place, row in enumerate(table.rows()):
+        if place % _PUBLIC:
+            table.source.remove(*table.source.identity(row))
+
+
+def _require_as_many(connection: Connection, before: Mapping[str, int]) -> None:
+    for name, rows in before.items():
+        left = len(connection.warehouse.tables.get(name, {}))
+        if left < rows:
+            raise Violation(
+                f"{rows - left} of {rows} rows of {name} are deleted",
+                expected="none: a list that lost most of its rows at once is a question, and no order to delete them",
+                cause="a source may answer a wrong key with 200 and what the public may see; every missing key is"
+                " taken for a delete",
+                reproduce=[f"three of four rows of {name} are missing from its list, in {_SYNCS} syncs"],
+            )
+
+
+CHECKS = [deletes_arrive, no_false_deletes, made_again, unlikely_deletes]

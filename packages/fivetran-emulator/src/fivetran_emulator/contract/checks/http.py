@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 from email.utils import format_datetime
 
-from fivetran_emulator.contract.check import check
-from fivetran_emulator.contract.checks.changing import compare, spread
-from fivetran_emulator.contract.checks.repeated_pages import listed_in
-from fivetran_emulator.contract.connection import Exchange, Sync
-from fivetran_emulator.contract.faults import (
+from fivetran_emulator.contract.check import NotRun, Violation, check, counted
+from fivetran_emulator.contract.checks.pages import listed_in
+from fivetran_emulator.contract.comparing import compare, spread
+from fivetran_emulator.contract.lab.connection import Exchange, Sync
+from fivetran_emulator.contract.lab.faults import (
     Fault,
     SourceRequest,
     cut_body,
@@ -22,45 +22,44 @@ from fivetran_emulator.contract.faults import (
     status,
     text,
 )
-from fivetran_emulator.contract.function import accepted_json
-from fivetran_emulator.contract.subject import Subject
-from fivetran_emulator.contract.trial import Trial
-from fivetran_emulator.contract.violation import NotRun, Violation, counted
-from fivetran_emulator.contract.virtual_time import NOON
+from fivetran_emulator.contract.lab.function import accepted_json
+from fivetran_emulator.contract.lab.trial import Trial
+from fivetran_emulator.contract.lab.virtual_time import NOON
+from fivetran_emulator.contract.subject import PracticeSubject
 
 __all__ = ["CHECKS"]
 
-_MOST_TRIES = 12
-_MOST_READINGS = 4
+_MAX_TRIES = 12
+_MAX_READINGS = 4
 
 
 def _asked(sync: Sync) -> list[SourceRequest]:
     return [asked for exchange in sync.exchanges for asked in exchange.asked]
 
 
-def _places(subject: Subject) -> list[int]:
+def _places(subject: PracticeSubject) -> list[int]:
     """Two requests of a clean sync to put a fault at: an early one and one in the middle."""
     count = len(_asked(subject.clean.first))
     return spread(2, max(1, count - 1))
 
 
 @check("C43", "every request has a time-out", risk="hang when the source does")
-def timeouts(subject: Subject) -> None:
+def timeouts(subject: PracticeSubject) -> None:
     """No request waits for ever, neither for a connection nor for an answer."""
     for number in spread(6, len(_asked(subject.clean.first))):
         trial = subject.trial(timeout_s=540)
         trial.at(number, hang)
         sync = trial.connection.sync()
-        _refuse_no_timeout(trial, number, hung=any(exchange.killed for exchange in sync.exchanges))
+        _require_timeout(trial, number, hung=any(exchange.killed for exchange in sync.exchanges))
     trial = subject.trial(timeout_s=540)
     trial.where(lambda _asked: True, hang)
     tested = trial.connection.call(accept=False, setup_test=True)
     if tested.asked:
-        _refuse_no_timeout(trial, 1, hung=tested.killed)
+        _require_timeout(trial, 1, hung=tested.killed)
 
 
-def _refuse_no_timeout(trial: Trial, number: int, *, hung: bool) -> None:
-    if hung or None in trial.wire.connect_timeouts:
+def _require_timeout(trial: Trial, number: int, *, hung: bool) -> None:
+    if hung or None in trial.network.connect_timeouts:
         raise Violation(
             f"{trial.source.requests[number - 1]} has no time-out" + ("" if hung else " for the connection"),
             expected="one for the connection and one for the answer",
@@ -80,7 +79,7 @@ def _passing() -> Iterator[tuple[str, Fault, float]]:
 
 
 @check("C44", "a passing fault is retried", risk="fail, or lose rows, when the source fails once")
-def retries(subject: Subject) -> None:
+def retries(subject: PracticeSubject) -> None:
     """429, 503, a broken connection or a cut body, once: asked again, as late as Retry-After says, and nothing is lost."""
     for number in _places(subject):
         for what, fault, least in _passing():
@@ -109,7 +108,7 @@ def retries(subject: Subject) -> None:
                 cause="the page that failed is left out",
                 reproduce=reproduce,
             )
-    _refuse_storm(subject)
+    _require_no_storm(subject)
 
 
 def _waited(trial: Trial, number: int) -> float:
@@ -118,7 +117,7 @@ def _waited(trial: Trial, number: int) -> float:
     return asked[number].seconds - asked[number - 1].seconds if number < len(asked) else 0.0
 
 
-def _refuse_storm(subject: Subject) -> None:
+def _require_no_storm(subject: PracticeSubject) -> None:
     trial = subject.trial(timeout_s=540)
     trial.where(lambda _asked: True, status(503))
     call = trial.connection.call()
@@ -126,10 +125,10 @@ def _refuse_storm(subject: Subject) -> None:
     tries = len([asked for asked in call.asked if first and _same(asked, first)])
     # Several tables may begin with the same request; each of them tries.
     begun = _beginnings(subject)
-    if tries > _MOST_TRIES * begun or call.killed or (tries > begun and not trial.time.slept):
+    if tries > _MAX_TRIES * begun or call.killed or (tries > begun and not trial.time.slept):
         raise Violation(
             f"{tries} tries in {trial.time.seconds:.0f} s",
-            expected=f"at most {_MOST_TRIES} for each table that begins so, with waits between them",
+            expected=f"at most {_MAX_TRIES} for each table that begins so, with waits between them",
             cause="a loop around the request without an end, or without a wait",
             reproduce=["every request answers HTTP 503"],
         )
@@ -140,8 +139,8 @@ def _refuse_storm(subject: Subject) -> None:
     "a refusal is not retried",
     risk="ask again and again, or take a refusal for rows, when the source refuses",
 )
-def refusals(subject: Subject) -> None:
-    """401, 403, 404 and 422 are asked once, and told with the address and the status, without the query."""
+def refusals(subject: PracticeSubject) -> None:
+    """401, 403, 404 and 422 are asked once, and reported with the address and the status, without the query."""
     for code in (401, 403, 404, 422):
         trial = subject.trial()
         trial.where(lambda _asked: True, status(code))
@@ -149,9 +148,9 @@ def refusals(subject: Subject) -> None:
         first = call.asked[0]
         same = [asked for asked in call.asked if _same(asked, first)]
         most = _beginnings(subject)
-        told = call.error
-        leaked = bool(first.query) and first.query in told
-        if len(same) > most or not call.failed or str(code) not in told or leaked:
+        said = call.error
+        leaked = bool(first.query) and first.query in said
+        if len(same) > most or not call.failed or str(code) not in said or leaked:
             once = counted(len(same), "request")
             raise Violation(
                 f"{once} to {first.path} in {trial.time.seconds:.0f} s, then {_outcome(call)}",
@@ -161,7 +160,7 @@ def refusals(subject: Subject) -> None:
             )
 
 
-def _beginnings(subject: Subject) -> int:
+def _beginnings(subject: PracticeSubject) -> int:
     """How often a call may begin with one request: once for each table, or as often as when all is well."""
     usual = Counter(
         (asked.path, asked.query, asked.content) for asked in subject.clean.first.exchanges[0].asked
@@ -188,7 +187,7 @@ def _nonsense() -> Iterator[tuple[str, Fault]]:
 
 
 @check("C47", "nonsense is no empty page", risk="lose rows when the source answers nonsense")
-def nonsense(subject: Subject) -> None:
+def nonsense(subject: PracticeSubject) -> None:
     """HTML, broken JSON, or JSON without the rows, with status 200, is an error and never success without rows."""
     asked = _asked(subject.clean.first)
     count = len(asked)
@@ -214,7 +213,7 @@ _FEW_ROWS = 100
 @check(
     "C51", "a short page is not the last", risk="lose rows when the source gives fewer than were asked for"
 )
-def capped_pages(subject: Subject) -> None:
+def capped_pages(subject: PracticeSubject) -> None:
     """When the source gives fewer rows than were asked for, all rows arrive all the same."""
     few = sum(map(len, subject.clean.warehouse.tables.values())) <= _FEW_ROWS
     for cap in (50, 7, 1) if few else (50, 7):
@@ -232,7 +231,7 @@ def capped_pages(subject: Subject) -> None:
 
 
 @check("C56", "the source is read once", risk="read the source over and over when there are several pages")
-def read_once(subject: Subject) -> None:
+def read_once(subject: PracticeSubject) -> None:
     """A sync does not read the same rows of the source over and over."""
     read: dict[str, list[str]] = {}
     trial = subject.trial()
@@ -242,10 +241,10 @@ def read_once(subject: Subject) -> None:
             json.dumps(row) for row in listed_in(accepted_json(asked.body))
         )
     for path, rows in read.items():
-        if len(rows) > _MOST_READINGS * len(set(rows)) + 20:
+        if len(rows) > _MAX_READINGS * len(set(rows)) + 20:
             raise Violation(
                 f"{len(rows)} rows of {path} were read, of which {len(set(rows))} differ",
-                expected=f"each row at most {_MOST_READINGS} times, which leaves room for overlapping pages",
+                expected=f"each row at most {_MAX_READINGS} times, which leaves room for overlapping pages",
                 cause="an offset that counts calls or pages, so that the window slides by a row at a time",
                 reproduce=["a first sync, in pages of at most 10 rows"],
             )

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from fivetran_emulator.contract.check import check
-from fivetran_emulator.contract.checks.observed import observed, sent, shown, syncs_seen
-from fivetran_emulator.contract.connection import Exchange, Sync
-from fivetran_emulator.contract.faults import status
-from fivetran_emulator.contract.function import accepted_json
-from fivetran_emulator.contract.memory_warehouse import key_of
-from fivetran_emulator.contract.subject import Subject
-from fivetran_emulator.contract.violation import Blocked, NotRun, Violation
+from fivetran_emulator.contract.check import Blocked, NotRun, Violation, check
+from fivetran_emulator.contract.comparing import sent, shown
+from fivetran_emulator.contract.lab.connection import Exchange, Sync
+from fivetran_emulator.contract.lab.faults import status
+from fivetran_emulator.contract.lab.function import accepted_json
+from fivetran_emulator.contract.lab.warehouse import key_of
+from fivetran_emulator.contract.subject import PracticeSubject, Subject, answered
 from fivetran_emulator.errors import FunctionError
-from fivetran_emulator.protocol.answer import read_answer
+from fivetran_emulator.protocol.answer import ANSWER_MEMBERS, read_answer
 from fivetran_emulator.protocol.rules import MAX_EMPTY_ANSWERS
 
 __all__ = ["CHECKS", "first_key_twice", "rows_differ"]
 
-_MEMBERS = {"state", "insert", "delete", "schema", "hasMore", "softDelete"}
 _SCALARS = (bool, int, float, str)
 
 
@@ -27,7 +25,7 @@ def _first_calls(subject: Subject) -> list[Exchange]:
     """All that was answered, or, when nothing completes, at least the first call."""
     clean = subject.clean_or_not
     whole = clean.first.complete and clean.second.complete
-    found = observed(subject) if whole else [*clean.first.exchanges, *clean.second.exchanges]
+    found = answered(subject) if whole else [*clean.first.exchanges, *clean.second.exchanges]
     if not any(exchange.reply.status == 200 for exchange in found):
         raise Blocked("no call was answered with status 200; see C09")
     return found
@@ -37,11 +35,11 @@ def _first_calls(subject: Subject) -> list[Exchange]:
 def known_members(subject: Subject) -> None:
     """An answer has no member but state, insert, delete, schema, hasMore and softDelete, spelt so."""
     for exchange in _first_calls(subject):
-        if unknown := sorted(set(exchange.answer) - _MEMBERS):
+        if unknown := sorted(set(exchange.answer) - set(ANSWER_MEMBERS)):
             misspelt = "has_more" in unknown
             raise Violation(
                 f"the answer has {', '.join(unknown)}",
-                expected=f"only {', '.join(sorted(_MEMBERS))}",
+                expected=f"only {', '.join(sorted(ANSWER_MEMBERS))}",
                 cause="`has_more` is a misspelling that Fivetran ignores: a sync stops after its first page"
                 if misspelt
                 else "a member of one's own; Fivetran ignores it, so leave it out or put it into the state",
@@ -124,7 +122,7 @@ def keys_declared(subject: Subject) -> None:
                 raise Violation(
                     f"table {table} has rows but no primary_key in schema",
                     expected="a key: without one Fivetran appends, and each row that is sent again is one more row",
-                    cause=f"a child table that was forgotten in schema, or a name spelt in two ways ({table})",
+                    cause=f"a child table that is missing in schema, or a name spelt in two ways ({table})",
                     reproduce=[sent(exchange)],
                 )
             if keys.setdefault(table, key) != key:
@@ -147,7 +145,7 @@ def key_values(subject: Subject) -> None:
                     if not isinstance(row.get(column), _SCALARS):
                         raise Violation(
                             f"a row of {table} has {row.get(column)!r} in its key column {column}: {row}",
-                            expected="a value; Fivetran cannot tell rows without one apart",
+                            expected="a value; Fivetran cannot distinguish rows without one",
                             cause="a key column that the source leaves empty: choose another key, or skip such rows",
                             reproduce=[sent(exchange)],
                         )
@@ -201,7 +199,7 @@ def one_operation_a_key(subject: Subject) -> None:
             )
 
 
-def _emptied(subject: Subject) -> Sync | None:
+def _emptied(subject: PracticeSubject) -> Sync | None:
     trial = subject.trial()
     for rows in trial.rows.values():
         for row in rows.listed():
@@ -216,13 +214,13 @@ def _emptied(subject: Subject) -> Sync | None:
 )
 def few_empty_answers(subject: Subject) -> None:
     """Never more than ten answers in a row without a row while hasMore is true, also over an empty source."""
-    for connection in syncs_seen(subject):
-        _refuse_empty(connection.exchanges, "the source as it is")
-    if subject.has_source and (empty := _emptied(subject)):
-        _refuse_empty(empty.exchanges, "a source whose tables are all empty")
+    for connection in subject.observed:
+        _require_few_empty(connection.exchanges, "the source as it is")
+    if isinstance(subject, PracticeSubject) and (empty := _emptied(subject)):
+        _require_few_empty(empty.exchanges, "a source whose tables are all empty")
 
 
-def _refuse_empty(exchanges: list[Exchange], source: str) -> None:
+def _require_few_empty(exchanges: list[Exchange], source: str) -> None:
     run = 0
     for exchange in exchanges:
         run = 0 if exchange.rows() or exchange.rows("delete") or not exchange.has_more else run + 1
@@ -241,7 +239,7 @@ def terminates(subject: Subject) -> None:
     clean = subject.clean_or_not
     for name, sync in (("first", clean.first), ("second", clean.second)):
         last = sync.exchanges[-1]
-        if sync.endless and not subject.has_source:
+        if sync.endless and not isinstance(subject, PracticeSubject):
             raise NotRun(
                 f"the {name} sync goes on after {len(sync.exchanges)} calls: allow more with --calls"
             )
@@ -296,7 +294,9 @@ def tolerant(subject: Subject) -> None:
             name: value for name, value in {**trial.connection.body(), **change}.items() if value is not ...
         }
         reply, _seconds, _asked = trial.connection._call(body)  # noqa: SLF001 - a body that a connection never sends
-        differs = rows_differ if subject.has_source else tables_differ  # a source in use changes meanwhile
+        differs = (
+            rows_differ if isinstance(subject, PracticeSubject) else tables_differ
+        )  # a source in use changes meanwhile
         if reply.status != usual.reply.status or differs(usual, Exchange(body, reply, 0, ())):
             raise Violation(
                 f"with {what} the answer is HTTP {reply.status}, and not the one to a usual first call",
@@ -323,7 +323,7 @@ def tables_differ(one: Exchange, other: Exchange) -> bool:
 
 
 @check("C12", "a failure says so")
-def failure_envelope(subject: Subject) -> None:
+def failure_envelope(subject: PracticeSubject) -> None:
     """When the source fails for good, the answer is an error with a message, without rows and without a state."""
     trial = subject.trial()
     trial.where(lambda _asked: True, status(500))
@@ -351,8 +351,7 @@ def failure_envelope(subject: Subject) -> None:
 )
 def setup_test(subject: Subject) -> None:
     """A setup test takes under 10 s and 4 requests, brings no rows, and fails with a message when the source refuses."""
-    trial = subject.trial()
-    passed = trial.connection.call(accept=False, setup_test=True)
+    passed = subject.trial().connection.call(accept=False, setup_test=True)
     problems = [
         problem
         for problem, found in (
@@ -373,8 +372,9 @@ def setup_test(subject: Subject) -> None:
             else "setup_test in the request is not looked at, so that the whole sync runs",
             reproduce=['send "setup_test": true and state {}'],
         )
-    if not subject.has_source:
+    if not isinstance(subject, PracticeSubject):
         return
+    trial = subject.trial()
     trial.where(lambda _asked: True, status(401))
     refused = trial.connection.call(accept=False, setup_test=True)
     if passed.asked and not (refused.failed and refused.error):

@@ -5,18 +5,17 @@ from __future__ import annotations
 import re
 from itertools import combinations
 
-from fivetran_emulator.contract.check import check
+from fivetran_emulator.contract.check import NotRun, Violation, check
 from fivetran_emulator.contract.checks.security import required_secrets
 from fivetran_emulator.contract.releases import Release, breaks, fits, following, numbers, tables_of, write
-from fivetran_emulator.contract.subject import Subject
-from fivetran_emulator.contract.violation import NotRun, Violation
+from fivetran_emulator.contract.subject import PracticeSubject
 
 __all__ = ["CHECKS", "record"]
 
 _COMMAND = "nox -s tests -- NAME -k C35 --write-released"
 
 
-def record(subject: Subject) -> str:
+def record(subject: PracticeSubject) -> str:
     """Write what the connector promises now under its present version; a sentence that says so.
 
     Raises ValueError when the version must be raised first, or there is none.
@@ -27,7 +26,7 @@ def record(subject: Subject) -> str:
     return f"{subject.version} is recorded in {subject.released.parent.name}/{subject.released.name}"
 
 
-def _now(subject: Subject, version: str) -> Release:
+def _now(subject: PracticeSubject, version: str) -> Release:
     required = required_secrets(subject)
     secrets = subject.trial().connection.secrets
     return Release(
@@ -38,13 +37,13 @@ def _now(subject: Subject, version: str) -> Release:
     )
 
 
-def _recorded(subject: Subject) -> list[Release]:
+def _recorded(subject: PracticeSubject) -> list[Release]:
     if not subject.releases:
         raise NotRun(f"no release is recorded; do so before the first one is deployed: {_COMMAND}")
     return subject.releases
 
 
-def _latest(subject: Subject) -> Release:
+def _latest(subject: PracticeSubject) -> Release:
     """The last release up to the present version."""
     recorded = _recorded(subject)
     version = subject.version
@@ -55,7 +54,7 @@ def _latest(subject: Subject) -> Release:
 
 
 @check("C35", "columns as released", risk="change its columns without a word when the source renames a field")
-def released_columns(subject: Subject) -> None:
+def released_columns(subject: PracticeSubject) -> None:
     """Tables, keys and columns are those recorded for the last release, with the same kinds of values."""
     latest = _latest(subject)
     if differs := list(fits(latest.tables, tables_of(subject.clean.connection))):
@@ -68,7 +67,7 @@ def released_columns(subject: Subject) -> None:
 
 
 @check("C50", "an update breaks nobody", risk="break queries when it is updated")
-def compatible_releases(subject: Subject) -> None:
+def compatible_releases(subject: PracticeSubject) -> None:
     """Within a major version no table, column or key goes, no column changes its kind, and no secret becomes required."""
     for earlier, later in combinations(_recorded(subject), 2):
         if not (broken := breaks(earlier, later)):

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from fivetran_emulator.contract.check import check
-from fivetran_emulator.contract.checks.changing import (
+from fivetran_emulator.contract.check import NotRun, Violation, check
+from fivetran_emulator.contract.checks.protocol import rows_differ
+from fivetran_emulator.contract.comparing import (
     change_all,
     compare,
-    living,
+    require_tables,
+    sent,
     settle,
+    shown,
     spread,
     state_differences,
 )
-from fivetran_emulator.contract.checks.observed import sent, shown
-from fivetran_emulator.contract.checks.protocol import rows_differ
-from fivetran_emulator.contract.connection import Connection
-from fivetran_emulator.contract.faults import Asked, Fault, slow, status
-from fivetran_emulator.contract.subject import Subject
-from fivetran_emulator.contract.trial import Trial
-from fivetran_emulator.contract.violation import NotRun, Violation
+from fivetran_emulator.contract.lab.connection import Connection
+from fivetran_emulator.contract.lab.faults import Fault, PendingRequest, slow, status
+from fivetran_emulator.contract.lab.trial import Trial
+from fivetran_emulator.contract.subject import PracticeSubject, Subject
 
 __all__ = ["CHECKS"]
 
-_MOST_PLACES = 8
+_MAX_PLACES = 8
 
 
 @check("C20", "asked twice, the same answer", remote=True, risk="bring other rows when a call is repeated")
@@ -41,14 +41,14 @@ def repeatable(subject: Subject) -> None:
 
 
 @check("C21", "crash at every HTTP call", risk="lose rows when a call dies on its way")
-def crash_anywhere(subject: Subject) -> None:
+def crash_anywhere(subject: PracticeSubject) -> None:
     """Whichever request the call dies at, calling again from the last accepted state loses and doubles nothing."""
     last = len(_requests(subject))
-    for number in spread(_MOST_PLACES, last):
+    for number in spread(_MAX_PLACES, last):
         trial = subject.trial()
         crashed = _down_once(trial, trial.connection, number)
         _recover(trial)
-        _refuse_loss(
+        _require_no_loss(
             subject,
             trial,
             cause="a cursor or an offset is saved before the rows behind it are answered, or a failure is taken for an end (C12)",
@@ -56,7 +56,7 @@ def crash_anywhere(subject: Subject) -> None:
         )
 
 
-def _requests(subject: Subject) -> list[object]:
+def _requests(subject: PracticeSubject) -> list[object]:
     return [asked for exchange in subject.clean.first.exchanges for asked in exchange.asked]
 
 
@@ -64,7 +64,7 @@ def _down_once(trial: Trial, connection: Connection, number: int) -> list[str]:
     """Sync once; from the given request on the source is down, until the call that met it is over."""
     down_in: list[int] = []
 
-    def fault(asked: Asked) -> Fault | None:
+    def fault(asked: PendingRequest) -> Fault | None:
         call = len(connection.exchanges)
         if asked.number >= number and not down_in:
             down_in.append(call)
@@ -82,7 +82,7 @@ def _recover(trial: Trial) -> None:
         settle(trial, trial.connection, 1)
 
 
-def _refuse_loss(subject: Subject, trial: Trial, *, cause: str, reproduce: list[str]) -> None:
+def _require_no_loss(subject: PracticeSubject, trial: Trial, *, cause: str, reproduce: list[str]) -> None:
     truth = "the warehouse of an undisturbed sync"
     compare(
         subject,
@@ -102,16 +102,16 @@ def _refuse_loss(subject: Subject, trial: Trial, *, cause: str, reproduce: list[
 
 
 @check("C22", "lost answer at every invocation", risk="lose rows when an answer is lost on its way")
-def lost_answers(subject: Subject) -> None:
+def lost_answers(subject: PracticeSubject) -> None:
     """Whichever answer is lost on its way, the repeated call makes up for it."""
     size = _small_or_whole(subject)
     trial = subject.trial(**size)
     last = len(trial.connection.sync().exchanges)
-    for number in spread(_MOST_PLACES, last):
+    for number in spread(_MAX_PLACES, last):
         trial = subject.trial(**size)
         trial.connection.sync(lose=lambda call, lost=number: call == lost)  # type: ignore[misc]
         _recover(trial)
-        _refuse_loss(
+        _require_no_loss(
             subject,
             trial,
             cause="the function remembers in memory what it has sent: the state in the request is all that counts",
@@ -121,7 +121,7 @@ def lost_answers(subject: Subject) -> None:
         )
 
 
-def _small_or_whole(subject: Subject) -> dict[str, Any]:
+def _small_or_whole(subject: PracticeSubject) -> dict[str, Any]:
     try:
         return {"answer_bytes": subject.smallest_answers}
     except NotRun:
@@ -129,13 +129,13 @@ def _small_or_whole(subject: Subject) -> dict[str, Any]:
 
 
 @check("C23", "cut at every checkpoint", risk="lose rows when the time runs out")
-def cut_anywhere(subject: Subject) -> None:
+def cut_anywhere(subject: PracticeSubject) -> None:
     """Wherever the time runs out, the next call goes on with the first row that was not sent."""
     cut, changes, _clean = (
         False,
         False,
         subject.clean,
-    )  # nothing can be told when the undisturbed sync does not complete
+    )  # nothing is known when the undisturbed sync does not complete
     for timeout in (3, 4, 5, 7, 9, 12):
         trial = subject.trial(timeout_s=timeout)
         trial.where(lambda _asked: True, slow(1))
@@ -144,7 +144,7 @@ def cut_anywhere(subject: Subject) -> None:
             continue  # nothing at all fits into so short a call
         cut = cut or len(sync.exchanges) > 1
         trial.heal()
-        _refuse_loss(
+        _require_no_loss(
             subject,
             trial,
             cause="the position is saved before the rows in front of it are answered",
@@ -152,12 +152,12 @@ def cut_anywhere(subject: Subject) -> None:
         )
         if len(sync.exchanges) > 1 and not changes:
             changes = True
-            _refuse_loss_of_changes(subject, trial, timeout)
+            _require_no_loss_of_changes(subject, trial, timeout)
     if not cut:
         raise NotRun("no time-out from 3 to 12 s cut the sync; does the function read FIVETRAN_TIMEOUT_S?")
 
 
-def _refuse_loss_of_changes(subject: Subject, trial: Trial, timeout: int) -> None:
+def _require_no_loss_of_changes(subject: PracticeSubject, trial: Trial, timeout: int) -> None:
     """What is cut is a later sync, which has as much to bring as the first."""
     change_all(trial, subject)
     trial.where(lambda _asked: True, slow(1))
@@ -178,7 +178,7 @@ def _refuse_loss_of_changes(subject: Subject, trial: Trial, timeout: int) -> Non
     "a change after a sync arrives in the next",
     risk="lose what changes after a sync, or read everything again each time",
 )
-def changes_arrive(subject: Subject) -> None:
+def changes_arrive(subject: PracticeSubject) -> None:
     """Later syncs of an unchanged source bring less and the same each time; a change after any of them arrives.
 
     The second sync may bring what the first has brought: a mark that loses no change is one pass behind.
@@ -197,7 +197,7 @@ def changes_arrive(subject: Subject) -> None:
             expected="the third no more than the first, the fourth the same as the third",
             cause="a position that is not reset when a pass ends, or a cursor that is not kept",
         )
-    for table in living(subject, trial):
+    for table in require_tables(subject, trial):
         if table.source.cursor and third.rows.get(table.name, 0) >= clean.first.rows[table.name] > len(
             _ties(table.source.listed(), table.source.cursor)
         ):

@@ -10,12 +10,12 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
-from fivetran_emulator.contract.check import check
-from fivetran_emulator.contract.checks.observed import shown
-from fivetran_emulator.contract.connection import Connection, Exchange
-from fivetran_emulator.contract.faults import (
-    Asked,
+from fivetran_emulator.contract.check import NotRun, Violation, check
+from fivetran_emulator.contract.comparing import shown
+from fivetran_emulator.contract.lab.connection import Connection, Exchange
+from fivetran_emulator.contract.lab.faults import (
     Fault,
+    PendingRequest,
     bomb,
     cut_body,
     elsewhere,
@@ -27,19 +27,18 @@ from fivetran_emulator.contract.faults import (
     status,
     text,
 )
-from fivetran_emulator.contract.secret_forms import (
+from fivetran_emulator.contract.lab.network import ADDRESS, PORT
+from fivetran_emulator.contract.lab.secret_forms import (
     credentials_sent,
     marked_secrets,
     secret_texts,
     secret_traces,
 )
-from fivetran_emulator.contract.subject import Subject
-from fivetran_emulator.contract.violation import NotRun, Violation
-from fivetran_emulator.contract.wire import ADDRESS, PORT
+from fivetran_emulator.contract.subject import PracticeSubject, Subject
 
 __all__ = ["CHECKS", "required_secrets"]
 
-_MOST_MEMORY = 300_000_000
+_MAX_MEMORY = 300_000_000
 _ATTACKED = 4
 _SLOW, _SLOW_REQUESTS = 25.0, 3
 _NUMBER = 98_765.25
@@ -69,10 +68,10 @@ def no_secrets(subject: Subject) -> None:
     only = marked_secrets(secrets)
     if not only:
         raise NotRun("no key of the practice secrets is called token, key, secret or password")
-    if not subject.has_source:
+    if not isinstance(subject, PracticeSubject):
         trial.connection.call(accept=False, setup_test=True)
         said = [*subject.clean_or_not.connection.exchanges, *trial.connection.exchanges]
-        _refuse_traces(said, secrets, only, "an undisturbed sync")
+        _require_no_traces(said, secrets, only, "an undisturbed sync")
         return
     echo = " ".join(value for key, value in secret_texts(secrets) if key in only)
     for what, fault in {**_always(echo), **_at_times()}.items():
@@ -81,10 +80,10 @@ def no_secrets(subject: Subject) -> None:
         disturbed.connection.sync()
         disturbed.connection.call(setup_test=True)
         sent = credentials_sent(disturbed.source.requests, secrets)
-        _refuse_traces(disturbed.connection.exchanges, {**secrets, **sent}, only | sent.keys(), what)
+        _require_no_traces(disturbed.connection.exchanges, {**secrets, **sent}, only | sent.keys(), what)
 
 
-_When = Callable[[Asked], Fault | None]
+_When = Callable[[PendingRequest], Fault | None]
 _STATUSES = (400, 401, 403, 404, 422, 429, 500, 503)
 
 
@@ -118,7 +117,7 @@ def _at_times() -> dict[str, _When]:
     }
 
 
-def _refuse_traces(
+def _require_no_traces(
     exchanges: Sequence[Exchange], secrets: Mapping[str, Any], only: frozenset[str], what: str
 ) -> None:
     for exchange in exchanges:
@@ -132,7 +131,7 @@ def _refuse_traces(
                 )
 
 
-def _echo(asked: Asked, secrets: str) -> Response:
+def _echo(asked: PendingRequest, secrets: str) -> Response:
     request = asked.request
     return Response(f"{request.url} {dict(request.headers)} {secrets}", 400, content_type="text/plain")
 
@@ -140,7 +139,7 @@ def _echo(asked: Asked, secrets: str) -> Response:
 @check(
     "C49",
     "all mistakes in the secrets at once",
-    risk="tell one mistake in the secrets at a time",
+    risk="report one mistake in the secrets at a time",
     remote="Without secrets the error is one that names every key which it names when that key alone is missing.",
 )
 def secrets_mistakes(subject: Subject) -> None:
@@ -151,7 +150,7 @@ def secrets_mistakes(subject: Subject) -> None:
     for what, sent in _mistakes(subject, trial.connection.secrets):
         call = trial.connection.call(accept=False, secrets=sent)
         unnamed = [key for key in required if key not in call.error]
-        if not (required or subject.has_source):
+        if not (required or isinstance(subject, PracticeSubject)):
             raise NotRun("the function asks for no secret")
         if not call.failed or unnamed or call.asked or str(_NUMBER) in call.error:
             raise Violation(
@@ -170,7 +169,7 @@ def _mistakes(subject: Subject, secrets: Mapping[str, Any]) -> Iterator[tuple[st
     yield "no secrets", {}
     yield "secrets null", None
     yield "every value null", dict.fromkeys(secrets)
-    if subject.has_source:  # a function elsewhere may take any value to its source
+    if isinstance(subject, PracticeSubject):  # a function elsewhere may take any value to its source
         yield "a number for every value", dict.fromkeys(secrets, _NUMBER)
 
 
@@ -189,7 +188,7 @@ def _is_required(connection: Connection, key: str, secrets: Mapping[str, Any]) -
 
 
 @check("C53", "a hostile source exhausts nothing", risk="exhaust memory or time when the source misbehaves")
-def hostile_source(subject: Subject) -> None:
+def hostile_source(subject: PracticeSubject) -> None:
     """A compressed bomb, a huge line and deep nesting end in an error, within memory and time."""
     attacks: dict[str, Fault] = {
         "a compressed answer of 200 MB": bomb(200),
@@ -207,11 +206,11 @@ def hostile_source(subject: Subject) -> None:
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
-        if not call.failed or not call.error or peak > _MOST_MEMORY:
-            told = call.error[:100] or f"HTTP {call.reply.status} without a message"
+        if not call.failed or not call.error or peak > _MAX_MEMORY:
+            said = call.error[:100] or f"HTTP {call.reply.status} without a message"
             raise Violation(
-                f"{what}: {told}, and {peak / 1e6:.0f} MB of memory",
-                expected=f"an error, in less than {_MOST_MEMORY / 1e6:.0f} MB",
+                f"{what}: {said}, and {peak / 1e6:.0f} MB of memory",
+                expected=f"an error, in less than {_MAX_MEMORY / 1e6:.0f} MB",
                 cause="response.json() of whatever comes: read a bounded number of bytes",
                 reproduce=[f"every request is answered with {what}"],
             )
@@ -222,7 +221,7 @@ def hostile_source(subject: Subject) -> None:
     "requests and credentials go to the source only",
     risk="send requests or credentials to another host when the source, or its own code, says so",
 )
-def redirects(subject: Subject) -> None:
+def redirects(subject: PracticeSubject) -> None:
     """No other host is asked but those in the secrets, none gets credentials by a redirect, and endless redirects are given up."""
     trial = subject.trial()
     trial.connection.sync()
@@ -230,17 +229,17 @@ def redirects(subject: Subject) -> None:
     trial.connection.sync()
     texts = [value for _key, value in secret_texts(trial.connection.secrets)]
     named = {part for value in texts for part in re.split(r"[/@?#\s]+", value)}
-    if foreign := sorted(trial.wire.hosts - named - {name.partition(":")[0] for name in named}):
+    if foreign := sorted(trial.network.hosts - named - {name.partition(":")[0] for name in named}):
         raise Violation(
             f"it asks {shown(foreign)}, beside the source",
             expected="no host but those that its secrets name",
             cause="an address that stands in the code, or a library that reports home",
             reproduce=["an undisturbed sync, and one while the source fails"],
         )
-    _refuse_foreign_redirects(subject)
+    _require_no_foreign_redirects(subject)
 
 
-def _refuse_foreign_redirects(subject: Subject) -> None:
+def _require_no_foreign_redirects(subject: PracticeSubject) -> None:
     trial = subject.trial()
     foreign = f"http://localhost:{PORT}/stolen"
     trial.where(lambda asked: asked.request.host.startswith("127."), elsewhere(foreign))

@@ -8,44 +8,42 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from fivetran_emulator.contract.check import check
-from fivetran_emulator.contract.checks.changing import compare, leaves, living
-from fivetran_emulator.contract.checks.instants import instant
-from fivetran_emulator.contract.checks.observed import observed, shortened
-from fivetran_emulator.contract.living_tables import LivingTable
+from fivetran_emulator.contract.check import Violation, check
+from fivetran_emulator.contract.comparing import compare, leaves, require_tables, shortened
+from fivetran_emulator.contract.lab.secret_forms import credentials_sent, marked_secrets, secret_traces
+from fivetran_emulator.contract.lab.source_tables import SourceTable
+from fivetran_emulator.contract.lab.virtual_time import instant
 from fivetran_emulator.contract.releases import Release
-from fivetran_emulator.contract.secret_forms import credentials_sent, marked_secrets, secret_traces
-from fivetran_emulator.contract.subject import Subject
-from fivetran_emulator.contract.violation import Violation
+from fivetran_emulator.contract.subject import PracticeSubject, Subject, answered
 
-__all__ = ["CHECKS", "MOST_STATE_BYTES"]
+__all__ = ["CHECKS", "MAX_STATE_BYTES"]
 
-MOST_STATE_BYTES = 65_536
+MAX_STATE_BYTES = 65_536
 _SYNCS = 6
 _BYTES_A_ROW = 28
 """More than a compressed key takes, with which deletes are found, and less than a key with anything beside it."""
 
 
 @check("C30", "the state stays small", risk="fail when the state has grown too large")
-def state_size(subject: Subject) -> None:
+def state_size(subject: PracticeSubject) -> None:
     """Ten times the rows make the state no larger than the keys alone would, or than 64 KiB, and syncs alone no larger at all."""
-    _refuse_growth(subject)
+    _require_no_growth(subject)
     before = len(json.dumps(subject.clean.state))
-    for name in [table.name for table in living(subject, subject.trial())]:
+    for name in [table.name for table in require_tables(subject, subject.trial())]:
         trial = subject.trial()
-        added = _grow(next(table for table in living(subject, trial) if table.name == name))
+        added = _grow(next(table for table in require_tables(subject, trial) if table.name == name))
         sync = trial.connection.sync()
         size = max((len(json.dumps(call.answer.get("state"))) for call in sync.exchanges), default=0)
-        if size > MOST_STATE_BYTES or size - before > 500 + added * _BYTES_A_ROW:
+        if size > MAX_STATE_BYTES or size - before > 500 + added * _BYTES_A_ROW:
             raise Violation(
                 f"the state grew from {before} to {size} bytes with {added} rows of {name} more",
-                expected=f"at most {MOST_STATE_BYTES} bytes, and at most {_BYTES_A_ROW} for each new row",
+                expected=f"at most {MAX_STATE_BYTES} bytes, and at most {_BYTES_A_ROW} for each new row",
                 cause="an entry for each row or parent in the state: keep the place where the reading stopped instead",
                 reproduce=[f"each source row of {name} ten times, under new keys"],
             )
 
 
-def _refuse_growth(subject: Subject) -> None:
+def _require_no_growth(subject: PracticeSubject) -> None:
     """Sync after sync of an unchanged source the state stays as large as it is."""
     trial = subject.trial()
     sizes = []
@@ -61,7 +59,7 @@ def _refuse_growth(subject: Subject) -> None:
         )
 
 
-def _grow(table: LivingTable) -> int:
+def _grow(table: SourceTable) -> int:
     """Each row nine times more; how many that are."""
     rows = table.rows()
     for row in rows:
@@ -78,7 +76,7 @@ def _grow(table: LivingTable) -> int:
 )
 def durable_state(subject: Subject) -> None:
     """Each state is a JSON object with a version, has no secret in it, and those of recorded releases are still read."""
-    seen = observed(subject)
+    seen = answered(subject)
     sent = credentials_sent(
         (asked for exchange in seen for asked in exchange.asked), seen[0].request["secrets"] if seen else {}
     )
@@ -88,7 +86,7 @@ def durable_state(subject: Subject) -> None:
             raise Violation(
                 f"the state is {shortened(state)}",
                 expected='an object with a version, such as {"version": 1, ...}',
-                cause="without one a later release cannot tell an old state from a broken one",
+                cause="without one a later release cannot distinguish an old state from a broken one",
             )
         secrets = exchange.request["secrets"]
         only = marked_secrets(secrets) | sent.keys()
@@ -100,17 +98,17 @@ def durable_state(subject: Subject) -> None:
                     cause="a session that is kept, or a next link with the key in its query, saved as it came",
                     reproduce=["an undisturbed sync"],
                 )
-    if subject.has_source:
+    if isinstance(subject, PracticeSubject):
         for release in subject.releases:
-            _refuse_unread(subject, release)
+            _require_readable(subject, release)
 
 
-def _refuse_unread(subject: Subject, release: Release) -> None:
+def _require_readable(subject: PracticeSubject, release: Release) -> None:
     """A connection of an earlier release goes on with its state, and a change made since arrives."""
     trial = subject.trial()
     connection = trial.connection
     connection.state, connection.warehouse = release.state, copy.deepcopy(subject.clean.warehouse)
-    for table in trial.living(connection.warehouse):
+    for table in trial.source_tables(connection.warehouse):
         table.source.put(table.touched(table.rows()[0]))
     reproduce = [f"send the state of {release.version} in tests/released.json"]
     sync = connection.sync()
@@ -136,7 +134,7 @@ def _refuse_unread(subject: Subject, release: Release) -> None:
     "a state of somebody else's is refused",
     risk="lose rows, or fail without a word, when the state is not its own",
 )
-def foreign_states(subject: Subject) -> None:
+def foreign_states(subject: PracticeSubject) -> None:
     """A foreign, broken or future state gives an error or a full sync, never success without the rows."""
     clean = subject.clean
     for what, state in _odd_states(clean.state):

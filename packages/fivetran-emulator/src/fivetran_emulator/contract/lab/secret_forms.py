@@ -1,0 +1,90 @@
+"""The forms a secret may be found in: as it is, encoded for an address, in base64, or a piece of it.
+
+What leaks is usually not the secret itself: the address that was asked, the
+header that was sent, the first half of a token in an error of the source's.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from fivetran_emulator.contract.lab.faults import SourceRequest
+
+__all__ = ["credentials_sent", "marked_secrets", "secret_texts", "secret_traces"]
+
+_PIECE = 8
+_CREDENTIAL_HEADER = re.compile(r"authorization|cookie|token|key|secret|password|session", re.IGNORECASE)
+_NO_CREDENTIALS = frozenset({"idempotency-key"})
+
+
+def secret_traces(text: str, secrets: Mapping[str, Any], *, only: frozenset[str]) -> list[str]:
+    """Where a text gives a secret away: sentences that name the key, never the value.
+
+    `only` are the keys that hold secrets. Values of less than eight characters would be found by chance.
+    """
+    found = []
+    for key, value in secret_texts(secrets):
+        if key in only and len(value) >= _PIECE:
+            found += [f"the secret `{key}` {how}" for how, form in _forms(value) if form in text]
+    return found
+
+
+def secret_texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Every text of the secrets with its key, `a.b` for one within another."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from secret_texts(inner, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from secret_texts(inner, key)
+    elif isinstance(value, str):
+        yield key, value
+
+
+def _forms(value: str) -> Iterator[tuple[str, str]]:
+    yield "as it is", value
+    yield "URL-encoded", quote(value, safe="")
+    yield "URL-encoded", quote_plus(value)
+    for shift in range(3):
+        encoded = base64.b64encode(b"\0" * shift + value.encode()).decode()
+        yield "in base64", encoded[4:-4] or encoded
+    for start in range(len(value) - _PIECE + 1):
+        yield f"in part ({_PIECE} characters)", value[start : start + _PIECE]
+
+
+def marked_secrets(secrets: Mapping[str, Any]) -> frozenset[str]:
+    """The keys whose names say that their values are secret."""
+    words = ("token", "key", "secret", "password", "passwd", "pwd", "credential", "auth")
+    return frozenset(
+        key for key, _value in secret_texts(secrets) if any(word in key.lower() for word in words)
+    )
+
+
+def credentials_sent(requests: Iterable[SourceRequest], secrets: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What a function shows the source beside its secrets, by where it stands: access tokens, sessions.
+
+    They are obtained while it runs, and open the source as the secrets do.
+    """
+    known = [value for _key, value in secret_texts(secrets) if value]
+    found: dict[str, list[str]] = {}
+    for asked in requests:
+        for name, header in asked.headers.items():
+            if not _CREDENTIAL_HEADER.search(name) or name.lower() in _NO_CREDENTIALS:
+                continue
+            for value in _credentials(name, header):
+                listed = found.setdefault(f"{name} header", [])
+                if value not in listed and not any(value in one or one in value for one in known):
+                    listed.append(value)
+    return found
+
+
+def _credentials(name: str, header: str) -> list[str]:
+    if "cookie" in name.lower():
+        return [value for _name, _, value in (part.partition("=") for part in header.split(";")) if value]
+    words = header.split()
+    # Of several words after the scheme some are names: a signature, which is of one request, and opens nothing.
+    return words[-1:] if len(words) <= len(("scheme", "token")) else []

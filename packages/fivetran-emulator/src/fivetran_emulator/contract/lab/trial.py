@@ -1,0 +1,183 @@
+"""One experiment: a fresh practice source behind the fault layer, a clock that stands still, a new connection.
+
+Everything about a trial is decided by its arguments and the practice source's rows, so it can be run again.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from werkzeug.test import Client
+
+from fivetran_emulator.contract.check import Violation
+from fivetran_emulator.contract.lab.connection import Connection, Sync
+from fivetran_emulator.contract.lab.faults import (
+    Fault,
+    FaultySource,
+    PendingRequest,
+    SourceRequest,
+    asked_values,
+)
+from fivetran_emulator.contract.lab.function import Function, InProcess, LabReply, accepted_json
+from fivetran_emulator.contract.lab.network import ADDRESS, Network, in_this_thread
+from fivetran_emulator.contract.lab.source_tables import SourceTable, source_tables
+from fivetran_emulator.contract.lab.virtual_time import VirtualTime
+from fivetran_emulator.contract.lab.warehouse import MemoryWarehouse
+from fivetran_emulator.practice.errors import PracticeError
+from fivetran_emulator.practice.loading import Practice, load
+from fivetran_emulator.practice.rows import Rows
+
+__all__ = ["Trial", "Trials", "trials_of"]
+
+
+class Trial:
+    """A function, a source and Fivetran, with time and faults under control.
+
+    `limits` are the environment a deployment would set, such as FIVETRAN_TIMEOUT_S.
+    """
+
+    def __init__(
+        self,
+        function: Function,
+        practice: Practice,
+        *,
+        limits: Mapping[str, object] | None = None,
+        time: VirtualTime | None = None,
+        leave_alone: Collection[str] = (),
+        placing: Callable[[], Collection[str]] | None = None,
+    ) -> None:
+        self.practice, self.function = practice, function
+        self.limits = {name: str(value) for name, value in (limits or {}).items()}
+        self.time = time or VirtualTime()
+        self.source = FaultySource(in_this_thread(practice.source), lambda: self.time.seconds)
+        self.network = Network(self.source, self.time)
+        self._leave_alone = leave_alone
+        self._placing = placing or (lambda: asked_values(self.source.requests))
+        self.connection = self.connect()
+
+    def connect(self, **secrets: Any) -> Connection:
+        """A new connection to the same source, with some secrets replaced."""
+        return Connection(self._call, {**self.practice.secrets_at(ADDRESS), **secrets})
+
+    def _call(self, body: Mapping[str, Any]) -> tuple[LabReply, float, list[SourceRequest]]:
+        began, asked = self.time.seconds, len(self.source.requests)
+        with self.time.active(), self.network.active():
+            reply = self.function.call(body, self.limits)
+        if self.network.failure is not None:
+            raise self.network.failure
+        if self.network.killed:
+            reply = LabReply(0, b"", {}, reply.logs, reason=self._why_killed(asked))
+        return reply, self.time.seconds - began, self.source.requests[asked:]
+
+    def _why_killed(self, begun: int) -> str:
+        """What an endless call did; empty for one that a fault has killed."""
+        if not self.network.endless:
+            return ""
+        asked = self.source.requests[begun:]
+        path, times = Counter(one.path for one in asked).most_common(1)[0]
+        same = len({(one.query, one.content) for one in asked if one.path == path})
+        return (
+            f"one call asked the source {len(asked)} times and did not end: {times} of them were for {path},"
+            f" {'always the same' if same == 1 else f'{same} different ones'}"
+        )
+
+    @property
+    def rows(self) -> Mapping[str, Rows]:
+        """The source's tables; empty for a source that does not let itself be changed."""
+        tables = getattr(self.practice.source, "tables", None)
+        return tables if isinstance(tables, dict) else {}
+
+    def cap(self, rows: int) -> bool:
+        """Let pages have at most so many rows; False for a source that cannot."""
+        source: Any = self.practice.source
+        if not hasattr(source, "cap"):
+            return False
+        source.cap = rows
+        return True
+
+    def source_tables(self, warehouse: MemoryWarehouse) -> list[SourceTable]:
+        """The tables whose source rows can be changed and found again in the warehouse."""
+        rows = {name: rows for name, rows in self.rows.items() if name not in self._leave_alone}
+        return source_tables(rows, warehouse, self._placing())
+
+    def ask(self, like: SourceRequest, query: str) -> Any:
+        """What the source answers to a request like that with another query, as JSON; None unless with status 200."""
+        headers = {name: value for name, value in like.headers.items() if name != "Content-Length"}
+        client = Client(in_this_thread(self.practice.source))
+        answer = client.open(
+            like.path, method=like.method, query_string=query, data=like.content, headers=headers
+        )
+        return accepted_json(answer.get_data()) if answer.status_code == 200 else None
+
+    def at(self, number: int, fault: Fault) -> None:
+        """Put a fault at one request to the source, counted from 1 over the whole trial."""
+        self.source.fault = lambda asked: fault if asked.number == number else None
+
+    def where(self, matches: Callable[[PendingRequest], bool], fault: Fault) -> None:
+        """Put a fault at all requests that match."""
+        self.source.fault = lambda asked: fault if matches(asked) else None
+
+    def heal(self) -> None:
+        """Take all faults away."""
+        self.source.fault = lambda _asked: None
+        self.source.before = lambda _number: None
+
+    def fresh(self) -> MemoryWarehouse:
+        """What a new connection gets of the source as it is now, in the usual limits: the truth to compare with.
+
+        Raises Violation when its sync does not complete.
+        """
+        self.heal()
+        connection, limits = self.connect(), self.limits
+        self.limits = {}
+        sync = connection.sync()
+        self.limits = limits
+        if not sync.complete:
+            raise Violation(
+                f"a new connection's sync fails: {sync.exchanges[-1].error or 'it does not end'}",
+                expected="that it completes: nothing is wrong with the source at that moment",
+                cause="a row of a form that the connector does not expect",
+            )
+        return connection.warehouse
+
+    def quiet(self, connection: Connection, syncs: int) -> Iterator[Sync]:
+        """Undisturbed syncs, one after the other."""
+        self.heal()
+        for _ in range(syncs):
+            yield connection.sync()
+
+
+class Trials:
+    """Makes trials of one function, each with the source as practice.py has it, for a connector's own tests.
+
+    The pytest plugin has them as the fixtures `trial` and, for more than one in a test, `new_trial`.
+    """
+
+    def __init__(self, main: Callable[..., Any], *, practice: Path) -> None:
+        self._function = InProcess(main)
+        self._practice = practice
+
+    def __call__(self, source: Callable[..., Any] | None = None, /, **limits: object) -> Trial:
+        """A new trial; limits are those of a deployment, such as answer_bytes=20_000.
+
+        `source` is another application in the place of the practice source, opened by the same secrets.
+        """
+        practice = load(self._practice)
+        named = {f"FIVETRAN_{name.upper()}": value for name, value in limits.items()}
+        return Trial(self._function, replace(practice, source=source) if source else practice, limits=named)
+
+
+def trials_of(folder: Path) -> Trials:
+    """Those of the connector in a folder: its `main` and its practice.py. PracticeError where there is none or several."""
+    modules = [path.parent.name for path in folder.glob("src/connector_*/__init__.py")]
+    if len(modules) != 1:
+        raise PracticeError(
+            f"{folder}: a trial needs src/connector_NAME/__init__.py, once; there is {', '.join(modules) or 'none'}. "
+            "Run pytest in a connector's folder, or make Trials(main, practice=...) yourself."
+        )
+    return Trials(importlib.import_module(modules[0]).main, practice=folder / "practice.py")
