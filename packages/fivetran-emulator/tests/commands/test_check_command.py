@@ -16,7 +16,7 @@ import pytest
 import requests
 from scripted import Emulator, Json
 
-from fivetran_emulator.contract.catalogue import CATALOGUE, named
+from fivetran_emulator.contract.checks import CATALOGUE, named
 
 REMOTE = {check.id for check in CATALOGUE if check.remote}
 SECRETS = {"region": "europe", "api_token": "tr-0123456789abcdef"}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mutants.kinds import MUTANTS
 
-from fivetran_emulator.contract.catalogue import CATALOGUE
+from fivetran_emulator.contract.checks import CATALOGUE
 
 PAGE = (Path(__file__).parents[4] / "docs" / "contract.md").read_text("utf-8")
 

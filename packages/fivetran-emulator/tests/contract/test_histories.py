@@ -5,8 +5,8 @@ from mutants.kinds import MUTANTS
 from mutants.matrix import subject_of
 from mutants.reference import Reference
 
-from fivetran_emulator.contract.catalogue import named
 from fivetran_emulator.contract.check import Violation
+from fivetran_emulator.contract.checks import named
 from fivetran_emulator.contract.checks.histories import history, replay, seeds, shrunk
 
 

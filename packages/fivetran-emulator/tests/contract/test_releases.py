@@ -10,8 +10,8 @@ import pytest
 from mutants.matrix import subject_of
 from mutants.reference import Reference
 
-from fivetran_emulator.contract.catalogue import named
 from fivetran_emulator.contract.check import NotRun, Violation
+from fivetran_emulator.contract.checks import named
 from fivetran_emulator.contract.checks.releases import record
 from fivetran_emulator.contract.releases import (
     Release,

@@ -7,8 +7,8 @@ from mutants.oauth import OAuth
 from mutants.reference import Reference
 from mutants.wide import Wide
 
-from fivetran_emulator.contract.catalogue import CATALOGUE, named
 from fivetran_emulator.contract.check import Check
+from fivetran_emulator.contract.checks import CATALOGUE, named
 from fivetran_emulator.contract.subject import PracticeSubject
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fivetran_emulator.contract.catalogue import CATALOGUE
+from fivetran_emulator.contract.checks import CATALOGUE
 
 HERE = Path(__file__).parent
 PAGE = (HERE.parents[3] / "docs" / "plain-connectors.md").read_text("utf-8")

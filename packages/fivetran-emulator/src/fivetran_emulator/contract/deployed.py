@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from fivetran_emulator.contract.catalogue import CATALOGUE
 from fivetran_emulator.contract.check import Blocked, Check, NotRun, Violation
+from fivetran_emulator.contract.checks import CATALOGUE
 from fivetran_emulator.contract.lab.connection import Connection
 from fivetran_emulator.contract.lab.faults import SourceRequest
 from fivetran_emulator.contract.lab.function import LabReply

@@ -13,8 +13,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from fivetran_emulator.contract.catalogue import CATALOGUE, named
 from fivetran_emulator.contract.check import Blocked, Check, NotRun, Violation
+from fivetran_emulator.contract.checks import CATALOGUE, named
 from fivetran_emulator.contract.checks.releases import record as record_release
 from fivetran_emulator.contract.lab.function import InProcess
 from fivetran_emulator.contract.releases import version_of
