@@ -114,13 +114,13 @@ def test_the_connector_that_the_tutorial_writes_works(whole: Repository, tmp_pat
 
 EXAMPLE = "## What a connector looks like"
 README_PRACTICE = """
-from fivetran_emulator.practice import Bearer, Source, Token
+from fivetran_emulator.practice import Bearer, PageToken, Source
 
 TICKETS = [
     {"id": n, "name": f"Ticket {n}", "updated_at": f"2026-01-{n % 28 + 1:02}T12:00:00Z"} for n in range(1, 121)
 ]
 source = Source(access=Bearer("practice-token"))
-source.listing("/tickets", TICKETS, pages=Token(size=50), cursor="updated_at", since="updated_since")
+source.listing("/tickets", TICKETS, pages=PageToken(size=50), cursor="updated_at", since="updated_since")
 secrets = {"token": "practice-token", "url": "{url}"}
 """
 

@@ -133,7 +133,7 @@ PAGES = {
     "token": Pages(
         parameter="bookmark: str | None = None",
         style='PageToken(bookmark, param="bookmark", next="next")',
-        served="Token()",
+        served="PageToken()",
         following='{"bookmark": body["next"]} if body["next"] else None',
     ),
     "link": Pages(

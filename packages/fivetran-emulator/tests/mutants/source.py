@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from fivetran_emulator.practice import Bearer, Offset, Request, Source, Token
+from fivetran_emulator.practice import Bearer, Offset, PageToken, Request, Source
 from fivetran_emulator.practice.loading import Practice
 
 TOKEN = "practice-token-0123456789"
@@ -29,7 +29,7 @@ def practice() -> Practice:
     tickets = source.rows(
         "tickets", map(ticket, range(1, 37)), cursor="updated_at", tombstone={"deleted": True}
     )
-    source.listing("/tickets", tickets, pages=Token(size=10), since="updated_since")
+    source.listing("/tickets", tickets, pages=PageToken(size=10), since="updated_since")
     users = [{"id": f"u{number:02}", "name": f"User {number}", "age": number} for number in range(1, 48)]
     source.listing("/users", users, pages=Offset(size=10), within=None)
 

@@ -14,7 +14,7 @@ from typing import Any
 from mutants.reference import Problem, Reference, Row, State
 from mutants.source import TOKEN, ticket
 
-from fivetran_emulator.practice import Bearer, Listed, Page, Refusal, Request, Source, Token
+from fivetran_emulator.practice import Bearer, Listed, Page, PageToken, Refusal, Request, Source
 from fivetran_emulator.practice.loading import Practice
 
 Lists = Callable[[], dict[str, tuple[str, Row]]]
@@ -42,7 +42,7 @@ def wide_practice() -> Practice:
     tickets = source.rows(
         "tickets", map(ticket, range(1, 25)), cursor="updated_at", tombstone={"deleted": True}
     )
-    source.listing("/tickets", tickets, pages=Token(size=10), since="updated_since")
+    source.listing("/tickets", tickets, pages=PageToken(size=10), since="updated_since")
     users = [{"id": f"u{number:02}", "name": "Somebody", "age": number % 3} for number in range(1, 18)]
     source.listing("/users", users, pages=WithTotal())
     projects = [{"id": f"p{number}", "name": f"Project {number}"} for number in range(1, 4)]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.test import Client
 
-from fivetran_emulator.practice import Keyset, NextLink, Offset, PageNumber, PageStyle, Source, Token
+from fivetran_emulator.practice import Keyset, NextLink, Offset, PageNumber, PageStyle, PageToken, Source
 from fivetran_emulator.practice.errors import PracticeError
 from fivetran_emulator.practice.pages import Listed, Page, steps
 
@@ -75,7 +75,7 @@ def by_key(ask: Ask, limit: int) -> Iterator[dict[str, Any]]:
 STYLES: list[tuple[PageStyle, Read]] = [
     (Offset(), by_offset),
     (PageNumber(), by_number),
-    (Token(next="meta.next"), by_token),
+    (PageToken(next="meta.next"), by_token),
     (NextLink(next="links.next"), by_link_in_the_body),
     (NextLink(next=["@odata.nextLink"], omit=True), by_odata_link),
     (NextLink(next=None), by_link_in_the_header),
@@ -100,7 +100,9 @@ def test_a_client_that_follows_a_style_gets_every_row_once_in_order(
     assert list(read(asking(source), limit)) == ROWS
 
 
-@pytest.mark.parametrize("style", [style for style, _ in STYLES if not isinstance(style, Token | NextLink)])
+@pytest.mark.parametrize(
+    "style", [style for style, _ in STYLES if not isinstance(style, PageToken | NextLink)]
+)
 def test_the_cap_shortens_a_page_without_a_word(style: PageStyle) -> None:
     """A page never has more rows than the cap, whatever was asked for."""
     source = Source()
@@ -122,7 +124,7 @@ def test_a_nonsensical_position_is_refused_by_name(query: dict[str, object]) -> 
 def test_a_token_whose_row_is_gone_has_expired() -> None:
     """400, as an API answers a bookmark it no longer knows."""
     source = Source()
-    rows = source.listing("/rows", ROWS, pages=Token())
+    rows = source.listing("/rows", ROWS, pages=PageToken())
     ask = asking(source)
     token = ask(limit=3).json["next"]
     rows.remove(2)

@@ -12,7 +12,7 @@ import pytest
 import requests
 from werkzeug.wrappers import Request, Response
 
-from fivetran_emulator.practice import NextLink, Offset, PageNumber, PracticeError, Source, Token, serving
+from fivetran_emulator.practice import NextLink, Offset, PageNumber, PageToken, PracticeError, Source, serving
 from fivetran_emulator.practice.recorded import recorded
 from fivetran_emulator.recording.recorder import Job, Recorder, finish
 
@@ -168,7 +168,11 @@ def test_equal_values_stay_equal_across_columns_and_pages(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("style", "first", "following"),
     [
-        (Token(size=4), "/people", lambda body: body["next"] and f"/people?bookmark={quote(body['next'])}"),
+        (
+            PageToken(size=4),
+            "/people",
+            lambda body: body["next"] and f"/people?bookmark={quote(body['next'])}",
+        ),
         (NextLink(size=4), "/people", lambda body: body["next"]),
         (
             PageNumber(size=4),
@@ -278,7 +282,7 @@ def test_a_token_that_the_source_hands_out_is_a_secret_too(tmp_path: Path) -> No
 
 def test_a_long_list_ends_early_and_the_end_is_marked(tmp_path: Path) -> None:
     """The source is asked for two pages; the third is empty, leads nowhere, and is called made up."""
-    with recording(listing(Token(size=2)), tmp_path, pages=2) as tape:
+    with recording(listing(PageToken(size=2)), tmp_path, pages=2) as tape:
         rows = walk(
             tape.get, "/people", lambda body: body["next"] and f"/people?bookmark={quote(body['next'])}"
         )

@@ -19,7 +19,7 @@ from fivetran_emulator.practice.pages import (
     Page,
     PageNumber,
     PageStyle,
-    Token,
+    PageToken,
     whole,
 )
 from fivetran_emulator.practice.rows import Rows
@@ -38,13 +38,13 @@ __all__ = [
     "Page",
     "PageNumber",
     "PageStyle",
+    "PageToken",
     "PracticeError",
     "QueryKey",
     "Refusal",
     "Request",
     "Rows",
     "Source",
-    "Token",
     "serving",
     "whole",
 ]

@@ -1,6 +1,6 @@
 """The ways an API hands out a long list, seen from the API's side.
 
-None of them says more than real ones do: only `PageNumber`, `Token` and `NextLink` say that there is more, and any of
+None of them says more than real ones do: only `PageNumber`, `PageToken` and `NextLink` say that there is more, and any of
 them may give fewer rows than asked (`cap`), so a connector that takes a short page for the last one loses rows here
 as it would in production.
 """
@@ -107,7 +107,7 @@ class PageNumber:
 
 
 @dataclass(frozen=True)
-class Token:
+class PageToken:
     """``?bookmark=<opaque>``, the next token standing at the place `next`; on the last page it is null.
 
     The token names the page's last row. Once that row is deleted the token is refused, as an expired one would be.
