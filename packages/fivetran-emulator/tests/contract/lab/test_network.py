@@ -211,7 +211,7 @@ def test_an_asgi_application_is_answered_in_the_thread_that_asks() -> None:
     with wired(app) as (_source, clock):
         answer = requests.post(f"{ADDRESS}/a b?c=d", data="body", headers={"X-Name": "me"}, timeout=5)
         assert (answer.status_code, answer.text) == (201, "POST /a b c=d body!")
-        assert answer.headers["X-PendingRequest-By"] == "me"
+        assert answer.headers["X-Asked-By"] == "me"
         assert clock.seconds == 0
 
 
