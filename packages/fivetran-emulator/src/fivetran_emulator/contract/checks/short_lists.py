@@ -1,6 +1,6 @@
 """C62: lists that are longer than what is read of them, where deletes are inferred from what a list does not show.
 
-A newcomer would cap the pages (C51). With few practice rows a list fits into one page, and in small pages most rows are missing at
+Pages with few rows (C51) do not show it. With few practice rows a list fits into one page, and in small pages most rows are missing at
 once, which the guard against that (C61) holds back: both hide that the rest of the list is never read. So there are pages here of
 which the first few show more than half of the rows, and more rows than a usual page has.
 """
@@ -11,17 +11,15 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterator
 
-from fivetran_emulator.contract.check import check
-from fivetran_emulator.contract.checks.changing import living, settle
-from fivetran_emulator.contract.checks.observed import observed
-from fivetran_emulator.contract.checks.repeated_pages import listed_in
-from fivetran_emulator.contract.connection import Connection
-from fivetran_emulator.contract.function import accepted_json
-from fivetran_emulator.contract.living_tables import LivingTable
-from fivetran_emulator.contract.memory_warehouse import key_of
-from fivetran_emulator.contract.subject import Subject
-from fivetran_emulator.contract.trial import Trial
-from fivetran_emulator.contract.violation import Violation, counted
+from fivetran_emulator.contract.check import Violation, check, counted
+from fivetran_emulator.contract.checks.pages import listed_in
+from fivetran_emulator.contract.comparing import require_tables, settle
+from fivetran_emulator.contract.lab.connection import Connection
+from fivetran_emulator.contract.lab.function import accepted_json
+from fivetran_emulator.contract.lab.source_tables import SourceTable
+from fivetran_emulator.contract.lab.trial import Trial
+from fivetran_emulator.contract.lab.warehouse import key_of
+from fivetran_emulator.contract.subject import PracticeSubject, answered
 
 __all__ = ["CHECKS"]
 
@@ -35,9 +33,9 @@ _MAX_LENGTHS = 2
 
 
 @check("C62", "a list that is cut short deletes none", risk="delete rows when a list is longer than a page")
-def cut_short(subject: Subject) -> None:
+def cut_short(subject: PracticeSubject) -> None:
     """However long a list is and however many of its rows a page shows, no row that the source has is deleted."""
-    deleting = {table for exchange in observed(subject) for table, _row in exchange.rows("delete")}
+    deleting = {table for exchange in answered(subject) for table, _row in exchange.rows("delete")}
     if not deleting:
         return
     trial = subject.trial()
@@ -49,9 +47,9 @@ def cut_short(subject: Subject) -> None:
             _require_all(subject, trial, f"pages of at most {counted(size, 'row')}, whatever is asked")
 
 
-def _grow(subject: Subject, trial: Trial, deleting: Collection[str]) -> None:
+def _grow(subject: PracticeSubject, trial: Trial, deleting: Collection[str]) -> None:
     """Copies of the rows under new keys, but of those that have lists of their own: these would be as many requests more."""
-    for table in living(subject, trial):
+    for table in require_tables(subject, trial):
         rows = table.rows()
         if table.name not in deleting or _are_asked_for(table):
             continue
@@ -59,7 +57,7 @@ def _grow(subject: Subject, trial: Trial, deleting: Collection[str]) -> None:
             table.source.put(table.copied(rows[number % len(rows)], number // len(rows)))
 
 
-def _are_asked_for(table: LivingTable) -> bool:
+def _are_asked_for(table: SourceTable) -> bool:
     rows = table.rows()
     named = [row for row in rows if any(str(row[column]) in table.placing for column in table.source.key)]
     return len(named) * 2 > len(rows)
@@ -74,7 +72,7 @@ def _sizes(lengths: list[int]) -> list[int]:
     return sizes
 
 
-def _lengths(subject: Subject) -> list[int]:
+def _lengths(subject: PracticeSubject) -> list[int]:
     """The longest list of the undisturbed sync, and the lengths that most others have."""
     rows: dict[str, set[str]] = {}
     for exchange in subject.clean.first.exchanges:
@@ -86,7 +84,7 @@ def _lengths(subject: Subject) -> list[int]:
     return sorted({*usual, max(lengths, default=0)})
 
 
-def _require_all(subject: Subject, trial: Trial, how: str) -> None:
+def _require_all(subject: PracticeSubject, trial: Trial, how: str) -> None:
     """What has arrived of a source that does not change, or does as it is, is there after a few syncs."""
     connection = trial.connection
     settle(trial, connection, _SYNCS)
