@@ -100,6 +100,10 @@ class Missing:
 
     # The listing
 
+    def begin(self) -> None:
+        """A listing begins, and may find room for its keys."""
+        self._state.over = 0
+
     def note(self, unit: Batch) -> None:
         """The rows and deletes of this unit of the listing have become whole."""
         rows, deleted = self._keys_in(unit)

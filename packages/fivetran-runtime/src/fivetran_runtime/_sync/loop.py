@@ -29,10 +29,12 @@ from fivetran_runtime._invocation.context import Invocation
 from fivetran_runtime._invocation.failures import as_connector_error, combined
 from fivetran_runtime._scope import settings_digest
 from fivetran_runtime._sync.batch import Batch
+from fivetran_runtime._sync.delete_strategies import BesideListing, ByListing, Deletes
 from fivetran_runtime._sync.deletes import Missing, room_for, too_many
+from fivetran_runtime._sync.fetching import Fetching
 from fivetran_runtime._sync.start import Terms
 from fivetran_runtime._sync.state import State, TableState
-from fivetran_runtime._sync.table_pass import Fetching, Listing, Pass
+from fivetran_runtime._sync.table_pass import Pass
 from fivetran_runtime.errors import ConnectorError, DefectError, TransientError
 from fivetran_runtime.tables import Table
 
@@ -83,27 +85,30 @@ class Reading:
     Attributes:
         name: what it is called in the state: the table's name, with ".keys" for a listing, ".fetch" for its rest.
         keys: the part of the state with the keys that deletes are inferred from; None when none are.
+        is_listing: whether it shows which keys there are.
+        is_fetching: whether it only asks for rows that a listing shows.
     """
 
     name: str
     table: Table
-    make: type[Pass]
     keys: str | None = None
+    is_listing: bool = False
+    is_fetching: bool = False
 
 
 def _readings(tables: Iterable[Table], config: Any) -> Iterator[Reading]:
     """All there is to read; a listing before its table, so that what the table brings after it stays."""
     for table in tables:
         if not table.deletes_missing(config):
-            yield Reading(table.name, table, Pass)
+            yield Reading(table.name, table)
         elif (listing := table.listing_table()) is None:
-            yield Reading(table.name, table, Listing, table.name)
+            yield Reading(table.name, table, table.name, is_listing=True)
         else:
             keys = f"{table.name}.keys"
-            yield Reading(keys, listing, Listing, keys)
-            yield Reading(table.name, table, Pass, keys)
+            yield Reading(keys, listing, keys, is_listing=True)
+            yield Reading(table.name, table, keys)
             if table.fetch is not None:
-                yield Reading(f"{table.name}.fetch", table, Fetching, keys)
+                yield Reading(f"{table.name}.fetch", table, keys, is_fetching=True)
 
 
 class _Call:
@@ -195,7 +200,7 @@ class _Call:
             self._began_again |= reading.name not in progress.failures
 
     def _pass(self, reading: Reading, batch: Batch) -> Pass:
-        table, state = reading.table, self._state
+        table, missing = reading.table, self._missing(reading)
         terms = Terms(
             floor=table.floor(self._config) if callable(table.floor) else table.floor,
             scope=table.scope_of(self._config, self._settings),
@@ -210,12 +215,18 @@ class _Call:
             "may_restart": self._may_restart(reading),
             "digests": self._sync.id is None,
         }
-        if reading.keys is not None:
-            part = state.table(reading.keys)
-            missing = Missing(table, part, room_for(part, state))
-            options["keys" if reading.make is Listing else "missing"] = missing
-        part = TableState() if reading.make is Fetching else state.table(reading.name)
-        return reading.make(table, part, **options)
+        if missing is None:
+            return Pass(Deletes(table), self._state.table(reading.name), **options)
+        if reading.is_fetching:
+            return Fetching(BesideListing(table, missing), TableState(), **options)
+        deletes = ByListing(table, missing) if reading.is_listing else BesideListing(table, missing)
+        return Pass(deletes, self._state.table(reading.name), **options)
+
+    def _missing(self, reading: Reading) -> Missing | None:
+        if reading.keys is None:
+            return None
+        part = self._state.table(reading.keys)
+        return Missing(reading.table, part, room_for(part, self._state))
 
     def _embedded(self, reading: Reading) -> Mapping[int, Any] | None:
         """What the table's rows hold of other objects; None where it does not say, or another table fails.
@@ -225,7 +236,7 @@ class _Call:
         """
         embeds, sync = reading.table.embeds, self._sync
         others = {*sync.failed, *self._progress.failures} - {*sync.done, reading.name}
-        if embeds is None or reading.make is Fetching or others:
+        if embeds is None or reading.is_fetching or others:
             return None
         try:
             return embeds(self._client)
@@ -315,7 +326,7 @@ class _Call:
         again = [
             reading
             for reading in self._readings
-            if reading.name in self._finished_before and reading.make is not Fetching
+            if reading.name in self._finished_before and not reading.is_fetching
         ]
         for place, reading in enumerate(again):
             before, batch = copy.deepcopy(self._state.tables), Batch()
@@ -332,7 +343,7 @@ class _Call:
 
     def _has_decided(self, reading: Reading, before: Mapping[str, TableState]) -> bool:
         """Whether a listing has decided on keys that it did not find: a second one like the first deletes them."""
-        if reading.make is not Listing or reading.keys is None:
+        if not reading.is_listing or reading.keys is None:
             return False
         parts = (before.get(reading.keys, TableState()), self._state.table(reading.keys))
         old, new = ((part.missed, part.held, part.gone) for part in parts)

@@ -11,8 +11,9 @@ is to come says whether it is still the same; if it is not, the unit is sent fro
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
@@ -22,7 +23,7 @@ from fivetran_runtime._invocation.budget import Budget, OutOfBudget
 from fivetran_runtime._scope import embedded_name
 from fivetran_runtime._sync.batch import Batch
 from fivetran_runtime._sync.closing import close
-from fivetran_runtime._sync.deletes import Missing
+from fivetran_runtime._sync.delete_strategies import Deletes
 from fivetran_runtime._sync.high_water import Marks
 from fivetran_runtime._sync.keys import Key
 from fivetran_runtime._sync.positions import stored
@@ -31,7 +32,6 @@ from fivetran_runtime._sync.start import Terms, start
 from fivetran_runtime._sync.state import TableState
 from fivetran_runtime.errors import ConfigurationError, DefectError
 from fivetran_runtime.operations import At, Row
-from fivetran_runtime.tables import Fetch, Table
 
 _STALE = frozenset({400, 404, 410, 422})
 """What sources answer to a position they no longer know: an expired token, a row that is gone."""
@@ -41,20 +41,30 @@ class _UnitChangedError(Exception):
     """What follows the rows of a unit that were sent is not what followed them in the last call."""
 
 
-FETCHED_AT_ONCE = 100
-"""Keys that a `fetch=` function gets in one call."""
+@dataclass
+class Pace:
+    """How large and how slow the units of a pass have been, in bytes and seconds; the next one may be as much."""
+
+    began: float
+    largest: int = 0
+    slowest: float = 0.0
+
+    def note(self, size: int, now: float) -> None:
+        """A unit has become whole, and the next one begins."""
+        self.largest = max(self.largest, size)
+        self.slowest = max(self.slowest, now - self.began)
+        self.began = now
 
 
 class Pass:
     """One table's pass in one invocation.
 
     Args:
-        table: the table.
+        deletes: the table, and how its deletes are inferred.
         state: its part of the state; moved on as units become whole.
         batch: where whole units go.
         budget: when to stop.
         terms: what the table is read under.
-        missing: for a table whose deletes a listing finds: the keys that the listing compares.
         may_restart: whether the pass may begin again when the source no longer knows its position.
 
     Attributes:
@@ -67,42 +77,38 @@ class Pass:
 
     def __init__(
         self,
-        table: Table,
+        deletes: Deletes,
         state: TableState,
         *,
         batch: Batch,
         budget: Budget,
         terms: Terms,
-        missing: Missing | None = None,
         may_restart: bool = True,
         digests: bool = False,
     ) -> None:
-        self._table = table
+        self._deletes = deletes
+        self._table = table = deletes.table
         self._state = state
         self._batch = batch
         self._budget = budget
         self._terms = terms
-        self._missing = missing
         self._start = start(table, state, terms)
         self._embeds = state.embeds if terms.embedded is None else embedded_name(terms.embedded)
         self._writer = Writer(table, budget.row_bytes)
-        self._marks = self._new_marks() if table.kind else None
+        self._marks = Marks(table, self._start, terms.now, self._at) if table.kind else None
         self._unit = Batch()
-        self._unit_start = budget.elapsed()
+        self._pace = Pace(budget.elapsed())
         self._in_unit = 0
         """How many rows and deletes of the open unit were read."""
         self._sent = state.sent
         """How many of them are still to be passed over."""
-        self._largest_unit = 0
-        self._slowest_unit = 0.0
         self._committed = False
         self._may_restart = may_restart
         self.restarted = False
         self.digest = 0 if digests and self._start.opens else None
 
-    def _new_marks(self) -> Marks:
-        name = self._table.name
-        return Marks(self._table, self._start, self._terms.now, lambda row: self._writer.at(name, row))
+    def _at(self, row: Mapping[str, Any]) -> str:
+        return self._writer.at(self._table.name, row)
 
     def run(self, client: Any) -> str | None:
         """Read on until the table ends or the budget does.
@@ -125,6 +131,8 @@ class Pass:
         return cut
 
     def _run(self, client: Any) -> str | None:
+        if self._deletes.are_pending:
+            return self._send_deletes()
         self._budget.stopped = None
         try:
             return self._read(client, self._start.position)
@@ -162,8 +170,8 @@ class Pass:
 
     def _read(self, client: Any, position: Mapping[str, Any]) -> str | None:
         since = {} if self._table.kind is None else {"since": self._start.since}
-        if self._missing and self._start.opens and self._start.whole:
-            self._missing.try_all()
+        if self._start.opens:
+            self._deletes.begin(whole=self._start.whole)
         self._unit, self._in_unit = Batch(), 0
         if self._marks:
             self._marks.begin()
@@ -252,7 +260,7 @@ class Pass:
 
     def _cut(self) -> str | None:
         return self._budget.cut_before(
-            used_bytes=self._batch.bytes, unit_bytes=self._largest_unit, unit_seconds=self._slowest_unit
+            used_bytes=self._batch.bytes, unit_bytes=self._pace.largest, unit_seconds=self._pace.slowest
         )
 
     def _checked(self, at: At) -> dict[str, Any]:
@@ -274,16 +282,9 @@ class Pass:
             raise _UnitChangedError
         if self.digest is not None:
             self.digest += self._unit.digest()
-        self._take(self._unit)
-        self._largest_unit = max(self._largest_unit, self._unit.bytes)
-        self._slowest_unit = max(self._slowest_unit, self._budget.elapsed() - self._unit_start)
-        self._unit, self._in_unit = Batch(), 0
-        self._unit_start, self._committed = self._budget.elapsed(), True
-
-    def _take(self, unit: Batch) -> None:
-        self._batch.take(unit)
-        if self._missing:
-            self._missing.learn(unit)
+        self._batch.take(self._deletes.take(self._unit))
+        self._pace.note(self._unit.bytes, self._budget.elapsed())
+        self._unit, self._in_unit, self._committed = Batch(), 0, True
 
     def _complete(self) -> str | None:
         """End the pass; what it has met moves the mark."""
@@ -295,105 +296,18 @@ class Pass:
             state.embeds = self._embeds
             self._marks.complete(state)
         state.close_pass()
-        state.whole = bool(self._missing and self._missing.still_unsent() and self._reads_all())
-        return None
-
-    def _reads_all(self) -> bool:
-        """Whether unsent keys are brought by a pass from the floor, and not by the author's fetch."""
-        return self._table.fetch is None or not self._missing or self._missing.fetches_too_many
-
-    def _pause(self) -> None:
-        """End this invocation's part of the pass."""
-        if self._missing:
-            self._missing.save()
-
-
-class Listing(Pass):
-    """A pass that also finds what is gone: keys that complete passes no longer find are deleted.
-
-    Either the table's own complete reading, or a listing of nothing but keys beside a table with a cursor; the
-    latter's rows are not sent.
-    """
-
-    def __init__(self, table: Table, state: TableState, *, keys: Missing, **others: Any) -> None:
-        super().__init__(table, state, **others)
-        self._keys = keys
-
-    def run(self, client: Any) -> str | None:
-        """Read on; deletes that did not fit into the last answer come first."""
-        if self._keys.gone:
-            try:
-                return self._send_deletes()
-            finally:
-                self._pause()
-        if self._start.opens:
-            self._state.over = 0
-        return super().run(client)
-
-    def _take(self, unit: Batch) -> None:
-        self._keys.note(unit)
-        self._batch.take(unit.only_deletes() if self._table.only_keys else unit)
-
-    def _complete(self) -> str | None:
-        super()._complete()
-        self._keys.settle()
+        state.whole = self._deletes.complete()
         return self._send_deletes()
 
     def _send_deletes(self) -> str | None:
         """Put deletes into the answer, as many as fit."""
-        unit = Batch()
-        sent: list[Key] = []
-        cut = None
-        for key in self._keys.gone:
-            encoded = encode(self._keys.columns(key))
-            if self._batch.bytes + unit.bytes + len(encoded) + 1 > self._budget.row_bytes:
-                cut = "bytes"
-                break
-            unit.put_delete(self._table.name, key, encoded)
-            sent.append(key)
-        self._batch.take(unit)
-        self._keys.sent(sent)
-        return cut
+        deletes, are_all = self._deletes.next(self._budget.row_bytes - self._batch.bytes)
+        self._batch.take(deletes)
+        return None if are_all else "bytes"
 
     def _pause(self) -> None:
-        self._keys.save()
-
-
-class Fetching(Pass):
-    """Asks for the rows of keys that a listing shows and no answer has sent, some at a time."""
-
-    _asks_for_one = False
-
-    def _read(self, client: Any, position: Mapping[str, Any]) -> str | None:
-        missing, fetch = self._missing, self._table.fetch
-        if missing is None or fetch is None or missing.fetches_too_many:
-            return None
-        for keys in missing.to_fetch(FETCHED_AT_ONCE):
-            self._fetch(client, fetch, missing, keys)
-            if cut := self._cut():
-                return cut
-        return None
-
-    def _fetch(self, client: Any, fetch: Fetch, missing: Missing, keys: list[Key]) -> None:
-        """Take the rows of some keys into the answer, in halves where it does not hold all of them."""
-        self._unit, self._in_unit, self._asks_for_one = Batch(), 0, len(keys) == 1
-        values = [tuple(missing.columns(key).values()) for key in keys]
-        rows: Iterable[Any] = fetch(client, [value[0] if len(value) == 1 else value for value in values])
-        if any(self._write(item) for item in rows):
-            half = len(keys) // 2
-            self._fetch(client, fetch, missing, keys[:half])
-            self._fetch(client, fetch, missing, keys[half:])
-            return
-        self._commit()
-        missing.fetched(keys)
-
-    def _commit_part(self, _: object) -> str:
-        """The rows of the keys that were asked for are larger than an answer."""
-        if self._asks_for_one:
-            message = f"Table {self._table.name}: the rows that fetch= brings for one key take {self._unit.bytes:,} bytes"
-            limit = f"an answer holds {self._budget.row_bytes:,} bytes of rows."
-            raise DefectError(f"{message}; {limit}", hint="Leave columns out or cut them.")
-        return "bytes"
+        """End this invocation's part of the pass."""
+        self._deletes.save()
 
 
 def _digest(name: str, key: Key) -> str:

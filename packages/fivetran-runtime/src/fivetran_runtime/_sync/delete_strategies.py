@@ -1,0 +1,107 @@
+"""How the deletes of a table are inferred: what a strategy does at each step of the table's pass.
+
+`Deletes` infers none. `ByListing` is for the pass that shows which keys there are: it deletes those that are not found.
+`BesideListing` is for the pass of a table with a cursor, next to such a listing. The sets of keys, and the rules for
+them, are in `deletes.py`.
+"""
+
+from __future__ import annotations
+
+from fivetran_runtime._encoding import encode
+from fivetran_runtime._sync.batch import Batch
+from fivetran_runtime._sync.deletes import Missing
+from fivetran_runtime._sync.keys import Key
+from fivetran_runtime.tables import Table
+
+
+class Deletes:
+    """No deletes are inferred.
+
+    Attributes:
+        table: what is read.
+        are_pending: whether deletes did not fit into the last answer, so that they come first.
+    """
+
+    are_pending = False
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+
+    def begin(self, *, whole: bool) -> None:
+        """A pass begins; `whole` if at the floor."""
+
+    def take(self, unit: Batch) -> Batch:
+        """A unit has become whole; what of it is sent."""
+        return unit
+
+    def complete(self) -> bool:
+        """The pass is complete; whether the next one has to start at the floor."""
+        return False
+
+    def next(self, _room: int) -> tuple[Batch, bool]:
+        """As many deletes as fit into so many bytes, and whether those are all."""
+        return Batch(), True
+
+    def save(self) -> None:
+        """The invocation's part of the pass ends."""
+
+
+class ByListing(Deletes):
+    """Keys that complete passes no longer find are deleted.
+
+    The pass is the table's own complete reading, or a listing of nothing but keys, whose rows are not sent.
+    """
+
+    def __init__(self, table: Table, keys: Missing) -> None:
+        super().__init__(table)
+        self._keys = keys
+        self.are_pending = bool(keys.gone)
+
+    def begin(self, *, whole: bool) -> None:
+        self._keys.begin()
+
+    def take(self, unit: Batch) -> Batch:
+        self._keys.note(unit)
+        return unit.only_deletes() if self.table.only_keys else unit
+
+    def complete(self) -> bool:
+        self._keys.settle()
+        return False
+
+    def next(self, room: int) -> tuple[Batch, bool]:
+        deletes = Batch()
+        sent: list[Key] = []
+        for key in self._keys.gone:
+            encoded = encode(self._keys.columns(key))
+            if deletes.bytes + len(encoded) + 1 > room:
+                break
+            deletes.put_delete(self.table.name, key, encoded)
+            sent.append(key)
+        self._keys.sent(sent)
+        return deletes, not self._keys.gone
+
+    def save(self) -> None:
+        self._keys.save()
+
+
+class BesideListing(Deletes):
+    """The listing deletes; this pass brings the rows, and with them what became of the listing's keys."""
+
+    def __init__(self, table: Table, missing: Missing) -> None:
+        super().__init__(table)
+        self.missing = missing
+
+    def begin(self, *, whole: bool) -> None:
+        if whole:
+            self.missing.try_all()
+
+    def take(self, unit: Batch) -> Batch:
+        self.missing.learn(unit)
+        return unit
+
+    def complete(self) -> bool:
+        by_whole_pass = self.table.fetch is None or self.missing.fetches_too_many
+        return self.missing.still_unsent() and by_whole_pass
+
+    def save(self) -> None:
+        self.missing.save()
