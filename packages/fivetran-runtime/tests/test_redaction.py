@@ -236,3 +236,10 @@ def test_half_of_a_secret_is_found_wherever_it_was_cut(cut: tuple[str, str], aro
 def test_what_only_looks_like_a_part_stays(secret: str, text: str) -> None:
     """A message that is full of asterisks says nothing to anybody."""
     assert Redactor([secret]).clean(text) == text
+
+
+@pytest.mark.parametrize("secret", ["00000000-0000-0000-0000-000000000001", "a1" * 20, PEM])
+def test_a_page_of_what_a_secret_is_made_of_is_cleaned_in_steps_of_its_length(secret: str) -> None:
+    """A secret that repeats itself is found everywhere in such a page; looking may not take its length squared."""
+    page = (secret[:-1] * 100_000)[:100_000]
+    assert len(Redactor([secret]).clean(page)) < len(page) // 10

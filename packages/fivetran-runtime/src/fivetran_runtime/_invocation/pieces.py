@@ -56,20 +56,27 @@ def pieces_in(text: Skeleton, secret: str) -> Iterator[tuple[int, int]]:
         sought = whole.text[anchor : anchor + _SHORTEST]
         place = text.text.find(sought)
         while place >= 0:
-            before = _common(text.text[:place][::-1], whole.text[:anchor][::-1])
-            after = _common(text.text[place:], whole.text[anchor:])
+            # No more of the text than the secret is long: a page full of zeros has its anchors everywhere.
+            start, end = max(0, place - anchor), place + len(whole.text) - anchor
+            before = _common(text.text[start:place][::-1], whole.text[:anchor][::-1])
+            after = _common(text.text[place:end], whole.text[anchor:])
             piece = whole.written[anchor - before : anchor + after]
-            if len(piece) >= least and not _is_ordinary(piece):
+            is_found = len(piece) >= least and not _is_ordinary(piece)
+            if is_found:
                 yield text.span(place - before, place + after)
-            place = text.text.find(sought, place + 1)
+            place = text.text.find(sought, place + (after if is_found else 1))
 
 
 def _common(one: str, other: str) -> int:
-    """How many characters two texts begin alike with."""
-    return next(
-        (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
-        min(len(one), len(other)),
-    )
+    """How many characters two texts begin alike with: by halves, since a secret may be long and found often."""
+    alike, most = 0, min(len(one), len(other))
+    while alike < most:
+        middle = (alike + most + 1) // 2
+        if one[:middle] == other[:middle]:
+            alike = middle
+        else:
+            most = middle - 1
+    return alike
 
 
 def _is_ordinary(piece: str) -> bool:

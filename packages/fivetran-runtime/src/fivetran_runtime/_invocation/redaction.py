@@ -57,10 +57,8 @@ class Redactor:
             return
         with self._lock:
             self._secrets |= known
-            forms = {form for secret in self._secrets for form in _forms(secret)}
-            self._forms = tuple({folded(form) for form in forms})
-            canonical = (folded(canonically(form)[0].strip()) for form in forms)
-            self._canonical = tuple({form for form in canonical if len(form) >= _SHORTEST})
+            self._forms = tuple({folded(form) for secret in self._secrets for form in _forms(secret)})
+            self._canonical = tuple({form for secret in self._secrets for form in _canonical_forms(secret)})
             if self._in_parts:
                 self._cut = tuple(self._secrets)
                 self._skeletons = tuple({whole for secret in self._secrets for whole in _wholes(secret)})
@@ -119,6 +117,13 @@ def _forms(secret: str) -> frozenset[str]:
     octets = secret.encode("utf-8", "surrogatepass")
     twice = _base64_forms(base64.b64encode(octets))
     return frozenset(plain | encoded | {octets.hex(), _base32(octets), *_base64_forms(octets), *twice})
+
+
+@lru_cache(maxsize=256)
+def _canonical_forms(secret: str) -> frozenset[str]:
+    """The same in the canonical writing."""
+    canonical = (folded(canonically(form)[0].strip()) for form in _forms(secret))
+    return frozenset(form for form in canonical if len(form) >= _SHORTEST)
 
 
 @lru_cache(maxsize=256)
