@@ -270,6 +270,9 @@ def update(session: nox.Session) -> None:
         failing="docs/architecture.md isn't current",
     )
     run_tool(
+        "tools.locked.house.api_page", *(["--check"] if check else []), failing="docs/api.md isn't current"
+    )
+    run_tool(
         "tools.locked.checks.shared_facts",
         *(["--check"] if check else []),
         failing="what the emulator shares with the runtime isn't current",

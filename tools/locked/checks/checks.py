@@ -21,7 +21,7 @@ from tools.locked.ci import config as ci_config
 from tools.locked.ci.compiler import validity
 from tools.locked.declared import deployments
 from tools.locked.declared import schema as deploy_schema
-from tools.locked.house import figures
+from tools.locked.house import api_page, figures
 from tools.repository.errors import Problem, RepositoryError, at, run_as_command
 from tools.repository.model import Repository, python_files
 from tools.repository.names import distribution, unknown
@@ -126,6 +126,13 @@ def schema_current(repository: Repository) -> Iterator[Problem]:
 def facts_current(repository: Repository) -> Iterator[Problem]:
     """What the emulator shares with the runtime and the tools is what they say now."""
     yield from shared_facts.problems(repository)
+
+
+@check("api")
+def api_current(repository: Repository) -> Iterator[Problem]:
+    """The page docs/api.md says what the docstrings of the runtime's public names say now."""
+    if not api_page.is_current(repository):
+        yield Problem(api_page.PAGE, "it isn't current", f"run `{api_page.COMMAND}`")
 
 
 @check("ci_config")
