@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from mutants.kinds import MUTANTS
 from mutants.oauth import OAuth
 from mutants.reference import Reference
+from mutants.small import SMALL
 from mutants.wide import Wide
 
 from fivetran_emulator.contract.check import Blocked, Check, NotRun, Violation
@@ -26,7 +27,7 @@ from fivetran_emulator.contract.subject import PracticeSubject
 
 __all__ = ["outcome", "row", "subject_of"]
 
-CORRECT: tuple[type[Reference], ...] = (Reference, Wide, OAuth)
+CORRECT: tuple[type[Reference], ...] = (Reference, Wide, OAuth, *SMALL)
 """Connectors that no check may fail."""
 MARKS = {"violation": "X", "holds": ".", "not run": "-", "error": "!"}
 
@@ -36,7 +37,8 @@ def subject_of(kind: type[Reference]) -> PracticeSubject:
     return PracticeSubject(
         InProcess(kind()),
         kind.practice,
-        commits_late={"tickets": timedelta(minutes=4)},
+        keeps_deleted=kind.keeps_deleted,
+        commits_late={"tickets": timedelta(minutes=4)} if "tickets" in kind.keys else {},
         released=kind.released,
         version="1.1.0",
     )

@@ -44,6 +44,7 @@ class Reference:
     keys: Mapping[str, str] = MappingProxyType({"tickets": "id", "users": "id"})
     practice: Callable[[], Practice] = staticmethod(practice)
     released = Path(__file__).parent / "released.json"
+    keeps_deleted: Mapping[str, str] = MappingProxyType({})
     lookback = timedelta(minutes=5)
     overlap = 3
     unlikely = 20

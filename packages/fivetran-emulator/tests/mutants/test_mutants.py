@@ -5,6 +5,7 @@ from mutants.kinds import MUTANTS, EndlessInACall, Mutant
 from mutants.matrix import outcome, subject_of
 from mutants.oauth import OAuth
 from mutants.reference import Reference
+from mutants.small import SMALL
 from mutants.wide import Wide
 
 from fivetran_emulator.contract.check import Check
@@ -51,6 +52,17 @@ def test_no_shape_of_a_connector_is_a_fault(id_: str, wide: PracticeSubject) -> 
 def test_an_access_token_of_each_call_is_no_fault(id_: str, oauth: PracticeSubject) -> None:
     """It is in no state and no log, and one more request in each call."""
     assert outcome(named(id_), oauth) == ("holds", "")
+
+
+@pytest.mark.parametrize("kind", SMALL, ids=[kind.__name__ for kind in SMALL])
+def test_few_rows_a_single_page_and_children_that_went_with_their_parent_are_no_fault(
+    kind: type[Reference],
+) -> None:
+    """Where half of the rows are less than a page and the state take, the rows are copied, and the pages made smaller."""
+    subject = subject_of(kind)
+    for id_ in ("C14", "C16", "C17", "C18", "C29"):
+        assert outcome(named(id_), subject) == ("holds", ""), id_
+    assert outcome(named("C52"), subject)[0] != "violation"
 
 
 @pytest.fixture(scope="module")

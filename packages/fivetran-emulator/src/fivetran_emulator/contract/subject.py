@@ -5,8 +5,9 @@ The undisturbed sync is run once and kept: almost every check compares with it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ from fivetran_emulator.contract.check import Blocked, Check, NotRun, Violation
 from fivetran_emulator.contract.lab.connection import Connection, Exchange, Sync
 from fivetran_emulator.contract.lab.faults import asked_values
 from fivetran_emulator.contract.lab.function import Function
+from fivetran_emulator.contract.lab.source_tables import source_tables
 from fivetran_emulator.contract.lab.trial import Trial
 from fivetran_emulator.contract.lab.virtual_time import VirtualTime
 from fivetran_emulator.contract.lab.warehouse import Difference, Key, MemoryWarehouse, differences
@@ -23,6 +25,10 @@ from fivetran_emulator.contract.releases import Release, read
 from fivetran_emulator.practice.loading import Practice, load
 
 __all__ = ["Clean", "Exemption", "NewConnection", "PracticeSubject", "Subject", "answered", "two_syncs"]
+
+_ENVELOPE = 600
+"""Bytes of an answer beside its rows and its state: the schema, names, what is kept back."""
+_ENOUGH_ROWS, _SMALL_PAGE = 60, 5
 
 
 @dataclass(frozen=True)
@@ -120,7 +126,7 @@ class PracticeSubject:
 
     def trial(self, *, time: VirtualTime | None = None, **limits: object) -> Trial:
         """A new experiment with a source as practice.py has it."""
-        practice = load(self.practice) if isinstance(self.practice, Path) else self.practice()
+        practice = self._practice()
         named = {f"FIVETRAN_{name.upper()}": value for name, value in limits.items()}
         return Trial(
             self.function,
@@ -130,6 +136,9 @@ class PracticeSubject:
             leave_alone=self.leave_alone,
             placing=lambda: self.placing,
         )
+
+    def _practice(self) -> Practice:
+        return load(self.practice) if isinstance(self.practice, Path) else self.practice()
 
     @cached_property
     def placing(self) -> frozenset[str]:
@@ -222,7 +231,7 @@ class PracticeSubject:
 
     def _in_small_answers(self) -> list[Connection]:
         try:
-            trial = self.trial(answer_bytes=self.smallest_answers)
+            trial = self.roomy.trial(answer_bytes=self.roomy.smallest_answers)
         except NotRun:
             return []
         trial.connection.sync()
@@ -232,9 +241,15 @@ class PracticeSubject:
     def smallest_answers(self) -> int:
         """The smallest FIVETRAN_ANSWER_BYTES with which the practice source still syncs.
 
-        Raises NotRun for a function that does not respect it.
+        With room for a state that grows a little later. Raises NotRun for a function that does not respect it, and for a source
+        without enough rows.
         """
-        size = sum(len(exchange.reply.body) for exchange in self.clean.first.exchanges)
+        size = self._answered_bytes
+        if not self.has_room:
+            raise NotRun(
+                f"half of the practice rows are {size // 2:,} bytes, and a page with the state may take {self._page_bytes:,}: give"
+                " the practice source more rows, or smaller pages"
+            )
         half = self.with_answers_of(size // 2)
         if half.complete and len(half.exchanges) == len(self.clean.first.exchanges):
             raise NotRun("the function does not take the size of its answers from FIVETRAN_ANSWER_BYTES")
@@ -244,7 +259,46 @@ class PracticeSubject:
         while fits - fails > max(256, size // 16):
             middle = (fits + fails) // 2
             fits, fails = (middle, fails) if self.with_answers_of(middle).complete else (fits, middle)
-        return fits
+        return min(size // 2, fits + self._state_bytes)
+
+    @cached_property
+    def roomy(self) -> PracticeSubject:
+        """The same function with as many rows, in pages so small, that its answers can be cut: with copies where there are too few."""
+        return self if self.has_room else replace(self, practice=self._with_copies, found={})
+
+    @property
+    def _answered_bytes(self) -> int:
+        return sum(len(exchange.reply.body) for exchange in self.clean.first.exchanges)
+
+    @property
+    def _state_bytes(self) -> int:
+        exchanges = [*self.clean.first.exchanges, *self.clean.second.exchanges]
+        return max(len(json.dumps(exchange.answer.get("state"))) for exchange in exchanges)
+
+    @property
+    def _page_bytes(self) -> int:
+        """What an answer has to hold at least: a page, whose rows may be longer than at the source, the state and the rest."""
+        pages = [len(asked.body) for exchange in self.clean.first.exchanges for asked in exchange.asked]
+        return max(pages, default=0) * 3 // 2 + 2 * self._state_bytes + _ENVELOPE
+
+    @cached_property
+    def has_room(self) -> bool:
+        """Whether half of all rows are more than an answer has to hold at least."""
+        return self._answered_bytes // 2 >= self._page_bytes
+
+    def _with_copies(self) -> Practice:
+        practice = self._practice()
+        source: Any = practice.source
+        rows = {
+            name: rows for name, rows in getattr(source, "tables", {}).items() if name not in self.leave_alone
+        }
+        for table in source_tables(rows, self.clean.warehouse, self.placing):
+            there = table.rows()
+            for number in range(len(there), _ENOUGH_ROWS):
+                table.source.put(table.copied(there[number % len(there)], number // len(there)))
+        if hasattr(source, "cap"):
+            source.cap = _SMALL_PAGE
+        return practice
 
     def with_answers_of(self, size: int) -> Sync:
         """A first sync in answers of at most so many bytes."""

@@ -46,6 +46,7 @@ def answers_fit(subject: Subject) -> None:
     if not isinstance(subject, PracticeSubject):
         _require_none_killed(subject)
         return
+    subject = subject.roomy
     small = subject.smallest_answers
     width = 3 * len(_WIDE) / max(1, small)
     trial = subject.trial()
@@ -115,6 +116,7 @@ def _require_in_time(sync: Sync, timeout: int, source: str) -> None:
 @check("C16", "memory does not grow with the source", risk="run out of memory when the source grows")
 def memory_flat(subject: PracticeSubject) -> None:
     """One call over a source ten times as large takes about as much memory."""
+    subject = subject.roomy
     small = subject.smallest_answers
     one, ten = (_peak(subject, small, times) for times in (1, 10))
     if ten > one * 2 + 2_000_000:
@@ -148,6 +150,7 @@ def _peak(subject: PracticeSubject, answer_bytes: int, times: int) -> int:
 )
 def huge_row(subject: PracticeSubject) -> None:
     """One row larger than an answer fails with an error that names its table and key."""
+    subject = subject.roomy
     small = subject.smallest_answers
     trial = subject.trial(answer_bytes=small)
     table = _tables_with_text(subject, trial)[0]
@@ -171,6 +174,7 @@ def huge_row(subject: PracticeSubject) -> None:
 @check("C18", "the size of answers changes nothing", risk="lose rows when an answer is cut")
 def budget_invariance(subject: PracticeSubject) -> None:
     """Cut into the smallest answers, a sync brings the same warehouse and state as in one, after changes too."""
+    subject = subject.roomy
     _require_halves(subject)
     size = subject.smallest_answers
     trial = subject.trial(answer_bytes=size)
@@ -191,7 +195,7 @@ def budget_invariance(subject: PracticeSubject) -> None:
 
 def _require_halves(subject: PracticeSubject) -> None:
     size = sum(len(exchange.reply.body) for exchange in subject.clean.first.exchanges) // 2
-    if not (sync := subject.with_answers_of(size)).complete:
+    if subject.has_room and not (sync := subject.with_answers_of(size)).complete:
         raise Violation(
             f"in answers of {size} bytes, half of all rows, the sync fails: {sync.exchanges[-1].error}",
             expected="that it goes on over several answers",

@@ -183,13 +183,17 @@ def moving_lists(subject: PracticeSubject) -> None:
         trial.connection.sync()
         settle(trial, trial.connection)
         truth = truth or trial.fresh()
-        # Those that went may still be there, and what belongs to them: whether deletes arrive is C40's.
+        # Those that went may still be there, and what went with them, as tasks do with their project: whether deletes arrive is C40's.
         others = dict.fromkeys(set(truth.keys) - {table.name for table in trial.source_tables(truth)})
-        if found := differences(trial.connection.warehouse, truth, may_stay={**others, **deleted}):
+        once = {
+            name: [*rows, *deleted.get(name, ())] for name, rows in subject.clean.warehouse.tables.items()
+        }
+        if found := differences(trial.connection.warehouse, truth, may_stay={**deleted, **once, **others}):
             raise Violation(
                 "; ".join(map(str, found)),
                 expected="the warehouse equals the source, but for rows that are deleted",
-                cause="an offset or page number over a list that moves: rows slide over the page boundary unseen",
+                cause="an offset or page number over a list that moves: rows slide over the page boundary unseen; or a mark that is"
+                " the newest row met, in a list that is not in the order of change: rows changed meanwhile lie before it",
                 reproduce=[
                     f"before request {number} of {last} in each table two rows go, one changes, one comes; then two syncs",
                 ],

@@ -13,7 +13,7 @@ do; of a number only the source knows it, so it is asked: without the row that t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -289,13 +289,15 @@ def _is_among(row: Mapping[str, Any], rows: Rows, value: str) -> bool:
 )
 def expired_positions(subject: PracticeSubject) -> None:
     """When the source no longer knows a token from the call before, the next syncs start over instead of failing for ever."""
-    size = subject.smallest_answers
+    subject = subject.roomy
+    # What is read once more, after a position that expired, comes with a state that is a little longer.
+    size = subject.smallest_answers * 5 // 4
     calls = subject.trial(answer_bytes=size).connection.sync().exchanges
     positions = positions_of(subject)
     resumed = [
-        (number, call.asked[0])
+        (number, asked)
         for number, call in enumerate(calls)
-        if number and call.asked and positions.may_expire(call.asked[0].path, call.asked[0].query)
+        if number and (asked := _resuming(call.asked, positions))
     ]
     if not resumed:
         raise NotRun(
@@ -318,6 +320,14 @@ def expired_positions(subject: PracticeSubject) -> None:
                     f"the source answers 400 to {asked.path}?{asked.query}, where call {number + 1} goes on"
                 ],
             )
+
+
+def _resuming(asked: Sequence[SourceRequest], positions: Positions) -> SourceRequest | None:
+    """The first request of a list in a call, where it goes on from a position that may expire."""
+    first = {one.path: one for one in reversed(asked)}
+    return next(
+        (one for one in asked if one is first[one.path] and positions.may_expire(one.path, one.query)), None
+    )
 
 
 def _dead_until_begun_anew(dead: SourceRequest, begun: str) -> Callable[[PendingRequest], Fault | None]:
