@@ -30,6 +30,7 @@ _GROWTH = 1.25  # a state grows while a call runs,
 _NEW_MEMBERS = 150  # and a table that begins a pass adds these bytes: a cursor or two, and their names
 _FRAMED = 0.99
 _USABLE_TIME = 0.9  # the rest is for encoding and sending the answer, and for a slow start
+_LAST_MOMENT = 0.95  # an answer that is begun later may not arrive
 _USABLE_MEMORY = 0.75  # a unit may need as much again before the next look
 _OWN_MEMORY = 0.1  # less than this an answer does not hold, and cutting would not give it back
 
@@ -143,6 +144,18 @@ class Budget:
             self._stop("time", f"{self.elapsed():.0f} of {self.limits.seconds:g} seconds are used")
         if seconds >= remaining:
             self._stop("wait", f"{why} would take {_in_words(seconds)} and {remaining:.0f} s are left")
+
+    def require_next(self, seconds: float) -> None:
+        """Make sure that a row which may take so long comes before the platform ends the call.
+
+        Raises:
+            OutOfBudget: it does not.
+        """
+        self.require(0, "")
+        if self.elapsed() + seconds >= self.limits.seconds * _LAST_MOMENT:
+            self._stop(
+                "time", f"after {self.elapsed():.0f} s the next row may take {seconds:.0f} s, as others did"
+            )
 
     def _stop(self, cut: str, why: str) -> NoReturn:
         self.stopped = OutOfBudget(cut, why)

@@ -49,6 +49,15 @@ class Fetching(Pass):
         self._commit()
         self._missing.fetched(keys)
 
+    def _write(self, item: object) -> str | None:
+        """Take a row or a delete into the open unit; why the call ends here, if it does."""
+        self._row_clock.look()
+        self._writer.write(item, self._unit)
+        if self._unit.bytes > self._room():
+            return self._overflow(item)
+        self._in_unit += 1
+        return None
+
     def _commit_part(self, _: object) -> str:
         """The rows of the keys that were asked for are larger than an answer."""
         if self._asks_for_one:

@@ -178,12 +178,12 @@ class _Call:
         """Read on until its end or the budget's."""
         progress, part = self._progress, self._state.table(reading.name)
         before = part.dump()
+        tried = is_first or reading.name in self._sync.failed
         reader = None
         try:
-            reader = self._pass(reading, progress.batch)
+            reader = self._pass(reading, progress.batch, may_wait=not tried)
             progress.cut = reader.run(self._client)
         except OutOfBudget as stop:
-            tried = is_first or reading.name in self._sync.failed
             if stop.cut == "bytes" or part.dump() != before or not tried:
                 progress.cut = stop.cut
             else:
@@ -199,7 +199,7 @@ class _Call:
             self._sync.restarts[reading.name] = self._sync.restarts.get(reading.name, 0) + 1
             self._began_again |= reading.name not in progress.failures
 
-    def _pass(self, reading: Reading, batch: Batch) -> Pass:
+    def _pass(self, reading: Reading, batch: Batch, *, may_wait: bool = False) -> Pass:
         table, missing = reading.table, self._missing(reading)
         terms = Terms(
             floor=table.floor(self._config) if callable(table.floor) else table.floor,
@@ -213,6 +213,7 @@ class _Call:
             "budget": self._budget,
             "terms": terms,
             "may_restart": self._may_restart(reading),
+            "may_wait": may_wait,
             "digests": self._sync.id is None,
         }
         if missing is None:

@@ -20,6 +20,7 @@ from typing import Any
 from fivetran_runtime._encoding import encode
 from fivetran_runtime._invocation import logs
 from fivetran_runtime._invocation.budget import Budget, OutOfBudget
+from fivetran_runtime._invocation.clock import clock
 from fivetran_runtime._scope import embedded_name
 from fivetran_runtime._sync.batch import Batch
 from fivetran_runtime._sync.closing import close
@@ -27,6 +28,7 @@ from fivetran_runtime._sync.delete_strategies import Deletes
 from fivetran_runtime._sync.high_water import Marks
 from fivetran_runtime._sync.keys import Key
 from fivetran_runtime._sync.positions import stored
+from fivetran_runtime._sync.row_clock import RowClock
 from fivetran_runtime._sync.row_encoder import Writer
 from fivetran_runtime._sync.start import Terms, start
 from fivetran_runtime._sync.state import TableState
@@ -66,6 +68,7 @@ class Pass:
         budget: when to stop.
         terms: what the table is read under.
         may_restart: whether the pass may begin again when the source no longer knows its position.
+        may_wait: whether the next invocation has more time for it, so that it need not risk what others have read.
 
     Attributes:
         restarted: whether it has.
@@ -84,6 +87,7 @@ class Pass:
         budget: Budget,
         terms: Terms,
         may_restart: bool = True,
+        may_wait: bool = False,
         digests: bool = False,
     ) -> None:
         self._deletes = deletes
@@ -98,6 +102,7 @@ class Pass:
         self._marks = Marks(table, self._start, terms.now, self._at) if table.kind else None
         self._unit = Batch()
         self._pace = Pace(budget.elapsed())
+        self._row_clock = RowClock(budget, may_stop=may_wait)
         self._in_unit = 0
         """How many rows and deletes of the open unit were read."""
         self._sent = state.sent
@@ -185,17 +190,23 @@ class Pass:
         return self._complete()
 
     def _consume(self, items: Iterator[Any]) -> str | None:
-        name, write = self._table.name, self._write
+        name, write, seconds = self._table.name, self._writer.write, clock().monotonic
         see = self._marks.see if self._marks else None
+        unit, room, look_at = self._unit, self._room(), seconds()
         for item in items:
             if type(item) is At:
                 if cut := self._commit_at(item):
                     return cut
+                unit, room, look_at = self._unit, self._room(), seconds()
                 continue
+            if seconds() >= look_at:
+                look_at = seconds() + self._row_clock.look()
             if self._sent and self._was_sent(item):
                 continue
-            if cut := write(item):
-                return cut
+            write(item, unit)
+            if unit.bytes > room:
+                return self._overflow(item)
+            self._in_unit += 1
             if see is not None:
                 if isinstance(item, dict):
                     see(item)
@@ -203,12 +214,12 @@ class Pass:
                     see(item.columns)
         return None
 
-    def _write(self, item: object) -> str | None:
-        """Take a row or a delete into the open unit; why the call ends here, if it does."""
-        self._writer.write(item, self._unit)
-        if self._batch.bytes + self._unit.bytes <= self._budget.row_bytes:
-            self._in_unit += 1
-            return None
+    def _room(self) -> int:
+        """How many bytes of rows still fit into the answer."""
+        return self._budget.row_bytes - self._batch.bytes
+
+    def _overflow(self, item: object) -> str:
+        """The open unit does not fit into the answer; why the call ends here."""
         if self._batch:
             raise OutOfBudget("bytes", "the answer is full")
         return self._commit_part(item)
@@ -247,6 +258,7 @@ class Pass:
     def _commit_at(self, at: At) -> str | None:
         position = self._checked(at)
         self._commit()
+        self._row_clock.begin_unit()
         self._open(position)
         return self._cut()
 
