@@ -102,8 +102,8 @@ def test_the_known_keys_are_listed() -> None:
         ("labels", "[]", "labels must be an object"),
         ("since", "yesterday", "since must be an instant like 2026-01-31T12:00:00Z"),
         ("day", "31.1.2026", "day must be a day like 2026-01-31"),
-        ("products", [1], "products is not as it should be"),
-        ("others", ["fine", ""], "others is not as it should be"),
+        ("products", [1], "products[0] must be text"),
+        ("others", ["fine", ""], "others[1] must be a text that is not empty"),
     ],
 )
 def test_a_mistake_says_which_key_and_what_it_should_be(key: str, wrong: Any, reason: str) -> None:
@@ -124,14 +124,14 @@ class Bounded(Config):
     [
         ("size", "hunter2", 'size must be "small" or "large"'),
         ("size", 5, 'size must be "small" or "large"'),
-        ("kinds", ["bug", "hunter2"], 'only "bug" or "task" may stand at `$[1]`'),
-        ("kinds", '["bug", "hunter2"]', 'only "bug" or "task" may stand at `$[1]`'),
-        ("kinds", ["bug", "a - at b"], 'only "bug" or "task" may stand at `$[1]`'),
-        ("names", {"a": "hunter2"}, 'only "x" may stand at `$[...]`'),
-        ("limit", "0", "limit must be a whole number >= 1"),
-        ("limit", "101", "limit must be a whole number <= 100"),
-        ("limit", "x", "limit must be a whole number."),
-        ("region", "a", "region must be text of length >= 2"),
+        ("kinds", ["bug", "hunter2"], 'kinds[1] must be "bug" or "task"'),
+        ("kinds", '["bug", "hunter2"]', 'kinds[1] must be "bug" or "task"'),
+        ("kinds", ["bug", "a - at b"], 'kinds[1] must be "bug" or "task"'),
+        ("names", {"a": "hunter2"}, 'names[...] must be "x"'),
+        ("limit", "0", "limit must be a whole number, at least 1 and at most 100."),
+        ("limit", "101", "limit must be a whole number, at least 1 and at most 100."),
+        ("limit", "x", "limit must be a whole number, at least 1 and at most 100."),
+        ("region", "a", "region must be text, at least 2 long."),
     ],
 )
 def test_what_is_allowed_is_told(key: str, wrong: Any, told: str) -> None:

@@ -12,6 +12,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import repeat
 from math import isfinite
 from typing import Any, TypeVar, dataclass_transform
 
@@ -118,7 +119,7 @@ def _convert(fields: Mapping[str, Any], secrets: Mapping[Any, Any]) -> tuple[dic
             value = _parsed(value, field.type)
             values[field.name] = _value(value, field.type)
         except (msgspec.ValidationError, ValueError) as error:
-            problems.append(f"{key} {_reason(error, value, field.type)}")
+            problems.append(_reason(error, value, field.type, key))
     return values, problems
 
 
@@ -178,33 +179,75 @@ def _secret_from_text(kind: type, value: object) -> object:
     raise ValueError("must be a text that is not empty")
 
 
-def _reason(error: Exception, value: object, kind: Any) -> str:
+def _reason(error: Exception, value: object, kind: Any, place: str) -> str:
+    """What is wrong with a value, and where in a list or an object; never the value."""
     if not isinstance(error, msgspec.ValidationError):
-        return str(error)
+        return f"{place} {error}"
     if value is None:
-        return "is null: leave the key out or give it a value"
-    # msgspec names types and places ("Expected `int`, got `str` - at `$[0]`"), and a value only where it is none of a few.
-    told, _, place = str(error).partition(" - at ")
-    if place and told.startswith("Invalid enum value"):
-        return f"is not as it should be: only {_few(list(_allowed(kind)))} may stand at {str(error).rpartition(' - at ')[2]}"
-    if isinstance(value, list | dict) and (place or not told.startswith("Expected ")):
-        return f"is not as it should be: {error}"
-    return f"must be {described_type(kind)}{_limit(told)}"
+        return f"{place} is null: leave the key out or give it a value"
+    for name, inner, inner_kind in _inside_of(value, kind):
+        try:
+            _value(inner, inner_kind)
+        except (msgspec.ValidationError, ValueError) as inner_error:
+            return _reason(inner_error, inner, inner_kind, f"{place}{name}")
+    if isinstance(value, dict) and any(map(_is_object, _parts(kind))):
+        return f"{place} is not as it should be: {error}"  # in msgspec's words, or those of the author's own check
+    return f"{place} must be {described_type(kind)}{_bounds(kind)}"
 
 
-def _limit(told: str) -> str:
-    """What msgspec says of a bound ("Expected `int` >= 1"), if that is what was broken."""
-    bound = told.removeprefix("Expected ").partition("` ")[2]
-    return f" {bound}" if bound and ", got" not in told else ""
+def _inside_of(value: object, kind: Any) -> Iterator[tuple[str, object, Any]]:
+    """Place, value and type of what is directly in a list or an object, as far as its type says."""
+    for part in _parts(kind):
+        origin, inner = typing.get_origin(part), typing.get_args(part)
+        if isinstance(value, dict) and _is_object(part):
+            yield from ((f".{name}", value[name], one) for name, one in _members_of(part) if name in value)
+        elif isinstance(value, dict) and inner and origin is dict:
+            yield from (("[...]", one, inner[1]) for one in value.values())
+        elif isinstance(value, list) and inner and origin in _CONTAINERS:
+            kinds = inner if origin is tuple and inner[-1] is not ... else repeat(inner[0])
+            yield from (
+                (f"[{place}]", one, one_kind)
+                for place, (one, one_kind) in enumerate(zip(value, kinds, strict=False))
+            )
 
 
-def _allowed(kind: Any) -> Iterator[object]:
-    """The values that the literals within a type allow."""
-    for inner in typing.get_args(kind):
-        if typing.get_origin(kind) is typing.Literal:
-            yield inner
-        else:
-            yield from _allowed(inner)
+def _members_of(kind: Any) -> Iterator[tuple[str, Any]]:
+    """The names of an object's members, as they are sent, and their types."""
+    if issubclass(kind, msgspec.Struct):
+        yield from ((field.encode_name, field.type) for field in msgspec.structs.fields(kind))
+    else:
+        yield from typing.get_type_hints(kind, include_extras=True).items()
+
+
+_BOUNDS = {
+    "ge": "at least {}",
+    "gt": "more than {}",
+    "le": "at most {}",
+    "lt": "less than {}",
+    "multiple_of": "a multiple of {}",
+    "min_length": "at least {} long",
+    "max_length": "at most {} long",
+    "pattern": "matching {}",
+}
+
+
+def _bounds(kind: Any) -> str:
+    """What the `Meta` of a type demands, e.g. ", at least 1 and at most 100"."""
+    demands = [
+        text.format(bound)
+        for meta in _metas(kind)
+        for name, text in _BOUNDS.items()
+        if (bound := getattr(meta, name)) is not None
+    ]
+    return f", {' and '.join(demands)}" if demands else ""
+
+
+def _metas(kind: Any) -> Iterator[msgspec.Meta]:
+    if typing.get_origin(kind) is typing.Annotated:
+        yield from (part for part in typing.get_args(kind)[1:] if isinstance(part, msgspec.Meta))
+    elif typing.get_origin(kind) in (typing.Union, types.UnionType):
+        for part in typing.get_args(kind):
+            yield from _metas(part)
 
 
 def _few(values: list[object]) -> str:
