@@ -163,6 +163,7 @@ UUID = "550E8400-E29B-41D4-A716-446655440000"
 GITHUB = "ghp_A1b2C3d4E5f6G7h8I9j0K1l2M3n4"
 OF_A_SECRET = {
     "in small letters": (UUID, UUID.lower()),
+    "short, in capitals": ("pa55-x", "PA55-X"),
     "in capitals": ("deadbeef0123456789abcdef", "DEADBEEF0123456789ABCDEF"),
     "a UUID without dashes": (UUID, UUID.lower().replace("-", "")),
     "a UUID with dashes": (UUID.replace("-", ""), UUID.lower()),

@@ -1,0 +1,76 @@
+"""Faults by which rows that an answer does not hold never arrive, are lost, or come for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fivetran_runtime.errors import DefectError
+from mutants.mutant import Mutant
+
+Fault = Callable[..., Any]
+_PASS = "fivetran_runtime._sync.table_pass"
+_TESTS = "test_large_units.py"
+
+
+def _refused(_: Fault) -> Fault:
+    def commit_part(self: Any, following: object) -> Any:
+        raise DefectError("Yield At(...) more often.")
+
+    return commit_part
+
+
+def _again_for_ever(_: Fault) -> Fault:
+    def send_unit_again(self: Any) -> None:
+        self._sent = self._state.sent = 0
+
+    return send_unit_again
+
+
+def _counted_under_other_settings(original: Fault) -> Fault:
+    def drop_what_changed(table: Any, state: Any, terms: Any) -> None:
+        sent = state.sent
+        original(table, state, terms)
+        state.sent = sent
+
+    return drop_what_changed
+
+
+MUTANTS = (
+    Mutant(
+        "a page that is larger than an answer arrives",
+        f"{_PASS}.Pass._commit_part",
+        _refused,
+        f"{_TESTS}::test_pages_that_are_larger_than_an_answer_arrive_in_every_style",
+    ),
+    Mutant(
+        "an answer with a part of a page keeps its limit",
+        "fivetran_runtime._sync.batch.Batch.drop",
+        lambda _: lambda self, table, key: None,  # noqa: ARG005
+        f"{_TESTS}::test_pages_that_are_larger_than_an_answer_arrive_in_every_style",
+    ),
+    Mutant(
+        "a page that has changed is sent from its beginning",
+        f"{_PASS}._digest",
+        lambda _: lambda name, key: "the same",  # noqa: ARG005
+        f"{_TESTS}::test_a_unit_that_is_another_one_is_sent_from_its_beginning",
+    ),
+    Mutant(
+        "a page in another order in each call is an error",
+        f"{_PASS}.Pass._send_unit_again",
+        _again_for_ever,
+        f"{_TESTS}::test_a_unit_in_another_order_in_each_call_is_an_error_that_says_what_helps",
+    ),
+    Mutant(
+        "under other settings no row counts as sent",
+        "fivetran_runtime._sync.start._drop_what_changed",
+        _counted_under_other_settings,
+        f"{_TESTS}::test_settings_that_change_in_the_middle_of_a_unit_read_it_from_its_beginning",
+    ),
+    Mutant(
+        "rows that fetch= brings and an answer does not hold arrive",
+        "fivetran_runtime._sync.fetching.Fetching._commit_part",
+        _refused,
+        f"{_TESTS}::test_rows_that_fetch_brings_come_in_smaller_portions",
+    ),
+)

@@ -1,0 +1,111 @@
+"""Faults by which something wrong is let through without a word, or something right is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fivetran_runtime.http._retries import retry_after
+from fivetran_runtime.http.pagination import find
+from mutants.mutant import Mutant
+
+Fault = Callable[..., Any]
+_CLIENT, _CONNECTOR = "fivetran_runtime.http.client", "fivetran_runtime.connector"
+_PAGES = "fivetran_runtime.http.pagination"
+
+
+def _only_as_it_is_written(original: Fault) -> Fault:
+    def column_problems(columns: Any) -> Any:
+        return original(
+            name for name in columns if name.startswith("_fivetran_") or "_fivetran" not in name.lower()
+        )
+
+    return column_problems
+
+
+MUTANTS = (
+    Mutant(
+        "tables that become one at Fivetran are refused",
+        f"{_CONNECTOR}.table_problems",
+        lambda original: lambda names: (one for one in original(names) if "one to Fivetran" not in one),
+        "test_names.py::test_tables_that_become_one_are_refused_by_both_names",
+    ),
+    Mutant(
+        "columns that become one at Fivetran are refused",
+        "fivetran_runtime._sync.names.column_name",
+        lambda _: lambda name: name,
+        "test_names.py::test_columns_that_become_one_are_refused_by_both_names",
+    ),
+    Mutant(
+        "Fivetran's own names are refused in every spelling",
+        "fivetran_runtime._sync.row_encoder.column_problems",
+        _only_as_it_is_written,
+        "test_names.py::test_columns_that_become_one_are_refused_by_both_names",
+    ),
+    Mutant(
+        "a setup test that would not run is refused",
+        f"{_CONNECTOR}._RUN_NOTHING",
+        lambda _: (),
+        "test_declarations.py::test_a_setup_test_that_would_not_run_is_refused",
+    ),
+    Mutant(
+        "a setup test that returns False fails",
+        f"{_CONNECTOR}.Connector.run_check",
+        lambda _: lambda self, client: self._check and self._check(client),
+        "test_declarations.py::test_a_setup_test_that_says_no_fails",
+    ),
+    Mutant(
+        "a total that is the page's own count ends no list",
+        f"{_PAGES}.Offset._is_full",
+        lambda _: lambda self, page, rows: False,  # noqa: ARG005 - as the original's
+        "test_pages.py::test_a_total_that_is_the_pages_own_count_ends_no_list",
+    ),
+    Mutant(
+        "a negative total ends no list",
+        f"{_PAGES}._number",
+        lambda _: lambda page, place: int(find(page, place)),
+        "test_pages.py::test_a_negative_number_is_no_end",
+    ),
+    Mutant(
+        "no query has a value as Python writes it",
+        f"{_CLIENT}._parameter",
+        lambda _: lambda name, value: str(value),  # noqa: ARG005
+        "test_client.py::test_a_parameter_that_would_become_pythons_text_is_refused",
+    ),
+    Mutant(
+        "a 403 that is a rate limit is asked again",
+        f"{_CLIENT}.is_rate_limit",
+        lambda _: lambda headers: False,  # noqa: ARG005
+        "test_client.py::test_a_rate_limit_is_waited_for_whatever_its_status",
+    ),
+    Mutant(
+        "a limit that is used up is waited for until it counts anew",
+        f"{_CLIENT}.wait_of",
+        lambda _: lambda headers, now: retry_after(headers.get("Retry-After"), now),
+        "test_client.py::test_a_rate_limit_is_waited_for_whatever_its_status",
+    ),
+    Mutant(
+        "a body in an encoding that was not asked for is named",
+        f"{_CLIENT}._unknown_encoding",
+        lambda _: lambda response: "",  # noqa: ARG005
+        "test_client.py::test_a_body_in_an_encoding_that_cannot_be_read_is_named",
+    ),
+    Mutant(
+        "the same host by another scheme is not called another host",
+        f"{_CLIENT}.Client._elsewhere",
+        lambda _: lambda self, url: ("another host", "Name it in allowed_hosts=."),  # noqa: ARG005
+        "test_client.py::test_the_same_host_by_another_scheme_is_called_that",
+    ),
+    Mutant(
+        "a table that yields while it is closed keeps its rows",
+        "fivetran_runtime._sync.table_pass.close",
+        lambda _: lambda items, what: items.close(),  # noqa: ARG005
+        "test_cuts.py::test_a_table_that_yields_while_it_is_closed_keeps_its_rows",
+    ),
+    Mutant(
+        "a wait of a million years is told in words",
+        "fivetran_runtime._invocation.budget._in_words",
+        lambda _: lambda seconds: f"{seconds:.0f} s",
+        "test_client.py::test_a_long_wait_is_told_in_words",
+    ),
+)
