@@ -110,7 +110,7 @@ def test_ctrl_c_keeps_what_was_accepted_and_says_how_to_go_on(emulator: Emulator
     assert_complete(emulator)
 
 
-def test_a_warehouse_in_use_is_told_with_the_process_that_has_it(emulator: Emulator) -> None:
+def test_a_warehouse_in_use_is_reported_with_the_process_that_has_it(emulator: Emulator) -> None:
     """Status 3, and the function is not called."""
     holder = (
         "import duckdb, sys; w = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
@@ -139,7 +139,7 @@ def test_a_file_that_is_no_warehouse_is_status_3(emulator: Emulator, make: str) 
     assert emulator.path.is_dir() or emulator.path.read_text() == "precious " * 1000
 
 
-def test_a_table_changed_by_hand_is_told_without_a_traceback(emulator: Emulator) -> None:
+def test_a_table_changed_by_hand_is_reported_without_a_traceback(emulator: Emulator) -> None:
     """What the file has is not what was loaded: status 3, and a way out."""
     emulator.answering({"state": {}, "insert": {"t": [{"a": 1}]}})
     with duckdb.connect(emulator.path) as warehouse:
@@ -162,7 +162,7 @@ def test_a_table_changed_by_hand_is_told_without_a_traceback(emulator: Emulator)
 def test_a_wrong_command_line_is_status_2_and_does_nothing(
     emulator: Emulator, arguments: list[str], said: str
 ) -> None:
-    """Told in a line, before any file is made or any call is sent."""
+    """Reported in a line, before any file is made or any call is sent."""
     outcome = emulator.sync(*arguments)
     assert outcome.status == 2
     assert said in outcome.err

@@ -205,7 +205,7 @@ def test_failures_come_first_and_rules_before_advice(emulator: Emulator) -> None
     assert set(seen) == set(outcomes)
 
 
-def test_an_interrupt_is_told_in_a_line(emulator: Emulator) -> None:
+def test_an_interrupt_is_reported_in_a_line(emulator: Emulator) -> None:
     """Ctrl-C while the function takes its time."""
     process = subprocess.Popen(
         [sys.executable, "-m", "fivetran_emulator", "check", "--url", emulator.function.url],
@@ -228,7 +228,7 @@ def interrupts(process: subprocess.Popen[str]) -> Callable[[Json], Json]:
     return answer
 
 
-def test_what_was_learnt_is_told_when_the_function_stops_answering(
+def test_what_was_learnt_is_reported_when_the_function_stops_answering(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """What is still to be asked is not run, and says why."""
@@ -259,7 +259,7 @@ def test_what_was_learnt_is_told_when_the_function_stops_answering(
         (("--url", "http://127.0.0.1:1", "--secrets", "/nowhere"), 2, "cannot be read"),
     ],
 )
-def test_what_cannot_be_called_is_told_in_a_line(
+def test_what_cannot_be_called_is_reported_in_a_line(
     emulator: Emulator, arguments: tuple[str, ...], status: int, said: str
 ) -> None:
     """Without a traceback, and without a list of checks."""

@@ -53,7 +53,7 @@ def test_log_tells_of_past_syncs(emulator: Emulator) -> None:
 
 
 def test_query_prints_a_table(emulator: Emulator) -> None:
-    """No other program is needed to look at the rows; NULL is told apart from text."""
+    """No other program is needed to look at the rows; NULL differs from text."""
     emulator.answering(BODY)
     out = emulator.look("query", "SELECT id, name FROM main.user_accounts ORDER BY id").out
     assert [line.split() for line in out.splitlines()] == [["id", "name"], ["1", "é"], ["2", "NULL"]]
@@ -84,7 +84,7 @@ def test_query_finds_tables_of_the_schema_named(emulator: Emulator) -> None:
     ["SELEC 1", "FROM nowhere", "FROM options", "DROP TABLE main.log", "INSERT INTO main.log VALUES (1)"],
 )
 def test_a_query_that_cannot_be_answered_is_status_2(emulator: Emulator, sql: str) -> None:
-    """DuckDB's own words, no traceback; nothing can be changed by looking."""
+    """DuckDB's own words, no traceback; nothing can be changed by a query."""
     emulator.answering(BODY)
     outcome = emulator.look("query", sql)
     assert outcome.status == 2
@@ -146,7 +146,7 @@ def test_a_table_without_rows_is_not_listed_as_if_it_were_there(emulator: Emulat
     assert out.count("nothing") == 1
 
 
-def test_packed_values_of_the_state_are_told_by_their_size(emulator: Emulator) -> None:
+def test_packed_values_of_the_state_are_reported_by_their_size(emulator: Emulator) -> None:
     """Nobody reads two thousand characters of base64; a sentence is shown as far as it fits."""
     emulator.function.answers = [{"state": {"keys": "eJxT" * 500, "note": "so many words " * 10, "at": 5}}]
     lines = [line.strip() for line in emulator.sync().out.splitlines()]

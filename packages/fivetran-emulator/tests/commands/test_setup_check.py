@@ -51,7 +51,7 @@ def test_any_json_with_status_200_passes(emulator: Emulator, body: bytes) -> Non
         (401, b"", "needs the Invoker role"),
     ],
 )
-def test_what_fails_it_is_told(emulator: Emulator, status: int, body: bytes, said: str) -> None:
+def test_what_fails_it_is_reported(emulator: Emulator, status: int, body: bytes, said: str) -> None:
     """Behaviour 4: another status, no JSON, or an error member; status 1."""
     emulator.function.status, emulator.function.answers = status, [body]
     outcome = check(emulator)

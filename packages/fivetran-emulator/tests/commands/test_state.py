@@ -130,8 +130,8 @@ def test_reset_makes_the_next_sync_read_everything(emulator: Emulator) -> None:
         ([], "a state is a JSON object"),
     ],
 )
-def test_what_the_runtime_would_refuse_is_refused(emulator: Emulator, changed: object, problem: str) -> None:
-    """Behaviour 27: told before the next sync fails over it; the state stays."""
+def test_what_the_runtime_cannot_read_is_an_error(emulator: Emulator, changed: object, problem: str) -> None:
+    """Behaviour 27: reported before the next sync fails over it; the state stays."""
     synced(emulator, OURS)
     outcome = emulator.look("state", "set", json.dumps(changed))
     assert outcome.status == 2
@@ -139,7 +139,7 @@ def test_what_the_runtime_would_refuse_is_refused(emulator: Emulator, changed: o
     assert kept(emulator) == OURS
 
 
-def test_every_problem_of_a_state_is_told_at_once(emulator: Emulator) -> None:
+def test_every_problem_of_a_state_is_reported_at_once(emulator: Emulator) -> None:
     """One attempt shows them all."""
     synced(emulator, OURS)
     outcome = emulator.look("state", "set", '{"version": 9, "connector": "x", "tables": {"t": 1}}')
@@ -161,8 +161,8 @@ def test_members_that_a_release_added_are_kept_and_stay_quiet(emulator: Emulator
     """Behaviour 27: no list of the runtime's members can grow old: what the connection's state has is right."""
     table = {"mark": 1, "restarts": 2, "under": "digest"}
     synced(emulator, {**OURS, "tokens": {}, "tables": {"users": table}})
-    told = emulator.look("state", "patch", '{"tables": {"users": {"mark": 0}}}')
-    assert (told.status, told.out) == (
+    said = emulator.look("state", "patch", '{"tables": {"users": {"mark": 0}}}')
+    assert (said.status, said.out) == (
         0,
         "users: read completely up to 0\nA sync is under way: users done in it.\n",
     )

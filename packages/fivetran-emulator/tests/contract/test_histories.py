@@ -24,14 +24,14 @@ def test_a_longer_run_has_the_seeds_of_a_shorter_one() -> None:
 
 
 @pytest.mark.parametrize("chosen", ["", "many", "-5", "1-", "1-2-3", "0", "5-3", "²", "1,3"])
-def test_a_choice_of_seeds_that_is_none_is_told(chosen: str) -> None:
+def test_a_choice_of_seeds_that_is_none_is_reported(chosen: str) -> None:
     """A long run of no history at all would pass."""
     with pytest.raises(ValueError, match="CONTRACT_SEEDS"):
         seeds(chosen)
 
 
 def test_the_environment_chooses_the_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As `CONTRACT_SEEDS=10000 nox -s tests -- NAME -k C55` does; nonsense is told as it is, and empty is not set."""
+    """As `CONTRACT_SEEDS=10000 nox -s tests -- NAME -k C55` does; nonsense is reported as it is, and empty is not set."""
     for chosen in ("1-1", ""):
         monkeypatch.setenv("CONTRACT_SEEDS", chosen)
         named("C55").run(subject_of(Reference))
@@ -46,9 +46,9 @@ def test_a_history_that_fails_is_shrunk_and_fails_again() -> None:
     subject = subject_of(faulty)
     with pytest.raises(Violation) as failure:
         named("C55").run(subject)
-    told = str(failure.value)
-    seed = int(told.partition("CONTRACT_SEEDS=")[2].partition("-")[0])
+    said = str(failure.value)
+    seed = int(said.partition("CONTRACT_SEEDS=")[2].partition("-")[0])
     few = shrunk(subject, history(seed))
     assert replay(subject, few)
     assert all(not replay(subject, few[:place] + few[place + 1 :]) for place in range(len(few)))
-    assert f"replay(test_contract.subject, {few!r})" in told
+    assert f"replay(test_contract.subject, {few!r})" in said

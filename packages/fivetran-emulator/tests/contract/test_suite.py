@@ -95,7 +95,7 @@ def test_an_exemption_that_is_not_needed_fails() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "said"),
     [
         ({"main": "main"}, "main is 'main', not a function"),
         ({"blocking": "x"}, 'it is "all" or "protocol"'),
@@ -104,9 +104,9 @@ def test_an_exemption_that_is_not_needed_fails() -> None:
         ({"exempt": [Exemption("C21", "why", DAY)] * 2}, "a check has two exemptions"),
     ],
 )
-def test_arguments_that_make_no_sense_are_told_at_once(arguments: dict[str, Any], told: str) -> None:
+def test_arguments_that_make_no_sense_are_reported_at_once(arguments: dict[str, Any], said: str) -> None:
     """Not in a traceback of the one check that meets them."""
-    with pytest.raises((TypeError, ValueError), match=re.escape(told)):
+    with pytest.raises((TypeError, ValueError), match=re.escape(said)):
         contract_tests(**{"main": print, "practice": Path("practice.py"), **arguments})
 
 

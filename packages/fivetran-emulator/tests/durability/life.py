@@ -120,7 +120,7 @@ def emulator(warehouse: Path, url: str, *, before: Sequence[str] = ()) -> Iterat
 
 
 def looked_at(warehouse: Path) -> int:
-    """How many pages are committed, asked of a copy: looking must not repair what is looked at."""
+    """How many pages are committed, asked of a copy: the question must not repair the file."""
     with copied(warehouse, warehouse.parent / "look") as copy:
         return committed(copy)
 

@@ -23,7 +23,7 @@ cp {folder}/warehouse.duckdb {copy}
 
 @pytest.mark.parametrize("kilobytes", [4, 40])
 def test_a_file_that_may_not_grow_ends_the_sync_with_status_3(tmp_path: Path, kilobytes: int) -> None:
-    """Clearly told, without a traceback; what was committed stays, and with room again the next sync does the rest."""
+    """Clearly reported, without a traceback; what was committed stays, and with room again the next sync does the rest."""
     life = Life(tmp_path)
     limited = ["prlimit", f"--fsize={kilobytes * 1024}"]
     _skip_without("prlimit")
@@ -38,7 +38,7 @@ def test_a_file_that_may_not_grow_ends_the_sync_with_status_3(tmp_path: Path, ki
 
 @pytest.mark.parametrize("left", [0, 40])
 def test_a_full_disk_ends_the_sync_with_status_3(tmp_path: Path, left: int) -> None:
-    """On a real small disk: told with its cause, and everything is there after room was made and the sync run again."""
+    """On a real small disk: reported with its cause, and everything is there after room was made and the sync run again."""
     _skip_without("unshare")
     life = Life(tmp_path)
     (tmp_path / "disk").mkdir()

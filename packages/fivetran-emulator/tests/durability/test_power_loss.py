@@ -67,7 +67,7 @@ def test_a_sync_after_a_power_loss_asks_for_what_the_log_lost(life: Life, tmp_pa
     assert life.pages == PAGES
 
 
-def test_a_log_that_is_garbage_is_told_and_the_file_is_left_alone(life: Life, tmp_path: Path) -> None:
+def test_a_log_that_is_garbage_is_reported_and_the_file_is_left_alone(life: Life, tmp_path: Path) -> None:
     """Status 3 and a line that names the file; not a byte of it is changed, so that it can still be rescued."""
     log = tmp_path / "warehouse.duckdb.wal"
     middle = log.stat().st_size // 2

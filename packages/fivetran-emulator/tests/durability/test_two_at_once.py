@@ -8,7 +8,7 @@ from durability.life import Life, emulator, function_of, looked_at
 from durability.source_pages import PAGES
 
 
-def test_of_two_emulators_started_at_once_one_syncs_and_one_is_told(tmp_path: Path) -> None:
+def test_of_two_emulators_started_at_once_one_syncs_and_one_says_why_not(tmp_path: Path) -> None:
     """The one that comes late names the process that has the file, calls nobody, and ends with status 3."""
     life = Life(tmp_path)
     with function_of(life) as (_, url), ExitStack() as both:

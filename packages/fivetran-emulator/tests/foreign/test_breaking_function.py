@@ -91,14 +91,14 @@ WARNS = {
 
 
 @pytest.mark.parametrize(("answer", "said"), FAILS.values(), ids=FAILS.keys())
-def test_each_break_fails_the_sync_and_is_told(emulator: Emulator, answer: bytes, said: str) -> None:
+def test_each_break_fails_the_sync_and_is_reported(emulator: Emulator, answer: bytes, said: str) -> None:
     """Status 1, a sentence that says what was wrong, no traceback, nothing loaded, the state as it was."""
     with serving(answer) as url:
         emulator.function.url = url
         outcome = emulator.sync("--json")
     assert outcome.status == 1
-    told = outcome.document["error"]
-    assert said in json.dumps(told, ensure_ascii=False)
+    shown = outcome.document["error"]
+    assert said in json.dumps(shown, ensure_ascii=False)
     assert "Traceback" not in outcome.out + outcome.err
     assert outcome.document["state"] == {}
     assert emulator.rows("SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'main'") == [(0,)]
@@ -106,7 +106,7 @@ def test_each_break_fails_the_sync_and_is_told(emulator: Emulator, answer: bytes
 
 @pytest.mark.parametrize(("answer", "code"), WARNS.values(), ids=WARNS.keys())
 def test_each_thing_fivetran_would_swallow_is_a_warning(emulator: Emulator, answer: bytes, code: str) -> None:
-    """The sync completes, the rows are there, and the author is told with a hint."""
+    """The sync completes, the rows are there, and the author gets a hint."""
     with serving(answer) as url:
         emulator.function.url = url
         outcome = emulator.sync("--json")

@@ -55,7 +55,9 @@ def test_a_plain_function_that_returns_json_text_is_synced(emulator: Emulator, t
     assert emulator.rows("SELECT id, name FROM people ORDER BY id") == [(n, "Ada") for n in range(6)]
 
 
-def test_an_exception_nobody_caught_is_told_with_where_to_look(emulator: Emulator, tmp_path: Path) -> None:
+def test_an_exception_nobody_caught_is_reported_with_where_to_look(
+    emulator: Emulator, tmp_path: Path
+) -> None:
     """functions-framework answers an HTML page; the author is sent to the function's own log."""
     server, thread = serve(emulator, tmp_path, "broken")
     try:

@@ -48,7 +48,7 @@ def test_a_function_written_as_fivetrans_samples_are_is_synced(sample: Emulator,
     assert second.document["state"] == {"cursor": "2026-01-07T00:00:00Z"}
 
 
-def test_what_it_raises_is_told_with_where_to_look(sample: Emulator, tmp_path: Path) -> None:
+def test_what_it_raises_is_reported_with_where_to_look(sample: Emulator, tmp_path: Path) -> None:
     """functions-framework hides the message from the caller; the emulator says that the function's log has it."""
     outcome = sample.sync(*secrets(tmp_path, "wrong-key-1"))
     assert outcome.status == 1

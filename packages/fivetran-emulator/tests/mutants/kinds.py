@@ -115,8 +115,8 @@ class InsertedAndDeleted(Mutant):
     kills = "C07"
 
     def finish(self, answer: Row, body: Any) -> Row:
-        gone = answer.get("delete", {}).get("tickets", [])
-        answer.get("insert", {}).setdefault("tickets", []).extend({"id": row["id"]} for row in gone)
+        removed = answer.get("delete", {}).get("tickets", [])
+        answer.get("insert", {}).setdefault("tickets", []).extend({"id": row["id"]} for row in removed)
         return answer
 
 
@@ -584,8 +584,8 @@ class DeletesAtOnce(Mutant):
     kills = "C41"
 
     def delete_missing(self, part: State, found: set[str]) -> None:
-        gone = sorted(set(part.get("keys", [])) - found)
-        self.take("users", [], [{"id": id_} for id_ in gone])
+        removed = sorted(set(part.get("keys", [])) - found)
+        self.take("users", [], [{"id": id_} for id_ in removed])
 
 
 class DeletedForEver(Mutant):
@@ -594,13 +594,15 @@ class DeletedForEver(Mutant):
     kills = "C42"
 
     def tickets(self, state: State) -> None:
-        self.gone = set(state.get("gone", []))
+        self.removed = set(state.get("gone", []))
         super().tickets(state)
-        state["gone"] = sorted(self.gone)
+        state["gone"] = sorted(self.removed)
 
     def take_tickets(self, page: list[Row]) -> None:
-        self.gone |= {row["id"] for row in page if row["deleted"]}
-        super().take_tickets([row if row["id"] not in self.gone else row | {"deleted": True} for row in page])
+        self.removed |= {row["id"] for row in page if row["deleted"]}
+        super().take_tickets(
+            [row if row["id"] not in self.removed else row | {"deleted": True} for row in page]
+        )
 
 
 # -- HTTP -----------------------------------------------------------------------------------------------------
@@ -767,11 +769,11 @@ class UnboundedBody(Mutant):
     """response.json() of whatever comes."""
 
     kills = "C53"
-    most_bytes = 10**12
+    max_bytes = 10**12
 
 
 class CallsHome(Mutant):
-    """Every call is counted somewhere else, and nobody told."""
+    """Every call is counted somewhere else, and nobody sees it."""
 
     kills = "C54"
 
@@ -861,9 +863,9 @@ class ListsOnePage(Mutant):
     kills = "C62"
 
     def delete_missing(self, part: State, found: set[str]) -> None:
-        gone = set(part.get("keys", [])) - self.listing()
-        if len(gone) < self.unlikely or len(gone) * 2 <= len(found):
-            self.take("users", [], [{"id": id_} for id_ in sorted(gone)])
+        removed = set(part.get("keys", [])) - self.listing()
+        if len(removed) < self.unlikely or len(removed) * 2 <= len(found):
+            self.take("users", [], [{"id": id_} for id_ in sorted(removed)])
         super().delete_missing(part, found)
 
     def listing(self) -> set[str]:

@@ -52,7 +52,7 @@ def outcome(check: Check, subject: PracticeSubject) -> tuple[str, str]:
         return "violation", str(violation)
     except (Blocked, NotRun) as reason:
         return "not run", str(reason)
-    except Exception as error:  # noqa: BLE001 - a check that breaks over a mutant is told, not raised
+    except Exception as error:  # noqa: BLE001 - a check that breaks over a mutant is reported, not raised
         return "error", f"{type(error).__name__}: {error}"
     return "holds", ""
 

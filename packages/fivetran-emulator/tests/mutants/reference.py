@@ -50,7 +50,7 @@ class Reference:
     unlikely = 20
     tries = 5
     timeouts: Any = (10, 60)
-    most_bytes = 20_000_000
+    max_bytes = 20_000_000
 
     def __call__(self, request: Request) -> Any:
         body = request.get_json()
@@ -113,7 +113,7 @@ class Reference:
     # -- a call ---------------------------------------------------------------------------------------------
 
     def sync(self, state: State) -> Row:
-        """Read what this sync has not read; a table that fails is tried last, and told when nothing else is new."""
+        """Read what this sync has not read; a table that fails is tried last, and reported when nothing else is new."""
         before = json.dumps(state, sort_keys=True)
         progress = state.pop("progress", {})
         same = self.sync_id is not None and progress.get("sync") == self.sync_id
@@ -133,12 +133,12 @@ class Reference:
                     failures[table] = "nothing could be read in the time there is"
             except Problem as problem:
                 failures[table] = str(problem)
-        self.refuse_failures(failures, state, before, new=cut and not set(failures) <= set(behind))
+        self.report_failures(failures, state, before, new=cut and not set(failures) <= set(behind))
         more = cut or bool(failures)
         later = {"sync": self.sync_id, "done": done, "failed": sorted({*failures, *(behind if cut else ())})}
         return self.envelope(state | ({"progress": later} if more else {}), more)
 
-    def refuse_failures(self, failures: dict[str, str], state: State, before: str, *, new: bool) -> None:
+    def report_failures(self, failures: dict[str, str], state: State, before: str, *, new: bool) -> None:
         """Tell of failures when the call has brought nothing: no rows, or the same as all the calls before it."""
         known = json.loads(before)
         known.pop("progress", None)
@@ -189,16 +189,16 @@ class Reference:
     def next_offset(self, offset: int, page: list[Row]) -> int:
         return int(offset + (len(page) - self.overlap if len(page) > self.overlap else len(page)))
 
-    def refuse_unlikely(self, table: str, part: State, found: set[Any]) -> None:
+    def require_likely(self, table: str, part: State, found: set[Any]) -> None:
         """A list that has lost most of its rows at once is a question, and no order to delete them."""
         keys = set(part.get("keys", []))
-        if len(gone := keys - found) >= self.unlikely and len(gone) * 2 > len(keys):
-            raise Problem(f"{len(gone)} of {len(keys)} rows of {table} are missing; nothing is deleted")
+        if len(removed := keys - found) >= self.unlikely and len(removed) * 2 > len(keys):
+            raise Problem(f"{len(removed)} of {len(keys)} rows of {table} are missing; nothing is deleted")
 
     def delete_missing(self, part: State, found: set[str]) -> None:
-        gone = sorted(set(part.get("missed", [])) - found)
-        self.refuse_unlikely("users", part, found)
-        self.take("users", [], [{"id": id_} for id_ in gone])
+        removed = sorted(set(part.get("missed", [])) - found)
+        self.require_likely("users", part, found)
+        self.take("users", [], [{"id": id_} for id_ in removed])
 
     def after_pass(self, part: State, found: set[str]) -> State:
         missed = sorted(set(part.get("keys", [])) - found)
@@ -240,8 +240,8 @@ class Reference:
         state["tickets"] = self.marked(part, seen)
 
     def take_tickets(self, page: list[Row]) -> None:
-        gone = [{"id": row["id"]} for row in page if row["deleted"]]
-        self.take("tickets", [self.ticket(row) for row in page if not row["deleted"]], gone)
+        removed = [{"id": row["id"]} for row in page if row["deleted"]]
+        self.take("tickets", [self.ticket(row) for row in page if not row["deleted"]], removed)
 
     def ticket(self, row: Row) -> Row:
         return row
@@ -346,8 +346,8 @@ class Reference:
         pieces: list[bytes] = []
         for piece in response.iter_content(100_000):
             pieces.append(piece)
-            if sum(map(len, pieces)) > self.most_bytes:
-                raise Problem(f"GET {path}: more than {self.most_bytes} bytes")
+            if sum(map(len, pieces)) > self.max_bytes:
+                raise Problem(f"GET {path}: more than {self.max_bytes} bytes")
         return b"".join(pieces)
 
     def worth_retrying(self, status: int) -> bool:

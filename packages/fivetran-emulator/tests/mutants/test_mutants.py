@@ -21,9 +21,9 @@ def reference() -> PracticeSubject:
 @pytest.mark.parametrize("mutant", MUTANTS, ids=[f"{one.kills} {one.__name__}" for one in MUTANTS])
 def test_each_fault_is_caught_by_the_check_made_for_it(mutant: type[Mutant]) -> None:
     """And what the check says can be acted on: seen, expected, the likely cause."""
-    result, told = outcome(named(mutant.kills), subject_of(mutant))
-    assert result == "violation", told
-    assert all(part in told for part in ("seen:", "expected:", "likely:"))
+    result, reported = outcome(named(mutant.kills), subject_of(mutant))
+    assert result == "violation", reported
+    assert all(part in reported for part in ("seen:", "expected:", "likely:"))
 
 
 @pytest.mark.parametrize("check", CATALOGUE, ids=[check.name for check in CATALOGUE])
@@ -70,11 +70,11 @@ def oauth() -> PracticeSubject:
     return subject_of(OAuth)
 
 
-def test_an_endless_loop_is_told_for_what_it_is() -> None:
+def test_an_endless_loop_is_reported_for_what_it_is() -> None:
     """And soon: how often what was asked, and that it never ended."""
-    _result, told = outcome(named("C09"), subject_of(EndlessInACall))
-    assert "one call asked the source 1000 times and did not end" in told
-    assert "/users, always the same" in told
+    _result, reported = outcome(named("C09"), subject_of(EndlessInACall))
+    assert "one call asked the source 1000 times and did not end" in reported
+    assert "/users, always the same" in reported
 
 
 def test_every_check_has_a_mutant() -> None:

@@ -18,7 +18,7 @@ from fivetran_emulator.practice import Bearer, Listed, Page, PageToken, Refusal,
 from fivetran_emulator.practice.loading import Practice
 
 Lists = Callable[[], dict[str, tuple[str, Row]]]
-"""The lists of a table by name: path and query of each. PendingRequest for anew in each call."""
+"""The lists of a table by name: path and query of each. Asked for again in each call."""
 
 SIZE = 10
 STATES = ("closed", "open")
@@ -126,9 +126,9 @@ class Wide(Reference):
             if name < begun:
                 continue
             self.read_list(table, part, found, (name, path, query))
-        gone = sorted(set(part.get("missed", [])) - found)
-        self.refuse_unlikely(table, part, found)
-        self.take(table, [], [{"id": id_} for id_ in gone])
+        removed = sorted(set(part.get("missed", [])) - found)
+        self.require_likely(table, part, found)
+        self.take(table, [], [{"id": id_} for id_ in removed])
         state[table] = self.after_pass(part, found)
 
     def read_list(self, table: str, part: State, found: set[Any], one: tuple[str, str, Row]) -> None:

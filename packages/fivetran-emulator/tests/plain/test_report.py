@@ -77,9 +77,9 @@ def test_only_the_protocol_fails_it(report: str) -> None:
 
 def test_the_rest_is_a_report_of_what_would_happen(report: str) -> None:
     """Each check that would fail, with what that means; the page lists them all."""
-    told = re.findall(r"^tests/test_contract\.py  (C\d\d) .*: would (.*)$", report, re.MULTILINE)
-    assert len(told) > 15
-    assert told == REPORTED
+    reported = re.findall(r"^tests/test_contract\.py  (C\d\d) .*: would (.*)$", report, re.MULTILINE)
+    assert len(reported) > 15
+    assert reported == REPORTED
 
 
 def test_what_the_page_quotes_is_said(report: str) -> None:
@@ -90,14 +90,14 @@ def test_what_the_page_quotes_is_said(report: str) -> None:
 
 
 def test_the_script_of_a_history_can_be_run(folder: Path, report: str) -> None:
-    """In the connector's folder, as the report says it; it tells what the check told."""
-    told = report[report.index("C55 any history") :]
-    [script] = re.findall(r"^    reproduce: (import .*)$", told, re.MULTILINE)
+    """In the connector's folder, as the report says it; it shows what the check showed."""
+    reported = report[report.index("C55 any history") :]
+    [script] = re.findall(r"^    reproduce: (import .*)$", reported, re.MULTILINE)
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=folder, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert f"seen:      {done.stdout.strip()}" in told
+    assert f"seen:      {done.stdout.strip()}" in reported
 
 
 def test_what_is_not_run_for_one_reason_shares_a_line(report: str) -> None:
@@ -129,9 +129,9 @@ def test_a_release_is_recorded_and_then_held_against_the_connector(folder: Path)
     practice = (folder / "practice.py").read_text("utf-8")
     (folder / "practice.py").write_text(practice.replace('"subject"', '"title"'), "utf-8")
     output = run(folder, "all", "-k", "C35")
-    assert "tickets.subject is gone; tickets.title is new" in output
+    assert "tickets.subject is missing; tickets.title is new" in output
     refused = run(folder, "all", "-k", "C35", "--write-released")
-    assert "tickets.subject is gone, unlike in 0.3.0" in refused
+    assert "tickets.subject is missing, unlike in 0.3.0" in refused
     assert "0.3.0 cannot promise less: raise it to 0.4.0" in refused
     assert '"title"' not in record.read_text("utf-8")
 

@@ -121,7 +121,7 @@ def test_a_nonsensical_position_is_refused_by_name(query: dict[str, object]) -> 
     assert next(iter(query)) in answer.json["error"]
 
 
-def test_a_token_whose_row_is_gone_has_expired() -> None:
+def test_a_token_whose_row_is_deleted_has_expired() -> None:
     """400, as an API answers a bookmark it no longer knows."""
     source = Source()
     rows = source.listing("/rows", ROWS, pages=PageToken())

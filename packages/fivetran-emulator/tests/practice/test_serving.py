@@ -64,7 +64,7 @@ def test_the_command_tells_one_line_and_serves(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_command_ends_quietly_when_told_to(tmp_path: Path, number: signal.Signals) -> None:
+def test_the_command_ends_quietly_when_it_is_stopped(tmp_path: Path, number: signal.Signals) -> None:
     """Exit code 0 and nothing on stderr."""
     with started(written(tmp_path, PRACTICE)) as (process, _):
         process.send_signal(number)
@@ -87,7 +87,7 @@ def test_the_source_for_a_sync_takes_precedence(tmp_path: Path) -> None:
     assert load(path).source_for_sync() is max
 
 
-def test_everything_missing_is_told_at_once(tmp_path: Path) -> None:
+def test_everything_missing_is_reported_at_once(tmp_path: Path) -> None:
     """Both names in one message, with the file."""
     text = complaint(tmp_path, "secrets = []")
     assert text.count("practice.py") == 2
@@ -99,7 +99,7 @@ def test_everything_missing_is_told_at_once(tmp_path: Path) -> None:
     ("text", "place"),
     [("\n\nsource = nobody", "practice.py:3: NameError"), ("x = (", "practice.py:1: SyntaxError")],
 )
-def test_a_mistake_in_the_file_is_told_with_its_line(tmp_path: Path, text: str, place: str) -> None:
+def test_a_mistake_in_the_file_is_reported_with_its_line(tmp_path: Path, text: str, place: str) -> None:
     """File, line, and what Python said."""
     assert place in complaint(tmp_path, text)
 

@@ -151,7 +151,9 @@ def test_a_route_answers_in_a_shape_of_its_own() -> None:
     assert (refused.status_code, refused.json, refused.headers["Retry-After"]) == (418, {"code": 7}, "1")
 
 
-def test_a_route_that_fails_is_a_500_and_its_traceback_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_route_that_fails_is_a_500_and_its_traceback_is_reported(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """The connector sees a server error; whoever wrote the route sees where it went wrong."""
     source = Source()
     source.route("/broken")(lambda _request: 1 / 0)
@@ -170,7 +172,7 @@ def test_refusals_take_the_shape_that_the_source_gives_them() -> None:
     [([{"id": 1}, {"id": 1}], "two rows"), ([{"name": "x"}], "no id"), ([{"id": None}], "no id")],
 )
 def test_rows_that_no_api_could_hold_are_refused(rows: list[dict[str, object]], complaint: str) -> None:
-    """A key twice or not at all is a mistake in practice.py, told when it is loaded."""
+    """A key twice or not at all is a mistake in practice.py, reported when it is loaded."""
     with pytest.raises(PracticeError, match=complaint):
         Source().listing("/rows", rows, pages=Offset())
 

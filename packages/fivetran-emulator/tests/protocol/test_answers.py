@@ -74,7 +74,7 @@ def test_an_answer_that_is_wrong_fails_and_says_where(emulator: Emulator, body: 
         ({"state": 1, "has_more": True}, "Spell it `hasMore`."),
     ],
 )
-def test_a_misspelt_member_is_told_also_when_the_answer_fails(
+def test_a_misspelt_member_is_reported_also_when_the_answer_fails(
     emulator: Emulator, body: Json, hint: str
 ) -> None:
     """The misspelling is usually why it fails."""
@@ -128,7 +128,7 @@ def test_two_spellings_of_a_name_are_found_over_answers_too(
     assert outcome.document["tables"]
 
 
-def test_rows_that_one_key_swallows_are_told(emulator: Emulator) -> None:
+def test_rows_that_one_key_swallows_are_reported(emulator: Emulator) -> None:
     """500 rows sent and one landed is a key that does not tell them apart."""
     rows = [{"kind": "a", "n": n} for n in range(500)]
     body: Json = {"state": {}, "insert": {"t": rows}, "schema": {"t": {"primary_key": ["kind"]}}}
@@ -141,7 +141,7 @@ def test_rows_that_one_key_swallows_are_told(emulator: Emulator) -> None:
     ]
 
 
-def test_an_answer_that_goes_nowhere_is_told(emulator: Emulator) -> None:
+def test_an_answer_that_goes_nowhere_is_reported(emulator: Emulator) -> None:
     """`hasMore` with the very state that was sent asks for the same answer again, rows or not."""
     more: Json = {
         "state": {},
@@ -155,7 +155,7 @@ def test_an_answer_that_goes_nowhere_is_told(emulator: Emulator) -> None:
     assert "had the rows and the state of the one before" in warning["text"]
 
 
-def test_every_mistake_of_an_answer_is_told_at_once(emulator: Emulator) -> None:
+def test_every_mistake_of_an_answer_is_reported_at_once(emulator: Emulator) -> None:
     """Nobody has to run a sync five times to find five mistakes."""
     problems = failed(emulator, {"state": 1, "hasMore": "no", "insert": {"t": [1]}, "schema": 3, "delete": 7})
     assert [line.split("`")[1] for line in problems.splitlines()] == [
@@ -230,7 +230,7 @@ def test_a_request_above_the_platforms_size_fails(emulator: Emulator) -> None:
     ]
 
 
-def test_nobody_listening_is_told_in_one_line(emulator: Emulator) -> None:
+def test_nobody_listening_is_reported_in_one_line(emulator: Emulator) -> None:
     """No traceback, no library's message."""
     emulator.function.url = "http://127.0.0.1:9"
     outcome = emulator.sync()
@@ -248,7 +248,7 @@ def test_nobody_listening_is_told_in_one_line(emulator: Emulator) -> None:
     ],
 )
 def test_what_fivetran_ignores_is_warned_about(emulator: Emulator, members: Json, code: str) -> None:
-    """Behaviour 11: The sync goes on, and the author is told."""
+    """Behaviour 11: The sync goes on, and the author sees it."""
     outcome = emulator.answering({"state": {}, **members})
     assert outcome.status == 0
     assert [w["code"] for w in outcome.document["warnings"]] == [code]

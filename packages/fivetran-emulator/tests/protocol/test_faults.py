@@ -64,7 +64,7 @@ def test_a_repeated_call_doubles_rows_without_a_key_and_says_so(emulator: Emulat
 
 
 def test_a_status_in_place_of_a_call_does_not_reach_the_function(emulator: Emulator) -> None:
-    """Behaviour 28: a caller without the Invoker role sees a 403; so does this one, and it is told what to do."""
+    """Behaviour 28: a caller without the Invoker role sees a 403; so does this one, and it says what to do."""
     emulator.function.answers = [page]
     outcome = emulator.sync("--fault", "403@1")
     assert outcome.status == 1

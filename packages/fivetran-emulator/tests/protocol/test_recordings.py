@@ -68,7 +68,7 @@ def test_a_deterministic_sync_prints_the_same(emulator: Emulator) -> None:
 
 
 def test_each_deterministic_sync_is_later_than_the_one_before(emulator: Emulator) -> None:
-    """Behaviour 29: so that what was synced when can still be told."""
+    """Behaviour 29: so that what was synced when can still be seen."""
     emulator.function.answers = [page]
     for _ in range(2):
         emulator.sync("--deterministic")

@@ -326,13 +326,13 @@ def test_what_is_no_answer_is_passed_on_but_not_recorded(tmp_path: Path) -> None
 
 def test_a_source_that_is_not_there_is_a_502(tmp_path: Path) -> None:
     """The function gets a 502 without the address; nothing is recorded."""
-    with serving(listing()) as gone:
+    with serving(listing()) as deleted:
         pass
-    recorder = Recorder(gone, pages=0)
+    recorder = Recorder(deleted, pages=0)
     with serving(recorder) as url:
         answer = requests.get(f"{url}/people", timeout=20)
     assert answer.status_code == 502
-    assert gone not in answer.text
+    assert deleted not in answer.text
     assert list(recorder.left_out) == ["not answered (ConnectionError)"]
 
 

@@ -9,7 +9,7 @@ import pytest
 from report.page import Node, read_page
 from scripted import Emulator, Json, Outcome
 
-TOLD = {
+REPORTED_HEADER = {
     "connector": "acme",
     "version": "1.4.0",
     "cut": "bytes",
@@ -40,7 +40,7 @@ def sync(emulator: Emulator, tmp_path: Path) -> Callable[..., tuple[Outcome, Nod
 
     def run(*answers: Json | bytes, arguments: tuple[str, ...] = ()) -> tuple[Outcome, Node]:
         path = tmp_path / "report.html"
-        emulator.function.headers["X-Connector-Invocation"] = json.dumps(TOLD)
+        emulator.function.headers["X-Connector-Invocation"] = json.dumps(REPORTED_HEADER)
         outcome = emulator.answering(*answers, arguments=("--report", str(path), *arguments))
         return outcome, read_page(path.read_text(encoding="utf-8"))
 
@@ -86,7 +86,7 @@ def test_the_parts_of_a_column_are_its_tables(sync: Sync) -> None:
 
 
 def test_sizes_are_shown_against_the_limit_when_they_come_near_it(sync: Sync) -> None:
-    """A line marks 10 MB once an answer has a quarter of it; below, the share is told in words alone."""
+    """A line marks 10 MB once an answer has a quarter of it; below, the share is given in words alone."""
     _, small = sync(*answers(1))
     assert small.all("div", "limit") == []
     big: Json = {"state": {}, "insert": {"t": [{"a": "x" * 4_000_000}]}}
@@ -233,7 +233,9 @@ def test_a_thousand_tables_are_eight_parts_and_fill_the_column(sync: Sync) -> No
     assert "993 other tables" in page.text
 
 
-def test_a_place_that_cannot_be_written_is_told_before_the_sync(emulator: Emulator, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_reported_before_the_sync(
+    emulator: Emulator, tmp_path: Path
+) -> None:
     """Status 2, and the function is not called."""
     for path, said in ((tmp_path / "no" / "r.html", "there is no folder"), (tmp_path, "is a folder")):
         outcome = emulator.sync("--report", str(path))

@@ -73,7 +73,7 @@ def test_the_warning_names_what_was_seen(emulator: Emulator) -> None:
     assert "`since_id` of the state is later than every row (2026-01-28T10:00:00Z)" in text
 
 
-def test_a_window_that_moves_too_slowly_is_told_by_its_rows(emulator: Emulator) -> None:
+def test_a_window_that_moves_too_slowly_is_reported_by_its_rows(emulator: Emulator) -> None:
     """Most rows came many times over; and the calls that this takes are counted."""
     serve(emulator, counts_calls)
     text = said(emulator.sync("--json"))[0]
@@ -199,7 +199,7 @@ def test_verify_compares_keys_by_what_they_say(emulator: Emulator) -> None:
 
 
 def test_verify_knows_flagged_rows_keys_of_two_columns_and_tables_without_one(emulator: Emulator) -> None:
-    """A row flagged as deleted is as good as gone; what has no key is not compared."""
+    """A row flagged as deleted is as good as deleted; what has no key is not compared."""
     table, rows = 'o\'rders "x"', [{"shop": "a", "no": n} for n in range(4)]
 
     def page(request: Json) -> Json:

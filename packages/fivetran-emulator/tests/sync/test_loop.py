@@ -68,7 +68,7 @@ def test_a_missing_has_more_ends_the_sync(emulator: Emulator) -> None:
 
 
 def test_has_more_misspelt_is_a_loud_warning(emulator: Emulator) -> None:
-    """Behaviour 6: `has_more` stops Fivetran after the first answer; the author is told so, and how to spell it."""
+    """Behaviour 6: `has_more` stops Fivetran after the first answer; the author sees that, and how to spell it."""
     emulator.function.answers = [users({"id": 1}, has_more=True)]
     outcome = emulator.sync("--quiet")
     assert outcome.status == 0
@@ -124,8 +124,8 @@ def test_two_schemas_of_one_file_are_two_connections(emulator: Emulator) -> None
 
 def test_what_the_function_tells_in_its_header_is_shown(emulator: Emulator) -> None:
     """Cut, requests and retries of the invocation header are on the invocation's line."""
-    told = {"cut": "bytes", "requests": 17, "retries": 2, "unheard": ["of"]}
-    emulator.function.headers["X-Connector-Invocation"] = json.dumps(told)
+    reported = {"cut": "bytes", "requests": 17, "retries": 2, "unheard": ["of"]}
+    emulator.function.headers["X-Connector-Invocation"] = json.dumps(reported)
     emulator.function.answers = [users({"id": 1})]
     assert "done    cut=bytes          1 rows" in (out := emulator.sync().out)
     assert "17 requests (2 retried)" in out
@@ -195,7 +195,7 @@ def test_a_schema_takes_rows_of_one_source_only(emulator: Emulator) -> None:
 
 
 def test_a_sync_that_brought_nothing_claims_no_schema(emulator: Emulator) -> None:
-    """A wrong address that was mended is no other source."""
+    """A wrong address that was fixed is no other source."""
     assert emulator.answering(b"oops", arguments=("--source", "the source at wrong.example")).status == 1
     assert (
         emulator.answering(users({"id": 1}), arguments=("--source", "the source at acme.example")).status == 0

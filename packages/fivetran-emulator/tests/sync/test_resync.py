@@ -52,7 +52,7 @@ def test_a_resync_that_failed_is_finished_by_the_next_sync(emulator: Emulator) -
 
 
 def test_a_resync_in_fixed_time_sees_the_same(emulator: Emulator) -> None:
-    """Behaviour 29: the days of two syncs differ, so old rows are told from new ones."""
+    """Behaviour 29: the days of two syncs differ, so old rows differ from new ones."""
     emulator.answering(users([1, 2]), arguments=("--deterministic",))
     emulator.function.answers = [users([1])]
     outcome = emulator.sync("--json", "--deterministic", command="resync")

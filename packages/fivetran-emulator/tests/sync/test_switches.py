@@ -105,9 +105,9 @@ def test_source_names_that_differ_in_case_only_are_one(emulator: Emulator) -> No
 
 def test_hard_deletes_ignore_soft_delete(emulator: Emulator) -> None:
     """Behaviour 17: `--soft-delete hard` removes rows also of tables in `softDelete`."""
-    gone = {**keyed(), "delete": {"t": [{"id": 1}]}, "softDelete": ["t"]}
+    deleted = {**keyed(), "delete": {"t": [{"id": 1}]}, "softDelete": ["t"]}
     emulator.answering(keyed({"id": 1}, {"id": 2}, softDelete=["t"]), arguments=("--soft-delete", "hard"))
-    emulator.answering(gone, arguments=("--soft-delete", "hard"))
+    emulator.answering(deleted, arguments=("--soft-delete", "hard"))
     assert emulator.rows("SELECT id FROM t") == [(2,)]
 
 
@@ -195,7 +195,7 @@ def test_empty_may_mean_that_the_state_stands_still_too(emulator: Emulator) -> N
     assert emulator.answering(*still, last, arguments=("--empty", "no-change")).status == 1
 
 
-def test_a_failed_sync_may_be_begun_anew(emulator: Emulator) -> None:
+def test_a_failed_sync_may_be_begun_again(emulator: Emulator) -> None:
     """Behaviour 12: `--after-failure sync-start` goes back to the state before the failed sync, however often."""
     emulator.answering(keyed({"id": 1}, state={"page": 1}))
     for _ in range(2):
@@ -223,7 +223,7 @@ def test_the_custom_payload_travels_in_every_request(emulator: Emulator) -> None
     assert sorted(emulator.function.requests[0]) == ["agent", "secrets", "state", "sync_id"]
 
 
-def test_further_headers_and_an_id_token_are_sent_and_never_shown(emulator: Emulator) -> None:
+def test_more_headers_and_an_id_token_are_sent_and_never_shown(emulator: Emulator) -> None:
     """Behaviour 28: the token goes into Authorization; a header replaces ours; neither is in any output."""
     arguments = (
         "--id-token",
@@ -265,7 +265,7 @@ def test_a_netrc_file_does_not_replace_the_token(
     ],
 )
 def test_a_wrong_option_is_status_2(emulator: Emulator, arguments: tuple[str, ...], said: str) -> None:
-    """Told in a line; the function is not called."""
+    """Reported in a line; the function is not called."""
     outcome = emulator.sync(*arguments)
     assert outcome.status == 2
     assert said in outcome.err
@@ -295,7 +295,7 @@ def test_text_that_is_not_only_text_is_reported(emulator: Emulator) -> None:
 
 
 def test_a_column_that_is_no_longer_sent_is_reported(emulator: Emulator) -> None:
-    """Behaviour 14: the row is replaced as a whole, so its values there are lost; the author is told how many."""
+    """Behaviour 14: the row is replaced as a whole, so its values there are lost; the author sees how many."""
     emulator.answering(keyed({"id": 1, "a": 1}, {"id": 2, "a": 2}, {"id": 3, "a": None}))
     outcome = emulator.answering(keyed({"id": 1}, {"id": 3}))
     assert [w["text"] for w in outcome.document["warnings"]] == [

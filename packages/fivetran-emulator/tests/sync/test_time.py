@@ -57,7 +57,7 @@ def test_a_sync_stops_after_six_hours_and_the_next_goes_on(
         now=lambda: began + timedelta(seconds=function.seconds), elapsed=lambda: function.seconds
     )
     monkeypatch.setattr(command, "SyncClock", lambda: clock)
-    monkeypatch.setattr(command, "HttpFunction", lambda *_, **__: function)
+    monkeypatch.setattr(command, "function_of", lambda *_: function)
     first = emulator.sync()
     assert first.status == 4
     assert "not complete: six hours are over, the next sync goes on from here" in first.out
@@ -126,7 +126,7 @@ def test_an_answer_that_trickles_is_given_up_in_time(head: bytes, drop: bytes) -
 
 
 def test_an_answer_that_stops_in_the_middle_is_given_up(emulator: Emulator) -> None:
-    """Behaviour 9: and one whose connection breaks is told as such."""
+    """Behaviour 9: and one whose connection breaks is reported as such."""
     head = b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{"state"'
     with trickling(iter([head]), 0) as url:
         emulator.function.url = url
@@ -136,7 +136,7 @@ def test_an_answer_that_stops_in_the_middle_is_given_up(emulator: Emulator) -> N
 
 
 def test_a_terminal_shows_what_is_waited_for(emulator: Emulator) -> None:
-    """A line with the call's number while the function works, gone when it has answered; never in a pipe."""
+    """A line with the call's number while the function works, away when it has answered; never in a pipe."""
 
     def slow(request: Json) -> Json:
         time.sleep(0.4)
@@ -144,12 +144,12 @@ def test_a_terminal_shows_what_is_waited_for(emulator: Emulator) -> None:
 
     emulator.function.answers = [slow]
     shown = in_a_terminal(emulator, columns=120)
-    assert "#1 calling the function" in shown
-    after = shown.rpartition("#1 calling the function")[2]
+    assert "#1 waiting for the function" in shown
+    after = shown.rpartition("#1 waiting for the function")[2]
     assert "\x1b[2K" in after
     assert "done" in after
     emulator.path.unlink()
-    assert "calling the function" not in emulator.sync().out
+    assert "waiting for the function" not in emulator.sync().out
 
 
 def test_eighty_columns_hold_whole_words(emulator: Emulator) -> None:
@@ -158,7 +158,7 @@ def test_eighty_columns_hold_whole_words(emulator: Emulator) -> None:
     rows = [{"id": number} for number in range(1_234)]
     emulator.answering({"state": {member: {"page": 12}}, "insert": {name: rows}, "has_more": True})
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", in_a_terminal(emulator, columns=80)).replace("\r", "")
-    lines = [line.rstrip() for line in shown.splitlines() if "calling" not in line]
+    lines = [line.rstrip() for line in shown.splitlines() if "waiting" not in line]
     [command] = [line for line in lines if line.startswith("look at it: ")]
     assert command.endswith(f"'FROM main.{name} LIMIT 10'")
     whole = (command, emulator.function.url, str(emulator.path))  # a word longer than a line stays whole

@@ -19,12 +19,12 @@ def table(
 ) -> Json:
     """An answer with rows of the table `t`; with `soft` the table is in `softDelete`."""
     schema = {"t": {"primary_key": list(key)}} if key else {}
-    gone = {"t": delete} if delete is not None else {}
+    removed = {"t": delete} if delete is not None else {}
     soft_delete = {"softDelete": ["t"]} if soft else {}
     return {
         "state": {},
         "insert": {"t": list(rows)},
-        "delete": gone,
+        "delete": removed,
         "schema": schema,
         "hasMore": more,
         **soft_delete,
@@ -46,7 +46,7 @@ def test_the_last_of_several_rows_with_one_key_wins(emulator: Emulator) -> None:
     assert emulator.counts(outcome, "t") == (2, 0, 0, 0, 2)
 
 
-def test_inserted_updated_and_unchanged_are_told_apart(emulator: Emulator) -> None:
+def test_inserted_updated_and_unchanged_are_distinguished(emulator: Emulator) -> None:
     """Counts go by content: a row that came again as it was is unchanged."""
     emulator.answering(table({"id": 1, "a": [1, {"b": None}]}, {"id": 2, "a": 0.1}, {"id": 3, "a": "x"}))
     outcome = emulator.answering(
@@ -75,7 +75,7 @@ def test_a_table_without_a_key_is_appended_to(emulator: Emulator) -> None:
     assert [w["code"] for w in outcome.document["warnings"]] == ["no-key"]
 
 
-def test_a_deleted_row_is_gone_and_an_unknown_key_is_no_matter(emulator: Emulator) -> None:
+def test_a_deleted_row_is_removed_and_an_unknown_key_is_no_matter(emulator: Emulator) -> None:
     """Behaviour 17: Deletes are hard unless the table is in `softDelete`."""
     emulator.answering(table({"id": 1}, {"id": 2}))
     outcome = emulator.answering(table(delete=[{"id": 1}, {"id": 99}]))
@@ -171,7 +171,7 @@ def test_rows_that_cannot_be_loaded_fail_by_name(
         assert emulator.rows("SELECT * FROM t") == before
 
 
-def test_the_problems_of_all_tables_are_told_at_once(emulator: Emulator) -> None:
+def test_the_problems_of_all_tables_are_reported_at_once(emulator: Emulator) -> None:
     """One run shows every mistake of an answer."""
     outcome = emulator.answering({
         "state": {},
@@ -224,7 +224,7 @@ def test_a_column_may_have_any_name(emulator: Emulator, name: str) -> None:
 
 
 @pytest.mark.parametrize("schema", ["main", "acme_export"])
-@pytest.mark.parametrize("name", ["gone", "staged", "found", "matched", "tables", "columns", "temp"])
+@pytest.mark.parametrize("name", ["removed", "staged", "found", "matched", "tables", "columns", "temp"])
 def test_a_table_may_have_any_name_in_any_schema(emulator: Emulator, schema: str, name: str) -> None:
     """Rows are inserted, updated and deleted in the user's table, never in a temporary one of ours."""
 

@@ -10,10 +10,14 @@ import argparse
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import requests
+
+from fivetran_emulator.clock import SyncClock
 from fivetran_emulator.errors import UsageError
+from fivetran_emulator.protocol.function import GENERATIONS, HttpFunction
 from fivetran_emulator.secrets import Secrets, read_secrets
 
-__all__ = ["headers_of", "payload_members", "require_url", "secrets_of"]
+__all__ = ["function_of", "headers_of", "payload_members", "require_url", "secrets_of"]
 
 _SHORTEST = 8
 """Shorter values of headers open nothing, and hiding every `data` would make any text unreadable."""
@@ -42,6 +46,14 @@ def headers_of(options: argparse.Namespace) -> dict[str, str]:
     if options.id_token is not None:
         headers["Authorization"] = f"Bearer {_token(options.id_token)}"
     return headers
+
+
+def function_of(options: argparse.Namespace, session: requests.Session) -> HttpFunction:
+    """The function that is meant, to be called through `session`. Raises UsageError for headers that are none."""
+    # The platform's seconds are real ones, also where the records' are fixed.
+    elapsed = SyncClock().elapsed
+    limits, headers = GENERATIONS[options.generation], headers_of(options)
+    return HttpFunction(options.url, session=session, limits=limits, elapsed=elapsed, headers=headers)
 
 
 def payload_members(options: argparse.Namespace) -> dict[str, object]:

@@ -14,11 +14,9 @@ from collections.abc import Iterator, Sequence
 
 import requests
 
-from fivetran_emulator.clock import SyncClock
-from fivetran_emulator.commands.call_options import headers_of, payload_members, require_url, secrets_of
+from fivetran_emulator.commands.call_options import function_of, payload_members, require_url, secrets_of
 from fivetran_emulator.contract.deployed import DeployedSubject, Posting, Result, results
 from fivetran_emulator.errors import EmulatorError, UsageError
-from fivetran_emulator.protocol.function import GENERATIONS, HttpFunction
 from fivetran_emulator.secrets import Secrets
 
 __all__ = ["run_check"]
@@ -48,14 +46,7 @@ def run_check(options: argparse.Namespace) -> int:
 
 def _found(options: argparse.Namespace, secrets: Secrets) -> list[Result]:
     with requests.Session() as session:
-        function = HttpFunction(
-            options.url,
-            session=session,
-            limits=GENERATIONS[options.generation],
-            elapsed=SyncClock().elapsed,
-            headers=headers_of(options),
-        )
-        posting = Posting(function, payload_members(options))
+        posting = Posting(function_of(options, session), payload_members(options))
         return results(DeployedSubject(posting, json.loads(secrets.json), options.calls))
 
 

@@ -16,16 +16,13 @@ from dataclasses import dataclass
 import msgspec
 import requests
 
-from fivetran_emulator.clock import SyncClock
-from fivetran_emulator.commands.call_options import headers_of, payload_members, require_url, secrets_of
+from fivetran_emulator.commands.call_options import function_of, payload_members, require_url, secrets_of
 from fivetran_emulator.errors import EmulatorError, FunctionError
 from fivetran_emulator.protocol.answer import read_failure
 from fivetran_emulator.protocol.findings import Finding
 from fivetran_emulator.protocol.function import (
-    GENERATIONS,
     FunctionReply,
     FunctionRequest,
-    HttpFunction,
     Sender,
     require_success,
 )
@@ -114,16 +111,8 @@ def _check(options: argparse.Namespace, secrets: Secrets) -> SetupResult:
         sync_id=None,
         members={options.setup_key: True, **payload_members(options)},
     )
-    limits = GENERATIONS[options.generation]
     with requests.Session() as session:
-        function = HttpFunction(
-            options.url,
-            session=session,
-            limits=limits,
-            elapsed=SyncClock().elapsed,
-            headers=headers_of(options),
-        )
-        return check_setup(function, request)
+        return check_setup(function_of(options, session), request)
 
 
 def _document(url: str, result: SetupResult | None, error: EmulatorError | None, secrets: Secrets) -> str:

@@ -42,7 +42,7 @@ class _Silent:
     def started(self, report: SyncResult) -> None:
         """Nothing is shown."""
 
-    def calling(self, number: int) -> None:
+    def call_started(self, number: int) -> None:
         """Nothing is shown."""
 
     def accepted(self, accepted: AcceptedAnswer) -> None:

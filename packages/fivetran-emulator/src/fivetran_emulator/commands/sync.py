@@ -18,10 +18,10 @@ import duckdb
 import requests
 
 from fivetran_emulator.clock import SyncClock, fixed_clock
-from fivetran_emulator.commands.call_options import headers_of, payload_members, require_url, secrets_of
+from fivetran_emulator.commands.call_options import function_of, payload_members, require_url, secrets_of
 from fivetran_emulator.commands.second_reading import SecondReading
 from fivetran_emulator.errors import EmulatorError, UsageError
-from fivetran_emulator.protocol.function import GENERATIONS, HttpFunction, Sender
+from fivetran_emulator.protocol.function import GENERATIONS, Sender
 from fivetran_emulator.protocol.rules import Rules
 from fivetran_emulator.protocol.senders import (
     ComparingSender,
@@ -111,7 +111,7 @@ class _Command:
             )
             self._run(sync)
             if options.verify and sync.result.outcome == "complete":
-                self._verify(warehouse, sync.result, self._function(session), members)
+                self._verify(warehouse, sync.result, function_of(options, session), members)
 
     def _run(self, sync: SyncRun) -> None:
         self._report = sync.result
@@ -143,7 +143,7 @@ class _Command:
             raise UsageError("there is no --url", hint="For example: --url http://127.0.0.1:8080")
         if options.record is not None and options.replay is not None:
             raise UsageError(
-                "--record and --replay exclude each other", hint="Compare first, then record anew."
+                "--record and --replay exclude each other", hint="Compare first, then record again."
             )
         if options.verify and options.url is None:
             raise UsageError("--verify has nothing to call", hint="Give the function's address with --url.")
@@ -167,19 +167,12 @@ class _Command:
         options = self._options
         if options.url is None:
             return ReplayingSender(options.replay)
-        function = self._function(session)
+        function = function_of(options, session)
         if options.record is not None:
             return RecordingSender(function, options.record, self._secrets)
         if options.replay is not None:
             return ComparingSender(function, options.replay, self._secrets)
         return function
-
-    def _function(self, session: requests.Session) -> HttpFunction:
-        options = self._options
-        # The platform's seconds are real ones, also where the records' are fixed.
-        elapsed = SyncClock().elapsed
-        limits, headers = GENERATIONS[options.generation], headers_of(options)
-        return HttpFunction(options.url, session=session, limits=limits, elapsed=elapsed, headers=headers)
 
     def _sync_id(self, nth: int) -> str:
         if self._options.sync_id is not None:

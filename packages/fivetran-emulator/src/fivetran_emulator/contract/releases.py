@@ -135,7 +135,7 @@ def _one(kinds: set[str]) -> str:
 
 def fits(recorded: Mapping[str, ReleasedTable], seen: Mapping[str, ReleasedTable]) -> Iterator[str]:
     """Every difference of the tables that are seen from those recorded, as a sentence."""
-    yield from _gone(recorded, seen, "is gone")
+    yield from _missing(recorded, seen, "is missing")
     for name, table in seen.items():
         if name not in recorded:
             yield f"table {name} is new"
@@ -149,7 +149,7 @@ def fits(recorded: Mapping[str, ReleasedTable], seen: Mapping[str, ReleasedTable
                 yield f"{name}.{column} is {kind}, not {had[column]}"
 
 
-def _gone(
+def _missing(
     recorded: Mapping[str, ReleasedTable], seen: Mapping[str, ReleasedTable], what: str
 ) -> Iterator[str]:
     for name, table in recorded.items():
@@ -165,7 +165,7 @@ def breaks(earlier: Release, later: Release) -> list[str]:
     """What of an earlier release a later one breaks although its version says that it does not."""
     if _promise(earlier.version) != _promise(later.version):
         return []
-    found = list(_gone(earlier.tables, later.tables, "is gone"))
+    found = list(_missing(earlier.tables, later.tables, "is missing"))
     for name, table in earlier.tables.items():
         for column, kind in table.columns.items():
             now = later.tables[name].columns.get(column, kind) if name in later.tables else kind

@@ -1,6 +1,6 @@
 """What a function answered, read strictly.
 
-A newcomer would decode the whole body at once. The state must not be: it goes back to the function byte for byte as it
+The state is not decoded with the rest of the body: it goes back to the function byte for byte as it
 came, so it is kept as raw JSON and never re-encoded.
 
 Source: "Response format" of Fivetran's documentation, see `docs/protocol.md`.
@@ -132,8 +132,8 @@ def _root(body: bytes) -> dict[str, msgspec.Raw]:
 
 def _require_no_error(reading: _Reading) -> None:
     """A 200 with an error member is a failure too, unless the rules only want to hear of it."""
-    told = {name: raw for name, raw in reading.members.items() if name in _ERROR_MEMBERS}
-    failure = read_failure(msgspec.json.encode(told))
+    described = {name: raw for name, raw in reading.members.items() if name in _ERROR_MEMBERS}
+    failure = read_failure(msgspec.json.encode(described))
     if failure is None:
         return
     if reading.rules.error_members == "fail":

@@ -1,6 +1,6 @@
 """One call of the function over HTTP, within the platform's limits.
 
-A newcomer would trust `timeout=`: it bounds the wait for each piece of an answer, not the whole of it, and a function that
+requests' `timeout` bounds the wait for each piece of an answer, not the whole of it, and a function that
 trickles would never end, whether in its headers or in its body. A call is therefore made in a thread of its own, for which we
 wait as long as the platform would, and the body is read piece by piece against one size.
 
@@ -280,9 +280,9 @@ def require_success(reply: FunctionReply) -> None:
     if reply.status == 200:
         return
     status = f"HTTP {reply.status} {reply.reason}".strip()
-    told = read_failure(reply.body)
-    if told is not None:
-        raise FunctionError(f"{told.problems[0]} ({status})", details=told.details)
+    failure = read_failure(reply.body)
+    if failure is not None:
+        raise FunctionError(f"{failure.problems[0]} ({status})", details=failure.details)
     raise FunctionError(f"the function answered {status}{_gist(reply.body)}", hint=status_hint(reply.status))
 
 

@@ -1,6 +1,6 @@
 """The readings of Fivetran's behaviour that a sync applies, each a switch of the command.
 
-A newcomer would take these for preferences. Each stands where Fivetran's documentation is silent or disagrees with itself:
+These are no preferences. Each stands where Fivetran's documentation is silent or disagrees with itself:
 the default is the reading that the evidence favours, the others are there to find out what a function would suffer under
 them. `docs/protocol.md` has the evidence.
 """

@@ -28,7 +28,7 @@ class Fault:
 
     `kind` is `repeat` (the answer is loaded, its state is lost, the call is made again), `drop` (the answer is lost on its
     way and the call is made again), `timeout` (the function does its work, too late) or a status such as `503`, which
-    the platform gives without calling the function.
+    the platform gives without a call of the function.
     """
 
     kind: str
@@ -72,7 +72,7 @@ class FaultySender:
 
 
 _MADE_BY = "fivetran-emulator sync --record"
-_MOST_LINES = 40
+_MAX_LINES = 40
 
 
 class RecordingSender:
@@ -109,7 +109,7 @@ class ReplayingSender:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._number = 0
-        _refuse_empty(folder)
+        _require_recording(folder)
 
     @property
     def url(self) -> str:
@@ -131,7 +131,7 @@ class ComparingSender:
     def __init__(self, sender: Sender, folder: Path, secrets: Secrets) -> None:
         self._sender, self._folder, self._secrets = sender, folder, secrets
         self._number = 0
-        _refuse_empty(folder)
+        _require_recording(folder)
 
     @property
     def url(self) -> str:
@@ -154,8 +154,8 @@ class ComparingSender:
             was.splitlines(), now.splitlines(), "recorded", "this time", lineterm="", n=2
         )
         details = list(lines)
-        more = len(details) - _MOST_LINES
-        shown = [*details[:_MOST_LINES], f"and {more} more lines"] if more > 0 else details
+        more = len(details) - _MAX_LINES
+        shown = [*details[:_MAX_LINES], f"and {more} more lines"] if more > 0 else details
         problem = f"call {self._number} is not as in {file}"
         return FunctionError(problem, hint="If it is meant to differ, record it again.", details=shown)
 
@@ -203,7 +203,7 @@ def _file(folder: Path, number: int) -> Path:
     return folder / f"{number:04}.json"
 
 
-def _refuse_empty(folder: Path) -> None:
+def _require_recording(folder: Path) -> None:
     if not _files(folder):
         raise UsageError(f"there is no recording in {folder}", hint=f"Make one: --record {folder}")
 

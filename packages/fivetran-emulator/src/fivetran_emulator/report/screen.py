@@ -83,13 +83,13 @@ class Screen:
         if report.resuming:
             self._line(f"resuming: {report.resuming}; going on from the last accepted state", "yellow")
 
-    def calling(self, number: int) -> None:
+    def call_started(self, number: int) -> None:
         """A spinner with the seconds waited, on a terminal."""
         if self._quiet or not self._console.is_terminal:
             return
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         self._waiting = Progress(*columns, console=self._console, transient=True)
-        self._waiting.add_task(f"#{number} calling the function")
+        self._waiting.add_task(f"#{number} waiting for the function")
         self._waiting.start()
 
     def accepted(self, accepted: AcceptedAnswer) -> None:

@@ -1,6 +1,6 @@
 """Signs that a function leaves rows out, for a sync whose source nobody can look into.
 
-A newcomer would warn at the first of them. Each alone can be chance: a list of exactly a hundred rows, a source where nothing
+Each alone can be chance: a list of exactly a hundred rows, a source where nothing
 has happened since the last sync. Two that agree are a warning. None needs a practice source: they are in the answers, in the
 state and in the warehouse.
 """

@@ -40,7 +40,7 @@ class SyncObserver(Protocol):
     def started(self, result: SyncResult) -> None:
         """The first call is about to be made."""
 
-    def calling(self, number: int) -> None:
+    def call_started(self, number: int) -> None:
         """The function is being called and may take its time."""
 
     def accepted(self, accepted: AcceptedAnswer) -> None:
@@ -175,7 +175,7 @@ class SyncRun:
 
     def _call(self, number: int) -> _Received:
         """Call the function and check its answer. Raises FunctionError unless Fivetran would accept it."""
-        self._observer.calling(number)
+        self._observer.call_started(number)
         asked = self._clock.elapsed()
         reply = self._function.send(self._request())
         # By this sync's own clock, which may be a fixed one.

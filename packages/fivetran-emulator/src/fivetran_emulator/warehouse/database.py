@@ -1,6 +1,6 @@
 """The warehouse: one DuckDB file, opened by one process at a time.
 
-DuckDB locks the file for the writer, so opening may fail because somebody is looking at it; the message then names that
+DuckDB locks the file for the writer, so opening may fail because somebody has it open; the message then names that
 process.
 """
 

@@ -153,7 +153,7 @@ def test_what_would_never_return_is_killed(fault: Any, timeout: float | None) ->
 
 
 def test_a_call_that_asks_for_ever_is_killed() -> None:
-    """Each call anew: a loop that never looks at the time would take the test run's memory with it."""
+    """Each call again: a loop that never looks at the time would take the test run's memory with it."""
     wire = Network(echo, VirtualTime())
     for _ in range(2):
         with wire.active(), pytest.raises(Killed):
@@ -168,7 +168,7 @@ def test_connections_of_several_threads_stay_apart() -> None:
         assert [one["path"] for one in pool.map(by_requests, paths)] == paths
 
 
-def test_an_asynchronous_library_is_told_that_it_cannot() -> None:
+def test_an_asynchronous_library_is_refused_in_words() -> None:
     """Its event loop would wait on a socket that nothing comes from."""
 
     async def ask() -> None:
@@ -234,7 +234,7 @@ def test_a_source_that_fails_is_a_server_error(app: Any, capfd: pytest.CaptureFi
 
 
 def test_a_kill_that_is_caught_is_a_kill_all_the_same() -> None:
-    """The process is gone: nothing is asked any more, and no answer counts."""
+    """The process has ended: nothing is asked any more, and no answer counts."""
 
     def main(_request: Any) -> Any:
         with contextlib.suppress(BaseException):

@@ -62,7 +62,7 @@ def test_each_trial_has_the_source_as_it_was(tmp_path: Path) -> None:
 
 
 def test_another_source_may_take_its_place(tmp_path: Path) -> None:
-    """PendingRequest with the same secrets; limits are those of a deployment."""
+    """Asked with the same secrets; limits are those of a deployment."""
     other = Source()
     other.route("/me")(lambda _request: {"id": 1})
     trial = Trials(Reference(), practice=practice_file(tmp_path))(other, timeout_s=7)

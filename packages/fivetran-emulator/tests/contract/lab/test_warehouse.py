@@ -18,11 +18,11 @@ ROWS = st.lists(st.fixed_dictionaries({"id": Ids, "name": st.sampled_from(["a", 
 ANSWERS = st.lists(st.tuples(ROWS, st.lists(Ids, max_size=3)), max_size=6)
 
 
-def answer(rows: list[dict[str, Any]], gone: list[int]) -> dict[str, Any]:
+def answer(rows: list[dict[str, Any]], removed: list[int]) -> dict[str, Any]:
     return {
         "state": {},
         "insert": {"things": rows},
-        "delete": {"things": [{"id": id_} for id_ in gone]},
+        "delete": {"things": [{"id": id_} for id_ in removed]},
         "schema": {"things": {"primary_key": ["id"]}},
         "hasMore": False,
     }
@@ -36,8 +36,8 @@ def test_it_holds_what_the_real_warehouse_holds(
     """Whatever is inserted, replaced and deleted in whatever order."""
     memory, known = MemoryWarehouse(), dict[str, LoadedTable]()
     with duckdb.connect() as warehouse:
-        for batch, (rows, gone) in enumerate(answers, 1):
-            body = answer(rows, gone)
+        for batch, (rows, removed) in enumerate(answers, 1):
+            body = answer(rows, removed)
             memory.load(body)
             read = read_answer(json.dumps(body).encode())
             loaded = load_answer(

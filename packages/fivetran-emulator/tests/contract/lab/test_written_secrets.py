@@ -18,10 +18,10 @@ LEAKS = [TOKEN, quote(TOKEN, safe=""), base64.b64encode(f"user:{TOKEN}".encode()
 
 def page(request: Json) -> Json:
     """A function that gives its secrets away wherever it can: in rows, in the state, in a column's name."""
-    told = {f"leak {number}": leak for number, leak in enumerate(LEAKS)}
+    reported = {f"leak {number}": leak for number, leak in enumerate(LEAKS)}
     return {
-        "state": {"n": 1, "link": f"https://api.acme.example/next?key={quote(TOKEN, safe='')}", **told},
-        "insert": {"t": [{"id": 1, **told}]},
+        "state": {"n": 1, "link": f"https://api.acme.example/next?key={quote(TOKEN, safe='')}", **reported},
+        "insert": {"t": [{"id": 1, **reported}]},
         "schema": {"t": {"primary_key": ["id"]}},
         "hasMore": request["state"] == {},
     }

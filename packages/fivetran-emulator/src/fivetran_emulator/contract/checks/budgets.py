@@ -51,7 +51,7 @@ def answers_fit(subject: Subject) -> None:
     width = 3 * len(_WIDE) / max(1, small)
     trial = subject.trial()
     for table in _tables_with_text(subject, trial):
-        # PendingRequest for once: it is found by what arrived, and after the first change the rows are others.
+        # Asked for once: it is found by what arrived, and after the first change the rows are others.
         column = str(table.text_column)
         deep = dict.fromkeys(table.nested_columns, _deep())
         for row in table.rows():

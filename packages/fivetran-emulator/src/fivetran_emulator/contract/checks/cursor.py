@@ -177,8 +177,8 @@ def moving_lists(subject: PracticeSubject) -> None:
     for number in spread(6, last):
         trial = subject.trial()
         deleted: dict[str, list[Key]] = {}
-        trial.source.before = lambda asked, at=number, of=trial, gone=deleted: (
-            move(subject, of, gone) if asked == at else None
+        trial.source.before = lambda asked, at=number, of=trial, removed=deleted: (
+            move(subject, of, removed) if asked == at else None
         )  # type: ignore[misc]
         trial.connection.sync()
         settle(trial, trial.connection)

@@ -26,7 +26,7 @@ def _some(rows: list[Row]) -> list[Row]:
 
 @check("C40", "a delete at the source arrives", risk="keep rows when they are deleted at the source")
 def deletes_arrive(subject: PracticeSubject) -> None:
-    """A row deleted at the source is gone after two quiet syncs, or stays where keeps_deleted says so."""
+    """A row deleted at the source is deleted after two quiet syncs, or stays where keeps_deleted says so."""
     subject.require_known("keeps_deleted", subject.keeps_deleted)
     trial = subject.trial()
     trial.connection.sync()
@@ -48,7 +48,7 @@ def deletes_arrive(subject: PracticeSubject) -> None:
             )
         if not stays and name in subject.keeps_deleted:
             raise Violation(
-                f"{counted(len(keys), 'row')} of {name} gone: {shown(keys)}",
+                f"{counted(len(keys), 'row')} of {name} deleted: {shown(keys)}",
                 expected=f"that it stays, as keeps_deleted says: {subject.keeps_deleted[name]}",
                 cause="a declaration that is no longer true",
             )

@@ -309,7 +309,7 @@ def expired_positions(subject: PracticeSubject) -> None:
         trial = subject.trial(answer_bytes=size)
         for _ in range(number):
             trial.connection.call()
-        trial.source.fault = _dead_until_begun_anew(asked, positions.begun[asked.path])
+        trial.source.fault = _refused_until_begun_again(asked, positions.begun[asked.path])
         syncs = [trial.connection.sync() for _ in range(3)]
         if not any(sync.complete for sync in syncs):
             raise Violation(
@@ -330,8 +330,8 @@ def _resuming(asked: Sequence[SourceRequest], positions: Positions) -> SourceReq
     )
 
 
-def _dead_until_begun_anew(dead: SourceRequest, begun: str) -> Callable[[PendingRequest], Fault | None]:
-    """Refuse a token until the list is begun anew, which hands out tokens that live."""
+def _refused_until_begun_again(dead: SourceRequest, begun: str) -> Callable[[PendingRequest], Fault | None]:
+    """Refuse a token until the list is begun again, which hands out tokens that live."""
     refusing = [True]
 
     def fault(asked: PendingRequest) -> Fault | None:

@@ -42,7 +42,7 @@ def repeatable(subject: Subject) -> None:
 
 @check("C21", "crash at every HTTP call", risk="lose rows when a call dies on its way")
 def crash_anywhere(subject: PracticeSubject) -> None:
-    """Whichever request the call dies at, calling again from the last accepted state loses and doubles nothing."""
+    """Whichever request the call dies at, another call from the last accepted state loses and doubles nothing."""
     last = len(_requests(subject))
     for number in spread(_MAX_PLACES, last):
         trial = subject.trial()

@@ -82,7 +82,7 @@ def _loops_time(_loop: object) -> float:
 
 
 _ticks: list[VirtualTime] = []
-"""The clock in force, last. The stand-ins ask it: a module that is loaded in one trial keeps them in all others."""
+"""The active clock, last. The stand-ins ask it: a module that is loaded in one trial keeps them in all others."""
 
 
 @contextmanager
@@ -95,7 +95,7 @@ def _ticking(clock: VirtualTime) -> Iterator[None]:
 
 
 def _virtual(real: Any, answer: Callable[..., Any]) -> Any:
-    """A stand-in for a function of `time`: virtual while a clock is in force, the real one otherwise."""
+    """A stand-in for a function of `time`: virtual while a clock is active, the real one otherwise."""
 
     @wraps(real)
     def stand_in(*arguments: Any) -> Any:
