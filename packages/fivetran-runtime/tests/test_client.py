@@ -545,6 +545,12 @@ def test_a_key_in_the_clients_own_address_is_a_secret(invocation: Invocation) ->
     assert invocation.redactor.clean(f"key {KEY[:12]} is not json") == "key *** is not json"
 
 
+def test_a_password_in_the_clients_own_address_is_a_secret(invocation: Invocation) -> None:
+    """Also where another way to say who asks takes its place."""
+    Client("http://me:pa55w0rd@127.0.0.1:1/", auth=Bearer(Secret(KEY)))
+    assert invocation.redactor.clean("me and pa55w0rd") == "me and ***"
+
+
 def test_a_link_with_only_a_part_of_the_key_is_followed(invocation: Invocation) -> None:
     """What is hidden in messages may be anything's name in an address."""
     pages = [

@@ -99,6 +99,8 @@ class Client:
         self._auth = auth or _auth_of(self._address)
         # One of its parameters may be a key; shorter ones ("json", "v2") are words that messages need.
         running().redactor.add(*(value for _, value in self._address.query if len(value) >= _SURE))
+        if self._address.password is not None:  # also where auth= takes its place
+            running().redactor.add(self._address.password.reveal())
         self._headers = {"Accept": "application/json", **(headers or {})}
         self._timeouts = (connect_timeout, read_timeout)
         self._delay = Delay(rate)
