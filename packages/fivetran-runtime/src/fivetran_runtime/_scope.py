@@ -4,9 +4,9 @@ A mark says "everything up to here has been read", and that is true only of what
 read. When they change (a product is added, an address moves, the first day is earlier), the mark says nothing about
 the rest, and the table is read from its floor.
 
-All settings that are no `Secret` count, so that a new token re-reads nothing and a new product brings its old rows. A
-setting at its default counts as absent, so that a release which adds one re-reads nothing. A table that knows better
-says so with `scope=`. The port of an address on this very machine counts for nothing: a source that is served for practice has
+All settings that are no `Secret` count, with the values that are in force, so that a new token re-reads nothing, and a new
+product brings its old rows, whoever added it: a person, or a release by another default. A setting that a release adds
+counts too, unless it is None. A table that knows better says so with `scope=`. The port of an address on this very machine counts for nothing: a source that is served for practice has
 another each time. Secrets without a `Config` are a mixture of both kinds, and count for nothing.
 
 The same holds for what rows embed of other objects (`embeds=`): a source that renames a product in its bugs does not
@@ -19,17 +19,41 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from fivetran_runtime.config import Config, Secret
 
 
+class Digest(NamedTuple):
+    """What names settings in the state.
+
+    Attributes:
+        current: of the values in force, defaults included.
+        former: as releases before wrote it, without the settings at their default.
+    """
+
+    current: str
+    former: str
+
+    def is_of(self, written: str | None) -> bool:
+        """Whether a state names these settings, or none; what an earlier release wrote is taken over."""
+        return written in (None, *self)
+
+
 def digest_of(value: object) -> str:
     """A short name for a value made of plain values; the same in every process."""
-    text = msgspec.json.encode(_plain(value), order="deterministic")
-    return blake2b(text, digest_size=6).hexdigest()
+    return _digest(_plain(value))
+
+
+def digests_of(value: object) -> Digest:
+    """The names of settings, or of what a table's `scope=` makes of them."""
+    return Digest(f"all:{_digest(_plain(value, with_defaults=True))}", _digest(_plain(value)))
+
+
+def _digest(plain: object) -> str:
+    return blake2b(msgspec.json.encode(plain, order="deterministic"), digest_size=6).hexdigest()
 
 
 def embedded_name(objects: Mapping[int, Any]) -> str:
@@ -48,22 +72,22 @@ def _embedded_name(objects: Mapping[int, Any], highest: int) -> str:
     return f"{highest}:{digest_of(counted)}"
 
 
-def settings_digest(config: object) -> str | None:
-    """A digest of the settings that are no secret and not at their default; None for untyped secrets."""
-    return digest_of(config) if isinstance(config, Config) else None
+def settings_digest(config: object) -> Digest | None:
+    """The names of the settings that are no secret; None for untyped secrets."""
+    return digests_of(config) if isinstance(config, Config) else None
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, *, with_defaults: bool = False) -> Any:
     if isinstance(value, Secret):
         return None
     if isinstance(value, msgspec.Struct):
-        return _settings(value)
+        return _settings(value, with_defaults=with_defaults)
     if isinstance(value, Mapping):
-        return {str(name): _plain(inner) for name, inner in value.items()}
+        return {str(name): _plain(inner, with_defaults=with_defaults) for name, inner in value.items()}
     if isinstance(value, set | frozenset):
-        return sorted((_plain(inner) for inner in value), key=repr)
+        return sorted((_plain(inner, with_defaults=with_defaults) for inner in value), key=repr)
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [_plain(inner, with_defaults=with_defaults) for inner in value]
     if isinstance(value, str):
         return _LOCAL_PORT.sub(r"\1", value)
     return value.isoformat() if isinstance(value, date) else value
@@ -72,13 +96,13 @@ def _plain(value: Any) -> Any:
 _LOCAL_PORT = re.compile(r"(?i)^(https?://(?:127\.0\.0\.1|localhost|\[::1\])):\d+")
 
 
-def _settings(config: msgspec.Struct) -> dict[str, Any]:
+def _settings(config: msgspec.Struct, *, with_defaults: bool) -> dict[str, Any]:
     fields = msgspec.structs.fields(config)
     values = {field.encode_name: (getattr(config, field.name), _default(field)) for field in fields}
     return {
-        name: _plain(value)
+        name: _plain(value, with_defaults=with_defaults)
         for name, (value, default) in values.items()
-        if not isinstance(value, Secret) and value != default
+        if not isinstance(value, Secret) and (value is not None if with_defaults else value != default)
     }
 
 

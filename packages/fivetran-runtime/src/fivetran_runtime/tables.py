@@ -20,7 +20,7 @@ from uuid import UUID
 import msgspec
 
 from fivetran_runtime import cursors
-from fivetran_runtime._scope import digest_of
+from fivetran_runtime._scope import Digest, digests_of
 from fivetran_runtime.errors import DeclarationError
 
 Read = Callable[..., Iterable[Any]]
@@ -197,9 +197,9 @@ class Table:
         by = f" by {self.cursor}, {self.kind.name}" if self.cursor and self.kind else ""
         return f"{', '.join(self.primary_key)}{by}"
 
-    def scope_of(self, config: Any, settings: str | None) -> str | None:
+    def scope_of(self, config: Any, settings: Digest | None) -> Digest | None:
         """A digest of the settings that decide which rows the table holds; `settings` is that of all of them."""
-        return digest_of(self.scope(config)) if self.scope else settings
+        return digests_of(self.scope(config)) if self.scope else settings
 
     def deletes_missing(self, config: Any) -> bool:
         """Whether rows that are no longer found are deleted under this configuration."""

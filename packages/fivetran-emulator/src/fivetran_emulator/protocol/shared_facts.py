@@ -30,6 +30,8 @@ TABLE_MEMBERS: Mapping[str, tuple[str, ...]] = {
     "first": ("number", "text"),
     "whole": ("boolean",),
     "declared": ("text",),
+    "children": ("object",),
+    "floor": ("number", "text"),
     "scope": ("text",),
     "embeds": ("text",),
     "place": ("text",),

@@ -15,7 +15,7 @@ from typing import Any
 from fivetran_runtime import cursors
 from fivetran_runtime._invocation import logs
 from fivetran_runtime._invocation.clock import clock
-from fivetran_runtime._scope import still_embedded
+from fivetran_runtime._scope import Digest, still_embedded
 from fivetran_runtime._sync.positions import restored
 from fivetran_runtime._sync.row_encoder import parsed as as_cursor
 from fivetran_runtime._sync.state import TableState
@@ -38,9 +38,9 @@ class Terms:
     """
 
     floor: Any = None
-    scope: str | None = None
+    scope: Digest | None = None
     embedded: Mapping[int, Any] | None = None
-    place: str | None = None
+    place: Digest | None = None
     now: datetime = field(default_factory=lambda: clock().now())
 
 
@@ -79,9 +79,7 @@ def start(table: Table, state: TableState, terms: Terms) -> Start:
     if table.kind is None:
         return Start(position=_position(table, state), opens=state.at is None)
     known = _cursors(table, state, terms.now)
-    floor = None
-    if terms.floor is not None:
-        floor = as_cursor(table, terms.floor, lambda: f"Table {table.name}, floor")
+    floor = floor_of(table, terms)
     if state.at is not None:
         since = _not_ahead(table, known.pop("since"), terms.now)
         return Start(
@@ -109,16 +107,60 @@ def _drop_what_changed(table: Table, state: TableState, terms: Terms) -> None:
             "is read from the start",
         )
         state.forget()
-    if table.kind and terms.scope and state.scope not in (None, terms.scope):
+    if table.kind and terms.scope and not terms.scope.is_of(state.scope):
         _tell(name, "the settings that decide which rows it holds have changed", "is read from the start")
+        state.forget_mark()
+    if table.kind and (wider := _wider(table, state, terms)):
+        _tell(name, wider, "is read from the start")
         state.forget_mark()
     if terms.embedded is not None and state.embeds and not still_embedded(state.embeds, terms.embedded):
         _tell(name, "names that its rows hold have changed at the source", "is read from the start")
         state.forget_mark()
-    if state.at is not None and terms.place and state.place not in (None, terms.place):
+    if state.at is not None and terms.place and not terms.place.is_of(state.place):
         _tell(name, "settings have changed while it was read", "is read from the beginning of that pass")
         state.sent = 0
         state.at = {}  # what it has found stays found: those rows were sent
+
+
+def _wider(table: Table, state: TableState, terms: Terms) -> str | None:
+    """What a release lets the table hold that complete passes before it did not bring; None for nothing.
+
+    A state of a release that wrote neither children nor floor says nothing, and is taken over.
+    """
+    before = state.children
+    if before is not None and (
+        added := [name for name, key in _children(table).items() if before.get(name) != key]
+    ):
+        return f"its children {', '.join(added)} are new, or have another key"
+    if state.floor is None:
+        return None
+    try:
+        floor, was = floor_of(table, terms), table.require_kind().parse(state.floor)
+    except ValueError:
+        return "its floor was of another kind"
+    return "its floor is earlier than it was" if floor is None or floor < was else None
+
+
+def note_terms(table: Table, state: TableState, terms: Terms) -> None:
+    """Write down what decides which rows complete passes bring, of what is not a setting."""
+    if table.kind:
+        floor = floor_of(table, terms)
+        state.children, state.floor = _children(table), None if floor is None else table.kind.dump(floor)
+
+
+def _children(table: Table) -> dict[str, list[str]]:
+    return {name: [*key] for name, key in table.keys.items() if name != table.name}
+
+
+def floor_of(table: Table, terms: Terms) -> Any:
+    """Where a first pass starts, as a cursor; None for the beginning.
+
+    Raises:
+        DefectError: the floor is not of the cursor's kind.
+    """
+    if terms.floor is None:
+        return None
+    return as_cursor(table, terms.floor, lambda: f"Table {table.name}, floor")
 
 
 def _tell(table: str, why: str, what: str) -> None:

@@ -64,6 +64,10 @@ class TableState(msgspec.Struct, omit_defaults=True):
     """Whether the next pass starts at the floor, whatever the mark says."""
     declared: str | None = None
     """The key and the cursor under which all this was read."""
+    children: dict[str, list[str]] | None = None
+    """The child tables that all this was read with, and their keys."""
+    floor: int | str | None = None
+    """The floor that the mark was reached from, if there was one."""
     scope: str | None = None
     """A digest of the settings under which the mark was reached."""
     embeds: str | None = None
@@ -111,7 +115,7 @@ class TableState(msgspec.Struct, omit_defaults=True):
     def forget_mark(self) -> None:
         """The next pass starts at the floor, and nothing counts that was read before it."""
         self.close_pass()
-        self.mark = self.newest = self.scope = self.embeds = None
+        self.mark = self.newest = self.children = self.floor = self.scope = self.embeds = None
         self.whole = False
 
     def forget(self) -> None:

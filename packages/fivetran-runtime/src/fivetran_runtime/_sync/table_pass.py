@@ -30,7 +30,7 @@ from fivetran_runtime._sync.keys import Key
 from fivetran_runtime._sync.positions import stored
 from fivetran_runtime._sync.row_clock import RowClock
 from fivetran_runtime._sync.row_encoder import Writer
-from fivetran_runtime._sync.start import Terms, start
+from fivetran_runtime._sync.start import Terms, note_terms, start
 from fivetran_runtime._sync.state import TableState
 from fivetran_runtime.errors import ConfigurationError, DefectError
 from fivetran_runtime.operations import At, Row
@@ -266,7 +266,9 @@ class Pass:
         """Write down where the open pass goes on."""
         state = self._state
         state.at, state.sent, state.following = position, 0, None
-        state.declared, state.place, state.embeds = self._table.declared, self._terms.place, self._embeds
+        state.declared, state.embeds = self._table.declared, self._embeds
+        state.place = self._terms.place.current if self._terms.place else None
+        note_terms(self._table, state, self._terms)
         if self._marks:
             self._marks.pause(state)
 
@@ -304,8 +306,9 @@ class Pass:
         state = self._state
         state.declared = self._table.declared
         if self._marks:
-            state.scope = self._terms.scope
+            state.scope = self._terms.scope.current if self._terms.scope else None
             state.embeds = self._embeds
+            note_terms(self._table, state, self._terms)
             self._marks.complete(state)
         state.close_pass()
         state.whole = self._deletes.complete()
