@@ -314,6 +314,22 @@ def test_an_answer_with_a_large_state_stays_within_its_limit(size: int) -> None:
         assert json.loads(report(reply))["bytes"] <= 10_000
 
 
+def test_an_answer_with_much_kept_in_the_state_stays_within_its_limit() -> None:
+    """Not only positions grow: keys, and what other releases keep, travel in it too."""
+
+    def things(_: Any, n: int = 0) -> Iterator[Any]:
+        for number in range(n, 60):
+            yield {"id": number, "text": "x" * 280}
+            yield At(n=number + 1)
+
+    fivetran = connection(things)
+    fivetran.call()
+    fivetran.state["kept"] = {"token": "y" * 5_000}
+    for reply in fivetran.sync():
+        assert json.loads(report(reply))["bytes"] <= 10_000
+    assert len(fivetran.tables["things"]) == 60
+
+
 def test_an_answer_that_its_state_makes_too_large_is_told_of() -> None:
     """The platform would refuse it without a word; the state Fivetran holds stays as it was."""
 

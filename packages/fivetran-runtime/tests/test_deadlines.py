@@ -187,6 +187,17 @@ def test_an_answer_that_would_not_fit_is_refused_in_words(row: bytes) -> None:
         assert "smaller pages" in str(caught.value)
 
 
+def test_a_short_answer_that_takes_much_memory_is_refused_in_words() -> None:
+    """Six megabytes of empty objects are four hundred when they are decoded."""
+    limits = Limits(seconds=3600, memory_bytes=256 * 2**20)
+    with (
+        serving(Says(b"[" + b",".join([b"{}"] * 2_000_000) + b"]")) as source,
+        run_as(Invocation(Budget(limits))),
+        pytest.raises(DefectError, match=r"take \d+ MB when decoded; the function has 256 MB"),
+    ):
+        Client(source.url).get("/rows")
+
+
 def test_a_body_is_read_as_far_as_there_is_memory() -> None:
     """Not to its end, and then refused."""
     limits = Limits(seconds=3600, memory_bytes=64 * 2**20)

@@ -58,6 +58,7 @@ def test_a_key_that_is_found_again_is_not_deleted() -> None:
     fivetran.sync()
     ids.remove(2)
     fivetran.sync()
+    assert present(fivetran) == {1, 2, 3}
     ids.append(2)
     for _ in range(3):
         fivetran.sync()

@@ -18,7 +18,7 @@ from mutants.histories_with_fault import MAX_SEEDS
 from mutants.mutant import BROKEN, HISTORIES, Mutant
 
 TESTS = Path(__file__).parents[1]
-_TIMEOUT_S = 300
+_TIMEOUT_S = 1_800
 ENDLESS = 124
 FOUND = 1
 """The exit status of pytest when a test failed."""

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from itertools import chain
 
-from mutants import each_sync, hidden_parts, large_units, refusals
+from mutants import (
+    each_sync,
+    hidden_parts,
+    large_units,
+    pages,
+    refusals,
+    requests,
+    rows,
+    secrets,
+    values,
+)
 from mutants.mutant import Mutant
 
-_SUBJECTS = (each_sync, hidden_parts, large_units, refusals)
+_SUBJECTS = (each_sync, rows, large_units, pages, requests, secrets, hidden_parts, values, refusals)
 _ALL = list(chain.from_iterable(subject.MUTANTS for subject in _SUBJECTS))
 
 MUTANTS: dict[str, Mutant] = {mutant.promise: mutant for mutant in _ALL}

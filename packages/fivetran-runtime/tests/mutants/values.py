@@ -1,0 +1,127 @@
+"""Faults of what is read: numbers, texts, dates, secrets that a person typed, JSON that is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from fivetran_runtime.errors import DefectError
+from fivetran_runtime.function.handler import BadRequestError
+from mutants.mutant import Mutant
+
+Fault = Callable[..., Any]
+_CLIENT, _CURSORS, _CONFIG, _ENCODING = (
+    "test_client.py", "test_cursors.py", "test_config.py", "test_encoding.py",
+)  # fmt: skip
+
+
+def _refused(*_: Any) -> Any:
+    raise ValueError("is not an instant")
+
+
+def _too_deep(original: Fault) -> Fault:
+    def parse(request: Any) -> Any:
+        try:
+            return original(request)
+        except BadRequestError as error:
+            if "too deeply" in str(error):
+                raise RecursionError from None
+            raise
+
+    return parse
+
+
+def _half_a_character_is_refused(original: Fault) -> Fault:
+    def whole(value: Any, replaced: Any, where: Any) -> Any:
+        result = original(value, replaced, where)
+        if replaced:
+            raise DefectError("not whole JSON")
+        return result
+
+    return whole
+
+
+def _never_is_a_date(original: Fault) -> Fault:
+    def complete(self: Any, state: Any) -> None:
+        self._never = object()
+        original(self, state)
+
+    return complete
+
+
+MUTANTS = (
+    Mutant(
+        "a fraction keeps every digit",
+        "fivetran_runtime.http._decoding.decode",
+        lambda _: msgspec.json.Decoder().decode,
+        f"{_CLIENT}::test_a_fraction_is_a_decimal_with_all_its_digits",
+    ),
+    Mutant(
+        "a Decimal is sent as a number, digit for digit",
+        "fivetran_runtime._encoding._encode",
+        lambda _: msgspec.json.Encoder().encode,
+        f"{_ENCODING}::test_a_decimal_is_a_number_digit_for_digit",
+    ),
+    Mutant(
+        "JSON with a byte order mark is read",
+        "fivetran_runtime.http._decoding._MARKS",
+        lambda _: (),
+        f"{_CLIENT}::test_json_is_read_in_the_charset_it_says_it_is_in",
+    ),
+    Mutant(
+        "JSON is read in the charset that it declares",
+        "fivetran_runtime.http._decoding.charset_of",
+        lambda _: lambda content_type: None,  # noqa: ARG005
+        f"{_CLIENT}::test_json_is_read_in_the_charset_it_says_it_is_in",
+    ),
+    Mutant(
+        "half a character costs no row",
+        "fivetran_runtime.http._decoding._whole",
+        _half_a_character_is_refused,
+        f"{_CLIENT}::test_half_a_character_is_replaced_and_named",
+    ),
+    Mutant(
+        "what is no JSON is told with its reason",
+        "fivetran_runtime.http.client.NotJsonError",
+        lambda original: type("Other", (original,), {}),
+        f"{_CLIENT}::test_what_is_no_json_is_told_with_the_reason_and_the_place",
+    ),
+    Mutant(
+        "dates as sources write them are read: small letters, a leap second, the hour 24",
+        "fivetran_runtime.cursors._unusual_instant",
+        lambda _: _refused,
+        f"{_CURSORS}::test_what_sources_write_at_the_edges_is_read",
+    ),
+    Mutant(
+        "what means never is no mark",
+        "fivetran_runtime._sync.high_water.Marks.complete",
+        _never_is_a_date,
+        "test_marks.py::test_the_zero_of_time_means_never_and_is_no_mark",
+    ),
+    Mutant(
+        "what a form leaves empty is left out",
+        "fivetran_runtime.config._is_left_empty",
+        lambda _: lambda value, field: False,  # noqa: ARG005
+        f"{_CONFIG}::test_what_a_form_leaves_empty_is_left_out",
+    ),
+    Mutant(
+        "a key that takes a text or a list takes both",
+        "fivetran_runtime.config._holds",
+        lambda original: lambda kind, wanted: wanted != (str,) and original(kind, wanted),
+        f"{_CONFIG}::test_a_text_or_a_list_may_be_either",
+    ),
+    Mutant(
+        "a number of the configuration is finite",
+        "fivetran_runtime.config._floats",
+        lambda _: lambda value: (),  # noqa: ARG005
+        f"{_CONFIG}::test_a_number_is_finite",
+    ),
+    Mutant(
+        "a request that is nested too deeply is answered in words",
+        "fivetran_runtime.function.handler._parse",
+        _too_deep,
+        "test_handler.py::test_other_requests_are_answered_in_json",
+    ),
+)
