@@ -1,6 +1,6 @@
 """Recording a connector's real source: its answers, anonymised, become the practice source.
 
-The recorder runs between the function and the source while the emulator syncs twice, in full and from the state that
+The recorder runs between the function and the source while the emulator makes a setup test and syncs twice, in full and from the state that
 leaves, into a warehouse that is thrown away. Then the recordings are synced from, where they lie for the time being: only
 those that give the same rows come into the connector's folder, and whatever fails leaves that as it was.
 
@@ -85,11 +85,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Recorded:
-    """What the recorder wrote: the secrets that open it, how much, and what became of each column."""
+    """What the recorder wrote: the secrets that open it, how much, lists that it ended, and what became of each column."""
 
     secrets: Mapping[str, Any] = field(repr=False)
     recorded: int
     made_up: int
+    ended: list[str]
     left_out: Mapping[str, int]
     columns: list[Mapping[str, Any]]
 
@@ -122,14 +123,17 @@ def _record(
     """Sync through the recorder, which writes `file`; the rows after each sync, and what was recorded."""
     with (
         _scratch() as scratch,
-        _recording(repository, local, request, secrets, file, scratch) as (url, finish),
+        _recording(repository, local, request, secrets, file, scratch) as recorder,
     ):
+        url = recorder["url"]
         made_local = {**secrets, request.url_key: _moved(secrets[request.url_key], url)}
         try:
-            rows = _sync_twice(repository, local, made_local, scratch / "warehouse.duckdb")
+            rows = _sync_twice(
+                repository, local, made_local, scratch / "warehouse.duckdb", begin=recorder["begin"]
+            )
         except RepositoryError as error:
             raise RepositoryError(f"nothing is recorded: {error}") from error
-        return rows, _finished(finish)
+        return rows, _finished(recorder["finish"])
 
 
 def _put(file: Path, place: Path) -> None:
@@ -194,8 +198,8 @@ def _recording(
     secrets: Mapping[str, Any],
     file: Path,
     scratch: Path,
-) -> Iterator[tuple[str, str]]:
-    """The recorder, running: its address, and the address that finishes it."""
+) -> Iterator[Mapping[str, str]]:
+    """The recorder, running: its `url`, and the addresses that make it `begin` to count and `finish`."""
     job = {
         "secrets": secrets,
         "url_key": request.url_key,
@@ -216,7 +220,7 @@ def _recording(
     ) as running:
         ready = json.loads(running.wait_for(READY, seconds=RECORDER_SECONDS)[1])
         say(f"recorder         {ready['url']}")
-        yield ready["url"], ready["finish"]
+        yield ready
 
 
 def _moved(address: str, url: str) -> str:
@@ -228,16 +232,20 @@ def _moved(address: str, url: str) -> str:
 
 
 def _sync_twice(
-    repository: Repository, local: Local, secrets: Mapping[str, Any], warehouse: Path
+    repository: Repository, local: Local, secrets: Mapping[str, Any], warehouse: Path, *, begin: str = ""
 ) -> list[Rows]:
-    """Sync in full, then from the state that leaves, so that both kinds of request are made; the rows after each sync.
+    """A setup test, a sync in full, one from the state that leaves, so that all kinds of request are made; the rows after each sync.
 
-    RepositoryError if one fails.
+    `begin` is asked before the first sync. RepositoryError if a sync fails; a setup test that does is only reported.
     """
     with ExitStack() as running:
         held = running.enter_context(unnamed_file(json.dumps(secrets)))
         url, function = running.enter_context(local.function())
         rows: list[Rows] = []
+        say("testing the setup ...")
+        _test_setup(repository, url, held, function.log)
+        if begin:
+            _post(begin)
         for how in ("in full", "from the state that left"):
             say(f"syncing {how} ...")
             code = _emulate(repository, local, url, held, warehouse)
@@ -249,6 +257,15 @@ def _sync_twice(
                 )
             rows.append(_rows(repository, warehouse))
         return rows
+
+
+def _test_setup(repository: Repository, url: str, held: IO[bytes], log: Path) -> None:
+    emulator = str(emulator_environment(repository).script("fivetran-emulator"))
+    command = [emulator, "check-setup", "--url", url, "--secrets", descriptor_path(held)]
+    done = subprocess.run(command, pass_fds=[held.fileno()], capture_output=True, text=True, check=False)
+    if done.returncode:
+        say(f"the setup test fails, which its tests will show too; the function's log is {log}")
+        say(done.stderr.strip())
 
 
 def _emulate(repository: Repository, local: Local, url: str, held: IO[bytes], warehouse: Path) -> int:
@@ -270,7 +287,17 @@ def _rows(repository: Repository, warehouse: Path) -> Rows:
 
 def _finished(finish: str) -> Recorded:
     """Have the recorder write its file. RepositoryError if nothing was asked of the source through it."""
-    parts = urlsplit(finish)
+    made = Recorded(**json.loads(_post(finish)))
+    if not made.recorded:
+        raise RepositoryError(
+            "nothing came through the recorder, so nothing is written: does the connector take the source's address "
+            "from the secrets? --url-key names the key"
+        )
+    return made
+
+
+def _post(address: str) -> bytes:
+    parts = urlsplit(address)
     connection = HTTPConnection(parts.netloc, timeout=FINISH_SECONDS)  # no proxy stands before this machine
     try:
         connection.request("POST", parts.path)
@@ -280,19 +307,17 @@ def _finished(finish: str) -> Recorded:
         connection.close()
     if answer.status != 200:
         raise RepositoryError(f"the recorder failed (HTTP {answer.status}); nothing is written")
-    made = Recorded(**json.loads(text))
-    if not made.recorded:
-        raise RepositoryError(
-            "nothing came through the recorder, so nothing is written: does the connector take the source's address "
-            "from the secrets? --url-key names the key"
-        )
-    return made
+    return text
 
 
 def _tell(repository: Repository, folder: Path, made: Recorded) -> None:
     """What is in the file, column by column, for a person to judge."""
     closed = f", and {made.made_up} made-up ends of lists (--pages 0 records all)" if made.made_up else ""
     say(f"\n{at(folder / RECORDINGS, repository.root)}: {made.recorded} answers{closed}")
+    if made.ended:
+        say(
+            f"    ended early, and rows behind the end are left out of every later answer: {', '.join(made.ended)}"
+        )
     for why, count in made.left_out.items():
         say(f"    left out: {count} {why}")
     for column in sorted(made.columns, key=lambda one: (one["replaced"], one["column"])):

@@ -374,3 +374,41 @@ def test_a_file_that_is_no_recording_is_named(tmp_path: Path, text: str | None) 
         file.write_text(text)
     with pytest.raises(PracticeError, match=r"recordings\.json: .*record"):
         recorded(file)
+
+
+def test_rows_behind_an_early_end_are_in_no_later_answer_of_that_list(tmp_path: Path) -> None:
+    """A recording is one source: what changed since is a part of what there is, however it is asked for."""
+    source = Source()
+    source.listing("/people", PEOPLE, pages=Offset(size=4), cursor="updated_at", since="since")
+    with recording(source, tmp_path, pages=1) as here:
+        shown = here.get("/people?offset=0").json()["data"]
+        assert here.get("/people?offset=4").json()["data"] == []
+        changed = here.get("/people?since=2026-01-03T00:00:00Z&offset=0").json()["data"]
+        assert [row["id"] for row in changed] == [3, 4]
+        assert all(row in shown for row in changed)
+        here.finished()
+        assert here.summary["ended"] == ["/people"]
+
+
+def test_lists_that_select_other_rows_are_left_as_they_are(tmp_path: Path) -> None:
+    """Of `?role=admin` that was ended nothing follows for `?role=member`."""
+    source = Source()
+
+    @source.route("/people")
+    def people(request: Request) -> dict[str, object]:
+        rows = [row for row in PEOPLE if row["role"] == request.args["role"]]
+        start = int(request.args["offset"])
+        return {"data": rows[start : start + 2]}
+
+    with recording(source, tmp_path, pages=1) as here:
+        here.get("/people?role=admin&offset=0")
+        assert here.get("/people?role=admin&offset=2").json()["data"] == []
+        assert len(here.get("/people?role=member&offset=0").json()["data"]) == 2
+
+
+def test_pages_of_a_setup_test_are_not_counted(tmp_path: Path) -> None:
+    """They would end the list of the sync that follows a page too soon."""
+    with recording(listing(), tmp_path, pages=1) as here:
+        here.get("/people?limit=1&offset=0")
+        here.recorder.begin_anew()
+        assert len(here.get("/people?offset=0").json()["data"]) == 4

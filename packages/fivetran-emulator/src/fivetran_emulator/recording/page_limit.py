@@ -2,14 +2,18 @@
 
 Nothing shows what a source's last page looks like before it came. The page before it without its rows, and without
 whatever leads on, is understood by every way of paging; it is marked as made up. A question asked again gets the first
-answer again, so a recording is of one moment.
+answer again, and a later answer shows of a list that was ended no row that lay behind the end: so a recording is of one moment, and of
+one source, whichever way it is asked.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from fivetran_emulator.practice.recorded import ApiRequest
@@ -23,7 +27,7 @@ _MAX_ENDS = 500
 """A list of each of many things may well end this often; no list does."""
 _NUMBER = re.compile(r"-?\d+")
 
-_List = tuple[object, ...]
+_List = tuple[str, str, tuple[tuple[str, str], ...]]
 
 
 class EndlessError(Exception):
@@ -48,6 +52,15 @@ class PageLimit:
         self._last: dict[_List, ApiExchange] = {}
         self._count: Counter[_List] = Counter()
         self._ends: Counter[str] = Counter()
+        self._names: dict[tuple[str, str], set[str]] = {}
+        self._shown: dict[_List, set[str]] = {}
+        self.ended: set[_List] = set()
+        """Lists that were ended early: method, path and what else selects their rows."""
+
+    def begin_anew(self) -> None:
+        """Count pages from here on: those of a setup test are none of a sync's."""
+        self._count.clear()
+        self._names.clear()
 
     def answer_to(self, asked: ApiRequest) -> ApiExchange | None:
         """The answer if the source need not be asked: the one it gave, or the end of a list that is long enough.
@@ -65,6 +78,7 @@ class PageLimit:
             end = replace(last, request=asked, body=_closing(last.body), headers={}, made_up=True)
             self._answers[_question(asked)] = end
             self._count_end(end)
+            self.ended.add(self._selection(asked))
             return end
         return None
 
@@ -72,6 +86,16 @@ class PageLimit:
         self._ends[answer.request.path] += answer.made_up
         if self._ends[answer.request.path] > _MAX_ENDS:
             raise EndlessError(answer.request.path)
+
+    def kept(self, exchange: ApiExchange) -> ApiExchange:
+        """An answer without the rows that lie behind the early end of a list that it is a part of."""
+        method, path, params = self._selection(exchange.request)
+        shown = [
+            self._shown.get((method, path, selected), set())
+            for ended_method, ended_path, selected in self.ended
+            if (ended_method, ended_path) == (method, path) and set(selected) <= set(params)
+        ]
+        return replace(exchange, body=_only(exchange.body, set.intersection(*shown))) if shown else exchange
 
     def saw(self, exchange: ApiExchange) -> None:
         """Take note of what the source answered."""
@@ -82,6 +106,7 @@ class PageLimit:
         if exchange.status == 200 and _closing(exchange.body) != exchange.body:
             self._count[listed] += 1
             self._last[listed] = exchange
+            self._shown.setdefault(self._selection(exchange.request), set()).update(_rows(exchange.body))
 
     def _list(self, asked: ApiRequest) -> _List:
         said = self._said.get(asked.path, set())
@@ -89,6 +114,20 @@ class PageLimit:
             (name, value)
             for name, value in asked.params
             if not _NUMBER.fullmatch(value) and value not in said
+        )
+        return asked.method, asked.path, tuple(params)
+
+    def _selection(self, asked: ApiRequest) -> _List:
+        """What selects the rows of a list, whichever page of it is asked for.
+
+        Its parameters but for numbers, for bounds in time, since what changed since then is a part of what there is, and for
+        those that its first request has not, which lead from page to page.
+        """
+        names = self._names.setdefault((asked.method, asked.path), {name for name, _value in asked.params})
+        params = sorted(
+            (name, value)
+            for name, value in asked.params
+            if name in names and not _NUMBER.fullmatch(value) and not _is_time(value)
         )
         return asked.method, asked.path, tuple(params)
 
@@ -111,6 +150,35 @@ def _closed(name: str, value: Any) -> Any:
     if called & _LEADS_ON:
         return None
     return _closing(value) if isinstance(value, dict) else value
+
+
+def _only(body: Any, rows: set[str]) -> Any:
+    """A page with those of its rows that are among some."""
+    if isinstance(body, list):
+        return [one for one in body if not isinstance(one, dict | list) or _text(one) in rows]
+    if isinstance(body, dict):
+        return {name: _only(value, rows) for name, value in body.items()}
+    return body
+
+
+def _rows(body: Any) -> Iterator[str]:
+    if isinstance(body, list):
+        yield from (_text(one) for one in body if isinstance(one, dict | list))
+    elif isinstance(body, dict):
+        for value in body.values():
+            yield from _rows(value)
+
+
+def _text(row: Any) -> str:
+    return json.dumps(row, sort_keys=True)
+
+
+def _is_time(value: str) -> bool:
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _question(asked: ApiRequest) -> _List:

@@ -2,7 +2,8 @@
 
 It has an address of its own that takes the source's place in the secrets, and adds no credentials: whoever asks it
 brings them. Started by `nox -s record`, as ``python -m fivetran_emulator.recording.recorder`` with a job on stdin; stdout
-carries one line, {"url": ..., "finish": ...}, and a POST to `finish` writes the file and answers with what is in it.
+carries one line, {"url": ..., "begin": ..., "finish": ...}: a POST to `begin` counts the pages of lists anew, one to `finish`
+writes the file and answers with what is in it.
 """
 
 from __future__ import annotations
@@ -131,8 +132,8 @@ class Recorder:
         except requests.RequestException as error:
             self.left_out[f"not answered ({type(error).__name__})"] += 1
             return _json(502, {"error": "the source did not answer the recorder"})
-        self._keep(asked, answer)
-        return self._passed_back(answer, here)
+        kept = self._keep(asked, answer)
+        return self._passed_back(answer, here) if kept is None else self._again(kept, here)
 
     def _again(self, before: ApiExchange, here: str) -> Response:
         headers = {name: value.replace(self._origin, here) for name, value in before.headers.items()}
@@ -151,21 +152,33 @@ class Recorder:
             timeout=_TIMEOUTS,
         )
 
-    def _keep(self, asked: ApiRequest, answer: requests.Response) -> None:
+    def _keep(self, asked: ApiRequest, answer: requests.Response) -> ApiExchange | None:
+        """Keep an answer; what of it is kept, when that is not all."""
         if answer.status_code in _LEFT_OUT or answer.status_code >= 500:
             self.left_out[f"HTTP {answer.status_code}"] += 1
-            return
+            return None
         try:
             body = json.loads(answer.content or b"null", parse_constant=_reject_constant)
         except ValueError:
             kind = answer.headers.get("Content-Type", "no content type").partition(";")[0]
             self.left_out[f"not JSON ({kind})"] += 1
-            return
+            return None
         headers = {name: value for name, value in answer.headers.items() if _says_where_pages_are(name)}
         kind = answer.headers.get("Content-Type", "application/json")
-        exchange = ApiExchange(asked, answer.status_code, kind, body, headers)
+        whole = ApiExchange(asked, answer.status_code, kind, body, headers)
+        exchange = self._limit.kept(whole)
         self._limit.saw(exchange)
         self.exchanges.append(exchange)
+        return exchange if exchange.body != whole.body else None
+
+    @property
+    def ended(self) -> list[str]:
+        """The paths of the lists that were ended early."""
+        return sorted({path for _method, path, _params in self._limit.ended})
+
+    def begin_anew(self) -> None:
+        """Count the pages of lists from here on."""
+        self._limit.begin_anew()
 
     def _passed_back(self, answer: requests.Response, here: str) -> Response:
         there = self._origin
@@ -180,14 +193,18 @@ class Recorder:
 
 
 class _Finishing:
-    """The recorder with one more path, which nobody can guess, that writes the file."""
+    """The recorder with two more paths, which nobody can guess: one counts pages anew, one writes the file."""
 
     def __init__(self, recorder: Recorder, job: Job) -> None:
         self._recorder, self._job = recorder, job
-        self.path = f"/{randomness.token_urlsafe(24)}/finish"
+        unknown = f"/{randomness.token_urlsafe(24)}"
+        self.path, self.begin = f"{unknown}/finish", f"{unknown}/begin"
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Finish, or record one more request (WSGI)."""
+        """Finish, begin, or record one more request (WSGI)."""
+        if environ["PATH_INFO"] == self.begin:
+            self._recorder.begin_anew()
+            return _json(200, {})(environ, start_response)
         if environ["PATH_INFO"] != self.path:
             return self._recorder(environ, start_response)
         answer = json.dumps(finish(self._recorder, self._job))
@@ -195,7 +212,7 @@ class _Finishing:
 
 
 def finish(recorder: Recorder, job: Job) -> dict[str, Any]:
-    """Write the recordings; what is in them: `secrets` for practice.py, `columns`, `recorded`, `made_up`, `left_out`."""
+    """Write the recordings; what is in them: `secrets` for practice.py, `columns`, `recorded`, `made_up`, `left_out`, `ended`."""
     made = anonymized(
         recorder.exchanges,
         secrets=job.placed(),
@@ -210,6 +227,7 @@ def finish(recorder: Recorder, job: Job) -> dict[str, Any]:
         "recorded": sum(not recording.get("made_up", False) for recording in made.recordings),
         "made_up": sum(recording.get("made_up", False) for recording in made.recordings),
         "left_out": dict(sorted(recorder.left_out.items())),
+        "ended": recorder.ended,
         "columns": [
             {"column": place, "replaced": column.replaced, "what": column.what}
             for place, column in made.columns
@@ -236,7 +254,7 @@ def main() -> int:
         return 2
     server = server_of(app)
     url = address_of(server)
-    print(json.dumps({"url": url, "finish": url + app.path}), flush=True)
+    print(json.dumps({"url": url, "begin": url + app.begin, "finish": url + app.path}), flush=True)
     try:
         server.serve_forever()
     except KeyboardInterrupt:
