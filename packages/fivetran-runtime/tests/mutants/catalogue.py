@@ -9,6 +9,7 @@ from mutants import (
     hidden_parts,
     large_units,
     pages,
+    positions_and_releases,
     refusals,
     requests,
     rows,
@@ -17,7 +18,18 @@ from mutants import (
 )
 from mutants.mutant import Mutant
 
-_SUBJECTS = (each_sync, rows, large_units, pages, requests, secrets, hidden_parts, values, refusals)
+_SUBJECTS = (
+    each_sync,
+    rows,
+    large_units,
+    pages,
+    requests,
+    secrets,
+    hidden_parts,
+    values,
+    refusals,
+    positions_and_releases,
+)
 _ALL = list(chain.from_iterable(subject.MUTANTS for subject in _SUBJECTS))
 
 MUTANTS: dict[str, Mutant] = {mutant.promise: mutant for mutant in _ALL}
