@@ -23,6 +23,8 @@ from fivetran_emulator.protocol.rules import Rules
 __all__ = ["command_parser", "main"]
 
 _WAREHOUSE = Path("warehouse.duckdb")
+_INTERRUPTED = 130
+"""The status after a Ctrl-C that no command has taken up, such as while its modules are loaded."""
 
 
 _NEEDS = {
@@ -57,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"fivetran-emulator: {_NEEDS[missing]} ({missing} is missing)", file=sys.stderr)
         return UsageError.exit_status
+    except KeyboardInterrupt:
+        return _INTERRUPTED
 
 
 def command_parser() -> argparse.ArgumentParser:

@@ -6,9 +6,12 @@ import json
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from scripted import Emulator, Json
+
+from fivetran_emulator.cli import main
 
 BODY: Json = {
     "state": {"n": 1},
@@ -153,3 +156,33 @@ def test_packed_values_of_the_state_are_reported_by_their_size(emulator: Emulato
     assert "keys: (none) -> (2,000 characters)" in lines
     assert 'note: (none) -> "so many words so many words so many words so...' in lines
     assert "at: (none) -> 5" in lines
+
+
+def test_query_shows_instants_and_numbers_that_json_has_not(emulator: Emulator) -> None:
+    """Without a package for time zones, and as JSON that any parser takes."""
+    emulator.answering(BODY)
+    assert "20" in emulator.look("query", "SELECT now() AS at, 1 AS n;").out
+    strict = emulator.look("query", "--json", "SELECT 'nan'::DOUBLE AS n, [1.5, 'inf'::DOUBLE] AS l").out
+    assert json.loads(strict, parse_constant=pytest.fail) == [{"n": "nan", "l": [1.5, "inf"]}]
+
+
+def test_log_shows_no_secret_that_sync_has_hidden(emulator: Emulator, tmp_path: Path) -> None:
+    """Warnings quote the function; they lie in the warehouse as they were shown."""
+    secret = "s3cr3t-VALUE-7781-long"
+    (tmp_path / "secrets.json").write_text(json.dumps({"token": secret}))
+    body = {"state": {}, "insert": {f"rows of {secret}": [{"a": 1}]}, f"debug {secret}": 1}
+    emulator.answering(body, arguments=("--secrets", str(tmp_path / "secrets.json")))
+    shown = emulator.look("log").out + emulator.look("log", "--json").out
+    assert "warning" in shown
+    assert secret not in shown
+    assert secret not in str(emulator.rows("FROM fivetran_emulator.warnings"))
+
+
+def test_an_interrupt_while_a_command_is_loaded_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends with the status that any other Ctrl-C has."""
+    monkeypatch.setattr("fivetran_emulator.cli.import_module", _interrupted)
+    assert main(["tables"]) == 130
+
+
+def _interrupted(_name: str) -> object:
+    raise KeyboardInterrupt

@@ -378,6 +378,16 @@ class StrictlyAfter(Mutant):
         return f"{self.moment(mark) + timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}" if mark else None
 
 
+class MoreWhileAPageIsFull(Mutant):
+    """hasMore for as long as a page's worth of tickets came, which those that share the newest time do each time."""
+
+    kills = "C27"
+
+    def finish(self, answer: Row, body: Any) -> Row:
+        full = len(answer.get("insert", {}).get("tickets", [])) >= 10
+        return answer | {"hasMore": answer["hasMore"] or full}
+
+
 class NoLookback(Mutant):
     """Nothing from before the mark is read again."""
 

@@ -97,7 +97,9 @@ class SecondReading:
             except duckdb.Error as error:
                 raise WarehouseError(f"the two readings cannot be compared: {error}") from error
         with transaction(warehouse):
-            Ledger(warehouse, report.schema).warn(report.sync_id, [(finding, 1) for finding in found])
+            Ledger(warehouse, report.schema).warn(
+                report.sync_id, [(finding, 1) for finding in found], redact=self._secrets.redact
+            )
         return found
 
     def _read(self, file: Path, schema: str) -> Mapping[str, LoadedTable]:

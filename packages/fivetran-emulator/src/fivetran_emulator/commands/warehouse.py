@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -138,16 +139,38 @@ def _query(warehouse: duckdb.DuckDBPyConnection, options: argparse.Namespace) ->
     if schema:
         warehouse.execute(f"USE {quoted(schema)}")
     found = warehouse.execute(options.sql)
+    if any("TIME ZONE" in str(column[1]) for column in found.description or ()):
+        found = _with_instants_as_text(warehouse, options.sql)
     names = [column[0] for column in found.description or ()]
     rows = found.fetchmany(options.rows + 1)
     if options.json:
         shown = [dict(zip(names, row, strict=True)) for row in rows[: options.rows]]
-        print(json.dumps(shown, indent=2, ensure_ascii=False, default=str))
+        print(json.dumps(_without_nan(shown), indent=2, ensure_ascii=False, default=str, allow_nan=False))
     else:
         _print_rows(names, rows[: options.rows])
     if len(rows) > options.rows:
         print(f"only the first {options.rows:,} rows are shown; --rows N shows more", file=sys.stderr)
     return 0
+
+
+def _with_instants_as_text(warehouse: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyConnection:
+    """The same question with its instants as DuckDB writes them: as Python's they would need a package for time zones."""
+    query = sql.strip().rstrip(";")
+    described = warehouse.execute(f"DESCRIBE {query}").fetchall()
+    columns = ", ".join(
+        f"CAST({quoted(name)} AS VARCHAR) AS {quoted(name)}" if "TIME ZONE" in kind else quoted(name)
+        for name, kind, *_ in described
+    )
+    return warehouse.execute(f"SELECT {columns} FROM ({query})")  # noqa: S608 - the own question of whoever asks
+
+
+def _without_nan(value: object) -> object:
+    """A value as JSON may have it: a number that JSON has no notation for as text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {name: _without_nan(one) for name, one in value.items()}
+    return [_without_nan(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _print_rows(names: list[str], rows: list[tuple[object, ...]]) -> None:

@@ -44,7 +44,7 @@ class Destination:
         resync_at: datetime | None = None,
     ) -> None:
         self.schema, self._warehouse, self._rules, self._source = schema, warehouse, rules, source
-        self._ledger = Ledger(warehouse, schema)
+        self._ledger, self._secrets = Ledger(warehouse, schema), secrets
         self._spellings = Spellings()
         self._soft: set[str] = set()
         with transaction(warehouse):
@@ -143,7 +143,7 @@ class Destination:
                 *(_key_repeated(name, counts) for name, counts in result.counts.items() if counts.replaced)
             )
             self._ledger.end(result.sync_id, result.outcome, now(), error)
-            self._ledger.warn(result.sync_id, result.findings.counted())
+            self._ledger.warn(result.sync_id, result.findings.counted(), redact=self._secrets.redact)
             result.rows_now = {name: self._rows_in(name) for name in self.tables}
 
     def _end_resync(self, result: SyncResult, now: Callable[[], datetime]) -> None:

@@ -8,7 +8,7 @@ any moment loses nothing and doubles nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -208,10 +208,12 @@ class Ledger:
             *facts,
         )
 
-    def warn(self, sync_id: str, counted: Sequence[tuple[Finding, int]]) -> None:
-        """Keep the warnings of a sync."""
+    def warn(
+        self, sync_id: str, counted: Sequence[tuple[Finding, int]], *, redact: Callable[[str], str]
+    ) -> None:
+        """Keep the warnings of a sync, which quote the function, as `redact` leaves them."""
         for finding, times in counted:
-            facts = (finding.code, finding.text, finding.hint, times)
+            facts = (finding.code, redact(finding.text), redact(finding.hint), times)
             self._run("INSERT INTO {ledger}.warnings VALUES ($1, $2, $3, $4, $5, $6)", sync_id, *facts)
 
     def tables(self) -> dict[str, LoadedTable]:

@@ -15,7 +15,7 @@ from fivetran_emulator.contract.comparing import (
     spread,
     state_differences,
 )
-from fivetran_emulator.contract.lab.connection import Connection
+from fivetran_emulator.contract.lab.connection import Connection, Sync
 from fivetran_emulator.contract.lab.source_tables import SourceTable
 from fivetran_emulator.contract.lab.trial import Trial
 from fivetran_emulator.contract.lab.virtual_time import NOON, VirtualTime, instant, of_a_clock
@@ -94,7 +94,7 @@ def _with_cursor(subject: PracticeSubject, trial: Trial) -> list[SourceTable]:
 
 @check("C27", "rows that share a cursor all arrive", risk="lose rows when several share a cursor")
 def ties(subject: PracticeSubject) -> None:
-    """When all rows have one cursor value, across pages and from one sync to the next, none is lost."""
+    """When all rows have one cursor value, across pages and from one sync to the next, none is lost, and each sync ends."""
     trial = subject.trial()
     tables = _with_cursor(subject, trial)
     expected = {table.name: {table.key_of(row) for row in table.rows()} for table in tables}
@@ -105,14 +105,10 @@ def ties(subject: PracticeSubject) -> None:
     connection = trial.connection
     if not _is_paged(subject):
         trial.cap(max(2, min(len(table.rows()) for table in tables) // 4))
-    connection.sync()
+    how = "all rows of a table share one cursor value, in several pages"
+    _require_end(connection.sync(), how)
     for table in tables:
-        _require_none_absent(
-            connection,
-            table.name,
-            expected[table.name],
-            "all rows of a table share one cursor value, in several pages",
-        )
+        _require_none_absent(connection, table.name, expected[table.name], how)
     for table in tables:
         row = table.rows()[0]
         added = {**table.another(row), str(table.source.cursor): row[str(table.source.cursor)]}
@@ -126,6 +122,19 @@ def ties(subject: PracticeSubject) -> None:
             expected[table.name],
             "after a sync a row is added that shares the newest row's cursor value",
         )
+
+
+def _require_end(sync: Sync, how: str) -> None:
+    if sync.complete:
+        return
+    raise Violation(
+        f"the sync does not end in {len(sync.exchanges)} calls"
+        if sync.endless
+        else f"the sync fails: {sync.exchanges[-1].error}",
+        expected="that it ends: rows that share the newest cursor value come again each time they are asked for",
+        cause="hasMore says whether rows came, and not whether there are more",
+        reproduce=[how],
+    )
 
 
 def _is_paged(subject: PracticeSubject) -> bool:

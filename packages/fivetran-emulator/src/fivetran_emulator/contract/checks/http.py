@@ -145,6 +145,8 @@ def refusals(subject: PracticeSubject) -> None:
         trial = subject.trial()
         trial.where(lambda _asked: True, status(code))
         call = trial.connection.call()
+        if not call.asked:
+            raise NotRun("the first call asks the source nothing; see C09")
         first = call.asked[0]
         same = [asked for asked in call.asked if _same(asked, first)]
         most = _beginnings(subject)
