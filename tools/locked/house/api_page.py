@@ -90,13 +90,11 @@ def _is_property(method: ast.FunctionDef) -> bool:
 
 
 def _parameters(node: ast.ClassDef) -> str:
-    """What making one takes: the arguments of __init__, or a dataclass's fields."""
+    """What making one takes: the arguments of __init__, or the fields of a dataclass or msgspec.Struct."""
     for member in node.body:
         if isinstance(member, ast.FunctionDef) and member.name == "__init__":
             return _without_self(member.args)
-    if not any(ast.unparse(decorator).split("(")[0] == "dataclass" for decorator in node.decorator_list):
-        return "..."
-    return ", ".join(_field(member) for member in node.body if isinstance(member, ast.AnnAssign))
+    return ", ".join(_field(member) for member in node.body if isinstance(member, ast.AnnAssign)) or "..."
 
 
 def _field(member: ast.AnnAssign) -> str:

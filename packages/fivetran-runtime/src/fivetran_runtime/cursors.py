@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
+
+import msgspec
 
 Value = int | date | datetime
 Lookback = int | timedelta
 Epoch = Literal["seconds", "milliseconds"]
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(msgspec.Struct, frozen=True):
     """One kind of cursor.
 
     Attributes:

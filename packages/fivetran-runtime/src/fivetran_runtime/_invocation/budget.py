@@ -11,9 +11,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
+
+import msgspec
 
 from fivetran_runtime._invocation.clock import clock
 from fivetran_runtime.errors import ConfigurationError
@@ -47,8 +48,7 @@ class OutOfBudget(BaseException):
         self.why = why
 
 
-@dataclass(frozen=True, kw_only=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """The platform's limits for one invocation.
 
     Attributes:

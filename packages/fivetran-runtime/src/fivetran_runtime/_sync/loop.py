@@ -19,8 +19,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from fivetran_runtime._invocation import logs
 from fivetran_runtime._invocation.budget import OutOfBudget
@@ -46,8 +47,7 @@ MAX_RESTARTS = 3
 """How often a pass begins again in one sync because the source no longer knows its position."""
 
 
-@dataclass
-class Progress:
+class Progress(msgspec.Struct):
     """What an invocation came to.
 
     Attributes:
@@ -56,9 +56,9 @@ class Progress:
         waits: whether the rest waits for the next sync although something is unfinished.
     """
 
-    batch: Batch = field(default_factory=Batch)
+    batch: Batch = msgspec.field(default_factory=Batch)
     cut: str | None = None
-    failures: dict[str, ConnectorError] = field(default_factory=dict)
+    failures: dict[str, ConnectorError] = msgspec.field(default_factory=dict)
     waits: bool = False
 
     @property
@@ -78,8 +78,7 @@ def read_tables(
     return _Call(tables, client, config, state, invocation).run()
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """Something to read to its end once in a sync: a table, the listing of its keys, or what the listing shows.
 
     Attributes:

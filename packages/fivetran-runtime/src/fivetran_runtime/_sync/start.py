@@ -8,9 +8,10 @@ pass from its beginning, with one line in the log.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from fivetran_runtime import cursors
 from fivetran_runtime._invocation import logs
@@ -25,8 +26,7 @@ _CURSORS = ("mark", "newest", "since", "seen", "first")
 _MOST_AHEAD = timedelta(days=1)
 
 
-@dataclass(frozen=True)
-class Terms:
+class Terms(msgspec.Struct, frozen=True):
     """What a table is read under in this invocation.
 
     Attributes:
@@ -41,11 +41,10 @@ class Terms:
     scope: Digest | None = None
     embedded: Mapping[int, Any] | None = None
     place: Digest | None = None
-    now: datetime = field(default_factory=lambda: clock().now())
+    now: datetime = msgspec.field(default_factory=lambda: clock().now())
 
 
-@dataclass(frozen=True)
-class Start:
+class Start(msgspec.Struct, frozen=True):
     """What a table function is called with, and what is known of cursors.
 
     Attributes:
@@ -60,7 +59,7 @@ class Start:
     """
 
     since: Any = None
-    position: dict[str, Any] = field(default_factory=dict)
+    position: dict[str, Any] = msgspec.field(default_factory=dict)
     opens: bool = True
     whole: bool = True
     mark: Any = None

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
+
+import msgspec
 
 from fivetran_runtime._encoding import encode
 from fivetran_runtime._invocation import logs
@@ -43,8 +44,7 @@ class _UnitChangedError(Exception):
     """What follows the rows of a unit that were sent is not what followed them in the last call."""
 
 
-@dataclass
-class Pace:
+class Pace(msgspec.Struct):
     """How large and how slow the units of a pass have been, in bytes and seconds; the next one may be as much."""
 
     began: float

@@ -10,9 +10,10 @@ import json
 import os
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from decimal import InvalidOperation
 from typing import Any, Protocol
+
+import msgspec
 
 from fivetran_runtime._encoding import decode, encode
 from fivetran_runtime._invocation import logs
@@ -62,8 +63,7 @@ class Served(Protocol):
         """The setup test."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Envelope:
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """What Fivetran sends; everything is optional except that it is an object."""
 
     state: object

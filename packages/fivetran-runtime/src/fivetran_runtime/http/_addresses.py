@@ -7,8 +7,9 @@ query, or a path, and each of them holds for every request.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote, urlencode, urljoin, urlsplit, urlunsplit
+
+import msgspec
 
 from fivetran_runtime.config import Secret
 from fivetran_runtime.errors import ConfigurationError
@@ -16,8 +17,7 @@ from fivetran_runtime.errors import ConfigurationError
 _PORTS = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(msgspec.Struct, frozen=True):
     """A source's address.
 
     Attributes:

@@ -7,9 +7,10 @@ import gc
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
+
+import msgspec
 
 from fivetran_runtime._encoding import decode
 
@@ -33,12 +34,11 @@ class NotJsonError(Exception):
         self.is_cut = is_cut
 
 
-@dataclass
-class Decoded:
+class Decoded(msgspec.Struct):
     """A body's value, and where in it half a character was replaced."""
 
     value: Any
-    replaced: list[str] = field(default_factory=list)
+    replaced: list[str] = msgspec.field(default_factory=list)
 
 
 def decoded(body: bytes | bytearray, content_type: str = "") -> Decoded:

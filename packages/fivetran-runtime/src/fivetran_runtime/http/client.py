@@ -9,7 +9,6 @@ from __future__ import annotations
 import json as standard_json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache, partial
@@ -17,6 +16,7 @@ from math import isfinite
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import requests
 import urllib3
 
@@ -52,8 +52,7 @@ _NOT_HTTP = (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader, 
 _SURE = 8  # a text of this length is not in a link by chance
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """What the source answered: status, headers and decoded JSON, None where the body is empty."""
 
     url: str

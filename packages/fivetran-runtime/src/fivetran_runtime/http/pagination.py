@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Literal, Protocol
 from urllib.parse import urljoin
+
+import msgspec
 
 from fivetran_runtime._encoding import encode
 from fivetran_runtime.errors import DefectError, TransientError
@@ -34,8 +35,7 @@ Absent = Literal["end", "error"] | None
 """What it means that the place is missing from a page; see `absent` of `PageToken` and `PageNumber`."""
 
 
-@dataclass
-class Trail:
+class Trail(msgspec.Struct):
     """What the pages of one list have shown so far, in this call.
 
     Attributes:
@@ -49,12 +49,11 @@ class Trail:
     longest: int = 0
     pages: int = 0
     previous: int | None = None
-    positions: dict[int, int] = field(default_factory=dict)
-    ends: dict[int, int] = field(default_factory=dict)
+    positions: dict[int, int] = msgspec.field(default_factory=dict)
+    ends: dict[int, int] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """One page.
 
     Attributes:
@@ -71,7 +70,7 @@ class Page:
     headers: Mapping[str, str]
     sizes: frozenset[int] = frozenset()
     follow: Callable[[str], str] | None = None
-    trail: Trail = field(default_factory=Trail)
+    trail: Trail = msgspec.field(default_factory=Trail)
 
 
 class Paginator(Protocol):
@@ -90,13 +89,12 @@ class Paginator(Protocol):
         """The arguments of the `At` that resumes here."""
 
 
-class _OnPath:
+class _OnPath(msgspec.Struct, frozen=True):
     def target(self, path: str) -> str:
         return path
 
 
-@dataclass(frozen=True)
-class Offset(_OnPath):
+class Offset(_OnPath, frozen=True):
     """Rows counted from the start: `?offset=200&limit=100`. Ends at an empty page, or at the total.
 
     Args:
@@ -134,7 +132,7 @@ class Offset(_OnPath):
                 return None
         if not rows:
             return None
-        return replace(self, offset=end - self._repeated(page, rows))
+        return msgspec.structs.replace(self, offset=end - self._repeated(page, rows))
 
     def _is_full(self, page: Page, rows: list[Any]) -> bool:
         return bool(rows) and (
@@ -150,8 +148,7 @@ class Offset(_OnPath):
         return {self.at: self.offset}
 
 
-@dataclass(frozen=True)
-class PageNumber(_OnPath):
+class PageNumber(_OnPath, frozen=True):
     """Numbered pages: `?page=3&per_page=100`. Ends where the source says, or at an empty page.
 
     Args:
@@ -190,18 +187,17 @@ class PageNumber(_OnPath):
                 )
             goes_on = self.page < last
         else:
-            return replace(self, page=self.page + 1) if rows else None
+            return msgspec.structs.replace(self, page=self.page + 1) if rows else None
         if goes_on and not rows and not self.empty_pages:
             place = shown_place(self.more or self.last or "")
             raise _contradiction(page, f"page {self.page} has no rows, and {place} says that more follow")
-        return replace(self, page=self.page + 1) if goes_on else None
+        return msgspec.structs.replace(self, page=self.page + 1) if goes_on else None
 
     def position(self) -> Mapping[str, Any]:
         return {self.at: self.page}
 
 
-@dataclass(frozen=True)
-class PageToken(_OnPath):
+class PageToken(_OnPath, frozen=True):
     """An opaque token for the next page, also called bookmark or cursor. Ends when there is none.
 
     Args:
@@ -239,14 +235,13 @@ class PageToken(_OnPath):
             raise _no_lead(page, self.next, token, "a token")
         if token == self.token:
             raise _unmoving(page, "token")
-        return replace(self, token=token)
+        return msgspec.structs.replace(self, token=token)
 
     def position(self) -> Mapping[str, Any]:
         return {self.at or self.param: self.token}
 
 
-@dataclass(frozen=True)
-class NextLink:
+class NextLink(msgspec.Struct, frozen=True):
     """The next page's whole address, in the body or in a `Link: <...>; rel="next"` header (RFC 8288).
 
     Args:
@@ -284,14 +279,13 @@ class NextLink:
         link = page.follow(link) if page.follow else urljoin(page.url, link)
         if link == self.link:
             raise _unmoving(page, "link")
-        return replace(self, link=link)
+        return msgspec.structs.replace(self, link=link)
 
     def position(self) -> Mapping[str, Any]:
         return {self.at: self.link}
 
 
-@dataclass(frozen=True)
-class Keyset(_OnPath):
+class Keyset(_OnPath, frozen=True):
     """Rows after a key: `?after_id=4711`, sorted by it; nothing moves under it. Ends at an empty page.
 
     Args:
@@ -331,7 +325,7 @@ class Keyset(_OnPath):
             raise DefectError(msg)
         if after == self.after:
             raise _unmoving(page, self.column)
-        return replace(self, after=after)
+        return msgspec.structs.replace(self, after=after)
 
     def position(self) -> Mapping[str, Any]:
         return {self.at: self.after}
@@ -354,7 +348,7 @@ def read_pages(
     while True:
         trail.pages += 1
         _note_position(trail, paginator.position())
-        page = replace(ask(paginator.target(path), paginator.query()), trail=trail)
+        page = msgspec.structs.replace(ask(paginator.target(path), paginator.query()), trail=trail)
         listed = _listed(page, rows)
         following = paginator.following(page, listed)
         _refuse_circle(page, listed)
