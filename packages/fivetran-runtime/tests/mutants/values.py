@@ -54,7 +54,7 @@ def _never_is_a_date(original: Fault) -> Fault:
 MUTANTS = (
     Mutant(
         "a fraction keeps every digit",
-        "fivetran_runtime.http._decoding.decode",
+        "fivetran_runtime.http._bodies.decode",
         lambda _: msgspec.json.Decoder().decode,
         f"{_CLIENT}::test_a_fraction_is_a_decimal_with_all_its_digits",
     ),
@@ -66,19 +66,19 @@ MUTANTS = (
     ),
     Mutant(
         "JSON with a byte order mark is read",
-        "fivetran_runtime.http._decoding._MARKS",
+        "fivetran_runtime.http._bodies._MARKS",
         lambda _: (),
         f"{_CLIENT}::test_json_is_read_in_the_charset_it_says_it_is_in",
     ),
     Mutant(
         "JSON is read in the charset that it declares",
-        "fivetran_runtime.http._decoding.charset_of",
+        "fivetran_runtime.http._bodies.charset_of",
         lambda _: lambda content_type: None,  # noqa: ARG005
         f"{_CLIENT}::test_json_is_read_in_the_charset_it_says_it_is_in",
     ),
     Mutant(
         "half a character costs no row",
-        "fivetran_runtime.http._decoding._whole",
+        "fivetran_runtime.http._bodies._whole",
         _half_a_character_is_refused,
         f"{_CLIENT}::test_half_a_character_is_replaced_and_named",
     ),

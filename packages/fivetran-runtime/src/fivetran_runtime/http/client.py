@@ -29,10 +29,16 @@ from fivetran_runtime._invocation.redaction import Redactor
 from fivetran_runtime.config import Secret
 from fivetran_runtime.errors import ConfigurationError, ConnectorError, DefectError, TransientError
 from fivetran_runtime.http._addresses import Address, host_of, parameters_of, root, shown, without
+from fivetran_runtime.http._bodies import (
+    NotJsonError,
+    charset_of,
+    decoded,
+    largest_body,
+    require_room,
+    too_large,
+)
 from fivetran_runtime.http._deadlines import TimelyAdapter, what_broke, within
-from fivetran_runtime.http._decoding import NotJsonError, charset_of, decoded
 from fivetran_runtime.http._excerpts import excerpt
-from fivetran_runtime.http._memory import largest_body, require_room, too_large
 from fivetran_runtime.http._places import Place
 from fivetran_runtime.http._retries import Delay, FailedRequest, backoff, is_rate_limit, wait_of
 from fivetran_runtime.http.auth import Anonymous, Auth, Basic, credentials_of
