@@ -100,3 +100,25 @@ def test_a_secret_is_hidden_before_an_answer_is_cut(
     outcome = emulator.sync("--secrets", str(tmp_path / "secrets.json"))
     assert outcome.status == 1
     assert "cut/in" not in outcome.err + outcome.out
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_hidden"), [("pin", 9988, True), ("n", 99887766554433, True), ("size", 1000, False)]
+)
+def test_numbers_are_secrets_too(name: str, value: int, is_hidden: bool) -> None:
+    """By their name, or because they are too long for a setting."""
+    assert (str(value) in Secrets(json.dumps({name: value})).redact(f"{value}")) is not is_hidden
+
+
+def test_a_recording_without_a_number_that_is_secret_is_json(emulator: Emulator, tmp_path: Path) -> None:
+    """And has the number nowhere: recordings are committed."""
+    pin = 99887766554433
+    (tmp_path / "secrets.json").write_text(json.dumps({"pin": pin}))
+    body = {"state": {"pin": pin}, "insert": {"t": [{"id": 1, "pin": pin, "pins": [pin, 1]}]}}
+    emulator.answering(
+        body, arguments=("--secrets", str(tmp_path / "secrets.json"), "--record", str(tmp_path / "recorded"))
+    )
+    for file in (tmp_path / "recorded").iterdir():
+        text = file.read_text()
+        json.loads(text)
+        assert str(pin) not in text

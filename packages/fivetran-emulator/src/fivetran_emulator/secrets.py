@@ -24,6 +24,10 @@ _SHORTEST = 4
 """Shorter values, such as a page size or `true`, are left alone: hiding every `1` would make any text unreadable."""
 
 
+_LONG_NUMBER = 8
+"""A number of so many digits is hidden whatever it is called; shorter ones are settings, such as a page size."""
+
+
 class Secrets:
     """One JSON object, as text in `json`. Its values are in no repr. `hidden` texts are hidden too, and not sent."""
 
@@ -73,6 +77,10 @@ def _texts(value: object, name: str = "") -> Iterator[str]:
             yield from _texts(member, name)
     elif isinstance(value, str) and not _is_setting(value, name):
         yield value
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        text = json.dumps(value)
+        if _SECRET_NAME.search(name) or len(text) >= _LONG_NUMBER:
+            yield text
 
 
 _SECRET_NAME = re.compile(r"key|token|secret|pass|pwd|pin|auth|cred|private|cert", re.IGNORECASE)

@@ -210,3 +210,10 @@ def test_a_patch_that_was_made_changes_nothing_again(state: object, patch: objec
     """Merging twice is merging once, and no member is left null by it."""
     once = merged(state, patch)
     assert merged(once, patch) == once
+
+
+def test_a_version_that_no_release_reads_is_an_error_and_the_usual_one_never(emulator: Emulator) -> None:
+    """Also where the state before is of another function."""
+    synced(emulator, {"n": 1})
+    assert emulator.look("state", "set", '{"version": 99, "connector": "acme", "tables": {}}').status == 2
+    assert emulator.look("state", "set", '{"version": 1, "connector": "acme", "tables": {}}').status == 0

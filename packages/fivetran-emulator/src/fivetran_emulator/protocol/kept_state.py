@@ -107,9 +107,13 @@ def _members(state: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 
 def _version(state: Mapping[str, object], before: object) -> Iterator[str]:
     """The version is a release's to raise: by hand it stays as it was."""
-    version, had = state.get("version"), before.get("version") if is_ours(before) else None
-    if _json(version) != _json(had if had is not None else version) or not _is_number(version):
-        yield f"`version` is {_json(version)}, not {'a number' if had is None else _json(had)}"
+    version, had = state.get("version"), before.get("version") if is_ours(before) else _VERSION
+    if not _is_number(version) or version not in (had, _VERSION):
+        yield f"`version` is {_json(version)}, not {_json(had)}"
+
+
+_VERSION = 1
+"""Of all states so far: every release reads it, and none another that is not its own connection's."""
 
 
 def _is_number(value: object) -> bool:

@@ -182,7 +182,11 @@ def _exchange(request: FunctionRequest, reply: FunctionReply, secrets: Secrets) 
     }
     facts = {"made_by": _MADE_BY, "request": sent, "answer": {"status": reply.status, **_body(reply)}}
     text = msgspec.json.format(msgspec.json.encode(facts), indent=2).decode()
-    return secrets.redact(text) + "\n"
+    # A number that is hidden becomes a text, so that the file stays JSON.
+    return _HIDDEN_NUMBER.sub(r'\1"***"', secrets.redact(text)) + "\n"
+
+
+_HIDDEN_NUMBER = re.compile(r'^(\s*(?:"(?:[^"\\]|\\.)*": )?)[\d.eE+-]*\*\*\*[\d.eE+*-]*(?=,?$)', re.MULTILINE)
 
 
 def _body(reply: FunctionReply) -> dict[str, object]:
