@@ -191,6 +191,9 @@ def test_a_schema_takes_rows_of_one_source_only(emulator: Emulator) -> None:
     ]
     assert emulator.function.requests == []
     assert emulator.rows("SELECT id FROM users") == [(1,)]
+    unsaid = emulator.answering(users({"id": 2}))
+    assert (unsaid.status, emulator.function.requests) == (2, [])
+    assert '--source \\"the practice source\\"' in unsaid.out
     assert emulator.answering(users({"id": 3}), arguments=("--source", "the practice source")).status == 0
 
 

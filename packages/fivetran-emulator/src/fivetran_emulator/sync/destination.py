@@ -60,12 +60,15 @@ class Destination:
 
     def _require_source(self, secrets: Secrets) -> None:
         had = self._ledger.source()
-        if self._source is not None and had not in (None, self._source):
-            problem = f"the schema `{self.schema}` holds rows of {had}, and this sync is from {self._source}"
-            hint = (
-                f"They would be mixed. Sync into another: --schema {self.schema}_2, or another --warehouse."
-            )
-            raise UsageError(secrets.redact(problem), hint=hint)
+        if had in (None, self._source):
+            return
+        this = f"is from {self._source}" if self._source is not None else "does not say where it is from"
+        problem = f"the schema `{self.schema}` holds rows of {had}, and this sync {this}"
+        same = f' If it is the same: --source "{had}".' if self._source is None else ""
+        hint = (
+            f"They would be mixed. Sync into another: --schema {self.schema}_2, or another --warehouse.{same}"
+        )
+        raise UsageError(secrets.redact(problem), hint=secrets.redact(hint))
 
     @property
     def is_resync(self) -> bool:
