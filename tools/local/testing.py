@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from tools.environments.virtual_environments import VirtualEnvironment, project_environment, tools_environment
 from tools.local import faults, readmes, shipped_imports
@@ -22,6 +23,10 @@ EMULATOR = "fivetran-emulator"
 MUTANTS = "tests/mutants/matrix.py"
 RUNTIME = "fivetran-runtime"
 WRITES_RELEASE = "--write-released"
+HERE = Path(__file__).resolve().parents[2]
+"""Where these very tools are, whatever repository they look after."""
+PLAIN = ("docs", "noxfile.py", "packages", "tools")
+"""Where the list of words that aren't used here holds."""
 HISTORIES = "tests/histories/__main__.py"
 RUNTIME_MUTANTS = "tests/mutants/__main__.py"
 
@@ -117,8 +122,13 @@ def _both_cores(repository: Repository, subject: str) -> list[str]:
 
 
 def lint(repository: Repository, subjects: Sequence[str] = (), *, fix: bool = False) -> None:
-    """Run ruff over the subjects named, or everything. RepositoryError, with what it found shown, if it isn't content."""
-    ruff = [str(tools_environment(repository).prepare().python), "-m", "ruff"]
+    """Run ruff over the subjects named, or everything, and look for words that this repository doesn't use.
+
+    RepositoryError, with what was found shown. The words are looked for in the packages, the tools and the pages: a connector is
+    its author's.
+    """
+    python = str(tools_environment(repository).prepare().python)
+    ruff = [python, "-m", "ruff"]
     paths = [path for name in subjects for path in _own_paths(repository, name)]
     names = "".join(f" {name}" for name in subjects)
     rules = [*ruff, "check", "--quiet", *(["--fix"] if fix else []), *paths]
@@ -126,6 +136,9 @@ def lint(repository: Repository, subjects: Sequence[str] = (), *, fix: bool = Fa
     layout = [*ruff, "format", "--quiet", *([] if fix else ["--diff"]), *paths]
     again = f"not formatted; run `nox -s lint --{names} --fix`"
     refuse(foreground(layout, cwd=repository.root), again)
+    if plain := [path for path in paths or PLAIN if path.split("/")[0] in PLAIN]:
+        words = [python, "-m", "tools.locked.house.words", *plain]
+        refuse(foreground(words, cwd=repository.root, env={"PYTHONPATH": str(HERE)}), "not in plain words")
 
 
 def _own_paths(repository: Repository, subject: str) -> list[str]:

@@ -12,7 +12,7 @@ from tools.locked.house.words import INSTEAD, main, word_problems
     "text",
     [
         "the user is told twice", "def heeds(): ...", "class Wish: ...", "MOST_BYTES = 1",
-        "def refuse_text(): ...", "_refuse_text()", "what a newcomer would do", "rows_gone = 1", '"the row is gone"',
+        "def refuse_text(): ...", "_refuse_text()", "what a newcomer would do", "def row_is_gone(): ...", '"the row is gone"',
     ],
 )  # fmt: skip
 def test_a_word_is_found_in_names_and_in_sentences(text: str) -> None:
@@ -24,10 +24,10 @@ def test_a_word_is_found_in_names_and_in_sentences(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["410 Gone", "the state's `gone`", '{"gone": "c-p"}', "furthermore", "refuses", "stolder", "almost_all"],
+    ["410 Gone", "the state's `gone`", "furthermore", "refuses", "stolder", "almost_all", "Counter.most_common(1)"],
 )
 def test_what_only_looks_like_one_is_no_problem(text: str) -> None:
-    """HTTP's own word, a member of states that are out there, and longer words."""
+    """HTTP's own word, a member of states that are out there, a method of the standard library, and longer words."""
     assert list(word_problems(text, "x.py")) == []
 
 
