@@ -72,7 +72,7 @@ def read_faults(project: Path) -> list[Fault]:
 
 def require_placed(project: Path, faults: Sequence[Fault]) -> None:
     """RepositoryError that names each fault whose code is not in its file exactly once."""
-    if lost := [told for fault in faults if (told := _misplaced(project, fault))]:
+    if lost := [reported for fault in faults if (reported := _misplaced(project, fault))]:
         raise RepositoryError("\n".join(lost))
 
 
@@ -96,7 +96,11 @@ def put_back(project: Path, python: Path, faults: Sequence[Fault]) -> list[str]:
     if code != _PASSED:
         return [f"without a fault the tests of {project.name}'s {FAULTS} do not pass (exit {code}):\n{said}"]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return [told for told in pool.map(lambda fault: _outlived(project, python, fault), faults) if told]
+        return [
+            reported
+            for reported in pool.map(lambda fault: _outlived(project, python, fault), faults)
+            if reported
+        ]
 
 
 def _outlived(project: Path, python: Path, fault: Fault) -> str:

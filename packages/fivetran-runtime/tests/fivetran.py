@@ -61,15 +61,15 @@ class Fivetran:
             self._apply(reply.body)
         return reply
 
-    def sync(self, most_calls: int = 500) -> list[Reply]:
+    def sync(self, max_calls: int = 500) -> list[Reply]:
         """Call until there is no more, or a call fails."""
         self.syncs += 1
         start = len(self.replies)
-        for _ in range(most_calls):
+        for _ in range(max_calls):
             reply = self.call()
             if reply.status != 200 or not reply.body["hasMore"]:
                 return self.replies[start:]
-        raise AssertionError(f"the sync did not end within {most_calls} calls")
+        raise AssertionError(f"the sync did not end within {max_calls} calls")
 
     def _apply(self, body: dict[str, Any]) -> None:
         assert set(body) == {"state", "insert", "delete", "schema", "hasMore"}

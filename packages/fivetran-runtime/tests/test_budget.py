@@ -26,8 +26,8 @@ def test_without_a_word_googles_defaults_hold() -> None:
 
 def test_the_deployment_tells_the_limits() -> None:
     """The three variables that deploy, rehearse and sync set."""
-    told = {"FIVETRAN_GENERATION": "2", "FIVETRAN_TIMEOUT_S": "3600", "FIVETRAN_MEMORY_MB": "512"}
-    assert Limits.from_environment(told) == Limits(
+    environment = {"FIVETRAN_GENERATION": "2", "FIVETRAN_TIMEOUT_S": "3600", "FIVETRAN_MEMORY_MB": "512"}
+    assert Limits.from_environment(environment) == Limits(
         answer_bytes=32 * MB, seconds=3600, memory_bytes=512 * 2**20
     )
 

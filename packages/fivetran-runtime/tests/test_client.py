@@ -1,4 +1,4 @@
-"""The HTTP client against real servers: what is retried, what is told, what is kept secret, and in which time."""
+"""The HTTP client against real servers: what is retried, what is reported, what is kept secret, and in which time."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Level(IntEnum):
     ],
 )
 def test_a_parameter_that_would_become_pythons_text_is_refused(value: Any, what: str) -> None:
-    """A source that ignores it would give other rows. Its name is told, and no value."""
+    """A source that ignores it would give other rows. Its name is reported, and no value."""
     with serving(FINE) as source:
         error = failing(Client(source.url), DefectError, changed=value)
         assert f"The query parameter changed is {what}, which cannot be sent" in str(error)
@@ -186,7 +186,7 @@ def test_post_sends_json_or_a_form(sent: dict[str, Any], kind: str, body: bytes)
         "https://h:99999",
     ],
 )
-def test_an_address_that_is_none_is_told_at_once(address: str) -> None:
+def test_an_address_that_is_none_is_reported_at_once(address: str) -> None:
     """It was typed by a person, into the connection's secrets."""
     with pytest.raises(ConfigurationError, match="not one of a web server"):
         Client(address)
@@ -373,7 +373,7 @@ def test_a_refusal_without_a_limit_is_one() -> None:
         ("9" * 400, "more than ten years"),
     ],
 )
-def test_a_long_wait_is_told_in_words(header: str, words: str) -> None:
+def test_a_long_wait_is_reported_in_words(header: str, words: str) -> None:
     """A number of thirty digits says nothing."""
     with (
         serving(Says(status=429, headers={"Retry-After": header})) as source,
@@ -394,7 +394,7 @@ def test_a_body_in_an_encoding_that_cannot_be_read_is_named(encoding: str) -> No
         assert len(source.received) == 1
 
 
-def test_a_refusal_in_an_encoding_that_cannot_be_read_is_told_by_its_status() -> None:
+def test_a_refusal_in_an_encoding_that_cannot_be_read_is_reported_by_its_status() -> None:
     """Without the bytes."""
     with serving(Says(b"\x0b\x04\x80", status=404, headers={"Content-Encoding": "br"})) as source:
         assert "HTTP 404 Is the address right" in str(failing(Client(source.url), ConfigurationError))
@@ -470,11 +470,11 @@ def test_a_body_without_end_is_not_read_to_its_end() -> None:
         assert Client(source.url, max_bytes=3_000_000).get("/rows") is None
 
 
-# -- what is told -------------------------------------------------------------------------------------------
+# -- what is reported -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 422])
-def test_a_refused_request_is_a_persons_to_mend(status: int) -> None:
+def test_a_refused_request_is_a_persons_to_fix(status: int) -> None:
     """Never asked again; the endpoint and the source's own words are named, the query is not."""
     with serving(Says({"error": "no such project"}, status=status), FINE) as source:
         error = failing(Client(source.url), ConfigurationError, project="my-project")
@@ -492,8 +492,8 @@ def test_refused_credentials_say_where_to_look(status: int) -> None:
         assert "Check the credentials" in str(failing(Client(source.url), ConfigurationError))
 
 
-def test_an_outage_of_the_source_is_not_the_persons_to_mend() -> None:
-    """A 500 may be answered the same way for ever; it is told, not asked again."""
+def test_an_outage_of_the_source_is_not_the_persons_to_fix() -> None:
+    """A 500 may be answered the same way for ever; it is reported, not asked again."""
     with serving(Says({"error": "oops"}, status=500)) as source:
         error = failing(Client(source.url), TransientError)
         assert error.status == 500
@@ -572,7 +572,7 @@ def test_a_broken_connections_error_holds_no_key() -> None:
 
 
 @pytest.mark.parametrize("key", ["line-break\n", "two\r\nX-Other: lines", " leading", "snow\u2603man"])
-def test_a_key_that_no_header_can_hold_is_told_without_it(key: str) -> None:
+def test_a_key_that_no_header_can_hold_is_reported_without_it(key: str) -> None:
     """Pasted with a line break, usually; asking again would not help."""
     with serving(FINE) as source:
         error = failing(Client(source.url, auth=HeaderKey("X-Key", Secret(key))), ConfigurationError)
@@ -729,7 +729,7 @@ def test_a_revoked_token_is_fetched_again_once() -> None:
         assert server.given == 2
 
 
-def test_a_new_token_that_is_refused_too_is_told() -> None:
+def test_a_new_token_that_is_refused_too_is_reported() -> None:
     """Fetching for ever would not help."""
     server = TokenServer()
     with serving(script=server) as source:
@@ -758,7 +758,7 @@ def test_a_fetched_token_is_hidden_like_the_secrets(invocation: Invocation) -> N
 
 
 @pytest.mark.parametrize("answer", [{}, {"access_token": ""}, {"access_token": 5}, []])
-def test_an_answer_without_a_token_is_told(answer: object) -> None:
+def test_an_answer_without_a_token_is_reported(answer: object) -> None:
     """With the address that gave none."""
     with serving(Says(answer)) as source:
         error = failing(Client(source.url, auth=credentials(source)), ConfigurationError)
@@ -790,7 +790,7 @@ def test_a_post_stays_one_unless_the_redirect_says_otherwise(status: int, method
         assert (source.received[1].method, source.received[1].body) == (method, body)
 
 
-def test_redirects_without_end_are_told() -> None:
+def test_redirects_without_end_are_reported() -> None:
     """Not followed until the time is used up."""
     with serving(Says(status=302, headers={"Location": "/again"})) as source:
         error = failing(Client(source.url), ConfigurationError)
@@ -833,11 +833,11 @@ def test_no_credentials_go_to_another_host(auth: Auth) -> None:
         )
         client = Client(source.url.replace("127.0.0.1", "localhost"), auth=auth, allowed_hosts=("127.0.0.1",))
         assert client.get("/rows") == {"fine": True}
-        told = elsewhere.received[0]
-        assert ("a", "1") in told.query
-        assert "Authorization" not in told.headers
-        assert "X-Key" not in told.headers
-        assert ("key", KEY) not in told.query or not isinstance(auth, QueryKey)
+        arrived = elsewhere.received[0]
+        assert ("a", "1") in arrived.query
+        assert "Authorization" not in arrived.headers
+        assert "X-Key" not in arrived.headers
+        assert ("key", KEY) not in arrived.query or not isinstance(auth, QueryKey)
 
 
 def test_another_port_is_another_host_for_credentials() -> None:
@@ -879,7 +879,7 @@ def test_time_that_passes_anyway_is_not_waited_again(clock: VirtualClock) -> Non
 
 
 @pytest.mark.parametrize("rate", ["fast", "10", "10/d", "0/s", "-1/s", "1.5/s", "/s", "²/s"])
-def test_a_rate_that_is_none_is_told(rate: str) -> None:
+def test_a_rate_that_is_none_is_reported(rate: str) -> None:
     """When the client is made, not at its first request."""
     with pytest.raises(DefectError, match="10/s"):
         Client("https://acme.example", rate=rate)
@@ -946,7 +946,7 @@ def test_a_user_and_a_password_in_the_address_are_sent_with_every_page(invocatio
         ("https://acme.example:80a", "has no host name, or a port that is none"),
     ],
 )
-def test_why_an_address_is_none_is_told_in_words(typed: str, why: str) -> None:
+def test_why_an_address_is_none_is_reported_in_words(typed: str, why: str) -> None:
     """What was typed may be hidden, being among untyped secrets."""
     with pytest.raises(ConfigurationError, match=why):
         Client(typed)
@@ -1142,7 +1142,7 @@ def test_half_a_character_is_replaced_and_named(capsys: pytest.CaptureFixture[st
         (b"[1e99999999999999999999]", "too large"),
     ],
 )
-def test_what_is_no_json_is_told_with_the_reason_and_the_place(body: bytes, said: str) -> None:
+def test_what_is_no_json_is_reported_with_the_reason_and_the_place(body: bytes, said: str) -> None:
     """Not only that it is none."""
     with serving(Says(body)) as source:
         assert said in str(failing(Client(source.url), TransientError))
@@ -1180,7 +1180,7 @@ are authorized to access the document.<br /></p><hr></body></html>"""
         (b"plain words", "text/plain", "plain words"),
     ],
 )
-def test_an_error_page_is_told_as_a_sentence(body: bytes, kind: str, said: str) -> None:
+def test_an_error_page_is_reported_as_a_sentence(body: bytes, kind: str, said: str) -> None:
     """Neither markup nor raw JSON."""
     with serving(Says(body, status=401, kind=kind)) as source:
         assert f"HTTP 401: {said} Check" in str(failing(Client(source.url), ConfigurationError)).replace(

@@ -1,4 +1,4 @@
-"""The configuration: text from a form becomes typed values, and every mistake is told at once without any value."""
+"""The configuration: text from a form becomes typed values, and every mistake is reported at once without any value."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Acme(Config):
     others: list[Secret] = []
 
 
-def told(secrets: object, kind: type[Config] = Acme) -> str:
+def reported(secrets: object, kind: type[Config] = Acme) -> str:
     with pytest.raises(ConfigurationError) as caught:
         read(kind, secrets)
     return str(caught.value)
@@ -70,9 +70,9 @@ def test_secrets_inside_lists_are_secrets_too() -> None:
     assert read(Acme, {"token": "t", "others": '["one", "two"]'}).others == [Secret("one"), Secret("two")]
 
 
-def test_all_mistakes_are_told_in_one_message() -> None:
+def test_all_mistakes_are_reported_in_one_message() -> None:
     """Nobody wants to press Save & Test five times."""
-    message = told({"size": "many", "archived": "perhaps", "products": "a, b", "sise": "1"})
+    message = reported({"size": "many", "archived": "perhaps", "products": "a, b", "sise": "1"})
     assert "token is missing" in message
     assert "size must be a whole number" in message
     assert "archived must be true or false" in message
@@ -82,8 +82,8 @@ def test_all_mistakes_are_told_in_one_message() -> None:
 
 
 def test_the_known_keys_are_listed() -> None:
-    """A misspelt key is mended by looking at the right ones."""
-    assert "Keys: archived, day, factor, labels, others, products, since, size, token, url." in told({})
+    """A misspelt key is fixed by looking at the right ones."""
+    assert "Keys: archived, day, factor, labels, others, products, since, size, token, url." in reported({})
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_the_known_keys_are_listed() -> None:
 )
 def test_a_mistake_says_which_key_and_what_it_should_be(key: str, wrong: Any, reason: str) -> None:
     """In the words of somebody who fills in a form."""
-    assert reason in told({"token": "t0p-secret", key: wrong})
+    assert reason in reported({"token": "t0p-secret", key: wrong})
 
 
 class Bounded(Config):
@@ -120,7 +120,7 @@ class Bounded(Config):
 
 
 @pytest.mark.parametrize(
-    ("key", "wrong", "told"),
+    ("key", "wrong", "reported"),
     [
         ("size", "hunter2", 'size must be "small" or "large"'),
         ("size", 5, 'size must be "small" or "large"'),
@@ -134,11 +134,11 @@ class Bounded(Config):
         ("region", "a", "region must be text, at least 2 long."),
     ],
 )
-def test_what_is_allowed_is_told(key: str, wrong: Any, told: str) -> None:
+def test_what_is_allowed_is_reported(key: str, wrong: Any, reported: str) -> None:
     """The few values, or the bound, and where; not what was sent."""
     with pytest.raises(ConfigurationError) as error:
         read(Bounded, {key: wrong})
-    assert told in str(error.value)
+    assert reported in str(error.value)
     assert "hunter2" not in str(error.value)
 
 
@@ -158,12 +158,12 @@ def test_no_value_appears_in_a_message(key: str, wrong: Any) -> None:
 @pytest.mark.parametrize("secrets", [[], "token", 5, True])
 def test_secrets_that_are_no_object_are_refused(secrets: object) -> None:
     """The whole field is wrong, not a key in it."""
-    assert "not a JSON object" in told(secrets)
+    assert "not a JSON object" in reported(secrets)
 
 
 def test_no_secrets_at_all_name_what_is_missing() -> None:
     """A connection without secrets sends null or nothing."""
-    assert "token is missing" in told(None)
+    assert "token is missing" in reported(None)
 
 
 def test_a_connector_can_refuse_values_that_do_not_go_together() -> None:
@@ -177,7 +177,7 @@ def test_a_connector_can_refuse_values_that_do_not_go_together() -> None:
             if self.first > self.last:
                 raise ValueError("first must not be after last")
 
-    assert "first must not be after last" in told({"first": "2", "last": "1"}, Range)
+    assert "first must not be after last" in reported({"first": "2", "last": "1"}, Range)
 
 
 def test_limits_of_a_value_are_held_for_text_too() -> None:
@@ -186,7 +186,7 @@ def test_limits_of_a_value_are_held_for_text_too() -> None:
     class Sized(Config):
         size: Annotated[int, msgspec.Meta(ge=1)] = 1
 
-    assert "size must be a whole number" in told({"size": "0"}, Sized)
+    assert "size must be a whole number" in reported({"size": "0"}, Sized)
 
 
 secret = Secret("hunter2")
@@ -254,7 +254,7 @@ class Nested(Config):
 def test_a_nested_objects_refusal_shows_none_of_its_values(key: str, nest: Any, form: Any) -> None:
     """It is raised before anything has been read that could say which text is secret."""
     value = nest({"user": "somebody", "password": "hunter2hunter2", "pin": 482_901})
-    message = told({key: form(value)}, Nested)
+    message = reported({key: form(value)}, Nested)
     assert "may not use" in message
     assert "hunter2" not in message
     assert "482901" not in message
@@ -269,7 +269,7 @@ def test_a_value_whose_description_speaks_of_secrets_is_shown() -> None:
         def __post_init__(self) -> None:
             raise ValueError(f"{self.url} is not one")
 
-    assert "acme.example is not one" in told({"url": "acme.example"}, Described)
+    assert "acme.example is not one" in reported({"url": "acme.example"}, Described)
 
 
 class Optional(Config):
@@ -317,7 +317,7 @@ def test_a_text_or_a_list_may_be_either(typed: str, value: Any) -> None:
 )
 def test_a_number_is_finite(key: str, value: str) -> None:
     """Every comparison with a NaN is false, and no JSON can carry it."""
-    assert f"{key} must be" in told({key: value}, Optional)
+    assert f"{key} must be" in reported({key: value}, Optional)
 
 
 def test_a_number_in_untyped_secrets_is_hidden() -> None:

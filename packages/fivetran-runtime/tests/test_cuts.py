@@ -330,7 +330,7 @@ def test_an_answer_with_much_kept_in_the_state_stays_within_its_limit() -> None:
     assert len(fivetran.tables["things"]) == 60
 
 
-def test_an_answer_that_its_state_makes_too_large_is_told_of() -> None:
+def test_an_answer_that_its_state_makes_too_large_is_reported() -> None:
     """The platform would refuse it without a word; the state Fivetran holds stays as it was."""
 
     def things(_: Any, noted: str = "") -> Iterator[Any]:
@@ -345,7 +345,7 @@ def test_an_answer_that_its_state_makes_too_large_is_told_of() -> None:
     assert "10,000 may be sent" in reply.body["errorMessage"]
 
 
-def test_a_cause_that_several_tables_meet_is_told_once() -> None:
+def test_a_cause_that_several_tables_meet_is_reported_once() -> None:
     """A wrong password is one mistake, whichever address it was noticed at."""
     with serving(Says({"message": "Wrong password."}, status=401)) as source:
         app = Connector("refused", client=lambda _: Client(source.url))
@@ -363,7 +363,7 @@ def test_a_cause_that_several_tables_meet_is_told_once() -> None:
     )
 
 
-def test_every_failed_table_is_told_of_and_the_one_a_person_can_mend_names_the_sync() -> None:
+def test_every_failed_table_is_reported_and_the_one_a_person_can_fix_names_the_sync() -> None:
     """All messages at once; a bug outranks a source that is not well."""
     app = Connector("failing")
     for name, error in {"first": TimeoutError("slow"), "second": KeyError("data")}.items():

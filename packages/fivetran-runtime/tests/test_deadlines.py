@@ -156,7 +156,7 @@ def test_a_name_that_nobody_looks_up_in_time_is_given_up(monkeypatch: pytest.Mon
         asked.set()
 
 
-def test_an_unknown_host_is_told_as_an_address_to_look_at(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_host_is_reported_as_an_address_to_look_at(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not asked for five times, for a minute."""
 
     def unknown(*_: Any, **__: Any) -> Any:
@@ -253,7 +253,7 @@ def test_a_rate_holds_for_all_threads_together() -> None:
 
 
 @pytest.mark.parametrize("header", [{}, {"Retry-After": "60"}])
-def test_a_setup_test_of_a_source_that_is_down_is_told_soon(header: dict[str, str]) -> None:
+def test_a_setup_test_of_a_source_that_is_down_is_reported_soon(header: dict[str, str]) -> None:
     """A person waits for it: two tries, and no long wait."""
     with (
         serving(Says(status=503, headers=header)) as source,

@@ -1,4 +1,4 @@
-"""Wrong declarations are told when the connector is imported, by table, with the way out."""
+"""Wrong declarations are reported when the connector is imported, by table, with the way out."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_wrong_declaration_names_the_table_and_the_way_out(
         Connector("acme").table(name="t", **declared)(read)
 
 
-def test_all_mistakes_of_a_table_are_told_at_once() -> None:
+def test_all_mistakes_of_a_table_are_reported_at_once() -> None:
     """One import, one message."""
     with pytest.raises(DeclarationError) as caught:
         Table("t", plain, key=[], cursor="at", lookback=5, on_missing="delete")

@@ -33,7 +33,7 @@ def ids(fivetran: Fivetran, table: str) -> set[Any]:
     return {row["id"] for row in fivetran.tables.get(table, {}).values()}
 
 
-def told(replies: list[Reply]) -> str:
+def reported(replies: list[Reply]) -> str:
     assert replies[-1].status == 500
     return str(replies[-1].body["errorMessage"])
 
@@ -71,13 +71,13 @@ def two(order: str, rows: list[int], broken: list[bool], *, cursor: bool = False
 def test_new_rows_arrive_in_every_sync_in_which_another_table_fails(
     order: str, has_id: bool, cursor: bool
 ) -> None:
-    """And the failure is told in every one of them."""
+    """And the failure is reported in every one of them."""
     rows = [1]
     broken = [True]
     fivetran = two(order, rows, broken, cursor=cursor)
     fivetran.sends_id = has_id
     for number in range(2, 7):
-        assert told(fivetran.sync()) == "Table broken: HTTP 503"
+        assert reported(fivetran.sync()) == "Table broken: HTTP 503"
         assert ids(fivetran, "fine") == set(rows)
         rows.append(number)
     broken.clear()
@@ -104,7 +104,7 @@ def test_a_sync_with_a_failing_table_ends_once_the_source_stands_still(
     for new in changes:
         rows += sorted(new - set(rows))
         fivetran.call()
-    assert "HTTP 503" in told(fivetran.sync(most_calls=6))
+    assert "HTTP 503" in reported(fivetran.sync(max_calls=6))
     assert set(rows) <= ids(fivetran, "fine")
 
 
@@ -169,7 +169,7 @@ def test_a_table_that_takes_all_the_time_leaves_the_others_theirs(
     fivetran.sends_id = has_id
     for _ in range(3):
         fivetran.tables.clear()
-        message = told(fivetran.sync(most_calls=8))
+        message = reported(fivetran.sync(max_calls=8))
         assert "nothing could be completed within the function's 100 s" in message
         if has_id:
             assert ids(fivetran, "fine") == {1}
@@ -204,7 +204,7 @@ def test_a_table_that_begins_to_hang_takes_its_share_of_the_time_and_no_more(
         yield {"id": 1}
 
     fivetran = Fivetran(app.handler, sends_id=False)
-    assert "HTTP 503" in told(fivetran.sync())
+    assert "HTTP 503" in reported(fivetran.sync())
     hangs[0], fails[0] = True, False
     fivetran.sync()
     assert ids(fivetran, "left") == {1}
@@ -252,7 +252,7 @@ def test_a_slow_failure_leaves_the_table_behind_it_a_whole_call(clock: VirtualCl
         yield {"id": 1}
 
     fivetran = Fivetran(app.handler)
-    assert told(fivetran.sync()) == "Table failing: HTTP 503"
+    assert reported(fivetran.sync()) == "Table failing: HTTP 503"
     assert ids(fivetran, "long") == {1}
 
 
@@ -296,7 +296,7 @@ def test_whatever_a_library_raises_fails_one_table(error: BaseException) -> None
         yield {"id": 1}
 
     fivetran = Fivetran(app.handler)
-    assert "Table raising:" in told(fivetran.sync())
+    assert "Table raising:" in reported(fivetran.sync())
     assert ids(fivetran, "fine") == {1}
 
 
@@ -313,7 +313,7 @@ def test_a_defect_that_moves_a_position_each_time_ends_the_sync(has_id: bool) ->
 
     fivetran = Fivetran(app.handler)
     fivetran.sends_id = has_id
-    assert "the same page came twice" in told(fivetran.sync(most_calls=4))
+    assert "the same page came twice" in reported(fivetran.sync(max_calls=4))
 
 
 def test_done_counts_under_the_same_sync_id_only() -> None:
@@ -325,7 +325,7 @@ def test_done_counts_under_the_same_sync_id_only() -> None:
         assert ids(fivetran, "fine") == {1, 2}
 
 
-def test_a_tables_own_error_is_told_although_its_end_fails_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tables_own_error_is_reported_although_its_end_fails_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was met on the way is written down at the end of a pass, also of one that has failed."""
     app = Connector("twice")
     app.table(key="id", name="things", on_missing="delete")(lambda _: failed(TransientError("HTTP 503")))
@@ -334,7 +334,7 @@ def test_a_tables_own_error_is_told_although_its_end_fails_too(monkeypatch: pyte
         raise RuntimeError("no room")
 
     monkeypatch.setattr(Missing, "save", save)
-    assert told(Fivetran(app.handler).sync()) == "Table things: HTTP 503"
+    assert reported(Fivetran(app.handler).sync()) == "Table things: HTTP 503"
 
 
 @IDS
@@ -348,5 +348,5 @@ def test_deletes_are_found_while_another_table_fails(has_id: bool) -> None:
     fivetran.sync()
     rows.remove(2)
     for _ in range(2):
-        assert told(fivetran.sync()) == "Table broken: HTTP 503"
+        assert reported(fivetran.sync()) == "Table broken: HTTP 503"
     assert ids(fivetran, "listed") == {1}

@@ -276,7 +276,7 @@ def test_what_is_no_exception_is_answered_too(main: Function, how: str, where: s
     ("name", "value"),
     [("FIVETRAN_TIMEOUT_S", "soon"), ("FIVETRAN_MEMORY_MB", "0"), ("FIVETRAN_GENERATION", "3")],
 )
-def test_a_wrong_deployment_is_told(
+def test_a_wrong_deployment_is_reported(
     main: Function, name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the variable's name."""
@@ -500,7 +500,7 @@ def test_a_table_that_fails_beside_rows_is_logged_by_name(
 
 
 def test_the_setup_test_logs_that_it_passed(main: Function, capsys: pytest.CaptureFixture[str]) -> None:
-    """Told from a sync without rows."""
+    """Not a sync without rows."""
     main.call(setup_test=True)
     (line,) = lines(capsys)
     assert (line["setup_test"], line["message"]) == ("passed", "The setup test passed.")

@@ -167,7 +167,7 @@ def test_a_unit_in_another_order_in_each_call_is_an_error_that_says_what_helps()
         start = next(calls) * 5 % N
         yield from [*ROWS[start:], *ROWS[:start]]
 
-    replies = connection(things).sync(most_calls=30)
+    replies = connection(things).sync(max_calls=30)
     assert replies[-1].status == 500
     message = replies[-1].body["errorMessage"]
     assert "Table things: rows that take more than one answer came otherwise" in message

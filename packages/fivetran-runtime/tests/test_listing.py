@@ -47,7 +47,7 @@ def present(fivetran: Fivetran) -> dict[int, int]:
     return {row["id"]: row["changed"] for row in fivetran.tables.get("changes", {}).values()}
 
 
-def test_a_row_that_is_gone_is_deleted_although_the_cursor_never_tells() -> None:
+def test_a_row_that_disappeared_is_deleted_although_the_cursor_never_tells() -> None:
     """Two listings without it; rows of the listing are not sent."""
     bugs = {1: 10, 2: 20, 3: 30}
     fivetran = tracker(bugs)
@@ -108,7 +108,7 @@ def test_a_listing_is_read_once_in_a_sync(monkeypatch: pytest.MonkeyPatch) -> No
 def test_after_three_quiet_syncs_the_destination_equals_the_source(
     changes: list[tuple[str, int]], syncs: list[bool]
 ) -> None:
-    """Random additions, edits and removals; whatever was sent and is gone is deleted, and nothing else."""
+    """Random additions, edits and removals; whatever was sent and has disappeared is deleted, and nothing else."""
     bugs: dict[int, int] = {1: 1, 2: 2}
     fivetran = tracker(bugs)
     for time, ((sign, number), sync) in enumerate(zip(changes, syncs, strict=False), start=10):
@@ -277,7 +277,7 @@ def test_a_position_the_source_no_longer_knows_begins_the_pass_again(
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_refused_credentials_do_not_begin_a_pass_again(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Asking again would not help; a person is told."""
+    """Asking again would not help; a person has to know."""
     monkeypatch.setenv("FIVETRAN_ANSWER_BYTES", "1000")
     positions: list[Any] = []
     replies = expiring([status], positions).sync()

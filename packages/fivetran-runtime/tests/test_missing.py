@@ -79,7 +79,7 @@ def test_a_failed_pass_deletes_nothing() -> None:
 
 
 def test_a_recreated_key_ends_present() -> None:
-    """Deleted, gone from the destination, and back at the source: it is inserted."""
+    """Deleted, removed from the destination, and back at the source: it is inserted."""
     ids: Ids = [1, 2]
     fivetran = listing(ids)
     fivetran.sync()
@@ -152,7 +152,7 @@ def test_one_edit_of_the_state_confirms_the_set_that_was_asked_about() -> None:
 
 
 def test_a_word_that_was_given_for_another_set_counts_for_nothing() -> None:
-    """More keys have gone since: a person looks again."""
+    """More keys were deleted since: a person looks again."""
     ids: Ids = list(range(100))
     fivetran = listing(ids)
     fivetran.sync()
@@ -191,7 +191,7 @@ def test_a_few_keys_of_a_small_table_are_deleted_without_asking() -> None:
 
 
 def test_a_table_may_say_how_much_may_go() -> None:
-    """All of it, for one that is filled anew each day."""
+    """All of it, for one that is filled again each day."""
     ids: Ids = list(range(100))
     fivetran = listing(ids, max_missing=1)
     fivetran.sync()
@@ -243,7 +243,7 @@ def test_more_deletes_than_an_answer_holds_go_over_several(monkeypatch: pytest.M
     assert present(fivetran) == set(ids)
 
 
-def test_a_source_that_says_what_is_gone_is_believed_at_once() -> None:
+def test_a_source_that_says_what_is_deleted_is_believed_at_once() -> None:
     """A Delete in a listing takes the key out of it."""
     app = Connector("both")
     gone = [False]
@@ -340,7 +340,7 @@ def test_after_three_quiet_passes_the_destination_equals_the_source(
         before, whole = whole, fivetran.sync()[-1].status == 200
         # A pass that goes on after a failure does not see what has moved in front of it since; the next one does.
         assert not (before and whole) or set(ids) <= present(fivetran), (
-            "a living row is missing after a complete pass"
+            "an existing row is missing after a complete pass"
         )
         if sign == "+" and identity not in ids:
             ids.append(identity)

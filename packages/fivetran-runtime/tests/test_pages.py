@@ -546,7 +546,7 @@ def test_one_page_like_an_earlier_one_is_no_circle() -> None:
 @pytest.mark.parametrize(
     "link", ["http://stranger.example/rows", "//stranger.example/rows", "ftp://127.0.0.1/"]
 )
-def test_a_link_to_another_host_is_told_with_the_page_it_is_on(link: str) -> None:
+def test_a_link_to_another_host_is_reported_with_the_page_it_is_on(link: str) -> None:
     """Before it becomes a position, in which every later call would meet it again."""
     with serving(Says({"rows": TEN, "next": link})) as source:
         with pytest.raises(DefectError, match="the link to the next page leads to") as caught:

@@ -211,7 +211,7 @@ def test_a_sync_ends_with_all_rows_or_names_the_argument(annotation: Any, writte
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FIVETRAN_ANSWER_BYTES", "4000")
         fivetran = listing(annotation, ids)
-        *answers, last = fivetran.sync(most_calls=6)
+        *answers, last = fivetran.sync(max_calls=6)
     sent = [row["id"] for reply in answers for row in reply.body["insert"]["things"]]
     assert sent == list(range(len(sent)))
     if last.status == 200:

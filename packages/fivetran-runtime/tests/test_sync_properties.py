@@ -108,12 +108,12 @@ def clean_run(source: Source) -> Fivetran:
     return fivetran
 
 
-def until_complete(fivetran: Fivetran, most_syncs: int = 80) -> list[Reply]:
-    for _ in range(most_syncs):
+def until_complete(fivetran: Fivetran, max_syncs: int = 80) -> list[Reply]:
+    for _ in range(max_syncs):
         replies = fivetran.sync()
         if replies[-1].status == 200:
             return replies
-    raise AssertionError(f"not complete after {most_syncs} syncs: {fivetran.replies[-1].body}")
+    raise AssertionError(f"not complete after {max_syncs} syncs: {fivetran.replies[-1].body}")
 
 
 @pytest.fixture(autouse=True)
@@ -191,9 +191,9 @@ def test_after_quiet_syncs_the_warehouse_equals_a_changed_source(source: Source,
             source.failing = set()
             assert fivetran.sync()[-1].status == 200
     assert ids(fivetran, "listing") == {row["id"] for row in source.rows}
-    living = {row["id"]: row for row in source.rows if not row["gone"]}
+    existing = {row["id"]: row for row in source.rows if not row["gone"]}
     changes = {row["id"]: row for row in fivetran.tables.get("changes", {}).values()}
-    assert {identity: changes.get(identity) for identity in living} == living
+    assert {identity: changes.get(identity) for identity in existing} == existing
 
 
 def change(source: Source, data: st.DataObject, clock: datetime) -> None:
@@ -231,7 +231,7 @@ def test_when_nothing_changes_only_lookback_and_ties_are_read_again(source: Sour
 
 
 def test_a_table_that_fails_keeps_the_others_work() -> None:
-    """One failing table neither discards nor replays what the others committed; the failure is told at the end."""
+    """One failing table neither discards nor replays what the others committed; the failure is reported at the end."""
     app = Connector("partly")
     served: list[str] = []
 

@@ -24,7 +24,15 @@ def test_a_word_is_found_in_names_and_in_sentences(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["410 Gone", "the state's `gone`", "furthermore", "refuses", "stolder", "almost_all", "Counter.most_common(1)"],
+    [
+        "410 Gone",
+        "the state's `gone`",
+        "furthermore",
+        "refuses",
+        "stolder",
+        "almost_all",
+        "Counter.most_common(1)",
+    ],
 )
 def test_what_only_looks_like_one_is_no_problem(text: str) -> None:
     """HTTP's own word, a member of states that are out there, a method of the standard library, and longer words."""

@@ -47,29 +47,29 @@ def test_a_fault_that_a_test_notices_is_found(project: Path, write: Write) -> No
     assert (project / "src" / "sums.py").read_text() == SUM
 
 
-def test_a_fault_that_no_test_notices_is_told(project: Path, write: Write) -> None:
+def test_a_fault_that_no_test_notices_is_reported(project: Path, write: Write) -> None:
     """With its promise and the tests that should have."""
     write(FAULTS, listed("rows[0] + rows[1]"))
-    [told] = unnoticed(project)
-    assert "all rows count: its tests pass all the same: tests/test_sums.py" in told
+    [reported] = unnoticed(project)
+    assert "all rows count: its tests pass all the same: tests/test_sums.py" in reported
 
 
 def test_a_fault_that_breaks_the_import_is_not_found(project: Path, write: Write) -> None:
     """A test that cannot begin has noticed nothing."""
     write(FAULTS, listed("sum(rows"))
-    [told] = unnoticed(project)
-    assert "could not be run" in told
+    [reported] = unnoticed(project)
+    assert "could not be run" in reported
 
 
 def test_tests_that_fail_without_a_fault_find_none(project: Path, write: Write) -> None:
     """Else a red test would notice everything."""
     write("tests/test_sums.py", TEST.replace("== 3", "== 4"))
     write(FAULTS, listed("rows[0]"))
-    [told] = unnoticed(project)
-    assert "without a fault" in told
+    [reported] = unnoticed(project)
+    assert "without a fault" in reported
 
 
-def test_code_that_moved_is_told_by_its_promise(project: Path, write: Write) -> None:
+def test_code_that_moved_is_reported_by_its_promise(project: Path, write: Write) -> None:
     """Whoever renames it reads which promise was kept there."""
     write(FAULTS, listed("rows[0]", was="total(rows)") + listed("rows[0]", was="rows"))
     with pytest.raises(RepositoryError, match=r"all rows count: src/sums.py: `was` stands there 2 times"):

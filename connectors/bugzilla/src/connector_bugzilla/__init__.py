@@ -132,7 +132,7 @@ def components(tracker: Tracker) -> Iterator[dict[str, Any]]:
 
 def bug_ids(tracker: Tracker, offset: int = 0) -> Iterator[Any]:
     """The ids of all bugs to read; pages overlap, since a bug that goes pulls the others forward."""
-    tracker.products()  # bugs of a product that is out of sight for a while, or renamed, are not gone
+    tracker.products()  # bugs of a product that is out of sight for a while, or renamed, still exist
     paginator, start = Offset(offset, size=10_000, overlap=100), tracker.config.first_change()
     what: dict[str, Any] = {"product": tracker.config.products, "order": "bug_id", "include_fields": "id"}
     yield from tracker.api.pages("/bug", paginator, rows="bugs", last_change_time=start, **what)
@@ -148,7 +148,7 @@ def some_bugs(tracker: Tracker, ids: list[int]) -> Iterator[dict[str, Any]]:
 
 
 # A bug that changes while we read moves to the end of the list, and all behind its old place move up by one: a plain
-# offset would skip one of them. So each page begins anew at the second that the last one reached. Only within a
+# offset would skip one of them. So each page begins again at the second that the last one reached. Only within a
 # second that fills a whole page (a mass change) do we count, and look whether the bug we stopped at is where it was.
 @app.table(
     key="id",

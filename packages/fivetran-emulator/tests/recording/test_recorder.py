@@ -411,5 +411,5 @@ def test_pages_of_a_setup_test_are_not_counted(tmp_path: Path) -> None:
     """They would end the list of the sync that follows a page too soon."""
     with recording(listing(), tmp_path, pages=1) as here:
         here.get("/people?limit=1&offset=0")
-        here.recorder.begin_anew()
+        here.recorder.start_over()
         assert len(here.get("/people?offset=0").json()["data"]) == 4

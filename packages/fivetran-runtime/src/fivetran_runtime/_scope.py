@@ -4,7 +4,7 @@ A mark says "everything up to here has been read", and that is true only of what
 read. When they change (a product is added, an address moves, the first day is earlier), the mark says nothing about
 the rest, and the table is read from its floor.
 
-All settings that are no `Secret` count, with the values that are in force, so that a new token re-reads nothing, and a new
+All settings that are no `Secret` count, with the values that they have, so that a new token re-reads nothing, and a new
 product brings its old rows, whoever added it: a person, or a release by another default. A setting that a release adds
 counts too, unless it is None. A table that knows better says so with `scope=`. The port of an address on this very machine counts for nothing: a source that is served for practice has
 another each time. Secrets without a `Config` are a mixture of both kinds, and count for nothing.
@@ -30,7 +30,7 @@ class Digest(NamedTuple):
     """What names settings in the state.
 
     Attributes:
-        current: of the values in force, defaults included.
+        current: of the values now, defaults included.
         former: as releases before wrote it, without the settings at their default.
     """
 

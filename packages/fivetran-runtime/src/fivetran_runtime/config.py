@@ -1,7 +1,7 @@
 """A connector's configuration: what the person who sets up the connection types as "secrets" in Fivetran.
 
 Fivetran's form sends every value as text, so text is read as a number, a truth value or (from JSON) a list where
-the type says so. All mistakes are told in one message, by key, without any value.
+the type says so. All mistakes are reported in one message, by key, without any value.
 """
 
 from __future__ import annotations

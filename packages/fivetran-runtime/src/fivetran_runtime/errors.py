@@ -64,4 +64,4 @@ class StateError(DefectError):
 
 
 SEVEREST_FIRST: tuple[type[ConnectorError], ...] = (ConfigurationError, DefectError, TransientError)
-"""The order in which several tables' failures compete to name the failed sync: what a person can mend first."""
+"""The order in which several tables' failures compete to name the failed sync: what a person can fix first."""

@@ -41,7 +41,7 @@ class Row:
 
 
 class Delete:
-    """The row with this key is gone at the source: `Delete(id=7)`, or `Delete("comments", ticket_id=1, id=2)`.
+    """The row with this key is deleted at the source: `Delete(id=7)`, or `Delete("comments", ticket_id=1, id=2)`.
 
     Every key column of the table must be named, and nothing else.
     """

@@ -1,4 +1,4 @@
-"""A function as Google runs it that grinds out as many rows as it is told, or passes on what a source gives."""
+"""A function as Google runs it that grinds out as many rows as it is asked for, or passes on what a source gives."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from fivetran_runtime.function.handler import REPORT_HEADER
 
-MOST_CALLS = 150
+MAX_CALLS = 150
 ENDLESS = "Fivetran: the sync does not end"
 EMPTY = "Fivetran: more than 10 empty answers"
 
@@ -80,11 +80,11 @@ class Destination:
         self.over |= {name.removesuffix(".keys") for name, part in parts if "over" in part}
 
     def sync(
-        self, *, most_calls: int = MOST_CALLS, losing: float = 0.0, chance: random.Random | None = None
+        self, *, max_calls: int = MAX_CALLS, losing: float = 0.0, chance: random.Random | None = None
     ) -> str:
         """Call until there is no more; the last error's text, or nothing."""
         self.syncs += 1
-        said = self._calls(most_calls, losing, chance)
+        said = self._calls(max_calls, losing, chance)
         self.failed_in_a_row = self.failed_in_a_row + 1 if said not in ("", ENDLESS) else 0
         self.happened["a sync with an id" if self.sends_id else "a sync without an id"] += 1
         self.happened["three failing syncs in a row"] += self.failed_in_a_row == 3

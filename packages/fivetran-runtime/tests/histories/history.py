@@ -148,7 +148,7 @@ class History:
         if chance.random() < 0.07:
             self.empty_the_state()
         losing = chance.choice([0, 0, 0.2])
-        self.destination.sync(most_calls=chance.choice([1, 3, 60]), losing=losing, chance=chance)
+        self.destination.sync(max_calls=chance.choice([1, 3, 60]), losing=losing, chance=chance)
         self.look_at_keys()
         source.clock.seconds += chance.choice([10, 3_600, 90_000])
         source.change(chance.choice([0, 5, 40]))
@@ -283,7 +283,7 @@ class History:
         claims.require_equal(self.source, self.destination, self.stale)
 
     def confirm(self) -> None:
-        """A person says that what is held back is really gone."""
+        """A person says that what is held back is really deleted."""
         for part in self.destination.state.get("tables", {}).values():
             if "asked" in part:
                 part["confirm"] = part["asked"]

@@ -98,7 +98,7 @@ class Source:
         generations: per table, how often all its positions have expired; one that was given before is never known again.
         failing: per table, the chance that a request fails.
         broken: the tables that fail in every sync, and how.
-        expiring: the chance that a position has expired when it is gone on from.
+        expiring: the chance that a position has expired when it is used.
         happened: what has happened, and how often.
     """
 
@@ -178,7 +178,7 @@ class Source:
             self.show(plan, thing)
 
     def show(self, plan: Plan, thing: Thing) -> None:
-        """It is there again: with its old date, or a new one where no listing has noticed that it was gone."""
+        """It is there again: with its old date, or a new one where no listing has noticed that it was missing."""
         name = plan.name if plan.kind == "whole" else f"{plan.name}.keys"
         part = self.state.get("tables", {}).get(name, {})
         if plan.kind == "cursor" and (thing.id in keys.unpack(part.get("keys")) or part.get("found")):

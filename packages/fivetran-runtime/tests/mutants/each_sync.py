@@ -193,10 +193,10 @@ MUTANTS = (
         "test_handler.py::test_what_is_no_exception_is_answered_too",
     ),
     Mutant(
-        "a table's own error is what is told, although its end fails, too",
+        "a table's own error is what is reported, although its end fails, too",
         "fivetran_runtime._sync.table_pass.Pass.run",
         _the_end_replaces_the_error,
-        f"{_EACH_SYNC}::test_a_tables_own_error_is_told_although_its_end_fails_too",
+        f"{_EACH_SYNC}::test_a_tables_own_error_is_reported_although_its_end_fails_too",
     ),
     Mutant(
         "without a sync id a second listing without a key deletes it while another table fails",

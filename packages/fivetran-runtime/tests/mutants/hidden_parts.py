@@ -59,7 +59,7 @@ MUTANTS = (
         "test_handler.py::test_a_secret_that_a_connector_prints_leaves_no_function",
     ),
     Mutant(
-        "an exception that ends a thread is told without secrets",
+        "an exception that ends a thread is reported without secrets",
         f"{_LOGS}._log_ended_thread",
         lambda _: lambda ended: None,  # noqa: ARG005
         "test_handler.py::test_an_exception_that_ends_a_thread_is_a_line_without_secrets",

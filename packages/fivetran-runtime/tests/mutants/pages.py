@@ -45,7 +45,10 @@ def _any_circle(original: Fault) -> Fault:
     """Neither what leads back nor what comes again is noticed."""
 
     def read_pages(*arguments: Any, **named: Any) -> Any:
-        with mock.patch.object(pagination, "_refuse_return"), mock.patch.object(pagination, "_refuse_circle"):
+        with (
+            mock.patch.object(pagination, "_require_new_position"),
+            mock.patch.object(pagination, "_require_new_rows"),
+        ):
             yield from islice(original(*arguments, **named), 1_000)
 
     return read_pages
@@ -60,7 +63,7 @@ MUTANTS = (
     ),
     Mutant(
         "a place that was renamed is not the end of a list with tokens or links",
-        "fivetran_runtime.http.pagination._refuse_silence",
+        "fivetran_runtime.http.pagination._require_end",
         lambda _: lambda page, rows, place, absent, *, size, found: None,  # noqa: ARG005 - as the original's
         f"{_PAGES}::test_a_place_that_was_renamed_is_not_the_end",
     ),
@@ -103,7 +106,7 @@ MUTANTS = (
     ),
     Mutant(
         "a source that starts over behind its last page is noticed",
-        "fivetran_runtime.http.pagination._refuse_circle",
+        "fivetran_runtime.http.pagination._require_new_rows",
         lambda _: lambda page, listed: None,  # noqa: ARG005
         f"{_PAGES}::test_a_source_that_starts_over_behind_its_last_page_is_noticed",
     ),
@@ -111,7 +114,7 @@ MUTANTS = (
         "a next link to another host is an error of its page",
         "fivetran_runtime.http.client.Client._is_allowed",
         lambda _: lambda self, url: True,  # noqa: ARG005
-        f"{_PAGES}::test_a_link_to_another_host_is_told_with_the_page_it_is_on",
+        f"{_PAGES}::test_a_link_to_another_host_is_reported_with_the_page_it_is_on",
     ),
     Mutant(
         "a link in the header is seen where one in the body is looked for",

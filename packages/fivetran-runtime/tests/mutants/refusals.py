@@ -79,7 +79,7 @@ MUTANTS = (
         "test_client.py::test_a_rate_limit_is_waited_for_whatever_its_status",
     ),
     Mutant(
-        "a limit that is used up is waited for until it counts anew",
+        "a limit that is used up is waited for until it counts again",
         f"{_CLIENT}.wait_of",
         lambda _: lambda headers, now: retry_after(headers.get("Retry-After"), now),
         "test_client.py::test_a_rate_limit_is_waited_for_whatever_its_status",
@@ -103,9 +103,9 @@ MUTANTS = (
         "test_cuts.py::test_a_table_that_yields_while_it_is_closed_keeps_its_rows",
     ),
     Mutant(
-        "a wait of a million years is told in words",
+        "a wait of a million years is reported in words",
         "fivetran_runtime._invocation.budget._in_words",
         lambda _: lambda seconds: f"{seconds:.0f} s",
-        "test_client.py::test_a_long_wait_is_told_in_words",
+        "test_client.py::test_a_long_wait_is_reported_in_words",
     ),
 )

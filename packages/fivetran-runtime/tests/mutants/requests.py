@@ -134,13 +134,13 @@ MUTANTS = (
         "a setup test of a source that is down is two tries",
         "fivetran_runtime.http.client._SETUP_TRIES",
         lambda _: 5,
-        f"{_DEADLINES}::test_a_setup_test_of_a_source_that_is_down_is_told_soon",
+        f"{_DEADLINES}::test_a_setup_test_of_a_source_that_is_down_is_reported_soon",
     ),
     Mutant(
         "a setup test does not wait for a minute",
         "fivetran_runtime.http.client._SETUP_WAIT",
         lambda _: 600,
-        f"{_DEADLINES}::test_a_setup_test_of_a_source_that_is_down_is_told_soon",
+        f"{_DEADLINES}::test_a_setup_test_of_a_source_that_is_down_is_reported_soon",
     ),
     Mutant(
         "an answer that would not fit into the memory when decoded is refused in words",
@@ -164,7 +164,7 @@ MUTANTS = (
         "an answer that its state makes too large is refused in words",
         "fivetran_runtime.function.handler._require_fit",
         lambda _: lambda body, invocation: None,  # noqa: ARG005
-        f"{_CUTS}::test_an_answer_that_its_state_makes_too_large_is_told_of",
+        f"{_CUTS}::test_an_answer_that_its_state_makes_too_large_is_reported",
     ),
     # Addresses
     Mutant(

@@ -131,7 +131,7 @@ MUTANTS = (
     ),
     Mutant(
         "a mark of another year costs a pass from the start",
-        "fivetran_runtime._sync.start._refuse_far_ahead",
+        "fivetran_runtime._sync.start._require_not_ahead",
         lambda _: lambda kind, values, now: None,  # noqa: ARG005
         f"{_MARKS}::test_a_mark_of_another_year_says_nothing",
     ),
@@ -221,7 +221,7 @@ MUTANTS = (
         f"{_MISSING}::test_one_key_written_both_ways_is_one_row_of_an_answer",
     ),
     Mutant(
-        "keys that have no room are told of, and not dropped in silence",
+        "keys that have no room are reported, and not dropped in silence",
         "fivetran_runtime._sync.deletes.Missing.save",
         _dropped_in_silence,
         f"{_MISSING}::test_too_many_keys_are_refused_with_the_table_and_the_way_out",

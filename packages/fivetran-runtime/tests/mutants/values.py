@@ -83,10 +83,10 @@ MUTANTS = (
         f"{_CLIENT}::test_half_a_character_is_replaced_and_named",
     ),
     Mutant(
-        "what is no JSON is told with its reason",
+        "what is no JSON is reported with its reason",
         "fivetran_runtime.http.client.NotJsonError",
         lambda original: type("Other", (original,), {}),
-        f"{_CLIENT}::test_what_is_no_json_is_told_with_the_reason_and_the_place",
+        f"{_CLIENT}::test_what_is_no_json_is_reported_with_the_reason_and_the_place",
     ),
     Mutant(
         "dates as sources write them are read: small letters, a leap second, the hour 24",

@@ -57,7 +57,7 @@ class PageLimit:
         self.ended: set[_List] = set()
         """Lists that were ended early: method, path and what else selects their rows."""
 
-    def begin_anew(self) -> None:
+    def start_over(self) -> None:
         """Count pages from here on: those of a setup test are none of a sync's."""
         self._count.clear()
         self._names.clear()

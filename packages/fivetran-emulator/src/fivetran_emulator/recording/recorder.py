@@ -2,7 +2,7 @@
 
 It has an address of its own that takes the source's place in the secrets, and adds no credentials: whoever asks it
 brings them. Started by `nox -s record`, as ``python -m fivetran_emulator.recording.recorder`` with a job on stdin; stdout
-carries one line, {"url": ..., "begin": ..., "finish": ...}: a POST to `begin` counts the pages of lists anew, one to `finish`
+carries one line, {"url": ..., "begin": ..., "finish": ...}: a POST to `begin` counts the pages of lists again, one to `finish`
 writes the file and answers with what is in it.
 """
 
@@ -176,9 +176,9 @@ class Recorder:
         """The paths of the lists that were ended early."""
         return sorted({path for _method, path, _params in self._limit.ended})
 
-    def begin_anew(self) -> None:
+    def start_over(self) -> None:
         """Count the pages of lists from here on."""
-        self._limit.begin_anew()
+        self._limit.start_over()
 
     def _passed_back(self, answer: requests.Response, here: str) -> Response:
         there = self._origin
@@ -193,7 +193,7 @@ class Recorder:
 
 
 class _Finishing:
-    """The recorder with two more paths, which nobody can guess: one counts pages anew, one writes the file."""
+    """The recorder with two more paths, which nobody can guess: one counts pages again, one writes the file."""
 
     def __init__(self, recorder: Recorder, job: Job) -> None:
         self._recorder, self._job = recorder, job
@@ -203,7 +203,7 @@ class _Finishing:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Finish, begin, or record one more request (WSGI)."""
         if environ["PATH_INFO"] == self.begin:
-            self._recorder.begin_anew()
+            self._recorder.start_over()
             return _json(200, {})(environ, start_response)
         if environ["PATH_INFO"] != self.path:
             return self._recorder(environ, start_response)

@@ -2,7 +2,7 @@
 
 Nothing tells a function its limits while it runs, so the deployment does, in three environment variables:
 FIVETRAN_GENERATION (1 or 2), FIVETRAN_TIMEOUT_S, FIVETRAN_MEMORY_MB. Without them Google's defaults hold:
-generation 1, 60 seconds, 256 MB (docs/protocol.md, "Limits"). FIVETRAN_ANSWER_BYTES lowers the answer's size further,
+generation 1, 60 seconds, 256 MB (docs/protocol.md, "Limits"). FIVETRAN_ANSWER_BYTES lowers the answer's size more,
 for whatever stands between the function and Fivetran, and for tests.
 """
 

@@ -42,13 +42,13 @@ _clock: Clock = SystemClock()
 
 
 def clock() -> Clock:
-    """The clock in force."""
+    """The clock that is used now."""
     return _clock
 
 
 @contextmanager
 def use_clock(replacement: Clock) -> Iterator[Clock]:
-    """Put another clock in force for a while, in the whole process: the function may run in any thread."""
+    """Use another clock for a while, in the whole process: the function may run in any thread."""
     global _clock  # noqa: PLW0603 - this is the seam
     before, _clock = _clock, replacement
     try:

@@ -34,11 +34,11 @@ def combined(failures: Mapping[str, ConnectorError]) -> ConnectorError:
     for name, error in failures.items():
         cause = error.cause or str(error).removeprefix(f"Table {name}: ")
         groups.setdefault(cause, {})[name] = error
-    told = [_together(group) for group in groups.values()]
-    if len(told) == 1:
-        return told[0]
-    kinds = [kind for kind in SEVEREST_FIRST for error in told if isinstance(error, kind)]
-    return kinds[0](f"{len(failures)} tables failed. {' '.join(map(str, told))}")
+    causes = [_together(group) for group in groups.values()]
+    if len(causes) == 1:
+        return causes[0]
+    kinds = [kind for kind in SEVEREST_FIRST for error in causes if isinstance(error, kind)]
+    return kinds[0](f"{len(failures)} tables failed. {' '.join(map(str, causes))}")
 
 
 def _together(failures: Mapping[str, ConnectorError]) -> ConnectorError:

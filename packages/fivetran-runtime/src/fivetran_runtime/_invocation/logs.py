@@ -28,7 +28,7 @@ def emit(severity: str, message: str, **fields: Any) -> None:
     Args:
         severity: DEBUG, INFO, WARNING, ERROR or CRITICAL.
         message: what a person reads.
-        fields: further members; JSON values.
+        fields: extra members; JSON values.
     """
     invocation = running()
     line = {

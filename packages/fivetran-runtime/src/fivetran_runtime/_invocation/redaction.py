@@ -169,7 +169,7 @@ _WRITTEN = re.compile(
 
 
 def canonically(text: str) -> tuple[str, list[Span]]:
-    """A text with every encoded character decoded, backslashes dropped and white space collapsed; and whence."""
+    """A text with every encoded character decoded, backslashes dropped and white space collapsed; and from where."""
     spans = [(place, place + 1) for place in range(len(text))]
     for _ in range(_LEVELS):
         decoded, spans = _decoded(text, spans)

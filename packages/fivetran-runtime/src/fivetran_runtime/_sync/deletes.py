@@ -1,7 +1,7 @@
 """Finding deletes in a source that does not tell of them: keys that complete listings no longer find.
 
 A key is deleted after two complete listings in a row without it. One is not enough: while a list is read by offset, a
-row that disappears lifts a living row from the next page onto one that was read already, and that row is not found
+row that disappears lifts an existing row from the next page onto one that was read already, and that row is not found
 once. A listing that fails deletes nothing.
 
 An inference has a bound and a way back. The bound: when more than the declared share of the keys would go (a group
@@ -35,10 +35,10 @@ is missing; integers that lie close together take next to nothing."""
 FEWEST_HELD = 20
 """Fewer inferred deletes than these are never held back, whatever their share."""
 
-MOST_FETCHED = 1_000
+MAX_FETCHED = 1_000
 """More keys than these are not asked for one by one: the table is read from its floor."""
 
-MOST_TRIES = 10
+MAX_TRIES = 10
 """Keys that do not come are asked for again after 2, 4, 8, ... and at last after 1,024 listings each time."""
 
 _SETS = ("keys", "missed", "held", "found", "gone", "unsent", "tried", "absent")
@@ -92,7 +92,7 @@ class Missing:
     @property
     def fetches_too_many(self) -> bool:
         """Whether more keys are unsent than should be asked for one by one."""
-        return len(self._unsent) > MOST_FETCHED
+        return len(self._unsent) > MAX_FETCHED
 
     def columns(self, key: Key) -> dict[str, Any]:
         """A key as columns, typed as the source types them."""
@@ -112,7 +112,7 @@ class Missing:
         self._changed.add("found")
 
     def settle(self) -> None:
-        """The listing is complete: decide what is gone, and what has to be asked for again."""
+        """The listing is complete: decide what is deleted, and what has to be asked for again."""
         missed, held = self._missed | self._held, self._held - self._found
         confirmed = bool(self._held) and self._state.confirm == packing.name_of(self._held)
         self._gone, held = (held, set()) if confirmed else (set(), held)
@@ -151,7 +151,7 @@ class Missing:
         message = (
             f"Table {name}: {len(held):,} of {len(self._known):,} keys were in none of the last two listings."
         )
-        hint = f'If they are really gone, set "confirm": "{self._state.asked}" in the state\'s tables.{part} (docs/state.md).'
+        hint = f'If they are really deleted, set "confirm": "{self._state.asked}" in the state\'s tables.{part} (docs/state.md).'
         logs.emit("WARNING", f"{message} None is deleted: that many are a question. {hint}", table=name)
 
     def _ask_again(self, returned: set[Key]) -> None:
@@ -177,7 +177,7 @@ class Missing:
         """These keys were asked for in vain."""
         if keys:
             self._absent |= keys
-            self._state.tries = min(self._state.tries + 1, MOST_TRIES)
+            self._state.tries = min(self._state.tries + 1, MAX_TRIES)
             self._state.rest = 2**self._state.tries
 
     def sent(self, deletes: Iterable[Key]) -> None:
@@ -209,7 +209,7 @@ class Missing:
         What a whole pass does not bring is fetched, or remembered and asked for ever more seldom.
         A key that the listing showed only after that pass had begun was not tried.
         """
-        if self._table.fetch is not None and len(self._tried) <= MOST_FETCHED:
+        if self._table.fetch is not None and len(self._tried) <= MAX_FETCHED:
             self._unsent |= self._tried
         else:
             self._give_up(self._tried)

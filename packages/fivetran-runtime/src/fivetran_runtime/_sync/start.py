@@ -23,7 +23,7 @@ from fivetran_runtime._sync.state import TableState
 from fivetran_runtime.tables import Table
 
 _CURSORS = ("mark", "newest", "since", "seen", "first")
-_MOST_AHEAD = timedelta(days=1)
+_MAX_AHEAD = timedelta(days=1)
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -174,7 +174,7 @@ def _cursors(table: Table, state: TableState, now: datetime) -> dict[str, Any]:
             member: None if (value := getattr(state, member)) is None else kind.parse(value)
             for member in _CURSORS
         }
-        _refuse_far_ahead(kind, known.values(), now)
+        _require_not_ahead(kind, known.values(), now)
     except ValueError as error:
         _tell(table.name, f"a cursor in its state {error}", "is read from the start")
         state.forget_mark()
@@ -182,10 +182,10 @@ def _cursors(table: Table, state: TableState, now: datetime) -> dict[str, Any]:
     return known
 
 
-def _refuse_far_ahead(kind: cursors.Kind, values: Iterable[Any], now: datetime) -> None:
+def _require_not_ahead(kind: cursors.Kind, values: Iterable[Any], now: datetime) -> None:
     """No clock is wrong by more than a day: then nothing is known of what was read."""
     for value in values:
-        if value is not None and cursors.is_beyond(kind, value, now + _MOST_AHEAD):
+        if value is not None and cursors.is_beyond(kind, value, now + _MAX_AHEAD):
             raise ValueError(f"is {kind.dump(value)}, later than tomorrow")
 
 

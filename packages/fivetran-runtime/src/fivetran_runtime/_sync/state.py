@@ -178,7 +178,7 @@ class State(msgspec.Struct):
     def begin(self, sync_id: str | None) -> SyncState:
         """The running sync's part. What was done and what failed counts only under the same sync id.
 
-        Requests without an id cannot be told apart: the state's part without an id counts for all of them.
+        Requests without an id cannot be distinguished: the state's part without an id counts for all of them.
         """
         if self.sync is None or self.sync.id != sync_id:
             self.sync = SyncState(id=sync_id)

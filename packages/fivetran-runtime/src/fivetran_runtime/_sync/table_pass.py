@@ -37,7 +37,7 @@ from fivetran_runtime.errors import ConfigurationError, DefectError
 from fivetran_runtime.operations import At, Row
 
 _STALE = frozenset({400, 404, 410, 422})
-"""What sources answer to a position they no longer know: an expired token, a row that is gone."""
+"""What sources answer to a position they no longer know: an expired token, a row that is deleted."""
 
 
 class _UnitChangedError(Exception):
@@ -129,7 +129,7 @@ class Pass:
         try:
             cut = self._run(client)
         except BaseException:
-            with suppress(Exception):  # the table's own error is the one to be told
+            with suppress(Exception):  # the table's own error is the one to be reported
                 self._pause()
             raise
         self._pause()

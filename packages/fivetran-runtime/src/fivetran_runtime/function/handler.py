@@ -253,7 +253,7 @@ def _failure(error: ConnectorError, invocation: Invocation, report: dict[str, An
 
 
 def _trace(error: ConnectorError) -> list[str]:
-    """The traceback, for whoever mends the connector; the other errors are nobody's code."""
+    """The traceback, for whoever fixes the connector; the other errors are nobody's code."""
     return traceback.format_exception(error.__cause__ or error) if isinstance(error, DefectError) else []
 
 

@@ -40,8 +40,8 @@ class Address(msgspec.Struct, frozen=True):
         """
         typed = typed.strip()
         if why := _fault(typed):
-            told = typed.partition("?")[0].rpartition("@")[2]
-            message = f"The address {told!r} is not one of a web server: it {why}."
+            shown = typed.partition("?")[0].rpartition("@")[2]
+            message = f"The address {shown!r} is not one of a web server: it {why}."
             raise ConfigurationError(message, hint="It starts with https:// and a host name.")
         parts = urlsplit(typed)
         return cls(

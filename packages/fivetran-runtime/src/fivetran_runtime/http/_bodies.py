@@ -118,7 +118,7 @@ def _slowly_decoded(body: bytes | bytearray) -> Decoded:
             f"text that is not UTF-8 at byte {error.start:,}, and declares no other charset"
         ) from None
     try:
-        value = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_float=Decimal, parse_constant=_reject_constant)
     except json.JSONDecodeError as error:
         is_cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
         near = text[max(0, error.pos - _AROUND) : error.pos + _AROUND]
@@ -131,7 +131,7 @@ def _slowly_decoded(body: bytes | bytearray) -> Decoded:
     return Decoded(_whole(value, replaced, "the body"), replaced)
 
 
-def _refuse_constant(name: str) -> None:
+def _reject_constant(name: str) -> None:
     raise ValueError(f"the word {name}, which is no number in JSON")
 
 

@@ -76,7 +76,7 @@ def within(seconds: float, *, idle: float) -> Iterator[Deadline]:
 
 
 class TimelyAdapter(HTTPAdapter):
-    """Connections that keep to the deadline in force."""
+    """Connections that keep to the present deadline."""
 
     def init_poolmanager(self, *arguments: Any, **named: Any) -> None:
         super().init_poolmanager(*arguments, **named)

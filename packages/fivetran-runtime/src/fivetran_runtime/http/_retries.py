@@ -58,7 +58,7 @@ def is_rate_limit(headers: Mapping[str, str]) -> bool:
 
 
 def wait_of(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds that a source asks to wait: by `Retry-After`, or until a limit that is used up counts anew.
+    """Seconds that a source asks to wait: by `Retry-After`, or until a limit that is used up counts again.
 
     `X-RateLimit-Reset` is a time in seconds since 1970, or a number of seconds, as `RateLimit-Reset` always is.
     """

@@ -175,7 +175,7 @@ class Client:
             rows: where in the body the rows are, e.g. "data", "result.items" or ["odd.name"]; by default the body is
                 the list.
             row: makes a row of what the source lists.
-            at: further arguments of every `At`, e.g. the project whose tickets are listed.
+            at: more arguments of every `At`, e.g. the project whose tickets are listed.
             query: parameters of every request.
 
         Raises:

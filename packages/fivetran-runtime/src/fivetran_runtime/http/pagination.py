@@ -227,7 +227,7 @@ class PageToken(_OnPath, frozen=True):
     def following(self, page: Page, rows: list[Any]) -> Paginator | None:
         token = look_up(page.body, self.next)
         if token is ABSENT:
-            _refuse_silence(page, rows, self.next, self.absent, size=self.size, found=self.token is not None)
+            _require_end(page, rows, self.next, self.absent, size=self.size, found=self.token is not None)
             return None
         if token is None or token in ("", False):
             return None
@@ -270,7 +270,7 @@ class NextLink(msgspec.Struct, frozen=True):
         if link is ABSENT:
             place = self.next or ["Link"]
             size = self.size if self.next else None
-            _refuse_silence(page, rows, place, self.absent, size=size, found=self.link is not None)
+            _require_end(page, rows, place, self.absent, size=size, found=self.link is not None)
             return None
         if link is None or link == "" or link is False:
             return None
@@ -351,9 +351,9 @@ def read_pages(
         page = msgspec.structs.replace(ask(paginator.target(path), paginator.query()), trail=trail)
         listed = _listed(page, rows)
         following = paginator.following(page, listed)
-        _refuse_circle(page, listed)
+        _require_new_rows(page, listed)
         if following is not None:
-            _refuse_return(page, following.position())
+            _require_new_position(page, following.position())
         trail.longest = max(trail.longest, len(listed))
         yield from listed
         if following is None:
@@ -367,7 +367,7 @@ def _note_position(trail: Trail, position: Mapping[str, Any]) -> None:
     trail.positions[hash(encode(position))] = trail.pages
 
 
-def _refuse_return(page: Page, position: Mapping[str, Any]) -> None:
+def _require_new_position(page: Page, position: Mapping[str, Any]) -> None:
     """A position that was stood at before: the pages would go round for ever."""
     before = page.trail.positions.get(hash(encode(position)))
     if before is not None:
@@ -379,7 +379,7 @@ def _refuse_return(page: Page, position: Mapping[str, Any]) -> None:
         raise DefectError(msg)
 
 
-def _refuse_circle(page: Page, listed: list[Any]) -> None:
+def _require_new_rows(page: Page, listed: list[Any]) -> None:
     """Pages that come again, one as the page before it, or two as two in a row did before."""
     trail = page.trail
     if not listed:
@@ -413,20 +413,20 @@ def _goes_on(page: Page, rows: list[Any], place: Place, absent: Absent) -> bool:
         return is_true(said)
     if absent == "end":
         return False
-    _refuse_other_lead(page, place)
+    _require_one_lead(page, place)
     trail.silent += bool(rows)
     if absent == "error" or (trail.silent > 1 and not trail.found):
         raise _never_said(page, place, f"on {trail.silent} pages with rows" if trail.silent > 1 else "")
     return bool(rows) and not (trail.found and len(rows) < trail.longest)
 
 
-def _refuse_silence(
+def _require_end(
     page: Page, rows: list[Any], place: Place, absent: Absent, *, size: int | None, found: bool
 ) -> None:
     """Raise unless a page without the place that leads on is the last one."""
     if absent == "end":
         return
-    _refuse_other_lead(page, place)
+    _require_one_lead(page, place)
     if absent == "error":
         raise _never_said(page, place, "")
     full = bool(rows) and (len(rows) in page.sizes or (size is not None and len(rows) >= size))
@@ -434,7 +434,7 @@ def _refuse_silence(
         raise _never_said(page, place, f"on a full page of {len(rows)} rows")
 
 
-def _refuse_other_lead(page: Page, place: Place) -> None:
+def _require_one_lead(page: Page, place: Place) -> None:
     other = leads_on(page.body)
     if other is None and _linked(page) not in (ABSENT, None) and place != ["Link"]:
         other = "the header Link"
