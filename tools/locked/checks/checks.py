@@ -21,7 +21,7 @@ from tools.locked.ci import config as ci_config
 from tools.locked.ci.compiler import validity
 from tools.locked.declared import deployments
 from tools.locked.declared import schema as deploy_schema
-from tools.locked.house import api_page, figures
+from tools.locked.house import api_page, architecture, figures
 from tools.repository.errors import Problem, RepositoryError, at, run_as_command
 from tools.repository.model import Repository, python_files
 from tools.repository.names import distribution, unknown
@@ -94,6 +94,12 @@ def house_small(repository: Repository) -> Iterator[Problem | str]:
         yield str(figure)
         if figure.limit is not None and figure.value > figure.limit:
             yield Problem("packages/", str(figure), f"these are: {', '.join(figure.which)}")
+
+
+@check("architecture")
+def architecture_current(repository: Repository) -> Iterator[Problem]:
+    """Each picture of docs/architecture.md is what the imports are now, and each room has one."""
+    yield from architecture.problems(repository)
 
 
 @check("locks")

@@ -17,7 +17,7 @@ from msgspec import Meta
 
 from fivetran_runtime import At, Client, Config, ConfigurationError, Connector, Offset, QueryKey, Secret
 
-__version__ = "0.2.0"
+__version__ = "0.2.1"
 
 BUG = "id,summary,assigned_to,creation_time,status,last_change_time,creator,product,component"
 COMPONENT = ("id", "name", "description", "default_qa_contact", "is_active")

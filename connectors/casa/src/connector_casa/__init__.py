@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from fivetran_runtime import Bearer, Client, Config, Connector, Keyset, Offset, Secret
 
-__version__ = "0.2.0"
+__version__ = "0.2.1"
 
 
 class CasaConfig(Config):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 _SHORTEST = 8
 _JWT = re.compile(r"\s*([\w-]+)\.([\w-]+)\.([\w-]+)\s*")
-_FRAME = "-----"  # of a PEM: "-----BEGIN PRIVATE KEY-----" is no secret
+_FRAME = "-----"  # of a PEM: the words between five dashes are no secret
 
 
 def folded(text: str) -> str:
