@@ -131,7 +131,9 @@ def memory_flat(subject: PracticeSubject) -> None:
 def _peak(subject: PracticeSubject, answer_bytes: int, times: int) -> int:
     trial = subject.trial(answer_bytes=answer_bytes)
     tables = trial.source_tables(subject.clean.warehouse)
-    trial.cap(max((len(table.rows()) for table in tables), default=1))  # a page may be held whole, the source may not
+    trial.cap(
+        max((len(table.rows()) for table in tables), default=1)
+    )  # a page may be held whole, the source may not
     for table in tables:
         for row in table.rows():
             for number in range(1, times):
