@@ -350,3 +350,30 @@ def test_deletes_are_found_while_another_table_fails(has_id: bool) -> None:
     for _ in range(2):
         assert reported(fivetran.sync()) == "Table broken: HTTP 503"
     assert ids(fivetran, "listed") == {1}
+
+
+@IDS
+def test_a_row_with_an_old_date_is_fetched_while_another_table_fails(has_id: bool) -> None:
+    """The listing shows it and no pass brings it: asking for it is a reading like the others."""
+    app = Connector("old")
+    rows = {1: 5}
+    app.table(key="id", name="broken")(lambda _: failed(TransientError("HTTP 503")))
+
+    def listed(_: Any) -> Iterator[Any]:
+        yield from ({"id": row} for row in rows)
+
+    def fetched(_: Any, keys: list[int]) -> Iterator[Any]:
+        yield from ({"id": key, "at": rows[key]} for key in keys)
+
+    @app.table(key="id", cursor="at", on_missing="delete", listing=listed, fetch=fetched)
+    def changes(_: Any, since: int | None) -> Iterator[Any]:
+        answered()
+        yield from ({"id": row, "at": at} for row, at in rows.items() if since is None or at >= since)
+
+    fivetran = Fivetran(app.handler, sends_id=has_id)
+    for _ in range(2):
+        fivetran.sync()
+    rows[2] = 3
+    for _ in range(2):
+        assert reported(fivetran.sync()) == "Table broken: HTTP 503"
+    assert ids(fivetran, "changes") == {1, 2}

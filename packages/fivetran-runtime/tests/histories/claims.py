@@ -14,13 +14,21 @@ Stale = set[tuple[str, str]]
 """Tables and keys that were at the destination when its state was emptied: their deletes are not found."""
 
 
-def require_the_failure(source: Source, said: str, number: int, *, settled: bool) -> None:
+def require_the_failure(
+    source: Source, destination: Destination, said: str, number: int, *, settled: bool
+) -> None:
     """A sync in which a table fails ends, and with that failure once what was open before is done.
 
     Raises:
         BrokenPromiseError: it does not.
     """
-    may_be_well = not settled or {*source.broken.values()} == {"on the second page"}  # there may be none
+    may_be_well = (
+        not settled
+        or {*source.broken.values()} == {"on the second page"}  # there may be none
+        or (
+            destination.over and not destination.sends_id
+        )  # that keys have no room is the failure of this sync, the other of the next
+    )
     if said in (EMPTY, ENDLESS) or not (said or may_be_well) or (said and not any(map(said.count, _SAID))):
         ended = said or "well"
         raise BrokenPromiseError(f"sync {number + 1}, in which {source.broken} fail, ended so: {ended}")

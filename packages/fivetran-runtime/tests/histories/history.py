@@ -115,6 +115,7 @@ class History:
         )
         self.source.state = self.destination.state
         self.room = chance.choice([40, 80, 120, 200]) if chance.random() < 0.2 else missing.KEYS_BYTES
+        self.is_short_of_room = self.room < missing.KEYS_BYTES
         self.stale: claims.Stale = set()
 
     def run(self) -> None:
@@ -243,7 +244,7 @@ class History:
         for number in range(chance.choice([3, 5, 8])):
             new = self.new_rows(well)
             said = self.destination.sync()
-            claims.require_the_failure(source, said, number, settled=number >= SETTLING)
+            claims.require_the_failure(source, self.destination, said, number, settled=number >= SETTLING)
             if number >= SETTLING:
                 claims.require_arrived(source, self.destination, new)
                 happened["new rows while a table fails"] += bool(new)
@@ -274,6 +275,8 @@ class History:
 
     def quiet_syncs(self) -> None:
         """The source is well: they bring everything, and then nothing changes any more."""
+        if self.is_short_of_room and not self.destination.sends_id:
+            self.leave_time_and_room()  # a table whose keys have no room fails in each of them
         for number in range(QUIET + 4):
             said = self.destination.sync()
             if said and claims.TOO_MANY_KEYS not in said and number > 1:

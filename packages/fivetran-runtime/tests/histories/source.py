@@ -166,7 +166,9 @@ class Source:
             thing.is_old = old
             return
         thing = things[chance.choice(list(things))]
-        if what == "edit" and plan.lookback >= LONGEST_LATE and chance.random() < 0.3:
+        # A row that appears behind the position of a long reading in a declared order is not found: docs/what-holds.md.
+        may_be_late = plan.lookback >= LONGEST_LATE and not plan.in_order
+        if what == "edit" and may_be_late and chance.random() < 0.3:
             self.late.append((now + chance.randrange(1, LONGEST_LATE), plan.name, thing.id, now))
         elif what == "edit":
             self.edit(thing, self._date(plan, now))

@@ -323,11 +323,7 @@ class _Call:
         ones nor those that are left.
         """
         is_new = False
-        again = [
-            reading
-            for reading in self._readings
-            if reading.name in self._finished_before and not reading.is_fetching
-        ]
+        again = [reading for reading in self._readings if reading.name in self._finished_before]
         for place, reading in enumerate(again):
             before, batch = copy.deepcopy(self._state.tables), Batch()
             with self._budget.part(1 / (len(again) - place + 1)):
