@@ -28,7 +28,7 @@ STATE_BYTES = 900_000
 """The largest state: what `_ENVELOPE` leaves in the smallest answer, less the schema."""
 
 _GROWTH = 1.25  # a state grows while a call runs,
-_NEW_MEMBERS = 150  # and a table that begins a pass adds these bytes: a cursor or two, and their names
+_NEW_MEMBERS = 350  # and a table that begins a pass adds these bytes: cursors, digests, and their names
 _FRAMED = 0.99
 _USABLE_TIME = 0.9  # the rest is for encoding and sending the answer, and for a slow start
 _LAST_MOMENT = 0.95  # an answer that is begun later may not arrive
