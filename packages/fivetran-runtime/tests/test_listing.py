@@ -266,7 +266,7 @@ def test_a_position_the_source_no_longer_knows_begins_the_pass_again(
     status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An expired token costs a second reading and a line in the log, not a broken connection."""
-    monkeypatch.setenv("FIVETRAN_ANSWER_BYTES", "1000")
+    monkeypatch.setenv("FIVETRAN_ANSWER_BYTES", "1200")
     positions: list[Any] = []
     fivetran = expiring([status], positions)
     fivetran.sync()
@@ -278,7 +278,7 @@ def test_a_position_the_source_no_longer_knows_begins_the_pass_again(
 @pytest.mark.parametrize("status", [401, 403])
 def test_refused_credentials_do_not_begin_a_pass_again(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Asking again would not help; a person has to know."""
-    monkeypatch.setenv("FIVETRAN_ANSWER_BYTES", "1000")
+    monkeypatch.setenv("FIVETRAN_ANSWER_BYTES", "1200")
     positions: list[Any] = []
     replies = expiring([status], positions).sync()
     assert replies[-1].status == 500
@@ -290,7 +290,7 @@ def test_a_position_that_is_refused_every_time_ends_the_sync_and_not_the_connect
     monkeypatch: pytest.MonkeyPatch, has_id: bool
 ) -> None:
     """However often that has happened: the next sync begins the pass again."""
-    monkeypatch.setenv("FIVETRAN_ANSWER_BYTES", "1000")
+    monkeypatch.setenv("FIVETRAN_ANSWER_BYTES", "1200")
     positions: list[Any] = []
     refusals = [400] * 20
     fivetran = expiring(refusals, positions)

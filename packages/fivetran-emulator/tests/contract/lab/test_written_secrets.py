@@ -86,3 +86,12 @@ def test_the_warehouse_has_no_secret_that_the_function_did_not_put_into_rows_or_
     assert len(found) > 2
     for place, text in found.items():
         assert not secret_traces(text, SECRETS, only=frozenset({"api_token"})), place
+
+
+@pytest.mark.parametrize("secret", ["7", "abc", "short-1", "eight-88"])
+def test_what_is_there_by_chance_is_no_trace(secret: str) -> None:
+    """A short secret, or a few characters of one in base64, stand in many texts; a whole one is found."""
+    encoded = base64.b64encode(secret.encode()).decode()
+    by_chance = f"7 rows of abc, short-1, {encoded[4:8]}, {encoded[:4]}"
+    assert secret_traces(by_chance, {"token": secret}, only=frozenset({"token"})) == []
+    assert bool(secret_traces(encoded, {"token": secret}, only=frozenset({"token"}))) == (len(secret) >= 8)

@@ -51,7 +51,8 @@ def _forms(value: str) -> Iterator[tuple[str, str]]:
     yield "URL-encoded", quote_plus(value)
     for shift in range(3):
         encoded = base64.b64encode(b"\0" * shift + value.encode()).decode()
-        yield "in base64", encoded[4:-4] or encoded
+        beside_others = encoded[4:-4]
+        yield "in base64", beside_others if len(beside_others) >= _PIECE else encoded
     for start in range(len(value) - _PIECE + 1):
         yield f"in part ({_PIECE} characters)", value[start : start + _PIECE]
 
