@@ -102,7 +102,13 @@ def rendered(page: str, modules: Modules) -> str:
 
 def problems(repository: Repository) -> Iterator[Problem]:
     """A page that isn't current, a room without a picture, a picture that doesn't fit on a screen."""
-    page = (repository.root / PAGE).read_text("utf-8")
+    path = repository.root / PAGE
+    if not path.is_file():
+        yield Problem(
+            PAGE, "it isn't there", "write a heading, a paragraph and a pair of markers for each room"
+        )
+        return
+    page = path.read_text("utf-8")
     modules = all_modules(repository)
     if rendered(page, modules) != page:
         yield Problem(PAGE, "its pictures aren't current", f"run `{COMMAND}`")

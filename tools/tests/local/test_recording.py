@@ -223,7 +223,13 @@ def test_a_cursor_that_was_replaced_is_named(desk: Repository, secrets: Path) ->
         RepositoryError,
         match=r"no answer to GET /v1/people\?.*--keep COLUMN \(columns of dates: updated_at\)",
     ):
-        record(desk, "desk", Request(secrets, url_key="base", pages=0))
+        record_often(desk, Request(secrets, url_key="base", pages=0))
+
+
+def record_often(desk: Repository, request: Request) -> None:
+    """In one recording of four the newest of the first page's four dates stays the newest, and nothing is missing."""
+    for _ in range(6):
+        record(desk, "desk", request)
 
 
 def contents(folder: Path) -> dict[Path, bytes]:

@@ -93,11 +93,9 @@ MUTANTS = (
     ),
     Mutant(
         "a full page whose place was never found is no end",
-        "fivetran_runtime.http.pagination.Page.__init__",
+        "fivetran_runtime.http.client.Page",
         lambda original: (
-            lambda self, *arguments, **named: original(
-                self, *arguments[:3], **{**named, "sizes": frozenset()}
-            )
+            lambda url, body, headers, _sizes, *others: original(url, body, headers, frozenset(), *others)
         ),
         f"{_PAGES}::test_a_size_that_is_asked_for_by_hand_counts_as_one",
     ),
