@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -326,13 +327,14 @@ def test_what_is_no_answer_is_passed_on_but_not_recorded(tmp_path: Path) -> None
 
 def test_a_source_that_is_not_there_is_a_502(tmp_path: Path) -> None:
     """The function gets a 502 without the address; nothing is recorded."""
-    with serving(listing()) as deleted:
-        pass
-    recorder = Recorder(deleted, pages=0)
-    with serving(recorder) as url:
-        answer = requests.get(f"{url}/people", timeout=20)
+    with socket.socket() as bound:  # and not listening; a port that is free could become the recorder's own
+        bound.bind(("127.0.0.1", 0))
+        nobody = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        recorder = Recorder(nobody, pages=0)
+        with serving(recorder) as url:
+            answer = requests.get(f"{url}/people", timeout=20)
     assert answer.status_code == 502
-    assert deleted not in answer.text
+    assert nobody not in answer.text
     assert list(recorder.left_out) == ["not answered (ConnectionError)"]
 
 
