@@ -6,8 +6,9 @@ the rest, and the table is read from its floor.
 
 All settings that are no `Secret` count, with the values that they have, so that a new token re-reads nothing, and a new
 product brings its old rows, whoever added it: a person, or a release by another default. A setting that a release adds
-counts too, unless it is None. A table that knows better says so with `scope=`. The port of an address on this very machine counts for nothing: a source that is served for practice has
-another each time. Secrets without a `Config` are a mixture of both kinds, and count for nothing.
+counts too, unless it is None. A table that knows better says so with `scope=`. The port of an address on this very
+machine counts for nothing: a source that is served for practice has another each time. Secrets without a `Config` are
+a mixture of both kinds, and count for nothing.
 
 The same holds for what rows embed of other objects (`embeds=`): a source that renames a product in its bugs does not
 call the bugs changed.

@@ -70,7 +70,8 @@ class Config(msgspec.Struct, metaclass=_KeywordOnly):
     """The typed secrets of a connector; subclass it with one annotated attribute per key.
 
     Types: str, int, float, bool, Secret, datetime, date, lists and dicts of those, and `| None`. An attribute
-    with a default is optional; what a form leaves empty counts as left out. `Annotated[str, msgspec.Meta(description=..., examples=[...])]` documents one.
+    with a default is optional; what a form leaves empty counts as left out.
+    `Annotated[str, msgspec.Meta(description=..., examples=[...])]` documents one.
     `__post_init__` may raise ValueError with a sentence about values that do not go together.
     """
 

@@ -60,7 +60,7 @@ class Connector:
 
         def declare(read: AnyRead) -> AnyRead:
             table = Table(name or read.__name__, read, **options)
-            require_own_names([*self._tables, table])
+            require_usable_names([*self._tables, table])
             self._tables.append(table)
             return read
 
@@ -104,7 +104,7 @@ class Connector:
             DeclarationError: two tables or children share a name, as Fivetran writes them.
         """
         tables = [*self._tables, *(self._discover(client) if self._discover else ())]
-        require_own_names(tables)
+        require_usable_names(tables)
         return tables
 
     def run_check(self, client: Any) -> None:
@@ -144,7 +144,7 @@ def _name_of(check: Check) -> str:
     return getattr(check, "__name__", type(check).__name__)
 
 
-def require_own_names(tables: Iterable[Table]) -> None:
-    """Raise DeclarationError when tables or children have one name at Fivetran, or one of Fivetran's own."""
+def require_usable_names(tables: Iterable[Table]) -> None:
+    """Raise DeclarationError when tables or children share a name at Fivetran, or have one that is Fivetran's."""
     if problems := list(table_problems(name for table in tables for name in table.keys)):
         raise DeclarationError(f"{'. '.join(problems)}.", hint="Give one of them name=...")

@@ -14,7 +14,6 @@ from typing import Any, Literal
 
 import msgspec
 
-Value = int | date | datetime
 Lookback = int | timedelta
 Epoch = Literal["seconds", "milliseconds"]
 

@@ -2,8 +2,8 @@
 
 Nothing tells a function its limits while it runs, so the deployment does, in three environment variables:
 FIVETRAN_GENERATION (1 or 2), FIVETRAN_TIMEOUT_S, FIVETRAN_MEMORY_MB. Without them Google's defaults hold:
-generation 1, 60 seconds, 256 MB (docs/protocol.md, "Limits"). FIVETRAN_ANSWER_BYTES lowers the answer's size more,
-for whatever stands between the function and Fivetran, and for tests.
+generation 1, 60 seconds, 256 MB (docs/protocol.md, "Limits"). FIVETRAN_ANSWER_BYTES lowers the answer's size below
+that, for whatever stands between the function and Fivetran, and for tests.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class Budget:
         self.reserve_position(0)
 
     def reserve_position(self, size: int) -> None:
-        """Keep as many bytes besides for a position that the state is about to hold."""
+        """Keep this many bytes more, for a position that the state is about to hold."""
         kept = (self._reserved + size) * _GROWTH + self._new_members
         left = int(self.limits.answer_bytes * _FRAMED - kept)
         self.row_bytes = min(self.row_bytes, max(left, int(self.limits.answer_bytes * _ENVELOPE)))

@@ -11,8 +11,9 @@ position has expired begins again `MAX_RESTARTS` times in a sync.
 Requests without a `sync_id` cannot say whether they begin a sync or go on with one: an error carries no state, so the
 call after it looks like the call before it. So a call that is left with failing tables reads the finished ones again.
 A finished table is new when its reading comes to its end within the call and its digest differs from the last one's,
-or a listing has decided on keys that it did not find; its rows are sent and the digest is kept. When nothing is new, the failure is reported. That ends, too: each later answer
-needs a change at the source, or a mark that has moved, and marks follow one reading behind the source.
+or a listing has decided on keys that it did not find; its rows are sent and the digest is kept. When nothing is new,
+the failure is reported. That ends, too: each later answer needs a change at the source, or a mark that has moved, and
+marks follow one reading behind the source.
 """
 
 from __future__ import annotations
@@ -370,12 +371,12 @@ class _Call:
         sync.empty = 0 if progress.batch else sync.empty + 1
         if sync.empty >= MAX_EMPTY_ANSWERS:
             # With a failure to be reported it goes on until Fivetran ends it as failed; the positions are kept either way.
-            self._leave_the_rest("so many answers in a row have brought no rows", ends=not sync.failed)
+            self._leave_the_rest(f"{sync.empty} answers in a row have brought no rows", ends=not sync.failed)
         elif sync.id is None and max(sync.restarts.values(), default=0) > MAX_RESTARTS:
-            self._leave_the_rest("a pass has begun again so often", ends=True)
+            self._leave_the_rest(f"a pass has begun again more than {MAX_RESTARTS} times", ends=True)
 
     def _leave_the_rest(self, why: str, *, ends: bool) -> None:
-        """Begin again, as the next sync or within this one."""
+        """Forget what this sync has finished: the next call starts over, in the next sync (`ends`) or within this one."""
         self._state.sync = None
         self._progress.waits = ends
         if ends:

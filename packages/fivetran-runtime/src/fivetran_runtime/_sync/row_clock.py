@@ -32,7 +32,7 @@ class RowClock:
         self._looked = self._budget.elapsed()
 
     def look(self) -> float:
-        """Look at the time; returns how many seconds from now nobody need look again.
+        """Look at the time; returns for how many seconds from now nobody need look again.
 
         Raises:
             OutOfBudget: the time is used, or will be before the next row comes.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -134,15 +134,3 @@ def written(value: object) -> str:
 def described(columns: Mapping[str, Any]) -> str:
     """Which columns a row has; their values are nobody's business."""
     return f"Its columns are: {', '.join(map(str, columns)) or 'none'}."
-
-
-def parsed(table: Table, value: object, where: Callable[[], str]) -> Any:
-    """A value as the table's cursor.
-
-    Raises:
-        DefectError: it is not one; `where` says which row's.
-    """
-    try:
-        return table.require_kind().parse(value)
-    except ValueError as error:
-        raise DefectError(f"{where()}: {written(value)} {error}.") from None

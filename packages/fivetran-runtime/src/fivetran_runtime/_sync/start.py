@@ -18,8 +18,9 @@ from fivetran_runtime._invocation import logs
 from fivetran_runtime._invocation.clock import clock
 from fivetran_runtime._scope import Digest, still_embedded
 from fivetran_runtime._sync.positions import restored
-from fivetran_runtime._sync.row_encoder import parsed as as_cursor
+from fivetran_runtime._sync.row_encoder import written
 from fivetran_runtime._sync.state import TableState
+from fivetran_runtime.errors import DefectError
 from fivetran_runtime.tables import Table
 
 _CURSORS = ("mark", "newest", "since", "seen", "first")
@@ -159,7 +160,10 @@ def floor_of(table: Table, terms: Terms) -> Any:
     """
     if terms.floor is None:
         return None
-    return as_cursor(table, terms.floor, lambda: f"Table {table.name}, floor")
+    try:
+        return table.require_kind().parse(terms.floor)
+    except ValueError as error:
+        raise DefectError(f"Table {table.name}, floor: {written(terms.floor)} {error}.") from None
 
 
 def _tell(table: str, why: str, what: str) -> None:
@@ -183,7 +187,7 @@ def _cursors(table: Table, state: TableState, now: datetime) -> dict[str, Any]:
 
 
 def _require_not_ahead(kind: cursors.Kind, values: Iterable[Any], now: datetime) -> None:
-    """No clock is wrong by more than a day: then nothing is known of what was read."""
+    """Raise ValueError for a cursor more than a day ahead: no clock is that wrong, so nothing is known of what was read."""
     for value in values:
         if value is not None and cursors.is_beyond(kind, value, now + _MAX_AHEAD):
             raise ValueError(f"is {kind.dump(value)}, later than tomorrow")

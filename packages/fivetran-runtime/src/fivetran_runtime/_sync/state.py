@@ -71,7 +71,7 @@ class TableState(msgspec.Struct, omit_defaults=True):
     scope: str | None = None
     """A digest of the settings under which the mark was reached."""
     embeds: str | None = None
-    """What the rows hold of other objects, as `scope.embedded_name` names it."""
+    """What the rows hold of other objects, as `_scope.embedded_name` names it."""
     place: str | None = None
     """A digest of the settings under which the open pass began."""
     keys: str | None = None

@@ -69,6 +69,7 @@ class Pass:
         terms: what the table is read under.
         may_restart: whether the pass may begin again when the source no longer knows its position.
         may_wait: whether the next invocation has more time for it, so that it need not risk what others have read.
+        digests: whether to count up `digest`.
 
     Attributes:
         restarted: whether it has.
@@ -316,7 +317,7 @@ class Pass:
 
     def _send_deletes(self) -> str | None:
         """Put deletes into the answer, as many as fit."""
-        deletes, are_all = self._deletes.next(self._budget.row_bytes - self._batch.bytes)
+        deletes, are_all = self._deletes.next(self._room())
         self._batch.take(deletes)
         return None if are_all else "bytes"
 

@@ -27,6 +27,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
+UNKNOWN_HOST = "the host name is unknown"
+"""What `what_broke` says where a name has no address: asking again rarely helps."""
+
 _SHORTEST = 0.1
 
 
@@ -76,7 +79,7 @@ def within(seconds: float, *, idle: float) -> Iterator[Deadline]:
 
 
 class TimelyAdapter(HTTPAdapter):
-    """Connections that keep to the present deadline."""
+    """Connections that keep to the deadline of the request that is running."""
 
     def init_poolmanager(self, *arguments: Any, **named: Any) -> None:
         super().init_poolmanager(*arguments, **named)
@@ -246,7 +249,7 @@ def what_broke(error: Exception) -> str:
         case urllib3.exceptions.ProtocolError() | urllib3.exceptions.DecodeError():
             return "the answer broke off"
         case requests.ConnectionError() if "NameResolution" in repr(error):
-            return "the host name is unknown"
+            return UNKNOWN_HOST
         case requests.ConnectionError() if "refused" in str(error):
             return "connection refused"
     return "the connection broke"

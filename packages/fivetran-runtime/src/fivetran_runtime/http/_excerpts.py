@@ -67,8 +67,3 @@ def _words(text: str) -> str:
     parts = [" ".join(html.unescape(_TAG.sub(" ", part)).split()) for _, part in _HEADLINES.findall(seen)]
     sentences = [part.rstrip(".") for part in dict.fromkeys(parts) if part]
     return ". ".join(sentences) or html.unescape(_TAG.sub(" ", seen))
-
-
-def is_page(text: str) -> bool:
-    """Whether a text is a page for people."""
-    return _IS_HTML.match(text) is not None

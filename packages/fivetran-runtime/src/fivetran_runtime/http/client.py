@@ -37,7 +37,7 @@ from fivetran_runtime.http._bodies import (
     require_room,
     too_large,
 )
-from fivetran_runtime.http._deadlines import TimelyAdapter, what_broke, within
+from fivetran_runtime.http._deadlines import UNKNOWN_HOST, TimelyAdapter, what_broke, within
 from fivetran_runtime.http._excerpts import excerpt
 from fivetran_runtime.http._places import Place
 from fivetran_runtime.http._retries import Delay, FailedRequest, backoff, is_rate_limit, wait_of
@@ -175,7 +175,7 @@ class Client:
             rows: where in the body the rows are, e.g. "data", "result.items" or ["odd.name"]; by default the body is
                 the list.
             row: makes a row of what the source lists.
-            at: more arguments of every `At`, e.g. the project whose tickets are listed.
+            at: arguments to add to every `At`, e.g. the project whose tickets are listed.
             query: parameters of every request.
 
         Raises:
@@ -184,10 +184,10 @@ class Client:
             TransientError: a page is empty although the source says that more rows follow.
             Others as `get`.
         """
+        sizes = frozenset(value for value in query.values() if type(value) is int)
 
         def ask(target: str, more: Mapping[str, Any]) -> Page:
             reply = self.request("GET", target, query={**query, **more})
-            sizes = frozenset(value for value in query.values() if type(value) is int)
             return Page(shown(reply.url), reply.json, reply.headers, sizes, partial(self._follow, reply.url))
 
         items = read_pages(ask, path, paginator, rows=rows, at=at or {})
@@ -398,7 +398,6 @@ _SHORTEST = 0.1
 def _auth_of(address: Address) -> Auth:
     if address.user is None or address.password is None:
         return Anonymous()
-    running().redactor.add(address.password.reveal())
     return Basic(address.user, address.password)
 
 
@@ -455,7 +454,7 @@ _HINTS = {401: _CREDENTIALS_HINT, 403: _CREDENTIALS_HINT, 404: "Is the address r
 def _reply(url: str, response: requests.Response, body: bytearray, *, was_redirected: bool) -> Reply:
     kind = response.headers.get("Content-Type", "")
     if unknown := _unknown_encoding(response):
-        _require_refusal(url, response, unknown)
+        _require_no_success(url, response, unknown)
         return Reply(url, response.status_code, response.headers, None)
     require_room(body, shown(url))
     try:
@@ -480,8 +479,8 @@ def _unknown_encoding(response: requests.Response) -> str:
     return ", ".join(name for name in used if name not in ("", "identity", *response.raw.CONTENT_DECODERS))
 
 
-def _require_refusal(url: str, response: requests.Response, encoding: str) -> None:
-    """An error says enough by its status; a success that cannot be read is an error."""
+def _require_no_success(url: str, response: requests.Response, encoding: str) -> None:
+    """Raise for a success whose body cannot be read; an error's status says enough without one."""
     if response.ok:
         message = f"{shown(url)} answered in the Content-Encoding {encoding}, which was not asked for and cannot be read."
         hint = 'Ask for none, with the client\'s headers={"Accept-Encoding": "identity"}, or install its decoder.'
@@ -508,7 +507,6 @@ def _undecodable(
 
 
 _MAX_SAID = 100_000
-UNKNOWN_HOST = "the host name is unknown"
 
 
 def _json_body(value: Any) -> bytes:

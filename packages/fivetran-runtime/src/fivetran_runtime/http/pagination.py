@@ -42,6 +42,10 @@ class Trail(msgspec.Struct):
         found: whether any page had the place that leads on.
         silent: how many pages with rows did not.
         longest: the most rows of a page.
+        pages: how many pages there were.
+        previous: the number of the page that the last one repeated; None if it was new.
+        positions: hash of each position that was asked for, and the number of its page.
+        ends: hash of each page's length, first and last row, and the number of the last page with these.
     """
 
     found: bool = False
@@ -61,7 +65,7 @@ class Page(msgspec.Struct, frozen=True):
         body: its decoded body.
         headers: its headers.
         sizes: numbers that were asked for with it; one of them may be the size of a page.
-        follow: makes of a link on it the address to ask; raises ConnectorError where it leads to a stranger.
+        follow: makes of a link on it the address to ask; raises DefectError where it leads to another host.
         trail: what the pages before it have shown.
     """
 
@@ -368,7 +372,7 @@ def _note_position(trail: Trail, position: Mapping[str, Any]) -> None:
 
 
 def _require_new_position(page: Page, position: Mapping[str, Any]) -> None:
-    """A position that was stood at before: the pages would go round for ever."""
+    """Raise for a position that was stood at before: the pages would go round for ever."""
     before = page.trail.positions.get(hash(encode(position)))
     if before is not None:
         names = ", ".join(position)
@@ -380,7 +384,7 @@ def _require_new_position(page: Page, position: Mapping[str, Any]) -> None:
 
 
 def _require_new_rows(page: Page, listed: list[Any]) -> None:
-    """Pages that come again, one as the page before it, or two as two in a row did before."""
+    """Raise for pages that come again: one like the page before it, or two like two in a row before."""
     trail = page.trail
     if not listed:
         trail.previous = None
@@ -435,6 +439,7 @@ def _require_end(
 
 
 def _require_one_lead(page: Page, place: Place) -> None:
+    """Raise when the page says elsewhere than at the place that more follows."""
     other = leads_on(page.body)
     if other is None and _linked(page) not in (ABSENT, None) and place != ["Link"]:
         other = "the header Link"
