@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from virtual_clock import VirtualClock
 
 from fivetran_runtime import At, Connector, DefectError, TransientError
+from fivetran_runtime._encoding import encode
 from fivetran_runtime._invocation.budget import OutOfBudget
 from fivetran_runtime._invocation.clock import use_clock
 from fivetran_runtime._invocation.context import running
@@ -298,6 +299,18 @@ def test_whatever_a_library_raises_fails_one_table(error: BaseException) -> None
     fivetran = Fivetran(app.handler)
     assert "Table raising:" in reported(fivetran.sync())
     assert ids(fivetran, "fine") == {1}
+
+
+def test_a_defect_is_found_at_the_authors_line_wherever_it_was_raised() -> None:
+    """Not at a line of the runtime's, which an author can't change: the innermost of the author's own."""
+    app = Connector("raising")
+
+    @app.table(key="id")
+    def raising(_: Any) -> Iterator[Any]:
+        yield encode(object())  # raised in fivetran_runtime/_encoding.py
+
+    line = raising.__code__.co_firstlineno + 2
+    assert reported(Fivetran(app.handler).sync()).endswith(f"(tests/test_each_sync.py:{line})")
 
 
 @IDS

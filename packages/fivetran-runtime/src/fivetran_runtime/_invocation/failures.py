@@ -11,7 +11,7 @@ from fivetran_runtime._invocation.budget import OutOfBudget
 from fivetran_runtime.errors import SEVEREST_FIRST, ConnectorError, DefectError, TransientError
 
 _NOT_THE_AUTHORS = (
-    Path(__file__).parent,
+    Path(__file__).parents[1],
     *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")),
 )
 
