@@ -137,7 +137,7 @@ def facts_current(repository: Repository) -> Iterator[Problem]:
 @check("api")
 def api_current(repository: Repository) -> Iterator[Problem]:
     """The page docs/api.md says what the docstrings of the runtime's public names say now."""
-    if not api_page.is_current(repository):
+    if api_page.stale(repository):
         yield Problem(api_page.PAGE, "it isn't current", f"run `{api_page.COMMAND}`")
 
 

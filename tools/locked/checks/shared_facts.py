@@ -6,13 +6,14 @@ share is copied by this tool, which reads source and imports none of it, and `no
 
 from __future__ import annotations
 
-import argparse
 import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from tools.repository import generated
 from tools.repository.errors import Problem, RepositoryError, StaleError, at, run_as_command
+from tools.repository.generated import write_or_check
 from tools.repository.limits import MAX_ANSWER_BYTES, MAX_TIMEOUT
 from tools.repository.model import Repository, python_files
 
@@ -63,10 +64,7 @@ def render(repository: Repository) -> str:
 
 def stale(repository: Repository) -> StaleError | None:
     """That the committed module isn't what its sources give; None if it is."""
-    path = repository.root / FILE
-    if path.is_file() and path.read_text("utf-8") == render(repository):
-        return None
-    return StaleError(f"{FILE} isn't current; run `{COMMAND}`")
+    return generated.stale(repository, FILE, render, COMMAND)
 
 
 def problems(repository: Repository) -> Iterator[Problem]:
@@ -153,16 +151,9 @@ def _with_separators(numbers: dict[int, int]) -> str:
 
 def main(arguments: list[str]) -> int:
     """Write the module, or with `--check` say whether it is current."""
-    parser = argparse.ArgumentParser(prog="python -m tools.locked.checks.shared_facts")
-    parser.add_argument("--check", action="store_true")
-    repository = Repository(Path.cwd())
-    difference = stale(repository)
-    if parser.parse_args(arguments).check and difference:
-        raise difference
-    if difference:
-        (repository.root / FILE).write_text(render(repository), "utf-8")
-    print(f"{FILE}: {'changed' if difference else 'current'}")
-    return 0
+    return write_or_check(
+        arguments, module="tools.locked.checks.shared_facts", file=FILE, text=render, problem=stale
+    )
 
 
 if __name__ == "__main__":

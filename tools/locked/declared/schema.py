@@ -6,9 +6,7 @@ It names no connector and no environment, so it changes only with the options th
 
 from __future__ import annotations
 
-import argparse
 import json
-from pathlib import Path
 from typing import Any
 
 from tools.locked.declared.deployment_options import (
@@ -22,7 +20,9 @@ from tools.locked.declared.deployment_options import (
     VARIABLE,
     VARIABLE_VALUE,
 )
+from tools.repository import generated
 from tools.repository.errors import StaleError, run_as_command
+from tools.repository.generated import write_or_check
 from tools.repository.model import Repository
 
 FILE = "tools/deploy.schema.json"
@@ -51,10 +51,7 @@ def render() -> str:
 
 def stale(repository: Repository) -> StaleError | None:
     """That the committed file isn't what the options give; None if it is."""
-    path = repository.root / FILE
-    if path.is_file() and path.read_bytes() == render().encode():
-        return None
-    return StaleError(f"{FILE} isn't current; run `{COMMAND}`")
+    return generated.stale(repository, FILE, lambda _repository: render(), COMMAND)
 
 
 def _group() -> dict[str, Any]:
@@ -94,16 +91,13 @@ def _bare(of_text: dict[str, Any]) -> dict[str, Any]:
 
 def main(arguments: list[str]) -> int:
     """Write the file, or with `--check` say whether it is current."""
-    parser = argparse.ArgumentParser(prog="python -m tools.locked.declared.schema")
-    parser.add_argument("--check", action="store_true")
-    repository = Repository(Path.cwd())
-    difference = stale(repository)
-    if parser.parse_args(arguments).check and difference:
-        raise difference
-    if difference:
-        (repository.root / FILE).write_text(render(), "utf-8")
-    print(f"{FILE}: {'changed' if difference else 'current'}")
-    return 0
+    return write_or_check(
+        arguments,
+        module="tools.locked.declared.schema",
+        file=FILE,
+        text=lambda _repository: render(),
+        problem=stale,
+    )
 
 
 if __name__ == "__main__":

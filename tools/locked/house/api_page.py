@@ -6,14 +6,15 @@ The page is made from the sources, so that no second text can say something else
 
 from __future__ import annotations
 
-import argparse
 import ast
 import re
 from collections.abc import Iterator
 from inspect import cleandoc
 from pathlib import Path
 
-from tools.repository.errors import RepositoryError, run_as_command
+from tools.repository import generated
+from tools.repository.errors import RepositoryError, StaleError, run_as_command
+from tools.repository.generated import write_or_check
 from tools.repository.model import Repository
 
 PAGE = "docs/api.md"
@@ -39,10 +40,9 @@ def rendered(repository: Repository) -> str:
     )
 
 
-def is_current(repository: Repository) -> bool:
-    """Whether the page is there and says what the docstrings say."""
-    path = repository.root / PAGE
-    return path.is_file() and path.read_text("utf-8") == rendered(repository)
+def stale(repository: Repository) -> StaleError | None:
+    """That the committed page doesn't say what the docstrings say; None if it does."""
+    return generated.stale(repository, PAGE, rendered, COMMAND)
 
 
 def _public(front: ast.Module) -> list[str]:
@@ -134,16 +134,9 @@ def _prose(node: ast.ClassDef | ast.FunctionDef) -> Iterator[str]:
 
 def main(arguments: list[str]) -> int:
     """Write the page, or with --check say whether it is current."""
-    parser = argparse.ArgumentParser(prog=COMMAND)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if it isn't current")
-    repository = Repository(Path.cwd())
-    current = is_current(repository)
-    if not parser.parse_args(arguments).check:
-        (repository.root / PAGE).write_text(rendered(repository), "utf-8")
-    elif not current:
-        raise RepositoryError(f"{PAGE} isn't current; run `{COMMAND}`")
-    print(f"{PAGE}: {'current' if current else 'changed'}")
-    return 0
+    return write_or_check(
+        arguments, module="tools.locked.house.api_page", file=PAGE, text=rendered, problem=stale
+    )
 
 
 if __name__ == "__main__":

@@ -7,14 +7,13 @@ that follows from two others is left out, so that the order of the room is seen.
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from tools.locked.house.modules import Edges, Modules, modules_below, package_modules
-from tools.repository.errors import Problem, run_as_command
+from tools.repository.errors import Problem, RepositoryError, run_as_command
+from tools.repository.generated import write_or_check
 from tools.repository.model import TOOLS, Repository
 
 PAGE = "docs/architecture.md"
@@ -123,23 +122,21 @@ def problems(repository: Repository) -> Iterator[Problem]:
             yield Problem(PAGE, what, "put what belongs together into a folder")
 
 
-def write(repository: Repository) -> None:
-    """Bring the page's pictures up to date."""
-    path = repository.root / PAGE
-    path.write_text(rendered(path.read_text("utf-8"), all_modules(repository)), "utf-8")
+def current_page(repository: Repository) -> str:
+    """The repository's page with its pictures as they are now."""
+    return rendered((repository.root / PAGE).read_text("utf-8"), all_modules(repository))
+
+
+def _problem(repository: Repository) -> RepositoryError | None:
+    found = list(problems(repository))
+    return RepositoryError(found) if found else None
 
 
 def main(arguments: list[str]) -> int:
-    """Write the page, or with --check say what is wrong with it: then 1."""
-    parser = argparse.ArgumentParser(prog=COMMAND)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if it isn't current")
-    repository = Repository(Path.cwd())
-    if not parser.parse_args(arguments).check:
-        write(repository)
-        return 0
-    found = list(problems(repository))
-    print("".join(f"{problem}\n" for problem in found), end="")
-    return 1 if found else 0
+    """Write the page, or with --check say everything that is wrong with it."""
+    return write_or_check(
+        arguments, module="tools.locked.house.architecture", file=PAGE, text=current_page, problem=_problem
+    )
 
 
 if __name__ == "__main__":
