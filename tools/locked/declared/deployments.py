@@ -91,15 +91,15 @@ def deployment(repository: Repository, key: str) -> Deployment:
     return found[key]
 
 
-def limits_of(repository: Repository, connector: str) -> Limits:
-    """The limits `connector` runs under: of the function of its name, else its first, else Google's defaults."""
-    mine = _by_connector(repository).get(connector)
-    return mine[0].limits if mine else Limits()
+def limits_and_pythons(repository: Repository) -> dict[str, dict[str, Any]]:
+    """By connector that anything deploys: the `limits` of the function of its name, else of its first, and its `pythons`.
 
-
-def pythons_of(repository: Repository, connector: str) -> list[str]:
-    """The Python versions that `connector` is deployed on, oldest first: `["3.12"]`; none if nothing deploys it."""
-    return _pythons(_by_connector(repository).get(connector, []))
+    Those are the Python versions it is deployed on, oldest first: `["3.12"]`.
+    """
+    return {
+        connector: {"limits": vars(mine[0].limits), "pythons": _pythons(mine)}
+        for connector, mine in _by_connector(repository).items()
+    }
 
 
 def _pythons(mine: Iterable[Deployment]) -> list[str]:
@@ -268,11 +268,7 @@ def _listed(names: Iterable[str]) -> str:
 
 def main(_: list[str]) -> int:
     """Print the limits and Pythons of each deployed connector as JSON, for a session that has no YAML parser."""
-    answers = {
-        connector: {"limits": vars(mine[0].limits), "pythons": _pythons(mine)}
-        for connector, mine in _by_connector(Repository(Path.cwd())).items()
-    }
-    print(json.dumps(answers))
+    print(json.dumps(limits_and_pythons(Repository(Path.cwd()))))
     return 0
 
 

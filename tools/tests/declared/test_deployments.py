@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from small_repository import Write, add_project
 
 from tools.locked.declared.deployment_options import VARIABLE_VALUE
-from tools.locked.declared.deployments import Deployment, deployment, deployments, limits_of, pythons_of
+from tools.locked.declared.deployments import Deployment, deployment, deployments, limits_and_pythons
 from tools.locked.declared.environments import Environment
 from tools.locked.deploying.gcloud import Upload
 from tools.locked.deploying.release import Release
@@ -23,7 +23,7 @@ GROUP = "  connector: acme\n  environment: dev\n"
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    """A small repository whose deploy.yaml is written again by each example."""
+    """A small repository whose deploy.yaml is replaced by each example."""
     root = tmp_path_factory.mktemp("shared")
 
     def write(path: str, text: str) -> Path:
@@ -79,8 +79,9 @@ def test_the_default_python_is_one_that_can_be_tested(small: Repository, write: 
     """Python 3.14 is deployed only where a group asks for it."""
     write("deploy.yaml", f"acme:\n{GROUP}acme-new:\n{GROUP}  generation: 2\n")
     assert {one.runtime for one in deployments(small).values()} == {"python312", "python313"}
-    assert pythons_of(small, "acme") == ["3.12", "3.13"]
-    assert pythons_of(small, "other-one") == []
+    found = limits_and_pythons(small)
+    assert found["acme"]["pythons"] == ["3.12", "3.13"]
+    assert "other-one" not in found
 
 
 def test_an_environments_account_is_the_functions_unless_it_has_its_own(
@@ -258,10 +259,10 @@ def test_a_region_without_the_generation_is_found(small: Repository, write: Writ
 def test_limits_are_those_of_the_function_of_the_same_name(small: Repository, write: Write) -> None:
     """A sync on a laptop has the limits the function will have, and can say where they are from."""
     write("deploy.yaml", f"acme-eu:\n{GROUP}  memory: 256\n  region: us-east1\nacme:\n{GROUP}  memory: 512\n")
-    limits = limits_of(small, "acme")
+    found = limits_and_pythons(small)
+    limits = Limits(**found["acme"]["limits"])
     assert (limits.memory, limits.origin) == (512, "limits of `acme` in deploy.yaml")
-    assert limits_of(small, "other-one") == Limits(1, 60, 256)
-    assert limits_of(small, "other-one").origin == "Google's defaults; nothing deploys this connector"
+    assert "other-one" not in found  # the default of such a connector is tested in local/test_deployed.py
 
 
 FRAGMENTS = [
