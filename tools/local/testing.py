@@ -26,7 +26,7 @@ WRITES_RELEASE = "--write-released"
 HERE = Path(__file__).resolve().parents[2]
 """Where these very tools are, whatever repository they look after."""
 PLAIN = ("docs", "noxfile.py", "packages", "tools")
-"""Where the list of words that aren't used here holds."""
+"""Where words that this project doesn't use are looked for."""
 HISTORIES = "tests/histories/__main__.py"
 RUNTIME_MUTANTS = "tests/mutants/__main__.py"
 
