@@ -28,14 +28,14 @@ from fivetran_emulator.warehouse.database import open_warehouse, quoted, require
 from fivetran_emulator.warehouse.landed import LandedTable, differences, landed_tables, past_syncs
 from fivetran_emulator.warehouse.ledger import Ledger, connections, write_ledger_schema
 
-__all__ = ["change_state", "run_on_warehouse"]
+__all__ = ["run_on_warehouse"]
 
 
 def run_on_warehouse(options: argparse.Namespace) -> int:
     """Run the command that `options` name; the exit status."""
     try:
         if options.command == "state" and options.action != "get":
-            print(change_state(options))
+            print(_change_state(options))
             return 0
         with open_warehouse(options.warehouse, read_only=True) as warehouse:
             return _COMMANDS[options.command](warehouse, options)
@@ -205,7 +205,7 @@ _COMMANDS: dict[str, Callable[[duckdb.DuckDBPyConnection, argparse.Namespace], i
 }
 
 
-def change_state(options: argparse.Namespace) -> str:
+def _change_state(options: argparse.Namespace) -> str:
     """Change the state as `options` say; what it means now. Raises UsageError or WarehouseError, changing nothing."""
     if not options.warehouse.exists():
         raise UsageError(f"there is no file {options.warehouse}", hint="Sync into it first, or name another.")

@@ -95,6 +95,15 @@ def comparable(value: object) -> datetime | float | None:
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
+def is_time(value: str) -> bool:
+    """Whether a text is a date or an instant, with an offset or without."""
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
+
+
 def not_before(rows: list[dict[str, object]], column: str, bound: str) -> list[dict[str, object]]:
     """The rows whose `column` is `bound` or later, which is what "modified since" means to most APIs.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from fivetran_emulator.practice.recorded import ApiRequest, api_request
 
-__all__ = ["ApiExchange", "is_link", "leaves", "links_in", "words"]
+__all__ = ["ApiExchange", "leaves", "links_in", "words"]
 
 
 @dataclass(frozen=True)
@@ -44,16 +44,16 @@ def leaves(value: object, place: str = "") -> Iterator[tuple[str, object]]:
         yield place, value
 
 
-def is_link(text: str) -> bool:
+def _is_link(text: str) -> bool:
     """Whether a text is an address, whole or from the root on."""
     return " " not in text and text.startswith(("http://", "https://", "/"))
 
 
 def links_in(text: str) -> list[str]:
     """The addresses a text is made of: itself, or those in a `Link` header."""
-    if is_link(text):
+    if _is_link(text):
         return [text]
-    return [piece.partition(">")[0] for piece in text.split("<")[1:] if is_link(piece.partition(">")[0])]
+    return [piece.partition(">")[0] for piece in text.split("<")[1:] if _is_link(piece.partition(">")[0])]
 
 
 def words(name: str) -> list[str]:

@@ -13,10 +13,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from fivetran_emulator.practice.recorded import ApiRequest
+from fivetran_emulator.practice.rows import is_time
 from fivetran_emulator.recording.exchanges import ApiExchange, words
 
 __all__ = ["EndlessError", "PageLimit"]
@@ -127,7 +127,7 @@ class PageLimit:
         params = sorted(
             (name, value)
             for name, value in asked.params
-            if name in names and not _NUMBER.fullmatch(value) and not _is_time(value)
+            if name in names and not _NUMBER.fullmatch(value) and not is_time(value)
         )
         return asked.method, asked.path, tuple(params)
 
@@ -171,14 +171,6 @@ def _rows(body: Any) -> Iterator[str]:
 
 def _text(row: Any) -> str:
     return json.dumps(row, sort_keys=True)
-
-
-def _is_time(value: str) -> bool:
-    try:
-        datetime.fromisoformat(value)
-    except ValueError:
-        return False
-    return True
 
 
 def _question(asked: ApiRequest) -> _List:

@@ -30,7 +30,7 @@ from fivetran_emulator.sync.result import AcceptedAnswer, SyncResult
 from fivetran_emulator.warehouse.database import quoted
 from fivetran_emulator.warehouse.merge import Counts
 
-__all__ = ["Screen", "console_for", "query_command"]
+__all__ = ["Screen", "console_for"]
 
 _MAX_CHANGES = 12
 _PIPE_WIDTH = 1_000
@@ -45,7 +45,7 @@ def console_for(file: TextIO) -> Console:
     return console if console.is_terminal else Console(file=file, highlight=False, width=_PIPE_WIDTH)
 
 
-def query_command() -> str:
+def _query_command() -> str:
     """How whoever ran this can ask the warehouse; a tool that runs it for them says so in FIVETRAN_EMULATOR_QUERY."""
     if command := os.environ.get("FIVETRAN_EMULATOR_QUERY"):
         return command
@@ -265,7 +265,7 @@ def _look(report: SyncResult) -> str:
         return "no row yet"
     path = Path(report.warehouse)
     at = "" if _near(path) == "warehouse.duckdb" else f" --warehouse {shlex.quote(_near(path))}"
-    return f"look at it: {query_command()}{at} {shlex.quote(f'FROM {_sql(report.schema)}.{_sql(table)} LIMIT 10')}"
+    return f"look at it: {_query_command()}{at} {shlex.quote(f'FROM {_sql(report.schema)}.{_sql(table)} LIMIT 10')}"
 
 
 def _sql(name: str) -> str:

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -27,7 +26,7 @@ from fivetran_emulator.contract.lab.faults import Fault, PendingRequest, SourceR
 from fivetran_emulator.contract.lab.function import accepted_json
 from fivetran_emulator.contract.lab.trial import Trial
 from fivetran_emulator.contract.subject import PracticeSubject
-from fivetran_emulator.practice.rows import Rows
+from fivetran_emulator.practice.rows import Rows, is_time
 
 __all__ = ["CHECKS", "Positions", "listed_in", "positions_of"]
 
@@ -208,7 +207,7 @@ class Positions:
     def may_expire(self, path: str, query: str) -> bool:
         """Whether a path is asked to go on from a token, or from a row that has to be there."""
         return any(
-            (path, name) in self.rows or not (value.isdigit() or _is_time(value))
+            (path, name) in self.rows or not (value.isdigit() or is_time(value))
             for name, value in _changed(query, self.begun.get(path, ""))
         )
 
@@ -238,14 +237,6 @@ def positions_of(subject: PracticeSubject) -> Positions:
 def _changed(query: str, begun: str) -> list[tuple[str, str]]:
     first = parse_qsl(begun)
     return [pair for pair in parse_qsl(query) if pair not in first]
-
-
-def _is_time(value: str) -> bool:
-    try:
-        datetime.fromisoformat(value)
-    except ValueError:
-        return False
-    return True
 
 
 def _naming_rows(
