@@ -118,7 +118,9 @@ def test_a_recording_without_a_number_that_is_secret_is_json(emulator: Emulator,
     emulator.answering(
         body, arguments=("--secrets", str(tmp_path / "secrets.json"), "--record", str(tmp_path / "recorded"))
     )
-    for file in (tmp_path / "recorded").iterdir():
+    recorded = list((tmp_path / "recorded").iterdir())
+    assert recorded
+    for file in recorded:
         text = file.read_text()
         json.loads(text)
         assert str(pin) not in text

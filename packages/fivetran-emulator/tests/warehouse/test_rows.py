@@ -224,7 +224,7 @@ def test_a_column_may_have_any_name(emulator: Emulator, name: str) -> None:
 
 
 @pytest.mark.parametrize("schema", ["main", "acme_export"])
-@pytest.mark.parametrize("name", ["removed", "staged", "found", "matched", "tables", "columns", "temp"])
+@pytest.mark.parametrize("name", ["deleted", "staged", "found", "matched", "tables", "columns", "temp"])
 def test_a_table_may_have_any_name_in_any_schema(emulator: Emulator, schema: str, name: str) -> None:
     """Rows are inserted, updated and deleted in the user's table, never in a temporary one of ours."""
 
