@@ -90,7 +90,7 @@ def test_what_the_page_quotes_is_said(report: str) -> None:
 
 
 def test_the_script_of_a_history_can_be_run(folder: Path, report: str) -> None:
-    """In the connector's folder, as the report says it; it shows what the check showed."""
+    """In the connector's folder, as the report says it; it prints what the check saw."""
     reported = report[report.index("C55 any history") :]
     [script] = re.findall(r"^    reproduce: (import .*)$", reported, re.MULTILINE)
     done = subprocess.run(

@@ -199,7 +199,7 @@ def test_verify_compares_keys_by_what_they_say(emulator: Emulator) -> None:
 
 
 def test_verify_knows_flagged_rows_keys_of_two_columns_and_tables_without_one(emulator: Emulator) -> None:
-    """A row flagged as deleted is as good as deleted; what has no key is not compared."""
+    """A row flagged as deleted counts as deleted; what has no key is not compared."""
     table, rows = 'o\'rders "x"', [{"shop": "a", "no": n} for n in range(4)]
 
     def page(request: Json) -> Json:

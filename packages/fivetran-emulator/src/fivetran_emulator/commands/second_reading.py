@@ -1,6 +1,7 @@
 """`sync --verify`: everything read a second time, and its keys compared with those in the warehouse.
 
-A sync goes on from the state, and what the state says was read is not asked for again; a reading from an empty state, into a file that is thrown away, knows nothing of it.
+A sync goes on from the state, and does not ask again for what the state says was read. So the second reading begins with an
+empty state and asks for everything, into a file that is thrown away.
 """
 
 # ruff: noqa: S608 - every identifier in the SQL is quoted or our own, every value is a parameter

@@ -45,7 +45,10 @@ def require_tables(subject: PracticeSubject, trial: Trial) -> list[SourceTable]:
 
 
 def move(subject: PracticeSubject, trial: Trial, deleted: dict[str, list[Key]]) -> None:
-    """In each table that is large enough two rows are deleted, one changes, one comes. The keys of the deleted ones are noted in `deleted`."""
+    """In each table that is large enough two rows are deleted, one changes, one comes.
+
+    The keys of the deleted ones are noted in `deleted`.
+    """
     for table in require_tables(subject, trial):
         # What happens during one reading happens within seconds; a lookback covers that where the list is not sorted.
         table = replace(table, step=1)  # noqa: PLW2901

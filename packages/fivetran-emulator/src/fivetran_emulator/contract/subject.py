@@ -101,7 +101,7 @@ def answered(subject: Subject) -> list[Exchange]:
 class PracticeSubject:
     """A connector with its practice source, under test.
 
-    `practice` is the practice source, or the path of a practice.py to load again for each trial. `keeps_deleted` names the
+    `practice` is the practice source, or the path of a practice.py, which is loaded for each trial. `keeps_deleted` names the
     tables that keep rows deleted at the source, with the reason. `commits_late` says by table how long after its
     timestamp a row may become visible at the source. `leave_alone` names the tables whose rows no check may change, with
     the reason. `selects` says which source rows the secrets select. `released` is the record of what earlier versions

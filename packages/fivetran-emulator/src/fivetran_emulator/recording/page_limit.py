@@ -1,9 +1,9 @@
 """Ends long lists early while they are recorded: after some pages, an answer that looks like the end.
 
 Nothing shows what a source's last page looks like before it came. The page before it without its rows, and without
-whatever leads on, is understood by every way of paging; it is marked as made up. A question asked again gets the first
-answer again, and a later answer shows of a list that was ended no row that lay behind the end: so a recording is of one moment, and of
-one source, whichever way it is asked.
+whatever leads on, is understood by every way of paging; it is marked as made up. A request that is repeated gets the first
+answer again, and once a list was ended no answer shows its rows from behind the end: so a recording is of one moment and of one
+source, whichever way it is asked.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 It has an address of its own that takes the source's place in the secrets, and adds no credentials: whoever asks it
 brings them. Started by `nox -s record`, as ``python -m fivetran_emulator.recording.recorder`` with a job on stdin; stdout
-carries one line, {"url": ..., "begin": ..., "finish": ...}: a POST to `begin` counts the pages of lists again, one to `finish`
+carries one line, {"url": ..., "begin": ..., "finish": ...}: a POST to `begin` starts the count of pages over, one to `finish`
 writes the file and answers with what is in it.
 """
 
@@ -193,7 +193,7 @@ class Recorder:
 
 
 class _Finishing:
-    """The recorder with two more paths, which nobody can guess: one counts pages again, one writes the file."""
+    """The recorder with two more paths, which nobody can guess: one starts the count of pages over, one writes the file."""
 
     def __init__(self, recorder: Recorder, job: Job) -> None:
         self._recorder, self._job = recorder, job

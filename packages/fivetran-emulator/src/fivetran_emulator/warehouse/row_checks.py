@@ -1,7 +1,7 @@
 """Whether an answer's tables can be loaded: names, keys, deletes.
 
-The key is declared in `schema`, in every answer again, and Fivetran keeps to the first one: a table whose key changes, or is
-left out once, is an error here.
+Every answer declares the key in `schema`, and Fivetran keeps to the first one: a table whose key changes, or is left out once,
+is an error here.
 
 Source: "Naming conventions" and "Upsert data" of Fivetran's documentation, see `docs/protocol.md`.
 """

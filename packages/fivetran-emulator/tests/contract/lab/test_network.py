@@ -153,7 +153,7 @@ def test_what_would_never_return_is_killed(fault: Any, timeout: float | None) ->
 
 
 def test_a_call_that_asks_for_ever_is_killed() -> None:
-    """Each call again: a loop that never looks at the time would take the test run's memory with it."""
+    """Every time: a loop that never looks at the time would take the test run's memory with it."""
     wire = Network(echo, VirtualTime())
     for _ in range(2):
         with wire.active(), pytest.raises(Killed):

@@ -26,7 +26,7 @@ def _some(rows: list[Row]) -> list[Row]:
 
 @check("C40", "a delete at the source arrives", risk="keep rows when they are deleted at the source")
 def deletes_arrive(subject: PracticeSubject) -> None:
-    """A row deleted at the source is deleted after two quiet syncs, or stays where keeps_deleted says so."""
+    """A row deleted at the source is deleted in the warehouse after two quiet syncs, or stays where keeps_deleted says so."""
     subject.require_known("keeps_deleted", subject.keeps_deleted)
     trial = subject.trial()
     trial.connection.sync()
@@ -48,13 +48,13 @@ def deletes_arrive(subject: PracticeSubject) -> None:
             )
         if not stays and name in subject.keeps_deleted:
             raise Violation(
-                f"{counted(len(keys), 'row')} of {name} deleted: {shown(keys)}",
+                f"{counted(len(keys), 'row')} of {name} no longer in the warehouse: {shown(keys)}",
                 expected=f"that it stays, as keeps_deleted says: {subject.keeps_deleted[name]}",
                 cause="a declaration that is no longer true",
             )
 
 
-@check("C41", "no row of the source is deleted", risk="delete rows of the source when it fails")
+@check("C41", "no row that still exists is deleted", risk="delete existing rows when the source fails")
 def no_false_deletes(subject: PracticeSubject) -> None:
     """While the source fails, or hides a row once, nothing is deleted that the source still has."""
     clean = subject.clean

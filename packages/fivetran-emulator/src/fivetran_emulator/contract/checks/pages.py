@@ -322,7 +322,7 @@ def _resuming(asked: Sequence[SourceRequest], positions: Positions) -> SourceReq
 
 
 def _refused_until_begun_again(dead: SourceRequest, begun: str) -> Callable[[PendingRequest], Fault | None]:
-    """Refuse a token until the list is begun again, which hands out tokens that live."""
+    """Refuse a token until the list is read from its start again, which hands out valid ones."""
     refusing = [True]
 
     def fault(asked: PendingRequest) -> Fault | None:

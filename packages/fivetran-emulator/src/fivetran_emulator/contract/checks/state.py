@@ -116,7 +116,7 @@ def _require_readable(subject: PracticeSubject, release: Release) -> None:
         raise Violation(
             f"a state of release {release.version} is not read: {sync.exchanges[-1].error}",
             expected="that connections go on after an update",
-            cause="a member of the state that was renamed: read the old name too, or begin again when it is there",
+            cause="a member of the state that was renamed: read the old name too, or read everything from the start when it is there",
             reproduce=reproduce,
         )
     compare(

@@ -1,7 +1,7 @@
 """The forms a secret may be found in: as it is, encoded for an address, in base64, or a piece of it.
 
-What leaks is usually not the secret itself: the address that was asked, the
-header that was sent, the first half of a token in an error of the source's.
+What leaks is usually not the secret itself but a text that holds it: the address that was asked, the header that was sent, the
+first half of a token in an error of the source's.
 """
 
 from __future__ import annotations
