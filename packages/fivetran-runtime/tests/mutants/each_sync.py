@@ -8,7 +8,7 @@ from typing import Any
 from mutants.mutant import Mutant
 
 Fault = Callable[..., Any]
-_EACH_SYNC, _CUTS = "test_each_sync.py", "test_cuts.py"
+_EACH_SYNC, _CUTS = "sync/test_each_sync.py", "sync/test_cuts.py"
 
 
 def _restarts_are_counted_for_ever(original: Fault) -> Fault:
@@ -166,7 +166,7 @@ MUTANTS = (
         "a position that is refused every time ends the sync",
         "fivetran_runtime._sync.loop.MAX_RESTARTS",
         lambda _: 10**9,
-        "test_listing.py::test_a_position_that_is_refused_every_time_ends_the_sync_and_not_the_connection",
+        "sync/test_delete_strategies.py::test_a_position_that_is_refused_every_time_ends_the_sync_and_not_the_connection",
     ),
     Mutant(
         "a defect that moves a position in every call ends the sync",
@@ -190,7 +190,7 @@ MUTANTS = (
         "whatever a library raises is answered",
         "fivetran_runtime.function.handler.as_connector_error",
         _only_exceptions,
-        "test_handler.py::test_what_is_no_exception_is_answered_too",
+        "function/test_handler.py::test_what_is_no_exception_is_answered_too",
     ),
     Mutant(
         "a table's own error is what is reported, although its end fails, too",

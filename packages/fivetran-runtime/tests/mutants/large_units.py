@@ -10,7 +10,7 @@ from mutants.mutant import Mutant
 
 Fault = Callable[..., Any]
 _PASS = "fivetran_runtime._sync.table_pass"
-_TESTS = "test_large_units.py"
+_TESTS = "sync/test_large_units.py"
 
 
 def _refused(_: Fault) -> Fault:

@@ -28,7 +28,7 @@ class Mutant:
         promise: what it breaks, in a sentence.
         where: the dotted name in the runtime that it patches.
         fault: makes of what stands there what stands there instead.
-        found_by: `HISTORIES`, or the test that has to fail, as "test_pages.py::test_a_name_may_hold_dots".
+        found_by: `HISTORIES`, or the test that has to fail, as "http/test_pagination.py::test_a_name_may_hold_dots".
     """
 
     promise: str

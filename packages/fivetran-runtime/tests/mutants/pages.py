@@ -13,7 +13,7 @@ from fivetran_runtime.http import pagination
 from mutants.mutant import Mutant
 
 Fault = Callable[..., Any]
-_PAGES = "test_pages.py"
+_PAGES = "http/test_pagination.py"
 _EMPTY_PAGE = f"{_PAGES}::test_an_empty_page_that_says_more_follows_is_no_end"
 
 

@@ -10,7 +10,7 @@ from fivetran_runtime._encoding import decode, encode
 from mutants.mutant import Mutant
 
 Fault = Callable[..., Any]
-_POSITIONS, _SLOW, _RELEASES = "test_positions.py", "test_slow_rows.py", "test_releases.py"
+_POSITIONS, _SLOW, _RELEASES = "sync/test_positions.py", "sync/test_row_clock.py", "sync/test_releases.py"
 
 
 def _written_as_it_is(_: Fault) -> Fault:

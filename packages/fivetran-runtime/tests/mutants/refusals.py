@@ -28,19 +28,19 @@ MUTANTS = (
         "tables that become one at Fivetran are refused",
         f"{_CONNECTOR}.table_problems",
         lambda original: lambda names: (one for one in original(names) if "one to Fivetran" not in one),
-        "test_names.py::test_tables_that_become_one_are_refused_by_both_names",
+        "sync/test_names.py::test_tables_that_become_one_are_refused_by_both_names",
     ),
     Mutant(
         "columns that become one at Fivetran are refused",
         "fivetran_runtime._sync.names.column_name",
         lambda _: lambda name: name,
-        "test_names.py::test_columns_that_become_one_are_refused_by_both_names",
+        "sync/test_names.py::test_columns_that_become_one_are_refused_by_both_names",
     ),
     Mutant(
         "Fivetran's own names are refused in every spelling",
         "fivetran_runtime._sync.row_encoder.column_problems",
         _only_as_it_is_written,
-        "test_names.py::test_columns_that_become_one_are_refused_by_both_names",
+        "sync/test_names.py::test_columns_that_become_one_are_refused_by_both_names",
     ),
     Mutant(
         "a setup test that would not run is refused",
@@ -58,54 +58,54 @@ MUTANTS = (
         "a total that is the page's own count ends no list",
         f"{_PAGES}.Offset._is_full",
         lambda _: lambda self, page, rows: False,  # noqa: ARG005 - as the original's
-        "test_pages.py::test_a_total_that_is_the_pages_own_count_ends_no_list",
+        "http/test_pagination.py::test_a_total_that_is_the_pages_own_count_ends_no_list",
     ),
     Mutant(
         "a negative total ends no list",
         f"{_PAGES}._number",
         lambda _: lambda page, place: int(find(page, place)),
-        "test_pages.py::test_a_negative_number_is_no_end",
+        "http/test_pagination.py::test_a_negative_number_is_no_end",
     ),
     Mutant(
         "no query has a value as Python writes it",
         f"{_CLIENT}._parameter",
         lambda _: lambda name, value: str(value),  # noqa: ARG005
-        "test_client.py::test_a_parameter_that_would_become_pythons_text_is_refused",
+        "http/test_client.py::test_a_parameter_that_would_become_pythons_text_is_refused",
     ),
     Mutant(
         "a 403 that is a rate limit is asked again",
         f"{_CLIENT}.is_rate_limit",
         lambda _: lambda headers: False,  # noqa: ARG005
-        "test_client.py::test_a_rate_limit_is_waited_for_whatever_its_status",
+        "http/test_client.py::test_a_rate_limit_is_waited_for_whatever_its_status",
     ),
     Mutant(
         "a limit that is used up is waited for until it counts again",
         f"{_CLIENT}.wait_of",
         lambda _: lambda headers, now: retry_after(headers.get("Retry-After"), now),
-        "test_client.py::test_a_rate_limit_is_waited_for_whatever_its_status",
+        "http/test_client.py::test_a_rate_limit_is_waited_for_whatever_its_status",
     ),
     Mutant(
         "a body in an encoding that was not asked for is named",
         f"{_CLIENT}._unknown_encoding",
         lambda _: lambda response: "",  # noqa: ARG005
-        "test_client.py::test_a_body_in_an_encoding_that_cannot_be_read_is_named",
+        "http/test_client.py::test_a_body_in_an_encoding_that_cannot_be_read_is_named",
     ),
     Mutant(
         "the same host by another scheme is not called another host",
         f"{_CLIENT}.Client._elsewhere",
         lambda _: lambda self, url: ("another host", "Name it in allowed_hosts=."),  # noqa: ARG005
-        "test_client.py::test_the_same_host_by_another_scheme_is_called_that",
+        "http/test_client.py::test_the_same_host_by_another_scheme_is_called_that",
     ),
     Mutant(
         "a table that yields while it is closed keeps its rows",
         "fivetran_runtime._sync.table_pass.close",
         lambda _: lambda items, what: items.close(),  # noqa: ARG005
-        "test_cuts.py::test_a_table_that_yields_while_it_is_closed_keeps_its_rows",
+        "sync/test_cuts.py::test_a_table_that_yields_while_it_is_closed_keeps_its_rows",
     ),
     Mutant(
         "a wait of a million years is reported in words",
         "fivetran_runtime._invocation.budget._in_words",
         lambda _: lambda seconds: f"{seconds:.0f} s",
-        "test_client.py::test_a_long_wait_is_reported_in_words",
+        "http/test_client.py::test_a_long_wait_is_reported_in_words",
     ),
 )

@@ -15,7 +15,7 @@ from fivetran_runtime.http.auth import Anonymous
 from mutants.mutant import Mutant
 
 Fault = Callable[..., Any]
-_CLIENT, _DEADLINES, _CUTS = "test_client.py", "test_deadlines.py", "test_cuts.py"
+_CLIENT, _DEADLINES, _CUTS = "http/test_client.py", "http/test_deadlines.py", "sync/test_cuts.py"
 _SLOW = f"{_DEADLINES}::test_a_request_is_over_when_the_time_is"
 
 

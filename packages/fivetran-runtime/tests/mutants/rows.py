@@ -10,7 +10,7 @@ from fivetran_runtime.errors import StateError
 from mutants.mutant import Mutant
 
 Fault = Callable[..., Any]
-_MARKS, _MISSING, _STATE = "test_marks.py", "test_missing.py", "test_state.py"
+_MARKS, _MISSING, _STATE = "sync/test_high_water.py", "sync/test_deletes.py", "sync/test_state.py"
 
 
 def _newest_met_is_the_mark(marks: Any, state: Any) -> None:
@@ -188,7 +188,7 @@ MUTANTS = (
         "a row that was hidden and is shown again arrives",
         "fivetran_runtime._sync.deletes.Missing._ask_again",
         lambda _: lambda self, returned: None,  # noqa: ARG005
-        "test_listing.py::test_a_row_that_was_deleted_by_inference_comes_back_with_its_old_date",
+        "sync/test_delete_strategies.py::test_a_row_that_was_deleted_by_inference_comes_back_with_its_old_date",
     ),
     Mutant(
         "a list that loses most of its keys is a question, and deletes nothing",

@@ -11,7 +11,7 @@ from mutants.mutant import Mutant
 
 Fault = Callable[..., Any]
 _CLIENT, _HANDLER, _CONFIG, _REDACTION = (
-    "test_client.py", "test_handler.py", "test_config.py", "test_redaction.py",
+    "http/test_client.py", "function/test_handler.py", "test_config.py", "invocation/test_redaction.py",
 )  # fmt: skip
 
 

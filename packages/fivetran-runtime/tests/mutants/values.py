@@ -13,7 +13,7 @@ from mutants.mutant import Mutant
 
 Fault = Callable[..., Any]
 _CLIENT, _CURSORS, _CONFIG, _ENCODING = (
-    "test_client.py", "test_cursors.py", "test_config.py", "test_encoding.py",
+    "http/test_client.py", "test_cursors.py", "test_config.py", "test_encoding.py",
 )  # fmt: skip
 
 
@@ -98,7 +98,7 @@ MUTANTS = (
         "what means never is no mark",
         "fivetran_runtime._sync.high_water.Marks.complete",
         _never_is_a_date,
-        "test_marks.py::test_the_zero_of_time_means_never_and_is_no_mark",
+        "sync/test_high_water.py::test_the_zero_of_time_means_never_and_is_no_mark",
     ),
     Mutant(
         "what a form leaves empty is left out",
@@ -122,6 +122,6 @@ MUTANTS = (
         "a request that is nested too deeply is answered in words",
         "fivetran_runtime.function.handler._parse",
         _too_deep,
-        "test_handler.py::test_other_requests_are_answered_in_json",
+        "function/test_handler.py::test_other_requests_are_answered_in_json",
     ),
 )

@@ -10,7 +10,7 @@ import pytest
 from function_process import running
 from source_server import Handler, Hangs, Received, Says, Script, serving
 
-MILL = Path(__file__).parent / "functions" / "mill.py"
+MILL = Path(__file__).parents[1] / "functions" / "mill.py"
 MB = 1_000_000
 TEXT = "漢字 🐛 ñandú " * 25
 """275 characters, 500 bytes."""

@@ -278,7 +278,7 @@ def test_a_table_that_yields_while_it_is_closed_keeps_its_rows(
     assert {reply.status for reply in fivetran.sync()} == {200}
     assert {row["id"] for row in fivetran.tables["things"].values()} == {*range(10), -1}
     said = capsys.readouterr().out
-    assert "Table things: its code yields while it is closed (tests/test_cuts.py:" in said
+    assert "Table things: its code yields while it is closed (sync/test_cuts.py:" in said
     assert "yield nothing in finally" in said
 
 
@@ -296,7 +296,7 @@ def test_an_exit_in_a_table_fails_that_table_only() -> None:
 
     first, last = Fivetran(app.handler).sync()
     assert first.body["insert"] == {"staying": [{"id": 1}]}
-    assert last.body["errorMessage"].startswith("Table leaving: SystemExit: bye (tests/test_cuts.py:")
+    assert last.body["errorMessage"].startswith("Table leaving: SystemExit: bye (sync/test_cuts.py:")
 
 
 @pytest.mark.parametrize("size", [10, 2_000, 5_000])

@@ -19,7 +19,7 @@ from virtual_clock import VirtualClock
 
 from fivetran_runtime._invocation.clock import use_clock
 
-SOURCE = str(Path(__file__).parent / "functions" / "acme.py")
+SOURCE = str(Path(__file__).parents[1] / "functions" / "acme.py")
 TOKEN = 'pä"ss\\w/örd+&=%☃ 1234'
 SECRETS = {"token": TOKEN}
 STATE = {"version": 1, "connector": "acme", "tables": {}}

@@ -310,7 +310,7 @@ def test_a_defect_is_found_at_the_authors_line_wherever_it_was_raised() -> None:
         yield encode(object())  # raised in fivetran_runtime/_encoding.py
 
     line = raising.__code__.co_firstlineno + 2
-    assert reported(Fivetran(app.handler).sync()).endswith(f"(tests/test_each_sync.py:{line})")
+    assert reported(Fivetran(app.handler).sync()).endswith(f"(sync/test_each_sync.py:{line})")
 
 
 @IDS
