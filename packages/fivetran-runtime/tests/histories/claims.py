@@ -55,15 +55,24 @@ def require_arrived(source: Source, destination: Destination, new: Iterable[tupl
 def require_equal(source: Source, destination: Destination, stale: Stale) -> None:
     """The destination is what the source is, and stays so.
 
+    A table whose keys come close to the room there is for them may be read from its floor again and again: the error in
+    every few syncs says so (docs/what-holds.md).
+
     Raises:
         BrokenPromiseError: it is not.
     """
     if wrong := _differences(source, destination, stale):
         raise BrokenPromiseError("; ".join(wrong))
-    before = _marks(destination)
-    destination.sync()
-    if _marks(destination) != before:
+    said, moved = zip(*(_sync_again(destination) for _ in range(4)), strict=True)
+    if any(moved[2:] if destination.over else moved) and not any(TOO_MANY_KEYS in text for text in said):
         raise BrokenPromiseError("a quiet source moves marks")
+
+
+def _sync_again(destination: Destination) -> tuple[str, bool]:
+    """What a sync of a source without changes says, and whether it moves a mark."""
+    before = _marks(destination)
+    said = destination.sync()
+    return said, _marks(destination) != before
 
 
 def _marks(destination: Destination) -> dict[str, Any]:

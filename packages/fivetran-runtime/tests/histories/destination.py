@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,9 @@ from fivetran_runtime.function.handler import REPORT_HEADER
 MAX_CALLS = 150
 ENDLESS = "Fivetran: the sync does not end"
 EMPTY = "Fivetran: more than 10 empty answers"
+
+_WITHOUT_ROOM = re.compile(r"Table (\w+): its [\d,]+ keys do not fit")
+"""What an error says of tables whose keys have no room: its answer has no state that would."""
 
 
 class BrokenPromiseError(AssertionError):
@@ -55,6 +59,7 @@ class Destination:
         self._count(number, json.loads(headers.get(REPORT_HEADER, "{}")), lost=lost and status == 200)
         if status == 200 and not lost:
             self._apply(answer)
+        self.over |= set(_WITHOUT_ROOM.findall(answer.get("errorMessage", "")))
         self.log.append(f"{status} {answer.get('errorMessage', '')} more={answer.get('hasMore')} lost={lost}")
         return status, answer
 

@@ -104,6 +104,12 @@ MUTANTS = (
         lambda _: lambda self: False,  # noqa: ARG005 - as the original's
     ),
     Mutant(
+        "without a sync id a table that has taken all the time is named in an answer, so that the next call begins elsewhere",
+        "fivetran_runtime._sync.loop._Call._has_to_read_again_next",
+        lambda _: lambda self, failed: False,  # noqa: ARG005 - as the original's
+        f"{_EACH_SYNC}::test_a_table_that_begins_to_hang_after_a_lost_answer_keeps_the_finished_one_out_once",
+    ),
+    Mutant(
         "what is done counts in one sync only",
         "fivetran_runtime._sync.state.State.begin",
         lambda original: lambda self, sync_id: original(self, None),  # noqa: ARG005

@@ -211,6 +211,39 @@ def test_a_table_that_begins_to_hang_takes_its_share_of_the_time_and_no_more(
     assert ids(fivetran, "left") == {1}
 
 
+@pytest.mark.parametrize("seconds", [100, 80])
+def test_a_table_that_begins_to_hang_after_a_lost_answer_keeps_the_finished_one_out_once(
+    clock: VirtualClock, seconds: int
+) -> None:
+    """Without a sync id, and no failure yet in the state: nothing says that the finished table was read in an earlier sync."""
+    app = Connector("lost")
+    hangs, rows = [False], [1]
+
+    @app.table(key="id")
+    def fine(_: Any) -> Iterator[Any]:
+        running().wait(30, "the rate")
+        yield from ({"id": row} for row in rows)
+
+    @app.table(key="id")
+    def slow(_: Any, n: int = 0) -> Iterator[Any]:
+        if hangs[0]:
+            clock.sleep(min(seconds, running().budget.remaining()))
+            raise TransientError("HTTP 503")
+        for number in range(n, 5):
+            clock.sleep(20)
+            yield {"id": number}
+            yield At(n=number + 1)
+
+    fivetran = Fivetran(app.handler, sends_id=False)
+    fivetran.call()
+    assert fivetran.state["sync"]["done"] == ["fine"]
+    hangs[0] = True
+    for new in (2, 3):
+        rows.append(new)
+        assert "HTTP 503" in reported(fivetran.sync(max_calls=5))
+        assert ids(fivetran, "fine") == set(rows)
+
+
 @IDS
 def test_a_list_without_an_end_and_without_rows_keeps_no_other_table_out(
     clock: VirtualClock, has_id: bool

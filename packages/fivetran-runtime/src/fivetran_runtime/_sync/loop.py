@@ -126,6 +126,7 @@ class _Call:
         self._finished_before = list(self._sync.done)
         self._progress = Progress()
         self._began_again = False
+        self._lacked_time = False
         self._now = clock().now()
         self._settings = settings_digest(config)
 
@@ -140,7 +141,7 @@ class _Call:
         self._sync.failed = sorted({*self._sync.failed, *self._progress.failures} - {*self._sync.done})
         is_new = self._is_new(*before)
         if self._may_be_another_sync(is_new=is_new, failed=before[2]):
-            is_new |= self._read_finished_again()
+            is_new |= self._read_finished_again() or self._has_to_read_again_next(before[2])
         self._settle(is_new=is_new)
         return self._progress
 
@@ -338,6 +339,13 @@ class _Call:
             is_new = True
         return is_new
 
+    def _has_to_read_again_next(self, failed: list[str]) -> bool:
+        """Whether finished ones wait behind a table that has taken their time, and the state does not name it yet.
+
+        An answer that names it costs a call; an error would forget it, and the call after it would begin with that table.
+        """
+        return self._lacked_time and self._sync.failed != failed
+
     def _has_decided(self, reading: Reading, before: Mapping[str, TableState]) -> bool:
         """Whether a listing has decided on keys that it did not find: a second one like the first deletes them."""
         if not reading.is_listing or reading.keys is None:
@@ -351,8 +359,12 @@ class _Call:
         try:
             reader = self._pass(reading, batch)
             cut = reader.run(self._client)
-        except (Exception, OutOfBudget):  # noqa: BLE001 - the failure that is reported is the other table's
+        except OutOfBudget as stop:
+            self._lacked_time |= stop.cut != "bytes"
             return None
+        except Exception:  # noqa: BLE001 - the failure that is reported is the other table's
+            return None
+        self._lacked_time |= cut == "time"
         return None if cut or reader.digest is None else _text(reader.digest)
 
     def _fits(self, batch: Batch) -> bool:
