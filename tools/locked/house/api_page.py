@@ -36,7 +36,7 @@ def rendered(repository: Repository) -> str:
     package = repository.packages["fivetran-runtime"].path / "src" / PACKAGE
     front = ast.parse((package / "__init__.py").read_text("utf-8"))
     return "\n".join(
-        [HEAD, *(line for name in _public(front) for line in _entry(_class(package, front, name)))]
+        [HEAD, *(line for name in _public(front) for line in _entry(_definition(package, front, name)))]
     )
 
 
@@ -52,18 +52,23 @@ def _public(front: ast.Module) -> list[str]:
     raise RepositoryError(f"{PACKAGE} has no __all__")
 
 
-def _class(package: Path, front: ast.Module, name: str) -> ast.ClassDef:
+def _definition(package: Path, front: ast.Module, name: str) -> ast.ClassDef | ast.FunctionDef:
     """Where a public name is made."""
     for node in front.body:
         if isinstance(node, ast.ImportFrom) and name in {alias.name for alias in node.names}:
             file = package.parent / f"{str(node.module).replace('.', '/')}.py"
             for found in ast.parse(file.read_text("utf-8")).body:
-                if isinstance(found, ast.ClassDef) and found.name == name:
+                if isinstance(found, ast.ClassDef | ast.FunctionDef) and found.name == name:
                     return found
-    raise RepositoryError(f"{PACKAGE}.{name} is no class that the package imports by name")
+    raise RepositoryError(f"{PACKAGE}.{name} is no class or function that the package imports by name")
 
 
-def _entry(node: ast.ClassDef) -> Iterator[str]:
+def _entry(node: ast.ClassDef | ast.FunctionDef) -> Iterator[str]:
+    if isinstance(node, ast.FunctionDef):
+        yield f"## {node.name}\n"
+        yield f"    {node.name}({_without_self(node.args)})\n"
+        yield from _prose(node)
+        return
     bases = [base for base in map(ast.unparse, node.bases) if base.endswith("Error")]
     yield f"## {node.name}\n"
     yield f"    {node.name}({_parameters(node)})\n" if not bases else f"A `{bases[0]}`.\n"

@@ -103,6 +103,13 @@ def test_a_page_that_no_longer_says_what_the_code_says_is_found(
     assert found(documented) == [f"{PAGE}: it isn't current\n    run `nox -s update`"]
 
 
+def test_a_public_function_is_shown_with_its_arguments(small: Repository, write: Write) -> None:
+    """Not everything that authors import is made first."""
+    write(f"{RUNTIME}/__init__.py", FRONT.replace("Numbered", "warn"))
+    write(f"{RUNTIME}/pages.py", 'def warn(text: str, *, times: int = 1) -> None:\n    """Say it."""\n')
+    assert rendered(small).endswith("## warn\n\n    warn(text, *, times=1)\n\nSay it.\n")
+
+
 def test_a_public_name_that_is_no_class_is_an_error(documented: Repository, write: Write) -> None:
     """Nothing that is public is left out in silence."""
     write(f"{RUNTIME}/__init__.py", FRONT.replace('["Numbered"]', '["Numbered", "other"]'))

@@ -31,6 +31,15 @@ def test_the_member_can_be_called_otherwise(emulator: Emulator) -> None:
     assert emulator.function.requests[0]["setupTest"] is True
 
 
+def test_what_the_connector_warned_of_is_shown(emulator: Emulator) -> None:
+    """A setup test that passes may still have something to say."""
+    emulator.function.headers["X-Connector-Invocation"] = '{"warnings": {"no right to read groups": 2}}'
+    emulator.function.answers = [{"state": {}}]
+    assert "warning: no right to read groups (2 times)\n" in check(emulator).out
+    document = json.loads(check(emulator, "--json").out)
+    assert [found["text"] for found in document["warnings"]] == ["no right to read groups"]
+
+
 @pytest.mark.parametrize("body", [b"true", b"null", b'{"state": null, "insert": {}}', b"{}"])
 def test_any_json_with_status_200_passes(emulator: Emulator, body: bytes) -> None:
     """Behaviour 4: connectors in use answer a bare `true`, or a null state, and pass."""

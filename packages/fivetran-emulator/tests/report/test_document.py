@@ -57,6 +57,41 @@ def test_a_complete_sync_is_as_the_schema_says(emulator: Emulator) -> None:
     assert len(outcome.document["warnings"]) == 2
 
 
+REPORT = '{"connector": "acme", "warnings": {"skipped product: 404": 12}, "other_warnings": 3}'
+COUNTED = {"skipped product: 404": 12, "other warnings of the connector's": 3}
+
+
+def test_what_the_connector_warned_of_is_counted_in_the_document(emulator: Emulator) -> None:
+    """Over all calls of a sync, which completes all the same; the ledger keeps them for `log`."""
+    emulator.function.headers["X-Connector-Invocation"] = REPORT
+    more = {"state": {"n": 2}, "hasMore": True}
+    outcome = emulator.answering(more, {**more, "state": {"n": 3}}, {"state": {"n": 3}})
+    assert problems(outcome.document) == []
+    assert outcome.status == 0
+    warned = {w["text"]: w["times"] for w in outcome.document["warnings"] if w["code"] == "connector"}
+    assert warned == {text: 3 * times for text, times in COUNTED.items()}
+    assert "skipped product: 404" in emulator.look("log").out
+
+
+def test_what_the_connector_warned_of_is_on_the_screen(emulator: Emulator) -> None:
+    """Once, with the number of times; also of a call that failed."""
+    emulator.function.headers["X-Connector-Invocation"] = REPORT
+    emulator.function.answers = [{"state": {}}]
+    assert "warning: skipped product: 404 (12 times)\n" in emulator.sync().out
+    emulator.function.status, emulator.function.answers = 500, [{"errorMessage": "down"}]
+    failed = emulator.sync()
+    assert failed.status == 1
+    assert "warning: skipped product: 404 (12 times)\n" in failed.out + failed.err
+
+
+@pytest.mark.parametrize("warnings", ['["x"]', '{"x": "y"}', "null", '{"x": -1}'])
+def test_a_report_of_another_shape_is_no_report(emulator: Emulator, warnings: str) -> None:
+    """The header is a function's, which may say anything."""
+    emulator.function.headers["X-Connector-Invocation"] = f'{{"warnings": {warnings}}}'
+    outcome = emulator.answering({"state": {}})
+    assert [w for w in outcome.document["warnings"] if w["code"] == "connector"] == []
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("--secrets", "/nowhere.json"), ("--fault", "503@1"), ("--fault", "timeout@1"), ("--url", "ftp://x")],

@@ -3,6 +3,7 @@
 Everything below is public and documented; what is not listed may change in any release.
 """
 
+from fivetran_runtime._invocation.logs import warn
 from fivetran_runtime.config import Config, Secret
 from fivetran_runtime.connector import Connector
 from fivetran_runtime.errors import ConfigurationError, ConnectorError, DefectError, TransientError
@@ -37,5 +38,6 @@ __all__ = [
     "Secret",
     "Table",
     "TransientError",
+    "warn",
 ]
 __version__ = "0.1.0"

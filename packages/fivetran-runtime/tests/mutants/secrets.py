@@ -108,6 +108,12 @@ MUTANTS = (
         f"{_CONFIG}::test_a_nested_objects_refusal_shows_none_of_its_values",
     ),
     Mutant(
+        "the report of a warning shows no secret",
+        "fivetran_runtime._invocation.logs.reported_warnings",
+        lambda _: lambda invocation: {"warnings": dict(invocation.warnings)},
+        "invocation/test_warnings.py::test_a_warning_shows_no_secret",
+    ),
+    Mutant(
         "numbers in untyped secrets are hidden",
         "fivetran_runtime.function.handler.all_texts",
         _only_texts,

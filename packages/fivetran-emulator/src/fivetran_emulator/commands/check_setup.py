@@ -24,6 +24,7 @@ from fivetran_emulator.protocol.function import (
     FunctionReply,
     FunctionRequest,
     Sender,
+    reported_invocation,
     require_success,
 )
 from fivetran_emulator.report.screen import Screen, console_for
@@ -42,6 +43,8 @@ class SetupResult:
     size: int
     seconds: float
     findings: tuple[Finding, ...]
+    reported: tuple[tuple[Finding, int], ...] = ()
+    """What the connector itself warned of, and how often."""
 
 
 def check_setup(function: Sender, request: FunctionRequest) -> SetupResult:
@@ -51,7 +54,10 @@ def check_setup(function: Sender, request: FunctionRequest) -> SetupResult:
     failure = read_failure(reply.body)
     if failure is not None:
         raise failure
-    return SetupResult(len(reply.body), reply.seconds, tuple(_findings(reply, _members(reply.body))))
+    reported = tuple(reported_invocation(reply.headers).findings())
+    return SetupResult(
+        len(reply.body), reply.seconds, tuple(_findings(reply, _members(reply.body))), reported
+    )
 
 
 def _members(body: bytes) -> dict[str, object]:
@@ -97,7 +103,7 @@ def run_check_setup(options: argparse.Namespace) -> int:
     elif result is not None:
         screen = Screen(console_for(sys.stdout), secrets, quiet=quiet)
         screen.say(f"the setup test passed: {result.size:,} bytes in {result.seconds:.2f} s", "bold green")
-        screen.show_findings([(finding, 1) for finding in result.findings])
+        screen.show_findings([*((finding, 1) for finding in result.findings), *result.reported])
     elif error is not None:
         Screen(console_for(sys.stderr), secrets, quiet=quiet).show_error(error)
     return error.exit_status if error is not None else 0
@@ -121,7 +127,7 @@ def _document(url: str, result: SetupResult | None, error: EmulatorError | None,
         facts |= {
             "bytes": result.size,
             "seconds": result.seconds,
-            "warnings": msgspec.to_builtins(result.findings),
+            "warnings": msgspec.to_builtins((*result.findings, *(finding for finding, _ in result.reported))),
         }
     if error is not None:
         facts["error"] = {"problems": error.problems, "hint": error.hint, "details": error.details}

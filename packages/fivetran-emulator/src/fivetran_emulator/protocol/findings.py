@@ -5,6 +5,7 @@ A finding never stops a sync; whatever does is an error. The same finding met ag
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 __all__ = ["Finding", "Findings"]
@@ -29,6 +30,11 @@ class Findings:
         """Take note of `findings`."""
         for finding in findings:
             self._counts[finding] = self._counts.get(finding, 0) + 1
+
+    def add_counted(self, counted: Iterable[tuple[Finding, int]]) -> None:
+        """Take note of findings that somebody else has counted."""
+        for finding, times in counted:
+            self._counts[finding] = self._counts.get(finding, 0) + times
 
     def counted(self) -> list[tuple[Finding, int]]:
         """Every distinct finding with the number of times it was met."""

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import msgspec
 import requests
@@ -22,6 +22,7 @@ import urllib3
 from fivetran_emulator import __version__
 from fivetran_emulator.errors import FunctionError, LimitError
 from fivetran_emulator.protocol.answer import read_failure
+from fivetran_emulator.protocol.findings import Finding
 from fivetran_emulator.protocol.shared_facts import MAX_ANSWER_BYTES, MAX_SECONDS, REPORT_HEADER
 
 __all__ = [
@@ -315,6 +316,18 @@ class InvocationReport(msgspec.Struct, frozen=True, kw_only=True):
     requests: int | None = None
     retries: int | None = None
     waited_seconds: float | None = None
+    warnings: dict[str, Annotated[int, msgspec.Meta(ge=1)]] = {}
+    other_warnings: int = 0
+
+    def findings(self) -> Iterator[tuple[Finding, int]]:
+        """What the connector warned of, and how often."""
+        for text, times in self.warnings.items():
+            yield Finding("connector", text, _WARNED), times
+        if self.other_warnings:
+            yield Finding("connector", "other warnings of the connector's", _WARNED), self.other_warnings
+
+
+_WARNED = "The connector says so itself, with warn(...); its log has each kind. It failed nothing."
 
 
 def reported_invocation(headers: Mapping[str, str]) -> InvocationReport:

@@ -56,7 +56,8 @@ def _facts(report: SyncResult) -> dict[str, object]:
 def _invocation(accepted: AcceptedAnswer) -> dict[str, object]:
     facts: dict[str, object] = msgspec.to_builtins(accepted)
     invocation: dict[str, object] = facts.pop("invocation")  # type: ignore[assignment]
-    return facts | invocation
+    of_the_sync = {"warnings", "other_warnings"}  # they are counted there, among the others
+    return facts | {name: fact for name, fact in invocation.items() if name not in of_the_sync}
 
 
 def _redacted(value: object, secrets: Secrets) -> object:

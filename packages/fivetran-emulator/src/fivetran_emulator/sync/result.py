@@ -76,3 +76,4 @@ class SyncResult:
         self.shapes += [(accepted.number, table) for table in loaded.changed]
         self.absent = (self.absent | set(loaded.absent)) - self.tables.keys()
         self.findings.add(*loaded.findings)
+        self.findings.add_counted(accepted.invocation.findings())

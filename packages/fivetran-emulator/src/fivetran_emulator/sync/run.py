@@ -180,7 +180,10 @@ class SyncRun:
         reply = self._function.send(self._request())
         # By this sync's own clock, which may be a fixed one.
         reply = replace(reply, seconds=self._clock.elapsed() - asked)
-        require_success(reply if reply.status == 200 else self._cleaned(reply))
+        if reply.status != 200:
+            self.result.findings.add_counted(reported_invocation(reply.headers).findings())
+            reply = self._cleaned(reply)
+        require_success(reply)
         began = self._clock.elapsed()
         with _collector_paused():
             return _Received(self._read(reply), reply, began)

@@ -8,6 +8,7 @@ one.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -25,6 +26,7 @@ class Invocation:
         requests: HTTP requests sent to the source, retries included.
         retries: how many of them repeated a failed one.
         waited_seconds: time slept between them.
+        warnings: what the connector warned of, by the text it is counted under, and how often.
     """
 
     budget: Budget
@@ -35,6 +37,7 @@ class Invocation:
     retries: int = 0
     waited_seconds: float = 0.0
     is_setup_test: bool = False
+    warnings: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def count(self, *, requests: int = 0, retries: int = 0) -> None:
@@ -42,6 +45,12 @@ class Invocation:
         with self._lock:
             self.requests += requests
             self.retries += retries
+
+    def count_warning(self, name: str) -> int:
+        """Count one of the connector's warnings, from whichever thread; how often this one was met."""
+        with self._lock:
+            self.warnings[name] += 1
+            return self.warnings[name]
 
     def wait(self, seconds: float, why: str) -> None:
         """Sleep within the budget and count it.

@@ -9,6 +9,7 @@ What a connector prints goes to the same place, so it is cleaned as well: a text
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
@@ -19,7 +20,7 @@ from contextlib import suppress
 from typing import Any, TextIO
 
 from fivetran_runtime._encoding import encode
-from fivetran_runtime._invocation.context import clean, clean_printed, running
+from fivetran_runtime._invocation.context import Invocation, clean, clean_printed, running
 
 
 def emit(severity: str, message: str, **fields: Any) -> None:
@@ -43,6 +44,59 @@ def emit(severity: str, message: str, **fields: Any) -> None:
         output = sys.stdout.uncleaned if isinstance(sys.stdout, _CleanOutput) else sys.stdout
         output.write(text + "\n")
         output.flush()
+
+
+def warn(text: object, *, counted_as: str | None = None) -> None:
+    """Say something that a person should know and that fails nothing, e.g. that a part of the source was skipped.
+
+    It becomes a line of the function's log (severity WARNING), a part of the invocation's report, and a warning on the
+    emulator's screen. Whatever is said again in an invocation is counted: "skipped product: 404 (12 times)". Secrets are
+    taken out. May be called from tables, checks and threads.
+
+    Args:
+        text: the warning, e.g. "skipped product 17: 404"; an exception is taken by its text.
+        counted_as: what it is called together with others of its kind, e.g. "skipped product: 404"; by default its text.
+            Only the first of a kind is written to the log with its own text.
+    """
+    said = _text_of(text)
+    name = _text_of(counted_as) if counted_as is not None else said
+    invocation = running()
+    times = invocation.count_warning(name)
+    if times == 1 and len(invocation.warnings) <= MAX_WARNING_LINES:
+        emit("WARNING", said, **({"counted_as": name} if name != said else {}))
+
+
+MAX_WARNING_LINES = 100
+"""How many kinds of warnings an invocation writes to its log as they come."""
+_MAX_REPORTED = 10  # kinds,
+_MAX_CHARACTERS = 200  # of each,
+_MAX_REPORTED_BYTES = 2_000  # as JSON: the report travels in a header, whose size servers limit
+
+
+def _text_of(value: object) -> str:
+    try:
+        text = " ".join(str(value).split())
+    except Exception:  # noqa: BLE001 - a warning must not fail a sync
+        text = ""
+    return text or f"a warning without a text ({type(value).__name__})"
+
+
+def reported_warnings(invocation: Invocation) -> dict[str, Any]:
+    """The connector's warnings for the invocation's report, the most frequent first; those that were repeated are logged."""
+    counted = invocation.warnings.most_common()
+    for name, times in counted[:MAX_WARNING_LINES]:
+        if times > 1:
+            emit("WARNING", f"{name} ({times} times)", times=times)
+    if not counted:
+        return {}
+    report: dict[str, int] = {}
+    for name, times in counted[:_MAX_REPORTED]:
+        shown = clean(name)[:_MAX_CHARACTERS]
+        if len(json.dumps({**report, shown: times})) > _MAX_REPORTED_BYTES:
+            break
+        report[shown] = report.get(shown, 0) + times
+    left = sum(times for _, times in counted) - sum(report.values())
+    return {"warnings": report, **({"other_warnings": left} if left else {})}
 
 
 def _printable(value: Any) -> Any:

@@ -263,6 +263,7 @@ def _efforts(invocation: Invocation) -> dict[str, Any]:
         "requests": invocation.requests,
         "retries": invocation.retries,
         "waited_seconds": round(invocation.waited_seconds, 3),
+        **logs.reported_warnings(invocation),
     }
 
 
