@@ -247,3 +247,48 @@ def test_a_setup_test_may_return_what_the_source_said(result: Any) -> None:
     app = Connector("acme")
     app.check(lambda _: result)
     app.run_check(None)
+
+
+# -- the guard ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("guard", [yields, awaits, yields_later, wrapped])
+def test_a_guard_that_would_not_run_is_refused(guard: Any) -> None:
+    """As a setup test."""
+    with pytest.raises(DeclarationError, match=f"The app.before {guard.__name__} is a generator or async"):
+        Connector("acme").before(guard)
+
+
+def test_there_is_one_guard() -> None:
+    """The second would take the place of the first, in silence."""
+    app = Connector("acme")
+
+    @app.before
+    def is_logged_in(_: Any) -> None: ...
+
+    with pytest.raises(
+        DeclarationError, match=r"is_logged_in and <lambda> are both declared with app\.before"
+    ):
+        app.before(lambda _: None)
+
+
+@pytest.mark.parametrize("guard", [lambda: None, lambda _client, _config: None])
+def test_a_guard_takes_the_client(guard: Any) -> None:
+    """Seen when it is declared, not in production."""
+    with pytest.raises(DeclarationError, match=r"app.before <lambda> must take one argument, the client"):
+        Connector("acme").before(guard)
+
+
+@pytest.mark.parametrize(
+    ("guard", "kind", "message"),
+    [
+        (lambda _: False, ConfigurationError, "The app.before <lambda> returned False"),
+        (lambda client: iter(yields(client)), DefectError, "returned a generator, of which nothing has run"),
+    ],
+)
+def test_a_guard_that_says_no_fails(guard: Any, kind: Any, message: str) -> None:
+    """By what it returns, too."""
+    app = Connector("acme")
+    app.before(guard)
+    with pytest.raises(kind, match=message):
+        app.run_before(None)

@@ -38,7 +38,17 @@ PUBLIC = [
 ]
 METHODS = {
     "Client": ["get", "pages", "post", "request"],
-    "Connector": ["check", "declared_tables", "handler", "run_check", "table", "tables", "tables_of"],
+    "Connector": [
+        "before",
+        "check",
+        "declared_tables",
+        "handler",
+        "run_before",
+        "run_check",
+        "table",
+        "tables",
+        "tables_of",
+    ],
     "Secret": ["reveal"],
 }
 

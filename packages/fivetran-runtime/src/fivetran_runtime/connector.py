@@ -50,6 +50,7 @@ class Connector:
         self._tables: list[Table] = []
         self._discover: Discover | None = None
         self._check: Check | None = None
+        self._before: Check | None = None
 
     def table(self, *, name: str | None = None, **options: Unpack[Options]) -> Callable[[AnyRead], AnyRead]:
         """Declare the decorated generator function as a table, named like it; see `Table` for the arguments.
@@ -84,12 +85,28 @@ class Connector:
         Raises:
             DeclarationError: it is a generator or asynchronous: calling it would run nothing of it, and pass.
         """
-        if any(is_kind(inspect.unwrap(function)) for is_kind in _RUN_NOTHING):
-            message = f"The setup test {_name_of(function)} is a generator or asynchronous: nothing of it would run."
-            raise DeclarationError(
-                message, hint="Take yield and async out of it; it asks the source and raises."
-            )
+        _require_runs(function, _CHECK)
         self._check = function
+        return function
+
+    def before(self, function: Check) -> Check:
+        """Declare the decorated function as the guard: it runs once in each call, before any table is read.
+
+        It gets the client and raises when the source is not as it should be, which fails the whole call and leaves the
+        state as it was: for instance where a wrong key is answered with status 200 and the public part of the data. It
+        runs before the setup test and before `tables` discovers any, too, and costs its requests in every call of a sync.
+        Returning False fails the call, too.
+
+        Raises:
+            DeclarationError: there is one already; it takes something else than the client; or it is a generator or
+                asynchronous: calling it would run nothing of it, and pass.
+        """
+        if self._before is not None:
+            message = f"{_name_of(self._before)} and {_name_of(function)} are both declared with app.before."
+            raise DeclarationError(message, hint="Make one function of them.")
+        _require_runs(function, _BEFORE)
+        _require_takes_client(function, _BEFORE)
+        self._before = function
         return function
 
     @property
@@ -114,17 +131,18 @@ class Connector:
             ConfigurationError: it returned False.
             DefectError: it returned something that has still to be run.
         """
-        if self._check is None:
-            return
-        result = self._check(client)
-        if result is False:
-            hint = (
-                "Check the credentials and what they may read; raising an error in the setup test says more."
-            )
-            raise ConfigurationError(f"The setup test {_name_of(self._check)} returned False.", hint=hint)
-        if isinstance(result, Iterator) or inspect.isawaitable(result):
-            message = f"The setup test {_name_of(self._check)} returned a {type(result).__name__}, of which nothing has run."
-            raise DefectError(message, hint="Read what it gives, for instance with next() or list().")
+        if self._check is not None:
+            _run(self._check, client, _CHECK)
+
+    def run_before(self, client: Any) -> None:
+        """Run the guard, if one is declared.
+
+        Raises:
+            ConfigurationError: it returned False.
+            DefectError: it returned something that has still to be run.
+        """
+        if self._before is not None:
+            _run(self._before, client, _BEFORE)
 
     @property
     def handler(self) -> Callable[[handler.Request], handler.Answer]:
@@ -138,6 +156,35 @@ class Connector:
 
 _RUN_NOTHING = (inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction)
 """What a function is when a call of it runs nothing."""
+
+
+_CHECK, _BEFORE = "setup test", "app.before"
+
+
+def _require_runs(function: Check, what: str) -> None:
+    if any(is_kind(inspect.unwrap(function)) for is_kind in _RUN_NOTHING):
+        message = f"The {what} {_name_of(function)} is a generator or asynchronous: nothing of it would run."
+        raise DeclarationError(message, hint="Take yield and async out of it; it asks the source and raises.")
+
+
+def _require_takes_client(function: Check, what: str) -> None:
+    try:
+        inspect.signature(function).bind(object())
+    except TypeError:
+        message = f"The {what} {_name_of(function)} must take one argument, the client."
+        raise DeclarationError(message, hint=f"Write def {_name_of(function)}(client).") from None
+
+
+def _run(function: Check, client: Any, what: str) -> None:
+    result = function(client)
+    if result is False:
+        hint = f"Check the credentials and what they may read; raising an error in the {what} says more."
+        raise ConfigurationError(f"The {what} {_name_of(function)} returned False.", hint=hint)
+    if isinstance(result, Iterator) or inspect.isawaitable(result):
+        message = (
+            f"The {what} {_name_of(function)} returned a {type(result).__name__}, of which nothing has run."
+        )
+        raise DefectError(message, hint="Read what it gives, for instance with next() or list().")
 
 
 def _name_of(check: Check) -> str:

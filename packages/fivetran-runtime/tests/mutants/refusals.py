@@ -23,6 +23,14 @@ def _only_as_it_is_written(original: Fault) -> Fault:
     return column_problems
 
 
+def _discovers_before_the_guard(original: Any) -> Any:
+    def run_before(self: Any, client: Any) -> None:
+        list(self._discover(client))
+        original(self, client)
+
+    return run_before
+
+
 MUTANTS = (
     Mutant(
         "tables that become one at Fivetran are refused",
@@ -53,6 +61,18 @@ MUTANTS = (
         f"{_CONNECTOR}.Connector.run_check",
         lambda _: lambda self, client: self._check and self._check(client),
         "test_declarations.py::test_a_setup_test_that_says_no_fails",
+    ),
+    Mutant(
+        "a guard that says no keeps every table from being read",
+        f"{_CONNECTOR}.Connector.run_before",
+        lambda _: lambda self, client: self._before and self._before(client),
+        "function/test_guard.py::test_it_fails_by_returning_false",
+    ),
+    Mutant(
+        "a guard runs before tables are discovered",
+        f"{_CONNECTOR}.Connector.run_before",
+        _discovers_before_the_guard,
+        "function/test_guard.py::test_it_runs_once_and_before_everything_that_asks_the_source",
     ),
     Mutant(
         "a total that is the page's own count ends no list",

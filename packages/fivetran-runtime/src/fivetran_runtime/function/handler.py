@@ -62,6 +62,9 @@ class Served(Protocol):
     def run_check(self, client: Any) -> None:
         """The setup test."""
 
+    def run_before(self, client: Any) -> None:
+        """The guard."""
+
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """What Fivetran sends; everything is optional except that it is an object."""
@@ -137,6 +140,7 @@ def _serve(connector: Served, envelope: Envelope, invocation: Invocation) -> Ans
     try:
         config = _configure(connector, envelope, invocation)
         client = connector.client(config)
+        connector.run_before(client)
         if envelope.setup_test:
             body, outcome = _setup_test(connector, client, envelope)
         else:
