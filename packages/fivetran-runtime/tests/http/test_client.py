@@ -236,7 +236,7 @@ def test_numbers_beyond_64_bit_are_not_rounded() -> None:
 @pytest.mark.parametrize(
     ("trouble", "said"),
     [
-        (Says(status=429), "HTTP 429"),
+        (Says({"error": "oops"}, status=500), "HTTP 500 5 times: oops"),
         (Says(status=502), "HTTP 502"),
         (Says(status=503), "HTTP 503"),
         (Says(b"<html>", status=504, kind="text/html"), "HTTP 504"),
@@ -334,7 +334,16 @@ def test_a_wait_longer_than_the_time_left_ends_the_invocation(header: str, clock
         ({"X-RateLimit-Remaining": "0"}, [1]),
         ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1767225609"}, [9]),
         ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1767225590"}, []),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1767225609000"}, [9]),
+        ({"X-RateLimit-Remaining": "0.0", "X-RateLimit-Reset": "8.5"}, [8.5]),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "2026-01-01T00:00:09Z"}, [9]),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "Thu, 01 Jan 2026 00:00:09 GMT"}, [9]),
+        ({"x-rate-limit-remaining": "0", "x-rate-limit-reset": "1767225609"}, [9]),
         ({"RateLimit-Remaining": "0", "RateLimit-Reset": "8"}, [8]),
+        ({"RateLimit": "limit=100, remaining=0, reset=50"}, [50]),
+        ({"RateLimit": '"day";r=9;t=3600, "minute";r=0;t=30'}, [30]),
+        ({"RateLimit": '"minute";r=0;t=30', "RateLimit-Policy": '"minute";q=100;w=60'}, [30]),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "soon"}, [1]),
         ({"Retry-After": "0", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "8"}, []),
     ],
 )
@@ -353,7 +362,39 @@ def test_a_rate_limit_that_stays_is_nobodys_mistake() -> None:
     says = Says({"message": "slow down"}, status=403, headers={"Retry-After": "1"})
     with serving(*[says] * 5) as source:
         error = failing(Client(source.url), TransientError)
-        assert "HTTP 403, a rate limit 5 times" in str(error)
+        assert "HTTP 403, a rate limit 5 times: slow down" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("headers", "waited"),
+    [
+        ({"X-RateLimit-Reset": "40"}, [40]),
+        ({"RateLimit-Reset": "40"}, [40]),
+        ({"RateLimit": '"minute";t=40'}, [40]),
+        ({"X-RateLimit-Remaining": "3", "X-RateLimit-Reset": "40"}, [1]),
+    ],
+)
+def test_a_429_need_not_say_that_nothing_is_left(
+    headers: dict[str, str], waited: list[float], clock: VirtualClock
+) -> None:
+    """Its status does; where another limit has some left, when that one counts again says nothing."""
+    with serving(Says(status=429, headers=headers), FINE) as source:
+        assert Client(source.url).get("/rows") == {"fine": True}
+    assert clock.slept == waited
+
+
+def test_a_limit_by_the_minute_that_says_nothing_is_waited_for(clock: VirtualClock) -> None:
+    """Most are: 63 seconds are enough for the next one to begin."""
+    with serving(*[Says(status=429)] * 6, FINE) as source:
+        assert Client(source.url).get("/rows") == {"fine": True}
+    assert sum(clock.slept) == 63
+
+
+def test_a_limit_that_says_nothing_and_stays_is_given_up() -> None:
+    """In the source's own words, which often say of which limit."""
+    says = Says({"message": "slow down"}, status=429)
+    with run_as(Invocation(Budget(Limits(seconds=540)))), serving(says) as source:
+        assert "HTTP 429 7 times: slow down" in str(failing(Client(source.url), TransientError))
 
 
 def test_a_refusal_without_a_limit_is_one() -> None:
@@ -367,7 +408,8 @@ def test_a_refusal_without_a_limit_is_one() -> None:
 @pytest.mark.parametrize(
     ("header", "words"),
     [
-        ("3600", "3600 s"),
+        ("150", "150 s"),
+        ("21600", "21600 s, until 2026-01-01 06:00 UTC,"),
         ("864000", "10 days"),
         ("9" * 30, "more than ten years"),
         ("9" * 400, "more than ten years"),
@@ -493,10 +535,10 @@ def test_refused_credentials_say_where_to_look(status: int) -> None:
 
 
 def test_an_outage_of_the_source_is_not_the_persons_to_fix() -> None:
-    """A 500 may be answered the same way for ever; it is reported, not asked again."""
-    with serving(Says({"error": "oops"}, status=500)) as source:
+    """The source's own words are in the error."""
+    with serving(Says({"error": "oops"}, status=501)) as source:
         error = failing(Client(source.url), TransientError)
-        assert error.status == 500
+        assert error.status == 501
         assert "oops" in str(error)
         assert len(source.received) == 1
 
@@ -799,6 +841,13 @@ def test_redirects_without_end_are_reported() -> None:
         assert len(source.received) == 6
 
 
+@pytest.mark.parametrize("status", [300, 302, 305])
+def test_a_redirect_to_nowhere_is_a_wrong_address(status: int) -> None:
+    """What a wrong path is answered with stays so: no later sync helps."""
+    with serving(Says(status=status)) as source:
+        assert "Is the address right" in str(failing(Client(source.url), ConfigurationError))
+
+
 def other(source: Source) -> str:
     """The same server under another name: another host, as far as credentials go."""
     return source.url.replace("127.0.0.1", "localhost")
@@ -808,7 +857,7 @@ def test_another_host_is_not_followed_unless_it_is_named() -> None:
     """Neither by a redirect nor by a link."""
     with serving(FINE) as elsewhere, serving(FINE) as source:
         source.script = lambda _: Says(status=302, headers={"Location": other(elsewhere)})
-        error = failing(Client(source.url), DefectError)
+        error = failing(Client(source.url), ConfigurationError)
         assert "another host" in str(error)
         assert "allowed_hosts=" in str(error)
         with pytest.raises(DefectError, match="another host"):

@@ -95,13 +95,13 @@ MUTANTS = (
     Mutant(
         "a 403 that is a rate limit is asked again",
         f"{_CLIENT}.is_rate_limit",
-        lambda _: lambda headers: False,  # noqa: ARG005
+        lambda _: lambda headers, now: False,  # noqa: ARG005
         "http/test_client.py::test_a_rate_limit_is_waited_for_whatever_its_status",
     ),
     Mutant(
         "a limit that is used up is waited for until it counts again",
         f"{_CLIENT}.wait_of",
-        lambda _: lambda headers, now: retry_after(headers.get("Retry-After"), now),
+        lambda _: lambda headers, now, *, is_limit: retry_after(headers.get("Retry-After"), now),  # noqa: ARG005
         "http/test_client.py::test_a_rate_limit_is_waited_for_whatever_its_status",
     ),
     Mutant(

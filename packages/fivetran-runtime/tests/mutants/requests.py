@@ -193,4 +193,11 @@ MUTANTS = (
         lambda _: lambda self, link, base: urljoin(base, link),  # noqa: ARG005
         f"{_CLIENT}::test_a_server_behind_tls_may_write_http",
     ),
+    # Rate limits
+    Mutant(
+        "a limit by the minute that says nothing is waited for",
+        "fivetran_runtime.http.client._LIMIT_TRIES",
+        lambda _: 5,
+        f"{_CLIENT}::test_a_limit_by_the_minute_that_says_nothing_is_waited_for",
+    ),
 )

@@ -141,7 +141,10 @@ def test_a_wait_that_no_call_has_time_for_is_a_transient_error_with_the_state_un
     fivetran = connection(things)
     (reply,) = fivetran.sync()
     assert (reply.status, reply.body["errorType"]) == (500, "transient")
-    assert "the source's Retry-After would take 3600 s and 90 s are left" in reply.body["errorMessage"]
+    assert (
+        "the source's Retry-After would take 3600 s, until 2026-01-01 01:00 UTC, and 90 s are left"
+        in reply.body["errorMessage"]
+    )
     assert (fivetran.state, clock.slept) == ({}, [])
 
 

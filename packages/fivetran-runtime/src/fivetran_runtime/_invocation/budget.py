@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
 
@@ -188,14 +189,16 @@ class Budget:
 
 
 def _in_words(seconds: float) -> str:
-    """A time that a source asks for, which may be any number."""
+    """A time that a source asks for, which may be any number; of a long one also when it ends, as quotas of a day do."""
     days = seconds / 86_400
     if days < 2:
-        return f"{seconds:.0f} s"
+        end = clock().now() + timedelta(seconds=seconds)
+        return f"{seconds:.0f} s{f', until {end:%Y-%m-%d %H:%M} UTC,' if seconds > _SHORT else ''}"
     return f"{days:.0f} days" if days < _TEN_YEARS else "more than ten years"
 
 
 _TEN_YEARS = 3_652  # days
+_SHORT = 300  # seconds
 _STATM = Path("/proc/self/statm")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 

@@ -263,7 +263,7 @@ class _Call:
         seconds = f"{self._budget.limits.seconds:g} s"
         return TransientError(
             f"Table {table.name}: nothing could be completed within the function's {seconds}: {stop.why}.",
-            hint="The next sync tries again from the same state. If this stays, raise the time-out or yield At(...) more often.",
+            hint=f"The next sync tries again from the same state.{'' if stop.cut == 'wait' else _IF_IT_STAYS}",
         )
 
     def _note_too_many_keys(self) -> None:
@@ -404,3 +404,6 @@ def _unmoving() -> DefectError:
         "The position does not move: another call would get the same state and read the same rows again.",
         hint="Yield At(...) with arguments that change.",
     )
+
+
+_IF_IT_STAYS = " If this stays, raise the time-out or yield At(...) more often."

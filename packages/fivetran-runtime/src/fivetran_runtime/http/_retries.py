@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import NamedTuple
 
 from fivetran_runtime._invocation.clock import clock
 from fivetran_runtime.errors import DeclarationError
@@ -23,13 +25,17 @@ class FailedRequest(Exception):  # noqa: N818 - not an error yet: it may be sent
         what: what went wrong, in a few words without any address.
         status: the status, when there was one.
         retry_after: seconds the source asks to wait; 0 means now, None that it did not say.
+        said: what the source says of it, in its own words.
     """
 
-    def __init__(self, what: str, *, status: int | None = None, retry_after: float | None = None) -> None:
+    def __init__(
+        self, what: str, *, status: int | None = None, retry_after: float | None = None, said: str = ""
+    ) -> None:
         super().__init__(what)
         self.what = what
         self.status = status
         self.retry_after = retry_after
+        self.said = said
 
 
 def backoff(tries: int) -> float:
@@ -52,25 +58,80 @@ def retry_after(header: str | None, now: datetime) -> float | None:
     return max(0.0, (moment - now).total_seconds())
 
 
-def is_rate_limit(headers: Mapping[str, str]) -> bool:
+def is_rate_limit(headers: Mapping[str, str], now: datetime) -> bool:
     """Whether a refusal is one for now only, as GitHub's: it says when to come again, or that nothing is left."""
-    return "Retry-After" in headers or _remaining(headers) == "0"
+    return "Retry-After" in headers or any(window.left == 0 for window in _windows(headers, now))
 
 
-def wait_of(headers: Mapping[str, str], now: datetime) -> float | None:
+def wait_of(headers: Mapping[str, str], now: datetime, *, is_limit: bool) -> float | None:
     """Seconds that a source asks to wait: by `Retry-After`, or until a limit that is used up counts again.
 
-    `X-RateLimit-Reset` is a time in seconds since 1970, or a number of seconds, as `RateLimit-Reset` always is.
+    Args:
+        headers: those of the answer.
+        now: the present.
+        is_limit: whether the status says by itself that a limit is used up (429): how many requests are left need not be said.
     """
     wait = retry_after(headers.get("Retry-After"), now)
-    reset = headers.get("X-RateLimit-Reset", headers.get("RateLimit-Reset", "")).strip()
-    if wait is not None or _remaining(headers) != "0" or not (reset.isascii() and reset.isdigit()):
+    if wait is not None:
         return wait
-    return max(0.0, float(reset) - now.timestamp()) if float(reset) >= _IN_2001 else float(reset)
+    lefts = (0, None) if is_limit else (0,)
+    waits = [one.seconds for one in _windows(headers, now) if one.left in lefts and one.seconds is not None]
+    return max(waits, default=None)
 
 
-def _remaining(headers: Mapping[str, str]) -> str:
-    return headers.get("X-RateLimit-Remaining", headers.get("RateLimit-Remaining", "")).strip()
+class _Window(NamedTuple):
+    """How many requests are left of a limit, and in how many seconds it counts again; None where that is not said."""
+
+    left: float | None
+    seconds: float | None
+
+
+_FAMILIES = ("X-RateLimit-", "X-Rate-Limit-", "RateLimit-")
+_IN_ONE = re.compile(r"\b(remaining|reset|r|t)\s*=\s*(\d+)")
+
+
+def _windows(headers: Mapping[str, str], now: datetime) -> Iterator[_Window]:
+    """The limits that headers tell of, in each of the ways that sources have.
+
+    `X-RateLimit-Remaining` and `-Reset`, which is a time in seconds or milliseconds since 1970, a date, or a number of
+    seconds; `RateLimit-Remaining` and `-Reset`, and `RateLimit: limit=100, remaining=0, reset=30`, as the drafts of the
+    IETF had it (draft-ietf-httpapi-ratelimit-headers, 0 to 7); `RateLimit: "day";r=0;t=3600, "minute";r=5;t=20`, as they
+    have it since.
+    """
+    for family in _FAMILIES:
+        left, reset = headers.get(f"{family}Remaining"), headers.get(f"{family}Reset")
+        if left is not None or reset is not None:
+            yield _Window(_amount(left or ""), _seconds_until(reset or "", now))
+    combined = headers.get("RateLimit", "")
+    # Before draft 8 the commas divided one limit's members, since then they divide limits.
+    for one in combined.split(",") if ";" in combined else [combined]:
+        said = {name[:3]: float(number) for name, number in _IN_ONE.findall(one.lower())}
+        if said:
+            yield _Window(said.get("rem", said.get("r")), said.get("res", said.get("t")))
+
+
+def _amount(text: str) -> float | None:
+    return float(text) if _AMOUNT.fullmatch(text.strip()) else None
+
+
+_AMOUNT = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
+
+
+def _seconds_until(text: str, now: datetime) -> float | None:
+    number = _amount(text)
+    if number is None:
+        return retry_after(text, now) if "," in text else _seconds_until_instant(text, now)
+    if number >= _IN_2001:
+        return max(0.0, (number / 1000 if number >= _IN_2001 * 1000 else number) - now.timestamp())
+    return number
+
+
+def _seconds_until_instant(text: str, now: datetime) -> float | None:
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return max(0.0, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now.timestamp())
 
 
 class Delay:

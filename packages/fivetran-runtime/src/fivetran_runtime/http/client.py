@@ -45,9 +45,10 @@ from fivetran_runtime.http.auth import Anonymous, Auth, Basic, credentials_of
 from fivetran_runtime.http.pagination import Page, Paginator, read_pages
 from fivetran_runtime.operations import At
 
-RETRIED = frozenset({429, 502, 503, 504})
-"""Statuses that say "later"; every other one is an answer."""
+RETRIED = frozenset({429, 500, 502, 503, 504})
+"""Statuses that say "later", or may be meant so; every other one is an answer."""
 TRIES = 5
+_LIMIT_TRIES = 7  # with waits of 63 s in all: most limits that say nothing are by the minute
 _SETUP_TRIES = 2  # a person waits for a setup test
 _SETUP_WAIT = 5.0
 _UNKNOWN_TRIES = 2
@@ -301,7 +302,7 @@ class Client:
         if not self._is_allowed(target):
             what, hint = self._elsewhere(target)
             message = f"{shown(url)} redirects to {shown(target)}, {what}."
-            raise DefectError(message, hint=f"Is the address right? {hint}")
+            raise ConfigurationError(message, hint=f"Is the address right? {hint}")
         if has_body and not self._address.is_own(target):
             message = f"{shown(url)} redirects a request with a body to {shown(target)}, another host."
             raise DefectError(
@@ -350,11 +351,8 @@ class Client:
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # The error's own text holds the whole address, query and key included.
             raise FailedRequest(what_broke(error)) from None
-        limited = response.status_code == 403 and is_rate_limit(response.headers)
-        if limited or response.status_code in RETRIED:
-            what = f"HTTP {response.status_code}{', a rate limit' if limited else ''}"
-            wait = wait_of(response.headers, clock().now())
-            raise FailedRequest(what, status=response.status_code, retry_after=wait)
+        if response.status_code in RETRIED or response.status_code == 403:
+            _require_no_later(url, response, body)
         return response, body
 
     def _identified(
@@ -401,6 +399,23 @@ def _auth_of(address: Address) -> Auth:
     return Basic(address.user, address.password)
 
 
+def _require_no_later(url: str, response: requests.Response, body: bytearray) -> None:
+    """Raise for an answer that may be another one soon."""
+    now, status = clock().now(), response.status_code
+    is_limited = status == 403
+    if is_limited and not is_rate_limit(response.headers, now):
+        return
+    wait = wait_of(response.headers, now, is_limit=status == 429)
+    what = f"HTTP {status}{', a rate limit' if is_limited else ''}"
+    said = _said(_reply(url, response, body, was_redirected=False))
+    raise FailedRequest(what, status=status, retry_after=wait, said=said)
+
+
+def _said(reply: Reply) -> str:
+    """What a refusal says, in the source's own words."""
+    return excerpt(reply.json) if reply.json not in (None, "") else ""
+
+
 def _before_retry(failed: FailedRequest, tries: int, *, idempotent: bool, what: str) -> None:
     """Wait before a request is sent again.
 
@@ -411,17 +426,28 @@ def _before_retry(failed: FailedRequest, tries: int, *, idempotent: bool, what: 
     """
     invocation = running()
     unknown = failed.what == UNKNOWN_HOST
-    most = min(_SETUP_TRIES if invocation.is_setup_test else TRIES, _UNKNOWN_TRIES if unknown else TRIES)
     seconds = backoff(tries) if failed.retry_after is None else failed.retry_after
-    if not idempotent or tries >= most or (invocation.is_setup_test and seconds > _SETUP_WAIT):
+    if (
+        not idempotent
+        or tries >= _max_tries(failed, invocation)
+        or (invocation.is_setup_test and seconds > _SETUP_WAIT)
+    ):
         count = f" {tries} times" if tries > 1 else ""
-        message = f"{what}: {failed.what}{count}."
+        message = f"{what}: {failed.what}{count}{f': {failed.said}' if failed.said else ''}."
         if unknown:
             raise ConfigurationError(message, hint="Is the address right?", cause=failed.what)
         raise TransientError(message, status=failed.status, cause=failed.what)
     _require_time(invocation, f"{what}: {failed.what}")
     invocation.wait(seconds, f"waiting after {what}: {failed.what}")
     invocation.count(retries=1)
+
+
+def _max_tries(failed: FailedRequest, invocation: Invocation) -> int:
+    if failed.what == UNKNOWN_HOST:
+        return _UNKNOWN_TRIES
+    if invocation.is_setup_test:
+        return _SETUP_TRIES
+    return _LIMIT_TRIES if failed.status == 429 and failed.retry_after is None else TRIES
 
 
 def _require_time(invocation: Invocation, what: str) -> None:
@@ -437,18 +463,19 @@ def _require_time(invocation: Invocation, what: str) -> None:
 def _accepted(method: str, reply: Reply) -> Reply:
     if 200 <= reply.status < 300:
         return reply
-    said = excerpt(reply.json) if reply.json not in (None, "") else ""
+    said = _said(reply)
     cause = f"HTTP {reply.status}{f': {said}' if said else ''}"
     message = f"{method} {shown(reply.url)}: {cause}"
     kind: type[ConnectorError] = TransientError
     hint = ""
-    if 400 <= reply.status < 500 and reply.status not in _NOT_NOW:
-        kind, hint = ConfigurationError, _HINTS.get(reply.status, "")
+    if 300 <= reply.status < 500 and reply.status not in _NOT_NOW:
+        kind, hint = ConfigurationError, _HINTS.get(reply.status, _PATH_HINT if reply.status < 400 else "")
     raise kind(message, hint=hint, status=reply.status, cause=cause)
 
 
 _CREDENTIALS_HINT = "Check the credentials and what they may read."
-_HINTS = {401: _CREDENTIALS_HINT, 403: _CREDENTIALS_HINT, 404: "Is the address right, its path included?"}
+_PATH_HINT = "Is the address right, its path included?"
+_HINTS = {401: _CREDENTIALS_HINT, 403: _CREDENTIALS_HINT, 404: _PATH_HINT}
 
 
 def _reply(url: str, response: requests.Response, body: bytearray, *, was_redirected: bool) -> Reply:
