@@ -204,6 +204,15 @@ def tests(session: nox.Session, subject: str) -> None:
 
 @nox.session(default=False)
 @reports_errors
+def examples(session: nox.Session) -> None:
+    """[CASE ...]: the examples, one for each kind of source, against the whole contract; a table of them."""
+    arguments = Arguments("examples")
+    arguments.add_argument("cases", metavar="CASE", nargs="*", help="folders of examples/; all if none")
+    testing.run_examples(REPOSITORY, arguments.read(session.posargs).cases)
+
+
+@nox.session(default=False)
+@reports_errors
 def mutants(session: nox.Session) -> None:
     """Faults in connectors against the contract's checks, and in the runtime against its histories and tests."""
     arguments = Arguments("mutants")
@@ -271,6 +280,11 @@ def update(session: nox.Session) -> None:
     )
     run_tool(
         "tools.locked.house.api_page", *(["--check"] if check else []), failing="docs/api.md isn't current"
+    )
+    run_tool(
+        "tools.locked.house.examples_page",
+        *(["--check"] if check else []),
+        failing="docs/examples.md isn't current",
     )
     run_tool(
         "tools.locked.checks.shared_facts",

@@ -27,6 +27,7 @@ from tools.environments.virtual_environments import (
     tools_lock,
 )
 from tools.repository.errors import Problem, RepositoryError, at
+from tools.repository.examples import EXAMPLES
 from tools.repository.model import TOOLS, Project, Repository, group, requirement_name
 from tools.repository.names import normalized
 
@@ -123,7 +124,7 @@ def source_problems(repository: Repository, subject: str) -> list[Problem]:
 
     uv asks every index for such a name, and a higher version there, anybody's, is taken for ours.
     """
-    if subject in (TOOLS, AIRFLOW):
+    if subject in (TOOLS, AIRFLOW, EXAMPLES):
         return []
     project = repository.project(subject)
     asked = {normalized(requirement_name(text)) for text in project.requirements(test=True)}

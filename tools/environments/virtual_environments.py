@@ -21,6 +21,7 @@ from pathlib import Path
 from tools.environments.interpreters import RUNNING, Interpreter, running
 from tools.environments.uv import find_uv
 from tools.repository.errors import RepositoryError, at
+from tools.repository.examples import EXAMPLES
 from tools.repository.model import Project, Repository
 
 STAMP = "made-from"
@@ -127,6 +128,16 @@ def development_environment(repository: Repository) -> VirtualEnvironment:
     return VirtualEnvironment(
         path=repository.root / ".venv",
         locks=(tools_lock(repository), *(package.path / "requirements-test.txt" for package in packages)),
+        editables=tuple(package.path for package in packages),
+    )
+
+
+def examples_environment(repository: Repository) -> VirtualEnvironment:
+    """What the examples run in: every package and what tests it, whose locks agree with one another."""
+    packages = list(repository.packages.values())
+    return VirtualEnvironment(
+        path=_home(repository) / EXAMPLES,
+        locks=tuple(package.path / "requirements-test.txt" for package in packages),
         editables=tuple(package.path for package in packages),
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tools.repository.arguments import Arguments
 from tools.repository.errors import RepositoryError, at
+from tools.repository.examples import EXAMPLES
 from tools.repository.model import TOOLS, Repository
 from tools.repository.names import import_name, name_problem
 
@@ -48,7 +49,7 @@ def refuse(repository: Repository, name: str) -> None:
         raise RepositoryError(
             f"{at(path, repository.root)} exists already; choose another name or remove the folder"
         )
-    if name in {TOOLS, *repository.packages}:
+    if name in {TOOLS, EXAMPLES, *repository.packages}:
         raise RepositoryError(f"`{name}` is taken: `nox -s tests -- {name}` already means something")
 
 

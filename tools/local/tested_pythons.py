@@ -14,9 +14,15 @@ from dataclasses import dataclass
 
 from tools.environments.interpreters import Interpreter, find, install, running
 from tools.environments.uv import find_uv
-from tools.environments.virtual_environments import VirtualEnvironment, project_environment, tools_environment
+from tools.environments.virtual_environments import (
+    VirtualEnvironment,
+    examples_environment,
+    project_environment,
+    tools_environment,
+)
 from tools.local.deployed import deployed
 from tools.repository.errors import RepositoryError
+from tools.repository.examples import EXAMPLES
 from tools.repository.limits import DEFAULT_RUNTIME, python_version
 from tools.repository.model import TOOLS, Project, Repository
 
@@ -55,6 +61,8 @@ def environments_of(repository: Repository, subject: str, pythons: Pythons) -> l
     """The environments a subject is tested in, one for each Python, not made yet."""
     if subject == TOOLS:
         return [tools_environment(repository)]
+    if subject == EXAMPLES:
+        return [examples_environment(repository)]
     project = repository.project(subject)
     return [project_environment(repository, project, python) for python in pythons.to_run]
 

@@ -16,6 +16,7 @@ from tools.local import faults, readmes, shipped_imports
 from tools.local.processes import foreground
 from tools.local.tested_pythons import environments_of, failing, not_run, pythons_to_test
 from tools.repository.errors import RepositoryError, at
+from tools.repository.examples import EXAMPLES, examples_of
 from tools.repository.model import TOOLS, Repository, group, python_files, requirement_name
 from tools.repository.names import normalized, sessions_asked_for, unknown
 
@@ -25,7 +26,7 @@ RUNTIME = "fivetran-runtime"
 WRITES_RELEASE = "--write-released"
 HERE = Path(__file__).resolve().parents[2]
 """Where these very tools are, whatever repository they look after."""
-PLAIN = ("docs", "noxfile.py", "packages", "tools")
+PLAIN = ("docs", EXAMPLES, "noxfile.py", "packages", "tools")
 """Where words that this project doesn't use are looked for."""
 HISTORIES = "tests/histories/__main__.py"
 RUNTIME_MUTANTS = "tests/mutants/__main__.py"
@@ -86,16 +87,21 @@ def run_tests(repository: Repository, subject: str, options: Sequence[str] = ())
         raise RepositoryError("\n".join(wrong))
 
 
+def run_examples(repository: Repository, names: Sequence[str]) -> None:
+    """Run the examples named, or all, on both cores. RepositoryError for an unknown one, or if one fails."""
+    found = examples_of(repository.root, list(names))
+    run_tests(repository, EXAMPLES, [*_both_cores(repository, EXAMPLES), *(one.name for one in found)])
+
+
 def _run_in(
     repository: Repository, subject: str, environment: VirtualEnvironment, options: Sequence[str]
 ) -> list[str]:
     """Run a subject's tests in one environment; what is wrong. A Ctrl-C is a KeyboardInterrupt."""
     results = repository.root / ".nox" / "results" / f"{environment.path.name}.xml"
     report = [f"--junit-xml={results}"] if os.environ.get("CI") else []
-    folder = repository.root if subject == TOOLS else repository.project(subject).path
     code = foreground(
         [str(environment.python), "-m", "pytest", *report, *(options or _both_cores(repository, subject))],
-        cwd=folder,
+        cwd=folder_of(repository, subject),
     )
     if code == 130:
         raise KeyboardInterrupt
@@ -112,13 +118,24 @@ def _both_cores(repository: Repository, subject: str) -> list[str]:
 
     Two and not `auto`: a container sees its host's cores, which aren't its own.
     """
-    asked = (
-        group(repository.pyproject, TOOLS)
-        if subject == TOOLS
-        else repository.project(subject).requirements(test=True)
-    )
-    parallel = "pytest-xdist" in {normalized(requirement_name(text)) for text in asked}
+    parallel = "pytest-xdist" in {normalized(requirement_name(text)) for text in _asked(repository, subject)}
     return ["--numprocesses=2", "--dist=worksteal"] if parallel else []
+
+
+def _asked(repository: Repository, subject: str) -> list[str]:
+    """What a subject's tests require, as written; the examples' what the packages' do."""
+    if subject == TOOLS:
+        return group(repository.pyproject, TOOLS)
+    if subject == EXAMPLES:
+        return [text for one in repository.packages.values() for text in one.requirements(test=True)]
+    return repository.project(subject).requirements(test=True)
+
+
+def folder_of(repository: Repository, subject: str) -> Path:
+    """Where a subject's tests are run."""
+    if subject == TOOLS:
+        return repository.root
+    return repository.root / EXAMPLES if subject == EXAMPLES else repository.project(subject).path
 
 
 def lint(repository: Repository, subjects: Sequence[str] = (), *, fix: bool = False) -> None:
@@ -147,7 +164,7 @@ def _own_paths(repository: Repository, subject: str) -> list[str]:
         return ["noxfile.py", "tools"]
     if subject not in repository.subjects:
         raise unknown("connector or package", subject, repository.subjects)
-    return [at(repository.project(subject).path, repository.root)]
+    return [at(folder_of(repository, subject), repository.root)]
 
 
 def run_mutants(repository: Repository, options: Sequence[str] = ()) -> None:
@@ -207,8 +224,7 @@ def check_types(repository: Repository, subjects: Sequence[str] = ()) -> None:
     mypy = tools_environment(repository).prepare()
     wrong = []
     for subject in subjects or repository.subjects:
-        folder = repository.root if subject == TOOLS else repository.project(subject).path
-        wanted = ["noxfile.py", "tools"] if subject == TOOLS else ["src", "tests", "practice.py"]
+        folder, wanted, found_in = _typed(repository, subject)
         paths = [path for path in wanted if python_files(folder / path)]
         command = [
             str(mypy.python), "-m", "mypy",
@@ -217,14 +233,19 @@ def check_types(repository: Repository, subjects: Sequence[str] = ()) -> None:
             f"--python-executable={environment_of(repository, subject).python}",
         ]  # fmt: skip
         print(f"{subject}: ", end="", flush=True)
-        code = foreground(
-            [*command, *paths],
-            cwd=folder,
-            env={"MYPYPATH": ".:tools/tests" if subject == TOOLS else "src:tests"},
-        )
+        code = foreground([*command, *paths], cwd=folder, env={"MYPYPATH": found_in})
         wrong += [subject] if code else []
     if wrong:
         raise RepositoryError(f"types are wrong in {', '.join(wrong)}")
+
+
+def _typed(repository: Repository, subject: str) -> tuple[Path, list[str], str]:
+    """Where mypy runs for a subject, over what, and where it finds the subject's modules."""
+    if subject == TOOLS:
+        return repository.root, ["noxfile.py", "tools"], ".:tools/tests"
+    if subject == EXAMPLES:  # modules such as examples.delta_token.connector
+        return repository.root, [EXAMPLES], "."
+    return repository.project(subject).path, ["src", "tests", "practice.py"], "src:tests"
 
 
 def refuse(code: int, what: str) -> None:

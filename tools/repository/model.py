@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.repository.errors import Problem, RepositoryError, at
+from tools.repository.examples import EXAMPLES
 from tools.repository.names import import_name, name_problem, normalized, unknown
 
 LEFT_BEHIND = {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".DS_Store"}
@@ -106,8 +107,13 @@ class Repository:
 
     @property
     def subjects(self) -> list[str]:
-        """What can be tested: every project, and the tools."""
-        return [*self.projects, TOOLS]
+        """What can be tested: every project, the examples where there are any, and the tools."""
+        return [*self.projects, *([EXAMPLES] if self.has_examples else []), TOOLS]
+
+    @property
+    def has_examples(self) -> bool:
+        """Whether there is a folder of examples."""
+        return (self.root / EXAMPLES).is_dir()
 
     def connector(self, name: str) -> Project:
         """The connector called `name`; RepositoryError with the nearest match and the list if there is none."""
@@ -158,6 +164,8 @@ class Repository:
         """Why a connector can't have its name: `nox -s tests -- NAME` would mean two things."""
         if project.name == TOOLS:
             return f"`{TOOLS}` is what the repository's own tools are called"
+        if project.name == EXAMPLES:
+            return f"`{EXAMPLES}` is what the examples are called"
         if project.kind == "connector" and (self.root / "packages" / project.name).is_dir():
             return f"`{project.name}` is a package's name already"
         return None

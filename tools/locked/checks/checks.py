@@ -21,7 +21,7 @@ from tools.locked.ci import config as ci_config
 from tools.locked.ci.compiler import validity
 from tools.locked.declared import deployments
 from tools.locked.declared import schema as deploy_schema
-from tools.locked.house import api_page, architecture, figures
+from tools.locked.house import api_page, architecture, examples_page, figures
 from tools.repository.errors import Problem, RepositoryError, at, run_as_command
 from tools.repository.model import Repository, python_files
 from tools.repository.names import distribution, unknown
@@ -139,6 +139,13 @@ def api_current(repository: Repository) -> Iterator[Problem]:
     """The page docs/api.md says what the docstrings of the runtime's public names say now."""
     if api_page.stale(repository):
         yield Problem(api_page.PAGE, "it isn't current", f"run `{api_page.COMMAND}`")
+
+
+@check("examples")
+def examples_current(repository: Repository) -> Iterator[Problem]:
+    """The table in docs/examples.md is of today's examples, none of which is too long."""
+    if repository.has_examples:
+        yield from examples_page.problems(repository)
 
 
 @check("ci_config")

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from tools.locked.ci.changes import MAIN, Changes, changes_since
 from tools.locked.declared import deployments
 from tools.repository.errors import run_as_command
+from tools.repository.examples import EXAMPLES
 from tools.repository.model import TOOLS, Repository
 
 RUNTIME = "fivetran-runtime"
@@ -40,11 +41,13 @@ class Model:
     packages: frozenset[str]
     stands_on: Mapping[str, frozenset[str]]
     connector_of: Mapping[str, str]
+    has_examples: bool = False
 
     @property
     def subjects(self) -> list[str]:
         """Everything that has tests, the tools last."""
-        return [*sorted(self.connectors), *sorted(self.packages), TOOLS]
+        own = [EXAMPLES] if self.has_examples else []
+        return [*sorted(self.connectors), *sorted(self.packages), *own, TOOLS]
 
 
 @dataclass
@@ -81,6 +84,7 @@ def model_of(repository: Repository) -> Model:
             for name, project in repository.projects.items()
         },
         connector_of={name: one.connector for name, one in deployments.deployments(repository).items()},
+        has_examples=repository.has_examples,
     )
 
 
@@ -110,6 +114,8 @@ def _one(found: Affected, model: Model, path: str) -> None:
         _connector(found, model, name, path)
     elif folder == "packages" and inner and name in model.packages:
         _package(found, model, name, path)
+    elif folder == EXAMPLES and inner:
+        _examples(found, model, path)
     elif path.startswith((f"{TOOLS}/tests/", f"{TOOLS}/template/")):
         found.subjects.setdefault(TOOLS, f"{path} has changed")
         found.rehearsal = found.rehearsal or f"{path} has changed"
@@ -142,9 +148,17 @@ def _package(found: Affected, model: Model, name: str, path: str) -> None:
     for other, packages in model.stands_on.items():
         if name in packages:
             found.subjects.setdefault(other, f"it stands on {name}, and {path} has changed")
+    if model.has_examples:
+        found.subjects.setdefault(EXAMPLES, f"the examples stand on {name}, and {path} has changed")
     found.subjects.setdefault(TOOLS, f"its tests run connectors on {name}, and {path} has changed")
     if name == RUNTIME:
         found.rehearsal = found.rehearsal or f"{path} has changed"
+
+
+def _examples(found: Affected, model: Model, path: str) -> None:
+    """Their own tests, and the tools', which hold the page that lists them; none of them is deployed."""
+    for name in ([EXAMPLES] if model.has_examples else []) + [TOOLS]:
+        found.subjects.setdefault(name, f"{path} has changed")
 
 
 def _functions(found: Affected, model: Model, changed: frozenset[str] | None) -> None:

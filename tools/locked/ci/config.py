@@ -39,7 +39,8 @@ def render(repository: Repository) -> dict[str, str]:
 def content_of(repository: Repository) -> Content:
     """What the repository holds, as far as CircleCI's configuration depends on it."""
     folders = {name: at(project.path, repository.root) for name, project in repository.projects.items()}
-    return Content(locks_of(folders), deployments(repository), environments(repository), gcloud(repository))
+    locks = locks_of(folders, examples=repository.has_examples)
+    return Content(locks, deployments(repository), environments(repository), gcloud(repository))
 
 
 def stale(repository: Repository) -> StaleError | None:

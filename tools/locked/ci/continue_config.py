@@ -15,11 +15,15 @@ from tools.locked.ci.affected import REHEARSAL, RUNTIME
 from tools.locked.ci.gcloud import Gcloud
 from tools.locked.declared.deployments import Deployment
 from tools.locked.declared.environments import Environment
+from tools.repository.examples import EXAMPLES
 from tools.repository.model import TOOLS
 
 WORKFLOW = "test-and-deploy"
 CHECK = "check"
 TOOLS_LOCK = "tools/requirements.txt"
+
+EMULATOR = "fivetran-emulator"
+"""The package whose lock tests the examples, with the runtime's."""
 
 TEST = "test-"
 DEPLOY = "deploy-"
@@ -283,9 +287,11 @@ def _newest() -> str:
     return _key(f'{{{{ checksum "{TOOLS_LOCK}" }}}}-{{{{ checksum "<< parameters.lock >>" }}}}')
 
 
-def locks_of(projects: Mapping[str, str]) -> dict[str, str]:
-    """Each subject's lock: `projects` are folders by name, and the tools come last."""
+def locks_of(projects: Mapping[str, str], *, examples: bool = False) -> dict[str, str]:
+    """Each subject's lock: `projects` are folders by name, and the tools come last; the examples have the emulator's."""
+    own = {name: f"{folder}/requirements-test.txt" for name, folder in projects.items()}
     return {
-        **{name: f"{folder}/requirements-test.txt" for name, folder in projects.items()},
+        **own,
+        **({EXAMPLES: own[EMULATOR]} if examples else {}),
         TOOLS: TOOLS_LOCK,
     }

@@ -24,8 +24,9 @@ MODEL = Model(
         "fivetran-emulator": frozenset({"fivetran-runtime"}),
     },
     connector_of={"acme": "acme", "acme-prod": "acme", "birch": "birch"},
+    has_examples=True,
 )
-EVERY_SUBJECT = {*MODEL.connectors, *MODEL.packages, "tools"}
+EVERY_SUBJECT = {*MODEL.connectors, *MODEL.packages, "examples", "tools"}
 EVERYTHING = (EVERY_SUBJECT, set(MODEL.connector_of), True)
 
 
@@ -58,6 +59,8 @@ def names(found: Affected) -> tuple[set[str], set[str], bool]:
         (["tools/locked/ci/config.py"], (EVERY_SUBJECT, set(), True)),
         (["tools/requirements.txt"], (EVERY_SUBJECT, set(), True)),
         (["tools/tests/ci/test_affected.py"], ({"tools"}, set(), True)),
+        (["examples/delta_token/connector.py"], ({"examples", "tools"}, set(), False)),
+        (["examples/conftest.py"], ({"examples", "tools"}, set(), False)),
         (["docs/contract.md"], ({"fivetran-runtime", "fivetran-emulator", "tools"}, set(), False)),
         (["README.md"], ({"fivetran-runtime", "fivetran-emulator", "tools"}, set(), False)),
         ([".circleci/config.yml", ".circleci/continue.yml", "deploy.yaml"], (set(), set(), False)),
@@ -103,6 +106,7 @@ def test_everything_can_be_asked_for() -> None:
 PATHS = st.sampled_from(
     [
         "connectors/acme/a.py", "connectors/birch/README.md", "connectors/removed/x", "docs/state.md", "README.md",
+        "examples/delta_token/practice.py",
         "packages/fivetran-runtime/a.py", "packages/fivetran-emulator/b.py", "tools/x.py", "tools/tests/y.py",
         "deploy.yaml", "noxfile.py", ".circleci/continue.yml",
     ]

@@ -1,0 +1,33 @@
+"""An event log whose every page, the last one too, gives a token; another member says when to stop."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from fivetran_runtime import At, Bearer, Client, Config, Connector, Secret
+
+
+class Acme(Config):
+    token: Secret
+    url: str = "https://api.acme.example"
+
+
+app = Connector("acme", config=Acme, client=lambda config: Client(config.url, auth=Bearer(config.token)))
+
+
+@app.table(key="uuid")
+def events(acme: Client, cursor: str | None = None) -> Iterator[Any]:
+    while True:
+        page = acme.get("/events", cursor=cursor)
+        yield from page["items"]
+        if not page["has_more"]:
+            return
+        cursor = page["cursor"]
+        yield At(cursor=cursor)
+
+
+@app.check
+def can_list(acme: Client) -> None:
+    acme.get("/events")
+
+
+main = app.handler
