@@ -49,7 +49,9 @@ class Example:
         """The first line of the connector's docstring. RepositoryError where there is none."""
         said = ast.get_docstring(_tree(self.connector))
         if not said:
-            raise RepositoryError(f"{_named(self.connector)}: its docstring says in one line what the case is")
+            raise RepositoryError(
+                f"{_named(self.connector)}: its docstring says in one line what the case is"
+            )
         return said.splitlines()[0]
 
     @property

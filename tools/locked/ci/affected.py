@@ -114,7 +114,7 @@ def _one(found: Affected, model: Model, path: str) -> None:
         _connector(found, model, name, path)
     elif folder == "packages" and inner and name in model.packages:
         _package(found, model, name, path)
-    elif folder == EXAMPLES and inner:
+    elif folder == EXAMPLES and rest:
         _examples(found, model, path)
     elif path.startswith((f"{TOOLS}/tests/", f"{TOOLS}/template/")):
         found.subjects.setdefault(TOOLS, f"{path} has changed")

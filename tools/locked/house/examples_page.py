@@ -36,7 +36,9 @@ def rendered(repository: Repository) -> str:
 
 def _row(example: Example) -> str:
     sentence = example.sentence.replace("|", "\\|")
-    return f"| [{example.name}](../{EXAMPLES}/{example.name}/connector.py): {sentence} | {example.own_lines} |\n"
+    return (
+        f"| [{example.name}](../{EXAMPLES}/{example.name}/connector.py): {sentence} | {example.own_lines} |\n"
+    )
 
 
 def stale(repository: Repository) -> StaleError | None:

@@ -47,7 +47,7 @@ def test_examples_are_found_in_their_folders(write: Write, tmp_path: Path) -> No
 def test_an_unknown_example_is_an_error_with_the_nearest(write: Write, tmp_path: Path) -> None:
     """As for connectors."""
     write("examples/numbered/connector.py", CONNECTOR)
-    with pytest.raises(RepositoryError, match="no example `numberd`. Did you mean `numbered`?"):
+    with pytest.raises(RepositoryError, match=r"no example `numberd`\. Did you mean `numbered`\?"):
         examples_of(tmp_path, ["numberd"])
 
 
