@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from fivetran_runtime.config import Config, Secret
+from fivetran_runtime.config import Config, Secret, default_of
 
 
 class Digest(NamedTuple):
@@ -99,15 +99,9 @@ _LOCAL_PORT = re.compile(r"(?i)^(https?://(?:127\.0\.0\.1|localhost|\[::1\])):\d
 
 def _settings(config: msgspec.Struct, *, with_defaults: bool) -> dict[str, Any]:
     fields = msgspec.structs.fields(config)
-    values = {field.encode_name: (getattr(config, field.name), _default(field)) for field in fields}
+    values = {field.encode_name: (getattr(config, field.name), default_of(field)) for field in fields}
     return {
         name: _plain(value, with_defaults=with_defaults)
         for name, (value, default) in values.items()
         if not isinstance(value, Secret) and (value is not None if with_defaults else value != default)
     }
-
-
-def _default(field: msgspec.structs.FieldInfo) -> Any:
-    if field.default_factory is not msgspec.NODEFAULT:
-        return field.default_factory()
-    return field.default

@@ -236,19 +236,20 @@ def _bounds(kind: Any) -> str:
     """What the `Meta` of a type demands, e.g. ", at least 1 and at most 100"."""
     demands = [
         text.format(bound)
-        for meta in _metas(kind)
+        for meta in metas_of(kind)
         for name, text in _BOUNDS.items()
         if (bound := getattr(meta, name)) is not None
     ]
     return f", {' and '.join(demands)}" if demands else ""
 
 
-def _metas(kind: Any) -> Iterator[msgspec.Meta]:
+def metas_of(kind: Any) -> Iterator[msgspec.Meta]:
+    """What `Annotated` says of a type, or of the types of a union."""
     if typing.get_origin(kind) is typing.Annotated:
         yield from (part for part in typing.get_args(kind)[1:] if isinstance(part, msgspec.Meta))
     elif typing.get_origin(kind) in (typing.Union, types.UnionType):
         for part in typing.get_args(kind):
-            yield from _metas(part)
+            yield from metas_of(part)
 
 
 def _few(values: list[object]) -> str:
@@ -268,6 +269,13 @@ def _parts(kind: Any) -> Iterator[Any]:
             yield from _parts(part)
     else:
         yield kind
+
+
+def default_of(field: msgspec.structs.FieldInfo) -> Any:
+    """What a key holds that is left out, for one that is not required."""
+    if field.default_factory is not msgspec.NODEFAULT:
+        return field.default_factory()
+    return field.default
 
 
 _NAMES = {

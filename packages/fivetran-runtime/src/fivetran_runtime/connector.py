@@ -13,6 +13,7 @@ from fivetran_runtime._sync.names import table_problems
 from fivetran_runtime.config import Config
 from fivetran_runtime.errors import ConfigurationError, DeclarationError, DefectError
 from fivetran_runtime.function import handler
+from fivetran_runtime.function.envelope import Answer, Request
 from fivetran_runtime.tables import Options, Read, Table
 
 AnyRead = TypeVar("AnyRead", bound=Read)
@@ -145,10 +146,10 @@ class Connector:
             _run(self._before, client, _BEFORE)
 
     @property
-    def handler(self) -> Callable[[handler.Request], handler.Answer]:
+    def handler(self) -> Callable[[Request], Answer]:
         """The function for functions-framework: `main = app.handler`."""
 
-        def main(request: handler.Request) -> handler.Answer:
+        def main(request: Request) -> Answer:
             return handler.answer(self, request)
 
         return main

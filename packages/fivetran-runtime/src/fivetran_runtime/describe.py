@@ -8,13 +8,13 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import timedelta
-from typing import Annotated, Any, get_args, get_origin
+from typing import Any
 
 import msgspec
 
-from fivetran_runtime.config import Config, described_type
+from fivetran_runtime.config import Config, default_of, described_type, metas_of
 from fivetran_runtime.connector import Connector
 from fivetran_runtime.tables import Table
 
@@ -32,7 +32,7 @@ def example(kind: type[Config]) -> dict[str, Any]:
 
 
 def _example(field: msgspec.structs.FieldInfo) -> Any:
-    for meta in _metas(field.type):
+    for meta in metas_of(field.type):
         if meta.examples:
             return meta.examples[0]
     if field.required:
@@ -40,15 +40,8 @@ def _example(field: msgspec.structs.FieldInfo) -> Any:
     return _default(field)
 
 
-def _metas(kind: Any) -> Iterator[msgspec.Meta]:
-    if get_origin(kind) is Annotated:
-        yield from (part for part in get_args(kind)[1:] if isinstance(part, msgspec.Meta))
-
-
 def _default(field: msgspec.structs.FieldInfo) -> Any:
-    if field.default_factory is not msgspec.NODEFAULT:
-        return msgspec.to_builtins(field.default_factory())
-    return msgspec.to_builtins(field.default)
+    return msgspec.to_builtins(default_of(field))
 
 
 def readme_section(app: Connector) -> str:
@@ -65,7 +58,7 @@ def _secrets(kind: type[Config] | None) -> Iterable[str]:
     yield "| key | type | | meaning |"
     yield "|---|---|---|---|"
     for field in msgspec.structs.fields(kind):
-        meaning = " ".join(meta.description for meta in _metas(field.type) if meta.description)
+        meaning = " ".join(meta.description for meta in metas_of(field.type) if meta.description)
         yield f"| `{field.encode_name}` | {described_type(field.type)} | {_need(field)} | {meaning} |"
     yield ""
 

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from fivetran_runtime.function.handler import REPORT_HEADER
+from fivetran_runtime.function.envelope import REPORT_HEADER
 
 MAX_CALLS = 150
 ENDLESS = "Fivetran: the sync does not end"

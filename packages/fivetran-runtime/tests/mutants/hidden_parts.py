@@ -10,7 +10,6 @@ from mutants.mutant import Mutant
 
 Fault = Callable[..., Any]
 _REDACTION = "fivetran_runtime._invocation.redaction"
-_PIECES = "fivetran_runtime._invocation.pieces"
 _LOGS = "fivetran_runtime._invocation.logs"
 _PARTS = "invocation/test_redaction.py::test_no_part_of_a_secret_survives"
 
@@ -33,7 +32,7 @@ MUTANTS = (
         _PARTS,
     ),
     Mutant("each line of a secret is hidden", f"{_REDACTION}.wholes_of", _only_the_whole, _PARTS),
-    Mutant("each part of a JWT is hidden", f"{_PIECES}._JWT", lambda _: re.compile("(?!)"), _PARTS),
+    Mutant("each part of a JWT is hidden", f"{_REDACTION}._JWT", lambda _: re.compile("(?!)"), _PARTS),
     Mutant(
         "half of a secret is hidden",
         f"{_REDACTION}.pieces_in",
@@ -42,13 +41,13 @@ MUTANTS = (
     ),
     Mutant(
         "ordinary words are not hidden for being in a secret",
-        f"{_PIECES}._is_ordinary",
+        f"{_REDACTION}._is_ordinary",
         lambda _: lambda piece: False,  # noqa: ARG005
         "invocation/test_redaction.py::test_what_only_looks_like_a_part_stays",
     ),
     Mutant(
         "fewer than eight characters of a secret are not hidden",
-        f"{_PIECES}._SHORTEST",
+        f"{_REDACTION}._SHORTEST_PIECE",
         lambda _: 3,
         "invocation/test_redaction.py::test_what_only_looks_like_a_part_stays",
     ),

@@ -10,7 +10,7 @@ from fivetran_runtime._encoding import decode, encode
 from mutants.mutant import Mutant
 
 Fault = Callable[..., Any]
-_POSITIONS, _SLOW, _RELEASES = "sync/test_positions.py", "sync/test_row_clock.py", "sync/test_releases.py"
+_POSITIONS, _SLOW, _RELEASES = "sync/test_positions.py", "sync/test_slow_rows.py", "sync/test_releases.py"
 
 
 def _written_as_it_is(_: Fault) -> Fault:
@@ -71,7 +71,7 @@ MUTANTS = (
     ),
     Mutant(
         "time is looked at whenever a row is yielded",
-        "fivetran_runtime._sync.row_clock.RowClock.look",
+        "fivetran_runtime._invocation.budget.RowClock.look",
         lambda _: lambda self: 1e9,  # noqa: ARG005
         f"{_SLOW}::test_without_an_at_the_table_fails_by_name_and_the_others_rows_arrive",
     ),
@@ -83,7 +83,7 @@ MUTANTS = (
     ),
     Mutant(
         "a table that fits into a call is not stopped because its pages are slow",
-        "fivetran_runtime._sync.row_clock.RowClock.__init__",
+        "fivetran_runtime._invocation.budget.RowClock.__init__",
         lambda original: lambda self, budget, *, may_stop: original(self, budget, may_stop=may_stop or True),
         f"{_SLOW}::test_a_table_that_fits_into_a_call_is_not_stopped_because_its_pages_are_slow",
     ),

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from fivetran_runtime.errors import DefectError
-from fivetran_runtime.function.handler import BadRequestError
+from fivetran_runtime.function.envelope import BadRequestError
 from mutants.mutant import Mutant
 
 Fault = Callable[..., Any]
@@ -120,7 +120,7 @@ MUTANTS = (
     ),
     Mutant(
         "a request that is nested too deeply is answered in words",
-        "fivetran_runtime.function.handler._parse",
+        "fivetran_runtime.function.handler.parse",
         _too_deep,
         "function/test_handler.py::test_other_requests_are_answered_in_json",
     ),

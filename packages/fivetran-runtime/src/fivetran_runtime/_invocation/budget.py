@@ -1,15 +1,15 @@
 """What one invocation may use: bytes of answer, seconds, memory; and when it has to stop.
 
-Nothing tells a function its limits while it runs, so the deployment does, in three environment variables:
-FIVETRAN_GENERATION (1 or 2), FIVETRAN_TIMEOUT_S, FIVETRAN_MEMORY_MB. Without them Google's defaults hold:
-generation 1, 60 seconds, 256 MB (docs/protocol.md, "Limits"). FIVETRAN_ANSWER_BYTES lowers the answer's size below
-that, for whatever stands between the function and Fivetran, and for tests.
+What the limits are says the host, such as function/limits.py. The client looks at the time before each request, and an
+`At` is a place to stop; a table whose rows come slowly from elsewhere (a library, a file, a computation) would go on
+until the platform ends the call, and with it what all tables have read in it; `RowClock` sees to that. Code that never
+yields cannot be ended.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -18,12 +18,8 @@ from typing import NoReturn
 import msgspec
 
 from fivetran_runtime._invocation.clock import clock
-from fivetran_runtime.errors import ConfigurationError
 
 MB = 1_000_000
-ANSWER_BYTES = {1: 10 * MB, 2: 32 * MB}
-"""The largest answer per generation; https://cloud.google.com/functions/quotas says MB, read here as 10^6."""
-
 _ENVELOPE = 0.1  # of the answer is kept free of rows, for the state and the schema
 STATE_BYTES = 900_000
 """The largest state: what `_ENVELOPE` leaves in the smallest answer, less the schema."""
@@ -35,6 +31,7 @@ _USABLE_TIME = 0.9  # the rest is for encoding and sending the answer, and for a
 _LAST_MOMENT = 0.95  # an answer that is begun later may not arrive
 _USABLE_MEMORY = 0.75  # a unit may need as much again before the next look
 _OWN_MEMORY = 0.1  # less than this an answer does not hold, and cutting would not give it back
+_LOOK_SECONDS = 0.1  # between two looks at the time
 
 
 class OutOfBudget(BaseException):
@@ -50,7 +47,7 @@ class OutOfBudget(BaseException):
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """The platform's limits for one invocation.
+    """The host's limits for one invocation; a small function's where nothing is said.
 
     Attributes:
         answer_bytes: largest answer the platform lets through.
@@ -58,35 +55,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         memory_bytes: the memory the function was given.
     """
 
-    answer_bytes: int = ANSWER_BYTES[1]
+    answer_bytes: int = 10 * MB
     seconds: float = 60
     memory_bytes: int = 256 * 2**20
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Limits:
-        """The limits the deployment gave; Google's defaults where it gave none.
-
-        Raises:
-            ConfigurationError: a variable that is not a number, or a generation that is not 1 or 2.
-        """
-        generation = _positive(environment, "FIVETRAN_GENERATION", 1)
-        if generation not in ANSWER_BYTES:
-            message = f"The environment variable FIVETRAN_GENERATION is {generation}; it can be 1 or 2."
-            raise ConfigurationError(message)
-        answer_bytes = _positive(environment, "FIVETRAN_ANSWER_BYTES", ANSWER_BYTES[generation])
-        return cls(
-            answer_bytes=min(answer_bytes, ANSWER_BYTES[generation]),
-            seconds=_positive(environment, "FIVETRAN_TIMEOUT_S", 60),
-            memory_bytes=_positive(environment, "FIVETRAN_MEMORY_MB", 256) * 2**20,
-        )
-
-
-def _positive(environment: Mapping[str, str], name: str, default: int) -> int:
-    text = environment.get(name, str(default))
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
-        message = f"The environment variable {name} is {text!r}; it must be a whole number above 0."
-        raise ConfigurationError(message)
-    return int(text)
 
 
 class Budget:
@@ -186,6 +157,39 @@ class Budget:
     def _memory_is_short(self) -> bool:
         in_use, limit = memory_in_use(), self.limits.memory_bytes
         return in_use > limit * _USABLE_MEMORY and in_use - self._memory_before > limit * _OWN_MEMORY
+
+
+class RowClock:
+    """How fast the rows of one pass come in this invocation.
+
+    Args:
+        budget: what time there is.
+        may_stop: whether it costs nothing to stop before the first `At`, since the next call has more time.
+    """
+
+    def __init__(self, budget: Budget, *, may_stop: bool) -> None:
+        self._budget = budget
+        self._may_stop = may_stop
+        self._looked = budget.elapsed()
+        self._gap = self._longest_gap = 0.0
+
+    def begin_unit(self) -> None:
+        """An `At` was reached: from here on it costs nothing to stop."""
+        self._may_stop = True
+        self._looked = self._budget.elapsed()
+
+    def look(self) -> float:
+        """Look at the time; returns for how many seconds from now nobody need look again.
+
+        Raises:
+            OutOfBudget: the time is used, or will be before the next row comes.
+        """
+        now = self._budget.elapsed()
+        gap, before = now - self._looked, self._gap
+        self._looked, self._gap, self._longest_gap = now, gap, max(self._longest_gap, gap)
+        # Rows of one page come at once: without a place to stop at, only what is slow twice in a row is slow.
+        self._budget.require_next(self._longest_gap if self._may_stop else min(gap, before))
+        return 0.0 if gap > _LOOK_SECONDS else min(_LOOK_SECONDS, self._budget.remaining())
 
 
 def _in_words(seconds: float) -> str:

@@ -10,7 +10,7 @@ text itself. Messages are cleaned before they are cut, collapsed or encoded.
 
 Sources also write a key in parts. So the letters and digits of a text are compared, too, without what stands between
 them: a key without its dashes, a PEM without its line breaks, a line of it, a part of a JWT, or at least half of a
-secret, cut anywhere (pieces.py).
+secret, cut anywhere.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ import threading
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from urllib.parse import quote, quote_plus
-
-from fivetran_runtime._invocation.pieces import Skeleton, folded, pieces_in, wholes_of
 
 HIDDEN = "***"
 _SHORTEST = 4  # a shorter text is no secret, and replacing it would shred every message
@@ -148,6 +146,85 @@ def _base64_forms(secret: bytes) -> Iterator[str]:
         if len(form) >= _SHORTEST * 2:
             yield form
             yield form.translate(str.maketrans("+/", "-_"))
+
+
+# -- parts of a secret ----------------------------------------------------------------------------------
+#
+# Only letters and digits are compared, in one case: what stands between them is what sources change. A piece counts from
+# eight of them on and from half of the secret's, wherever it was cut; a run of small letters, or of capitals, is no
+# piece, since ordinary words look like that.
+
+_SHORTEST_PIECE = 8
+_JWT = re.compile(r"\s*([\w-]+)\.([\w-]+)\.([\w-]+)\s*")
+_FRAME = "-----"  # of a PEM: the words between five dashes are no secret
+
+
+def folded(text: str) -> str:
+    """A text in small letters, each character in its place."""
+    if text.isascii():
+        return text.lower()
+    return "".join(small if len(small := character.lower()) == 1 else character for character in text)
+
+
+class Skeleton:
+    """A text's letters and digits, in small letters, and where they stand in it."""
+
+    def __init__(self, text: str) -> None:
+        self.places = [place for place, character in enumerate(text) if character.isalnum()]
+        self.written = "".join([text[place] for place in self.places])
+        self.text = folded(self.written)
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """From where to where in the text some of them stand."""
+        return self.places[start], self.places[end - 1] + 1
+
+
+def wholes_of(secret: str) -> Iterator[str]:
+    """The letters and digits of a secret, of each of its lines, and of the parts of a JWT; never fewer than eight."""
+    jwt = _JWT.fullmatch(secret)
+    lines = [line for line in secret.splitlines() if _FRAME not in line]
+    for part in (secret, *lines, *(jwt.groups() if jwt else ())):
+        skeleton = Skeleton(part).text
+        if len(skeleton) >= _SHORTEST_PIECE:
+            yield skeleton
+
+
+def pieces_in(text: Skeleton, secret: str) -> Iterator[tuple[int, int]]:
+    """From where to where a text holds a piece of a secret.
+
+    A piece of at least `least` characters holds one of the anchors, since these lie close enough to each other.
+    """
+    whole = Skeleton(secret)
+    least = max(_SHORTEST_PIECE, (len(whole.text) + 1) // 2)
+    for anchor in range(0, len(whole.text) - _SHORTEST_PIECE + 1, least - _SHORTEST_PIECE + 1):
+        sought = whole.text[anchor : anchor + _SHORTEST_PIECE]
+        place = text.text.find(sought)
+        while place >= 0:
+            # No more of the text than the secret is long: a page full of zeros has its anchors everywhere.
+            start, end = max(0, place - anchor), place + len(whole.text) - anchor
+            before = _common(text.text[start:place][::-1], whole.text[:anchor][::-1])
+            after = _common(text.text[place:end], whole.text[anchor:])
+            piece = whole.written[anchor - before : anchor + after]
+            is_found = len(piece) >= least and not _is_ordinary(piece)
+            if is_found:
+                yield text.span(place - before, place + after)
+            place = text.text.find(sought, place + (after if is_found else 1))
+
+
+def _common(one: str, other: str) -> int:
+    """How many characters two texts begin alike with: by halves, since a secret may be long and found often."""
+    alike, most = 0, min(len(one), len(other))
+    while alike < most:
+        middle = (alike + most + 1) // 2
+        if one[:middle] == other[:middle]:
+            alike = middle
+        else:
+            most = middle - 1
+    return alike
+
+
+def _is_ordinary(piece: str) -> bool:
+    return piece.isalpha() and piece in (piece.lower(), piece.upper())
 
 
 # -- the canonical writing ----------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ import msgspec
 
 from fivetran_runtime._encoding import encode
 from fivetran_runtime._invocation import logs
-from fivetran_runtime._invocation.budget import Budget, OutOfBudget
+from fivetran_runtime._invocation.budget import Budget, OutOfBudget, RowClock
 from fivetran_runtime._invocation.clock import clock
 from fivetran_runtime._scope import embedded_name
 from fivetran_runtime._sync.batch import Batch
@@ -29,7 +29,6 @@ from fivetran_runtime._sync.delete_strategies import Deletes
 from fivetran_runtime._sync.high_water import Marks
 from fivetran_runtime._sync.keys import Key
 from fivetran_runtime._sync.positions import stored
-from fivetran_runtime._sync.row_clock import RowClock
 from fivetran_runtime._sync.row_encoder import Writer
 from fivetran_runtime._sync.start import Terms, note_terms, start
 from fivetran_runtime._sync.state import TableState

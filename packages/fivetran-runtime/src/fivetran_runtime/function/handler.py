@@ -1,4 +1,4 @@
-"""From Fivetran's POST to the answer: the only place that knows the envelope.
+"""From Fivetran's POST to the answer: one invocation of a connector.
 
 Nothing that goes wrong leaves as a crash page: Fivetran shows `errorMessage` to people, and a failed answer carries
 no state and no rows, so the state Fivetran holds stays as it is (docs/protocol.md, "Errors").
@@ -6,45 +6,37 @@ no state and no rows, so the state Fivetran holds stays as it is (docs/protocol.
 
 from __future__ import annotations
 
-import json
 import os
 import traceback
 from collections.abc import Callable, Mapping
-from decimal import InvalidOperation
 from typing import Any, Protocol
 
-import msgspec
-
-from fivetran_runtime._encoding import decode, encode
+from fivetran_runtime._encoding import encode
 from fivetran_runtime._invocation import logs
-from fivetran_runtime._invocation.budget import Budget, Limits
+from fivetran_runtime._invocation.budget import Budget
 from fivetran_runtime._invocation.context import Invocation, run_as
 from fivetran_runtime._invocation.failures import as_connector_error
-from fivetran_runtime._sync.batch import Batch
-from fivetran_runtime._sync.loop import Progress, read_tables
+from fivetran_runtime._sync.loop import read_tables
 from fivetran_runtime._sync.state import load
 from fivetran_runtime.config import Config, all_texts, read, secret_texts, texts_to_hide
 from fivetran_runtime.errors import ConfigurationError, ConnectorError, DefectError
+from fivetran_runtime.function.envelope import (
+    Answer,
+    BadRequestError,
+    Envelope,
+    Request,
+    answer_body,
+    error_body,
+    parse,
+    respond,
+    schema_json,
+    setup_body,
+)
+from fivetran_runtime.function.limits import limits_from
 from fivetran_runtime.tables import Table
-
-Answer = tuple[bytes, int, dict[str, str]]
-"""Body, status and headers, as Flask takes them."""
-
-REPORT_HEADER = "X-Connector-Invocation"
-"""The header in which the invocation's log line travels too; Fivetran ignores it, the emulator shows it."""
 
 BUNDLE = "FIVETRAN_BUNDLE"
 """The environment variable in which a deploy names what it uploaded: 40 hexadecimal digits."""
-
-
-class Request(Protocol):
-    """What of Flask's request is used."""
-
-    headers: Any
-    method: str
-
-    def get_data(self) -> bytes:
-        """The body."""
 
 
 class Served(Protocol):
@@ -66,19 +58,6 @@ class Served(Protocol):
         """The guard."""
 
 
-class Envelope(msgspec.Struct, frozen=True, kw_only=True):
-    """What Fivetran sends; everything is optional except that it is an object."""
-
-    state: object
-    secrets: object
-    sync_id: str | None
-    setup_test: bool
-
-
-class BadRequestError(Exception):
-    """The request is not Fivetran's: its text says what was expected."""
-
-
 def answer(connector: Served, request: Request) -> Answer:
     """Serve one request; raises nothing but KeyboardInterrupt."""
     try:
@@ -88,51 +67,25 @@ def answer(connector: Served, request: Request) -> Answer:
     except BaseException as error:  # noqa: BLE001 - a crash page would tell nobody anything
         # Outside of any invocation nothing is known that could say which text is secret.
         message = f"The request could not be served: {type(error).__name__}."
-        return _json(encode({"errorMessage": message, "errorType": "bug"}), 500, {})
+        return respond(error_body(message, "bug"), 500, {})
 
 
 def _answer(connector: Served, request: Request) -> Answer:
     logs.install()
     try:
-        envelope = _parse(request)
+        envelope = parse(request)
     except BadRequestError as error:
         logs.emit("WARNING", str(error), connector=connector.name, version=connector.version)
-        return _json(encode({"errorMessage": str(error), "errorType": "request"}), 400, {})
+        return respond(error_body(str(error), "request"), 400, {})
     try:
-        invocation = Invocation(Budget(Limits.from_environment()))
+        invocation = Invocation(Budget(limits_from(os.environ)))
     except ConfigurationError as error:
         logs.emit("ERROR", str(error), connector=connector.name, version=connector.version)
-        return _json(encode({"errorMessage": str(error), "errorType": error.kind}), 500, {})
+        return respond(error_body(str(error), error.kind), 500, {})
     invocation.sync_id, invocation.is_setup_test = envelope.sync_id, envelope.setup_test
     invocation.trace = request.headers.get("X-Cloud-Trace-Context", "").split("/")[0] or None
     with run_as(invocation):
         return _serve(connector, envelope, invocation)
-
-
-def _parse(request: Request) -> Envelope:
-    if request.method != "POST":
-        raise BadRequestError(
-            "This is a Fivetran function connector: POST a JSON object with agent, state and secrets."
-        )
-    try:
-        body = decode(request.get_data())
-    except RecursionError:
-        raise BadRequestError("The request's body is nested too deeply to be read.") from None
-    except (ValueError, InvalidOperation):
-        raise BadRequestError(
-            "The request's body is not JSON; Fivetran POSTs {agent, state, secrets}."
-        ) from None
-    if not isinstance(body, dict):
-        raise BadRequestError(
-            "The request's body is not a JSON object; Fivetran POSTs {agent, state, secrets}."
-        )
-    sync_id = body.get("sync_id")
-    return Envelope(
-        state=body.get("state"),
-        secrets=body.get("secrets"),
-        sync_id=sync_id if isinstance(sync_id, str) and sync_id else None,
-        setup_test=body.get("setup_test") is True,
-    )
 
 
 def _serve(connector: Served, envelope: Envelope, invocation: Invocation) -> Answer:
@@ -151,7 +104,7 @@ def _serve(connector: Served, envelope: Envelope, invocation: Invocation) -> Ans
         return _failure(as_connector_error(error), invocation, report)
     report |= outcome | {"bytes": len(body), **_efforts(invocation)}
     logs.emit("INFO", _sentence(outcome), **report)
-    return _json(body, 200, report)
+    return respond(body, 200, report)
 
 
 def _configure(connector: Served, envelope: Envelope, invocation: Invocation) -> Any:
@@ -188,7 +141,7 @@ def _signature(connector: Served) -> str:
 
 def _setup_test(connector: Served, client: Any, envelope: Envelope) -> tuple[bytes, dict[str, Any]]:
     connector.run_check(client)
-    return encode({"state": envelope.state or {}, "hasMore": False}), {"setup_test": "passed"}
+    return setup_body(envelope.state), {"setup_test": "passed"}
 
 
 def _sync(
@@ -198,21 +151,17 @@ def _sync(
     if note:
         logs.emit("WARNING", note, connector=connector.name)
     tables = connector.tables_of(client)
-    invocation.budget.reserve(len(encode(state.dump())) + len(_schema(tables)), tables=len(tables))
+    invocation.budget.reserve(len(encode(state.dump())) + len(schema_json(tables)), tables=len(tables))
     progress = read_tables(tables, client, config=config, state=state, invocation=invocation)
     for name, error in progress.failures.items():
         logs.emit("ERROR", str(error), connector=connector.name, table=name, kind=error.kind)
-    body = _body(tables, state.dump(), progress)
+    body = answer_body(tables, state.dump(), progress)
     _require_fit(body, invocation)
     return body, {
         "cut": progress.cut or ("failed" if progress.failures else None),
         "rows": progress.batch.counts(deletes=False),
         "deletes": progress.batch.counts(deletes=True),
     }
-
-
-def _schema(tables: list[Table]) -> bytes:
-    return encode({name: {"primary_key": list(key)} for table in tables for name, key in table.keys.items()})
 
 
 def _require_fit(body: bytes, invocation: Invocation) -> None:
@@ -223,37 +172,15 @@ def _require_fit(body: bytes, invocation: Invocation) -> None:
         raise DefectError(message, hint="Yield At(...) more often.")
 
 
-def _body(tables: list[Table], state: dict[str, Any], progress: Progress) -> bytes:
-    """The answer's JSON, put together from rows that are encoded already."""
-    batch: Batch = progress.batch
-    return b"".join(
-        (
-            b'{"state":',
-            encode(state),
-            b',"insert":',
-            *batch.json(deletes=False),
-            b',"delete":',
-            *batch.json(deletes=True),
-            b',"schema":',
-            _schema(tables),
-            b',"hasMore":',
-            b"true" if progress.has_more else b"false",
-            b"}",
-        )
-    )
-
-
 def _failure(error: ConnectorError, invocation: Invocation, report: dict[str, Any]) -> Answer:
     clean = invocation.redactor.clean
     trace = clean("".join(_trace(error))).splitlines(keepends=True)
-    body: dict[str, Any] = {"errorMessage": clean(str(error)), "errorType": error.kind, "stackTrace": trace}
-    if invocation.sync_id:
-        body["sync_id"] = invocation.sync_id
+    body = error_body(clean(str(error)), error.kind, trace=trace, sync_id=invocation.sync_id)
     report |= {"cut": "failed", **_efforts(invocation)}
     logs.emit(
         "ERROR", str(error), kind=error.kind, **({"stack_trace": "".join(trace)} if trace else {}), **report
     )
-    return _json(encode(body), 500, report)
+    return respond(body, 500, report)
 
 
 def _trace(error: ConnectorError) -> list[str]:
@@ -277,10 +204,3 @@ def _sentence(outcome: Mapping[str, Any]) -> str:
     rows, deletes = sum(outcome["rows"].values()), sum(outcome["deletes"].values())
     ending = f"cut by {outcome['cut']}" if outcome["cut"] else "complete"
     return f"{rows} rows, {deletes} deletes, {ending}."
-
-
-def _json(body: bytes, status: int, report: Mapping[str, Any]) -> Answer:
-    headers = {"Content-Type": "application/json"}
-    if report:
-        headers[REPORT_HEADER] = json.dumps(report, separators=(",", ":"))  # ASCII, as headers have to be
-    return body, status, headers

@@ -30,7 +30,8 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 UNKNOWN_HOST = "the host name is unknown"
 """What `what_broke` says where a name has no address: asking again rarely helps."""
 
-_SHORTEST = 0.1
+SHORTEST_TIMEOUT_S = 0.1
+"""A socket that is given no time at all would never wait."""
 
 
 @dataclass
@@ -191,7 +192,7 @@ def _first_of(found: Found, end: float, connection: Any) -> socket.socket:
             for option in connection.socket_options or ():
                 sock.setsockopt(*option)
             # Each gets its share, or the first of four that is dead would take it all.
-            sock.settimeout(max(_SHORTEST, ceil(left / (len(found) - place) * 10) / 10))
+            sock.settimeout(max(SHORTEST_TIMEOUT_S, ceil(left / (len(found) - place) * 10) / 10))
             if connection.source_address:
                 sock.bind(connection.source_address)
             sock.connect(address)
@@ -202,7 +203,7 @@ def _first_of(found: Found, end: float, connection: Any) -> socket.socket:
             sock.close()
             raise
         else:
-            sock.settimeout(max(_SHORTEST, end - monotonic()))  # for TLS, which follows
+            sock.settimeout(max(SHORTEST_TIMEOUT_S, end - monotonic()))  # for TLS, which follows
             return sock
     raise failure
 

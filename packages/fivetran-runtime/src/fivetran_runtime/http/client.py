@@ -37,7 +37,13 @@ from fivetran_runtime.http._bodies import (
     require_room,
     too_large,
 )
-from fivetran_runtime.http._deadlines import UNKNOWN_HOST, TimelyAdapter, what_broke, within
+from fivetran_runtime.http._deadlines import (
+    SHORTEST_TIMEOUT_S,
+    UNKNOWN_HOST,
+    TimelyAdapter,
+    what_broke,
+    within,
+)
 from fivetran_runtime.http._excerpts import excerpt
 from fivetran_runtime.http._places import Place
 from fivetran_runtime.http._retries import Delay, FailedRequest, backoff, is_rate_limit, wait_of
@@ -334,7 +340,7 @@ class Client:
         try:
             request = requests.Request(method, url, params=parameters, data=data, headers=headers)
             with (
-                within(max(_SHORTEST, invocation.budget.remaining()), idle=read) as deadline,
+                within(max(SHORTEST_TIMEOUT_S, invocation.budget.remaining()), idle=read) as deadline,
                 self._session.send(
                     self._session.prepare_request(request),
                     timeout=(connect, read),
@@ -367,7 +373,7 @@ class Client:
 
     def _timeouts_within(self, remaining: float) -> tuple[float, float]:
         connect, read = self._timeouts
-        return min(connect, max(_SHORTEST, remaining)), min(read, max(_SHORTEST, remaining))
+        return min(connect, max(SHORTEST_TIMEOUT_S, remaining)), min(read, max(SHORTEST_TIMEOUT_S, remaining))
 
     def _body(self, response: requests.Response) -> bytearray:
         body, most = bytearray(), self._max_bytes
@@ -390,7 +396,6 @@ class StrangerError(DefectError, ConfigurationError):
 
 _ADDRESS_HINT = "If the source is there, give the client that address: its credentials go nowhere else."
 _HOSTS_HINT = "If that is meant, name it in the client's allowed_hosts=."
-_SHORTEST = 0.1
 
 
 def _auth_of(address: Address) -> Auth:
