@@ -78,6 +78,8 @@ def no_defaults(_: Any, project: int, page: int) -> Iterator[Any]:
             "an int for an integer cursor",
         ),
         (plain, {"key": "a", "floor": 5}, "floor= needs a cursor"),
+        (paged, {"key": "a", "keeps": "token"}, "keeps= names token, which is no parameter of its function"),
+        (since_instant, {"key": "a", "cursor": "at", "keeps": "page"}, "keeps= takes the place of cursor="),
         (plain, {"key": "a", "on_missing": "remove"}, 'on_missing= is "keep", "delete" or a function'),
         (since_instant, {"key": "a", "cursor": "at", "on_missing": "delete"}, "needs listing="),
         (

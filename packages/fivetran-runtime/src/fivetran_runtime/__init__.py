@@ -6,12 +6,18 @@ Everything below is public and documented; what is not listed may change in any 
 from fivetran_runtime._invocation.logs import warn
 from fivetran_runtime.config import Config, Secret
 from fivetran_runtime.connector import Connector
-from fivetran_runtime.errors import ConfigurationError, ConnectorError, DefectError, TransientError
+from fivetran_runtime.errors import (
+    ConfigurationError,
+    ConnectorError,
+    DefectError,
+    ExpiredError,
+    TransientError,
+)
 from fivetran_runtime.http.auth import Basic, Bearer, HeaderKey, QueryKey
 from fivetran_runtime.http.client import Client
 from fivetran_runtime.http.oauth import ClientCredentials, RefreshToken
 from fivetran_runtime.http.pagination import Keyset, NextLink, Offset, PageNumber, PageToken
-from fivetran_runtime.operations import At, Delete, Row
+from fivetran_runtime.operations import At, Delete, Keep, Row
 from fivetran_runtime.tables import Table
 
 __all__ = [
@@ -26,7 +32,9 @@ __all__ = [
     "ConnectorError",
     "DefectError",
     "Delete",
+    "ExpiredError",
     "HeaderKey",
+    "Keep",
     "Keyset",
     "NextLink",
     "Offset",

@@ -96,6 +96,8 @@ def _reading(table: Table) -> str:
     deletes = {"keep": "", "delete": "; rows missing twice are deleted"}.get(
         str(table.on_missing), "; rows missing twice are deleted if the secrets say so"
     )
+    if table.kept:
+        return f"what has changed since the last sync, by the source's own token{deletes}"
     if table.cursor:
         lookback = f", the last {_span(table.lookback)} again" if table.lookback else ""
         return f"rows changed since the last sync, by `{table.cursor}`{lookback}{deletes}"

@@ -3,6 +3,7 @@
     ConnectorError
     ├── ConfigurationError   a person changes the secrets, the permissions or the deployment
     ├── TransientError       nobody: the source was not well, the next sync goes on from the same place
+    │   └── ExpiredError       the source no longer knows a position or a kept value: the pass begins again
     └── DefectError          whoever maintains the connector (or this runtime)
         ├── DeclarationError   a table or connector is declared wrongly, seen when it is imported
         └── StateError         the state Fivetran sent cannot be read by this release
@@ -47,6 +48,13 @@ class TransientError(ConnectorError):
     """The source did not answer as it should; the next sync resumes from the same state."""
 
     kind = "transient"
+
+
+class ExpiredError(TransientError):
+    """The source no longer knows the token it was asked with, and says so otherwise than by 400, 404, 410 or 422.
+
+    The table's pass begins again: without what was kept (`keeps=`), or from its first page.
+    """
 
 
 class DefectError(ConnectorError):

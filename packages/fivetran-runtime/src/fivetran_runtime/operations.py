@@ -27,6 +27,23 @@ class At:
     __hash__ = None  # type: ignore[assignment]  # a position may hold lists
 
 
+class Keep:
+    """What the next sync is to start from, such as a delta token: `Keep(delta=token)`.
+
+    The names are those that the table declares with `keeps=`. The next pass gets the values as arguments, once this pass is
+    complete and its last rows are in an answer; until then the passes that are asked again get what this one got. None
+    keeps nothing.
+    """
+
+    __slots__ = ("values",)
+
+    def __init__(self, **values: Any) -> None:
+        self.values = values
+
+    def __repr__(self) -> str:
+        return f"Keep({', '.join(self.values)})"
+
+
 class Row:
     """A row of a child table declared with `children=`; rows of the table itself are plain dicts."""
 

@@ -54,6 +54,7 @@ class Options(TypedDict, total=False):
     embeds: Embeds | None
     floor: Any
     children: Mapping[str, str | Sequence[str]] | None
+    keeps: str | Sequence[str]
     on_missing: OnMissing
     max_missing: float
     listing: Read | None
@@ -86,6 +87,9 @@ class Table:
         floor: where the first sync starts; a value of the cursor's kind, or a function of the configuration.
             Without it the first `since` is None.
         children: child tables that this function also yields, name to key.
+        keeps: for a source that gives a token with a listing and later tells what changed since: the function's parameter,
+            or parameters, that get what `Keep` has named in the last complete pass. A pass without one, the first or
+            one whose token has expired, is a full listing. Instead of a cursor.
         on_missing: "delete" deletes rows that two complete passes in a row have not found, as long as the keys
             of all tables compress to less than 700 KB; or a function of the configuration that gives "keep" or
             "delete".
@@ -112,6 +116,7 @@ class Table:
     embeds: Embeds | None = None
     floor: Any = None
     children: Mapping[str, str | Sequence[str]] | None = None
+    keeps: str | Sequence[str] = ()
     on_missing: OnMissing = "keep"
     max_missing: float = 0.5
     listing: Read | None = None
@@ -130,7 +135,7 @@ class Table:
             raise DeclarationError(
                 f"Table {self.name}: its function takes the client as its first parameter."
             )
-        bare = [name for name in self.parameters if self._arguments[name].default is _EMPTY]
+        bare = [name for name in self.position if self._arguments[name].default is _EMPTY]
         if bare:
             message = f"Table {self.name}: a position's parameter needs a default: {', '.join(bare)}."
             raise DeclarationError(message, hint="The default is where a pass starts.")
@@ -152,9 +157,19 @@ class Table:
         return dict(list(inspect.signature(self.read).parameters.items())[1:])
 
     @cached_property
-    def parameters(self) -> dict[str, Any]:
-        """The position's parameters: name to what each holds, or `inspect.Parameter.empty` for JSON as it comes."""
+    def position(self) -> dict[str, Any]:
+        """What a position in the state may name: to what each holds, or `inspect.Parameter.empty` for JSON as it comes."""
         return {name: self._held(name) for name in self._arguments if name != "since"}
+
+    @cached_property
+    def kept(self) -> frozenset[str]:
+        """The parameters that get what a pass before has kept."""
+        return frozenset([self.keeps] if isinstance(self.keeps, str) else self.keeps)
+
+    @cached_property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters that an `At` may name, to what each holds."""
+        return {name: held for name, held in self.position.items() if name not in self.kept}
 
     def _held(self, name: str) -> Any:
         """What a position's parameter holds, by its annotation, or by a default that is more than plain JSON."""
@@ -175,6 +190,11 @@ class Table:
         named = [cursors.KINDS.get(part) for part in parts if part is not types.NoneType]
         kind = named[0] if len(named) == 1 else None
         return cursors.EPOCHS.get(self.epoch, kind) if self.epoch and kind is cursors.INTEGER else kind
+
+    @property
+    def remembers(self) -> bool:
+        """Whether its passes bring only what the ones before have not: by a cursor, or by what they kept."""
+        return self.kind is not None or bool(self.kept)
 
     def _annotation(self, name: str) -> Any:
         annotation = self._arguments[name].annotation
@@ -231,6 +251,7 @@ def _problems(table: Table) -> Iterable[str]:
     if table.kind and not table.cursor:
         yield 'a parameter "since" needs cursor=, the column it is compared with'
     yield from _order_problems(table)
+    yield from _kept_problems(table)
     if table.floor is not None and not table.cursor:
         yield "floor= needs a cursor"
     yield from _deletion_problems(table)
@@ -248,6 +269,13 @@ def _order_problems(table: Table) -> Iterable[str]:
         yield "scope= is a function of the configuration"
     if table.embeds is not None and not (table.kind and callable(table.embeds)):
         yield "embeds= is a function of the client, for a table with a cursor"
+
+
+def _kept_problems(table: Table) -> Iterable[str]:
+    if unknown := sorted(table.kept - table.position.keys()):
+        yield f"keeps= names {', '.join(unknown)}, which is no parameter of its function: add it, with the default None"
+    if table.kept and (table.cursor or table.kind):
+        yield "keeps= takes the place of cursor= and since: what was kept says what is new"
 
 
 def _lookback_problems(table: Table, lookback: cursors.Lookback) -> Iterable[str]:

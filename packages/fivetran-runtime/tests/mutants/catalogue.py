@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain
 
 from mutants import (
+    between_syncs,
     each_sync,
     hidden_parts,
     large_units,
@@ -19,6 +20,7 @@ from mutants import (
 from mutants.mutant import Mutant
 
 _SUBJECTS = (
+    between_syncs,
     each_sync,
     rows,
     large_units,

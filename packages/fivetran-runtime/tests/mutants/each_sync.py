@@ -90,7 +90,7 @@ def _the_end_replaces_the_error(_: Fault) -> Fault:
 MUTANTS = (
     Mutant(
         "a position that expires for the fourth time begins its pass again",
-        "fivetran_runtime._sync.table_pass.Pass._is_stale",
+        "fivetran_runtime._sync.table_pass.Pass._begins_again",
         _restarts_are_counted_for_ever,
     ),
     Mutant(

@@ -26,6 +26,8 @@ TABLE_MEMBERS: Mapping[str, tuple[str, ...]] = {
     "at": ("object",),
     "sent": ("number",),
     "following": ("text",),
+    "kept": ("object",),
+    "keeping": ("object",),
     "seen": ("number", "text"),
     "first": ("number", "text"),
     "whole": ("boolean",),

@@ -20,9 +20,13 @@ class Deletes:
     Attributes:
         table: what is read.
         are_pending: whether deletes did not fit into the last answer, so that they come first.
+        infers: whether any are inferred.
+        needs_listing: whether a table that keeps a token has to be listed all the same.
+        only_changes: whether the pass brings only what has changed, and shows nothing of what has not.
+        confirms: whether it is a second listing, which only decides on what the first did not find.
     """
 
-    are_pending = False
+    are_pending = infers = needs_listing = only_changes = confirms = False
 
     def __init__(self, table: Table) -> None:
         self.table = table
@@ -56,16 +60,23 @@ class ByListing(Deletes):
         super().__init__(table)
         self._keys = keys
         self.are_pending = bool(keys.gone)
+        self.infers = True
+        self.needs_listing = keys.are_open
 
     def begin(self, *, whole: bool) -> None:
-        self._keys.begin()
+        if not self.only_changes:
+            self._keys.begin()
 
     def take(self, unit: Batch) -> Batch:
+        if self.only_changes:
+            self._keys.learn(unit)
+            return unit
         self._keys.note(unit)
         return unit.only_deletes() if self.table.only_keys else unit
 
     def complete(self) -> bool:
-        self._keys.settle()
+        if not self.only_changes:
+            self._keys.settle(confirms=self.confirms)
         return False
 
     def next(self, room: int) -> tuple[Batch, bool]:

@@ -94,6 +94,12 @@ class Missing:
         """Whether more keys are unsent than should be asked for one by one."""
         return len(self._unsent) > MAX_FETCHED
 
+    @property
+    def are_open(self) -> bool:
+        """Whether only another listing can say what becomes of some keys."""
+        state = self._state
+        return bool(self._missed or state.over or (self._held and state.confirm))
+
     def columns(self, key: Key) -> dict[str, Any]:
         """A key as columns, typed as the source types them."""
         return packing.columns_of(key, self._table.primary_key, self._kinds)
@@ -111,8 +117,11 @@ class Missing:
         self._found -= deleted
         self._changed.add("found")
 
-    def settle(self) -> None:
-        """The listing is complete: decide what is deleted, and what has to be asked for again."""
+    def settle(self, *, confirms: bool = False) -> None:
+        """The listing is complete: decide what is deleted, and what has to be asked for again.
+
+        One that only `confirms` leaves alone what it is the first not to find: the source tells of that.
+        """
         missed, held = self._missed | self._held, self._held - self._found
         confirmed = bool(self._held) and self._state.confirm == packing.name_of(self._held)
         self._gone, held = (held, set()) if confirmed else (set(), held)
@@ -124,7 +133,7 @@ class Missing:
         self._ask_again(missed & self._found)
         self._known -= self._gone
         self._hold(held)
-        self._missed = self._known - self._found - held
+        self._missed = set() if confirms else self._known - self._found - held
         self._found = set()
         self._changed.update(_SETS)
 

@@ -20,7 +20,7 @@ import msgspec
 
 from fivetran_runtime._encoding import decode, encode
 from fivetran_runtime.errors import DefectError
-from fivetran_runtime.operations import At
+from fivetran_runtime.operations import At, Keep
 from fivetran_runtime.tables import Table
 
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*")  # "007" is another token than 7
@@ -38,10 +38,26 @@ def stored(table: Table, at: At) -> dict[str, Any]:
             and annotation.
     """
     if unknown := sorted(set(at.position) - set(table.parameters)):
+        if table.kept & {*unknown}:
+            message = f"Table {table.name} yielded {at!r}, and {', '.join(unknown)} is what it keeps."
+            raise DefectError(message, hint="Yield Keep(...) for it; the position holds it anyway.")
         known = ", ".join(table.parameters) or "none"
         message = f"Table {table.name} yielded {at!r}; its parameters are: {known}, not {', '.join(unknown)}."
         raise DefectError(message, hint="Name them with defaults in the function's signature.")
-    return {name: _stored(table, name, value) for name, value in at.position.items()}
+    return {name: _stored(table, At, name, value) for name, value in at.position.items()}
+
+
+def kept(table: Table, keep: Keep) -> dict[str, Any]:
+    """What a `Keep` names as the state holds it.
+
+    Raises:
+        DefectError: a name that the table does not keep, or a value that would not come back.
+    """
+    if unknown := sorted(set(keep.values) - table.kept):
+        known = ", ".join(sorted(table.kept)) or "nothing"
+        message = f"Table {table.name} yielded {keep!r}, and keeps {known}, not {', '.join(unknown)}."
+        raise DefectError(message, hint=f'Declare it: keeps="{unknown[0]}", and a parameter of that name.')
+    return {name: _stored(table, Keep, name, value) for name, value in keep.values.items()}
 
 
 def restored(table: Table, position: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,24 +68,24 @@ def restored(table: Table, position: Mapping[str, Any]) -> dict[str, Any]:
     """
     arguments = {}
     for name, value in position.items():
-        if name not in table.parameters:
+        if name not in table.position:
             raise ValueError(f"names {name}, which is no parameter of its function")
         try:
-            arguments[name] = _typed(value, table.parameters[name])
+            arguments[name] = _typed(value, table.position[name])
         except ValueError:
-            annotation = inspect.formatannotation(table.parameters[name])
+            annotation = inspect.formatannotation(table.position[name])
             raise ValueError(f"has a value for {name} that is no {annotation}") from None
     return arguments
 
 
-def _stored(table: Table, name: str, value: Any) -> Any:
-    annotation = table.parameters[name]
+def _stored(table: Table, kind: type[At | Keep], name: str, value: Any) -> Any:
+    annotation = table.position[name]
     try:
         if annotation is inspect.Parameter.empty:
             return _unchanged(value)
         return _read_back(_typed(_json(value), annotation), annotation)
     except (ValueError, TypeError, RecursionError):
-        raise _refused(table, name, value) from None
+        raise _refused(table, kind, name, value) from None
 
 
 def _read_back(typed: Any, annotation: Any) -> Any:
@@ -84,9 +100,10 @@ def _read_back(typed: Any, annotation: Any) -> Any:
     return kept
 
 
-def _refused(table: Table, name: str, value: Any) -> DefectError:
-    annotation = table.parameters[name]
-    what = f"Table {table.name} yielded At({name}={value!r}), a {type(value).__name__}"
+def _refused(table: Table, kind: type[At | Keep], name: str, value: Any) -> DefectError:
+    annotation = table.position[name]
+    shown = repr(value) if kind is At else "..."
+    what = f"Table {table.name} yielded {kind.__name__}({name}={shown}), a {type(value).__name__}"
     if annotation is inspect.Parameter.empty:
         return DefectError(
             f"{what}, which the next call could not get back as it is: {name} has no annotation.",

@@ -107,10 +107,10 @@ def _drop_what_changed(table: Table, state: TableState, terms: Terms) -> None:
             "is read from the start",
         )
         state.forget()
-    if table.kind and terms.scope and not terms.scope.is_of(state.scope):
+    if table.remembers and terms.scope and not terms.scope.is_of(state.scope):
         _tell(name, "the settings that decide which rows it holds have changed", "is read from the start")
         state.forget_mark()
-    if table.kind and (wider := _wider(table, state, terms)):
+    if table.remembers and (wider := _wider(table, state, terms)):
         _tell(name, wider, "is read from the start")
         state.forget_mark()
     if terms.embedded is not None and state.embeds and not still_embedded(state.embeds, terms.embedded):
@@ -119,7 +119,8 @@ def _drop_what_changed(table: Table, state: TableState, terms: Terms) -> None:
     if state.at is not None and terms.place and not terms.place.is_of(state.place):
         _tell(name, "settings have changed while it was read", "is read from the beginning of that pass")
         state.sent = 0
-        state.at = {}  # what it has found stays found: those rows were sent
+        # What it has found stays found: those rows were sent.
+        state.at = {name: value for name, value in state.at.items() if name in table.kept}
 
 
 def _wider(table: Table, state: TableState, terms: Terms) -> str | None:
@@ -145,7 +146,9 @@ def note_terms(table: Table, state: TableState, terms: Terms) -> None:
     """Write down what decides which rows complete passes bring, of what is not a setting."""
     if table.kind:
         floor = floor_of(table, terms)
-        state.children, state.floor = _children(table), None if floor is None else table.kind.dump(floor)
+        state.floor = None if floor is None else table.kind.dump(floor)
+    if table.remembers:
+        state.children = _children(table)
 
 
 def _children(table: Table) -> dict[str, list[str]]:

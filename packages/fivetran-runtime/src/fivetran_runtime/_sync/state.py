@@ -56,6 +56,10 @@ class TableState(msgspec.Struct, omit_defaults=True):
     """How many rows behind that position were sent, where an answer does not hold what lies before the next `At`."""
     following: str | None = None
     """A digest of the key of the row behind those."""
+    kept: dict[str, Any] | None = None
+    """What the last complete pass has kept (`Keep`): the open one asks with it if its position holds it, too."""
+    keeping: dict[str, Any] | None = None
+    """What the open pass will have kept when it is complete."""
     seen: int | str | None = None
     """The newest cursor that the open pass has met."""
     first: int | str | None = None
@@ -110,12 +114,13 @@ class TableState(msgspec.Struct, omit_defaults=True):
     def close_pass(self) -> None:
         """Forget the open pass."""
         self.since = self.at = self.seen = self.first = self.place = self.found = self.following = None
+        self.keeping = None
         self.sent = 0
 
     def forget_mark(self) -> None:
         """The next pass starts at the floor, and nothing counts that was read before it."""
         self.close_pass()
-        self.mark = self.newest = self.children = self.floor = self.scope = self.embeds = None
+        self.mark = self.newest = self.children = self.floor = self.scope = self.embeds = self.kept = None
         self.whole = False
 
     def forget(self) -> None:

@@ -27,16 +27,21 @@ from fivetran_runtime._sync.batch import Batch
 from fivetran_runtime._sync.closing import close
 from fivetran_runtime._sync.delete_strategies import Deletes
 from fivetran_runtime._sync.high_water import Marks
+from fivetran_runtime._sync.kept import KeptValues
 from fivetran_runtime._sync.keys import Key
 from fivetran_runtime._sync.positions import stored
 from fivetran_runtime._sync.row_encoder import Writer
 from fivetran_runtime._sync.start import Terms, note_terms, start
 from fivetran_runtime._sync.state import TableState
-from fivetran_runtime.errors import ConfigurationError, DefectError
-from fivetran_runtime.operations import At, Row
+from fivetran_runtime.errors import ConfigurationError, DefectError, ExpiredError
+from fivetran_runtime.operations import At, Keep, Row
 
 _STALE = frozenset({400, 404, 410, 422})
 """What sources answer to a position they no longer know: an expired token, a row that is deleted."""
+
+
+_INSTRUCTIONS = frozenset({At, Keep})
+"""What a table yields that is no row and no delete."""
 
 
 class _UnitChangedError(Exception):
@@ -97,6 +102,8 @@ class Pass:
         self._budget = budget
         self._terms = terms
         self._start = start(table, state, terms)
+        self._position = {**self._start.position}
+        self._kept = self._kept_values()
         self._embeds = state.embeds if terms.embedded is None else embedded_name(terms.embedded)
         self._writer = Writer(table, budget.row_bytes)
         self._marks = Marks(table, self._start, terms.now, self._at) if table.kind else None
@@ -111,6 +118,14 @@ class Pass:
         self._may_restart = may_restart
         self.restarted = False
         self.digest = 0 if digests and self._start.opens else None
+
+    def _kept_values(self) -> KeptValues | None:
+        table = self._table
+        if not table.kept:
+            return None
+        for name in table.kept:
+            self._position.pop(name, None)
+        return KeptValues(table, self._state, self._deletes, opens=self._start.opens)
 
     def _at(self, row: Mapping[str, Any]) -> str:
         return self._writer.at(self._table.name, row)
@@ -139,24 +154,35 @@ class Pass:
         if self._deletes.are_pending:
             return self._send_deletes()
         self._budget.stopped = None
-        try:
-            return self._read(client, self._start.position)
-        except ConfigurationError as refused:
-            if not self._is_stale(refused):
-                raise
+        while True:
+            try:
+                return self._read(client, self._position)
+            except (ConfigurationError, ExpiredError) as refused:
+                if not self._begins_again(refused):
+                    raise
+            except _UnitChangedError:
+                self._send_unit_again()
+
+    def _begins_again(self, refused: ConfigurationError | ExpiredError) -> bool:
+        """Whether the source no longer knows what it was asked with, and the pass can do without."""
+        says_so = isinstance(refused, ExpiredError)
+        if not says_so and (refused.status not in _STALE or self._committed):
+            return False
+        has_kept = self._kept is not None and bool(self._kept.arguments)
+        goes_on = bool(self._position) or (says_so and self._committed)
+        if goes_on and self._may_restart and not self.restarted and not (says_so and has_kept):
             self._restart(refused)
-            return self._read(client, {})
-        except _UnitChangedError:
-            self._send_unit_again()
-            return self._read(client, self._start.position)
+            return True
+        if self._kept is None or not has_kept:
+            return False
+        self._kept.drop(refused)
+        self._position, self._sent, self._committed = {}, 0, False
+        self._deletes.begin(whole=True)
+        return True
 
-    def _is_stale(self, refused: ConfigurationError) -> bool:
-        resumed = bool(self._start.position) and not self._committed
-        return resumed and refused.status in _STALE and self._may_restart
-
-    def _restart(self, refused: ConfigurationError) -> None:
+    def _restart(self, refused: ConfigurationError | ExpiredError) -> None:
         self.restarted = True
-        self._sent = 0
+        self._position, self._sent, self._committed = {}, 0, False
         message = f"Table {self._table.name}: the source no longer knows where the last call stopped"
         logs.emit("WARNING", f"{message}; the pass begins again. {refused}", table=self._table.name)
 
@@ -180,7 +206,11 @@ class Pass:
         self._unit, self._in_unit = Batch(), 0
         if self._marks:
             self._marks.begin()
-        items = iter(self._table.read(client, **since, **position))
+        kept = {}
+        if self._kept is not None:
+            self._kept.begin(was_sent=self._sent > 0)
+            kept = self._kept.arguments
+        items = iter(self._table.read(client, **since, **kept, **position))
         try:
             if cut := self._consume(items):
                 return cut
@@ -194,8 +224,8 @@ class Pass:
         see = self._marks.see if self._marks else None
         unit, room, look_at = self._unit, self._room(), seconds()
         for item in items:
-            if type(item) is At:
-                if cut := self._commit_at(item):
+            if type(item) is not dict and type(item) in _INSTRUCTIONS:
+                if cut := self._follow(item):
                     return cut
                 unit, room, look_at = self._unit, self._room(), seconds()
                 continue
@@ -213,6 +243,19 @@ class Pass:
                 elif isinstance(item, Row) and item.table == name:
                     see(item.columns)
         return None
+
+    def _follow(self, item: At | Keep) -> str | None:
+        """Do what the table says of its rows; why the call ends here, if it does."""
+        if isinstance(item, At):
+            return self._commit_at(item)
+        self._keep(item)
+        return None
+
+    def _keep(self, item: Keep) -> None:
+        if self._kept is None:
+            hint = 'Declare it with keeps="...", the name of a parameter with the default None.'
+            raise DefectError(f"Table {self._table.name} yielded {item!r}, and keeps nothing.", hint=hint)
+        self._kept.keep(item, is_first=not (self._in_unit or self._committed))
 
     def _room(self) -> int:
         """How many bytes of rows still fit into the answer."""
@@ -234,7 +277,7 @@ class Pass:
         self._unit.drop(name, key)
         position, sent = self._state.at or {}, self._in_unit
         self._commit()
-        self._open(position)
+        self._open(position, in_parts=True)
         self._state.sent, self._state.following = sent, _digest(name, key)
         text = f"Table {self._table.name}: {sent} rows and more came without an At between them, which is more than an answer holds"
         hint = "the next call asks for them again and goes on behind these. Smaller pages, or At(...) more often, are quicker."
@@ -262,9 +305,12 @@ class Pass:
         self._open(position)
         return self._cut()
 
-    def _open(self, position: dict[str, Any]) -> None:
-        """Write down where the open pass goes on."""
+    def _open(self, position: dict[str, Any], *, in_parts: bool = False) -> None:
+        """Write down where the open pass goes on; `in_parts` if rows behind that place were sent."""
         state = self._state
+        if self._kept is not None:
+            position = position | self._kept.stored
+            self._kept.pause(in_parts=in_parts)
         state.at, state.sent, state.following = position, 0, None
         state.declared, state.embeds = self._table.declared, self._embeds
         state.place = self._terms.place.current if self._terms.place else None
@@ -280,7 +326,8 @@ class Pass:
     def _checked(self, at: At) -> dict[str, Any]:
         """The position as it will come back from the state."""
         position = stored(self._table, at)
-        self._budget.reserve_position(len(encode(position)))
+        kept = 0 if self._kept is None else self._kept.bytes
+        self._budget.reserve_position(len(encode(position)) + kept)
         return position
 
     def _commit(self) -> None:
@@ -297,6 +344,8 @@ class Pass:
         if self.digest is not None:
             self.digest += self._unit.digest()
         self._batch.take(self._deletes.take(self._unit))
+        if self._kept is not None:
+            self._kept.commit()
         self._pace.note(self._unit.bytes, self._budget.elapsed())
         self._unit, self._in_unit, self._committed = Batch(), 0, True
 
@@ -305,11 +354,14 @@ class Pass:
         self._commit()
         state = self._state
         state.declared = self._table.declared
-        if self._marks:
+        if self._table.remembers:
             state.scope = self._terms.scope.current if self._terms.scope else None
             state.embeds = self._embeds
             note_terms(self._table, state, self._terms)
+        if self._marks:
             self._marks.complete(state)
+        if self._kept is not None:
+            self._kept.complete()
         state.close_pass()
         state.whole = self._deletes.complete()
         return self._send_deletes()
