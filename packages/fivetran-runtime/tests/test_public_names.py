@@ -39,7 +39,7 @@ PUBLIC = [
     "warn",
 ]
 METHODS = {
-    "Client": ["get", "pages", "post", "request"],
+    "Client": ["get", "pages", "post", "request", "wait"],
     "Connector": [
         "before",
         "check",

@@ -16,6 +16,7 @@ from mutants import (
     rows,
     secrets,
     values,
+    waits,
 )
 from mutants.mutant import Mutant
 
@@ -31,6 +32,7 @@ _SUBJECTS = (
     values,
     refusals,
     positions_and_releases,
+    waits,
 )
 _ALL = list(chain.from_iterable(subject.MUTANTS for subject in _SUBJECTS))
 

@@ -41,7 +41,7 @@ _CUTS = {
     "bytes": "the answer was full",
     "time": "its time was nearly over",
     "memory": "its memory was nearly used up",
-    "wait": "the source asked for a longer pause than there was time",
+    "wait": "it waited for the source, or would have, for longer than there was time",
     "failed": "the source failed after some rows had come",
 }
 _CHANGES = ("inserted", "updated", "unchanged", "deleted")

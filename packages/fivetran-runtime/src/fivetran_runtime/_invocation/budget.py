@@ -46,6 +46,13 @@ class OutOfBudget(BaseException):
         self.why = why
 
 
+class StillWaiting(OutOfBudget):
+    """What a table waits for at its source is not there yet: a later call goes on with it."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("wait", why)
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """The host's limits for one invocation; a small function's where nothing is said.
 
@@ -128,6 +135,15 @@ class Budget:
             self._stop(
                 "time", f"after {self.elapsed():.0f} s the next row may take {seconds:.0f} s, as others did"
             )
+
+    def stop_waiting(self, why: str) -> NoReturn:
+        """End a table's part of this call, since it waits for its source.
+
+        Raises:
+            StillWaiting: always.
+        """
+        self.stopped = StillWaiting(why)
+        raise self.stopped
 
     def _stop(self, cut: str, why: str) -> NoReturn:
         self.stopped = OutOfBudget(cut, why)

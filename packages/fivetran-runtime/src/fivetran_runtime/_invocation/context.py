@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from fivetran_runtime._invocation.budget import Budget, Limits
+from fivetran_runtime._invocation.clock import clock
 from fivetran_runtime._invocation.redaction import Redactor
 
 
@@ -26,6 +27,7 @@ class Invocation:
         requests: HTTP requests sent to the source, retries included.
         retries: how many of them repeated a failed one.
         waited_seconds: time slept between them.
+        others_first: whether other tables are to be read while one waits for its source.
         warnings: what the connector warned of, by the text it is counted under, and how often.
     """
 
@@ -37,6 +39,7 @@ class Invocation:
     retries: int = 0
     waited_seconds: float = 0.0
     is_setup_test: bool = False
+    others_first: bool = False
     warnings: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -60,8 +63,26 @@ class Invocation:
         """
         if seconds > 0:
             self.budget.wait(seconds, why)
-            with self._lock:
-                self.waited_seconds += seconds
+            self._count_wait(seconds)
+
+    def wait_for_source(self, seconds: float, why: str) -> None:
+        """Sleep for as long as there is time, unless other tables can be read meanwhile.
+
+        Raises:
+            StillWaiting: the time is up, or others come first.
+        """
+        if self.others_first:
+            self.budget.stop_waiting(why)
+        left = self.budget.remaining()
+        if left:
+            clock().sleep(min(seconds, left))
+            self._count_wait(min(seconds, left))
+        if seconds >= left:
+            self.budget.stop_waiting(why)
+
+    def _count_wait(self, seconds: float) -> None:
+        with self._lock:
+            self.waited_seconds += seconds
 
 
 _BOUNDLESS = 2**62

@@ -8,6 +8,9 @@ it brings nothing new, and then the state Fivetran holds stays as it is. Why a s
 moves a position, finishes a table, or sets one aside (once each in a sync), and a source has an end. An open pass whose
 position has expired begins again `MAX_RESTARTS` times in a sync.
 
+A table that waits for its source (`Client.wait`) lets the others be read first, and then has the rest of the call's time. An
+answer in which nothing has come but that it waits is an empty one, of which there are `MAX_EMPTY_ANSWERS` in a row.
+
 Requests without a `sync_id` cannot say whether they begin a sync or go on with one: an error carries no state, so the
 call after it looks like the call before it. So a call that is left with failing tables reads the finished ones again.
 A finished table is new when its reading comes to its end within the call and its digest differs from the last one's,
@@ -25,7 +28,7 @@ from typing import Any
 import msgspec
 
 from fivetran_runtime._invocation import logs
-from fivetran_runtime._invocation.budget import OutOfBudget
+from fivetran_runtime._invocation.budget import OutOfBudget, StillWaiting
 from fivetran_runtime._invocation.clock import clock
 from fivetran_runtime._invocation.context import Invocation
 from fivetran_runtime._invocation.failures import as_connector_error, combined
@@ -120,6 +123,7 @@ class _Call:
         self._client = client
         self._config = config
         self._state = state
+        self._invocation = invocation
         self._budget = invocation.budget
         self._sync = state.begin(invocation.sync_id)
         self._readings = list(_readings(tables, config))
@@ -127,6 +131,8 @@ class _Call:
         self._progress = Progress()
         self._began_again = False
         self._lacked_time = False
+        self._waits: dict[str, str] = {}
+        """What each reading waits for that has come to a wait in this call, and has not gone on since."""
         self._now = clock().now()
         self._settings = settings_digest(config)
 
@@ -150,16 +156,41 @@ class _Call:
         sync = self._sync
         unfinished = [reading for reading in self._readings if reading.name not in sync.done]
         unfinished.sort(key=lambda reading: (reading.name in sync.failed, reading.table.name in sync.waiting))
-        for place, reading in enumerate(unfinished):
-            before = self._progress.batch.bytes
-            with self._budget.part(self._share(unfinished[place:])):
-                self._read(reading, is_first=place == 0)
-            if self._progress.cut:
-                self._let_others_first(reading, has_rows=self._progress.batch.bytes > before)
+        fresh = [reading for reading in unfinished if reading.name not in sync.failed]
+        self._read_each(fresh, others_first=len(fresh) > 1)
+        if len(fresh) > 1:
+            self._read_each([reading for reading in fresh if reading.name in self._waits], shared=True)
+        if not self._waits or self._is_last_chance():
+            self._read_each(unfinished[len(fresh) :], is_first=not fresh)
+        if self._waits and not self._progress.cut:
+            self._progress.cut = "wait"
+
+    def _read_each(
+        self,
+        readings: Sequence[Reading],
+        *,
+        is_first: bool = True,
+        others_first: bool = False,
+        shared: bool = False,
+    ) -> None:
+        """Read them in turn, unless the call has ended; those that wait for their source stay in `_waits`."""
+        progress = self._progress
+        for place, reading in enumerate(readings):
+            if progress.cut or (progress.failures and not self._budget.remaining()):
+                progress.cut = progress.cut or "time"
                 return
-            if self._progress.failures and not self._budget.remaining() and place + 1 < len(unfinished):
-                self._progress.cut = "time"
-                return
+            self._waits.pop(reading.name, None)
+            before = progress.batch.bytes
+            share = 1 / (len(readings) - place) if shared else self._share(readings[place:])
+            self._invocation.others_first = others_first
+            with self._budget.part(share):
+                self._read(reading, is_first=is_first and place == 0)
+            if progress.cut:
+                self._let_others_first(reading, has_rows=progress.batch.bytes > before)
+
+    def _is_last_chance(self) -> bool:
+        """Whether the sync ends with this call if it has no rows: then a table that has failed is to say so."""
+        return not self._progress.batch and self._sync.empty + 1 >= MAX_EMPTY_ANSWERS
 
     def _share(self, left: Sequence[Reading]) -> float:
         """What the first of these may take of the time that is left.
@@ -184,6 +215,11 @@ class _Call:
         try:
             reader = self._pass(reading, progress.batch, may_wait=not tried)
             progress.cut = reader.run(self._client)
+        except StillWaiting as stop:
+            if part.at is None:
+                progress.failures[reading.name] = _waits_for_nothing(reading.table, stop)
+            else:
+                self._waits[reading.name] = stop.why
         except OutOfBudget as stop:
             if stop.cut == "bytes" or part.dump() != before or not tried:
                 progress.cut = stop.cut
@@ -285,7 +321,8 @@ class _Call:
             return True
         finished = self._sync.done != done
         if self._progress.cut:
-            return finished or self._sync.failed != failed
+            waits = bool(self._waits) and not self._progress.batch
+            return finished or waits or self._sync.failed != failed
         return finished and bool(self._progress.batch)
 
     def _failed_for_good(self, failed: list[str]) -> set[str]:
@@ -326,6 +363,7 @@ class _Call:
         """
         is_new = False
         again = [reading for reading in self._readings if reading.name in self._finished_before]
+        self._invocation.others_first = True
         for place, reading in enumerate(again):
             before, batch = copy.deepcopy(self._state.tables), Batch()
             with self._budget.part(1 / (len(again) - place + 1)):
@@ -360,7 +398,7 @@ class _Call:
             reader = self._pass(reading, batch)
             cut = reader.run(self._client)
         except OutOfBudget as stop:
-            self._lacked_time |= stop.cut != "bytes"
+            self._lacked_time |= stop.cut != "bytes" and not isinstance(stop, StillWaiting)
             return None
         except Exception:  # noqa: BLE001 - the failure that is reported is the other table's
             return None
@@ -381,9 +419,13 @@ class _Call:
         if not is_new:
             raise combined(progress.failures) if progress.failures else _unmoving()
         sync.empty = 0 if progress.batch else sync.empty + 1
+        if self._waits and progress.failures and sync.empty >= MAX_EMPTY_ANSWERS:
+            raise combined(progress.failures)
         if sync.empty >= MAX_EMPTY_ANSWERS:
             # With a failure to be reported it goes on until Fivetran ends it as failed; the positions are kept either way.
-            self._leave_the_rest(f"{sync.empty} answers in a row have brought no rows", ends=not sync.failed)
+            waits = "".join(f"; table {name} waits: {why}" for name, why in self._waits.items())
+            why = f"{sync.empty} answers in a row have brought no rows{waits}"
+            self._leave_the_rest(why, ends=not sync.failed)
         elif sync.id is None and max(sync.restarts.values(), default=0) > MAX_RESTARTS:
             self._leave_the_rest(f"a pass has begun again more than {MAX_RESTARTS} times", ends=True)
 
@@ -403,6 +445,13 @@ def _unmoving() -> DefectError:
     return DefectError(
         "The position does not move: another call would get the same state and read the same rows again.",
         hint="Yield At(...) with arguments that change.",
+    )
+
+
+def _waits_for_nothing(table: Table, stop: StillWaiting) -> DefectError:
+    return DefectError(
+        f"Table {table.name}: wait(...) without an At before it ({stop.why}): the next call would not know what to ask for.",
+        hint="Yield At(...) with what names it, such as the job's id, before waiting.",
     )
 
 

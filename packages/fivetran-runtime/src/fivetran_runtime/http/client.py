@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache, partial
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 from uuid import UUID
 
@@ -203,6 +203,26 @@ class Client:
         else:
             for item in items:
                 yield item if isinstance(item, At) else row(item)
+
+    def wait(self, seconds: float, why: str) -> None:
+        """Wait for something that the source makes, such as a report, before asking for it again.
+
+        Yield an `At` before, with what it is waited for (a job's id). Other tables are read meanwhile. When the call's time
+        is up, the call ends in order, the next one goes on at that `At`, and so on for nine answers without a row; then the
+        sync ends, and the next one goes on.
+
+        Args:
+            seconds: how long, if there is time; it may be less.
+            why: what is waited for, e.g. "report 17", as the log is to name it.
+
+        Raises:
+            DefectError: the seconds are not a number above 0, or `why` says nothing.
+        """
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < inf:
+            raise DefectError(f"wait(seconds={seconds!r}): it has to be a number of seconds above 0.")
+        if not isinstance(why, str) or not why.strip():
+            raise DefectError(f'wait(why={why!r}): say what is waited for, as in "report 17".')
+        running().wait_for_source(seconds, why)
 
     def request(
         self,

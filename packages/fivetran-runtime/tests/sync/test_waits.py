@@ -1,0 +1,210 @@
+"""What a source makes on request, such as a report: waited for over calls and syncs, and asked for once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from fivetran import Fivetran, Reply
+from virtual_clock import VirtualClock
+
+from fivetran_runtime import At, Client, Connector, TransientError
+from fivetran_runtime._invocation.clock import use_clock
+
+IDS = pytest.mark.parametrize("has_id", [True, False], ids=["sync_id", "no sync_id"])
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualClock]:
+    """Virtual time; a time-out of 10 s, of which 9 are usable."""
+    monkeypatch.setenv("FIVETRAN_TIMEOUT_S", "10")
+    with use_clock(VirtualClock()) as replacement:
+        assert isinstance(replacement, VirtualClock)
+        yield replacement
+
+
+class Reports:
+    """A source that makes reports of two rows, each in so many seconds."""
+
+    def __init__(self, clock: VirtualClock, seconds: float) -> None:
+        self.clock = clock
+        self.seconds = seconds
+        self.begun: list[float] = []
+        self.polls = 0
+
+    def create(self) -> int:
+        self.begun.append(self.clock.seconds)
+        return len(self.begun)
+
+    def is_done(self, job: int) -> bool:
+        self.polls += 1
+        return self.clock.seconds - self.begun[job - 1] >= self.seconds
+
+
+def reading(reports: Reports, *, every: float = 2) -> Callable[..., Iterator[Any]]:
+    client = Client("http://reports.example")
+
+    def report(_: Any, job: int | None = None) -> Iterator[Any]:
+        if job is None:
+            job = reports.create()
+            yield At(job=job)
+        while not reports.is_done(job):
+            client.wait(every, f"report {job}")
+        yield from ({"id": number} for number in range(2))
+
+    return report
+
+
+def connected(*, sends_id: bool = True, **tables: Callable[..., Any]) -> Fivetran:
+    app = Connector("jobs")
+    for name, read in tables.items():
+        read.__name__ = name
+        app.table(key="id")(read)
+    return Fivetran(app.handler, sends_id=sends_id)
+
+
+def rows(reply: Reply) -> dict[str, int]:
+    return {name: len(listed) for name, listed in reply.body["insert"].items()}
+
+
+@IDS
+def test_a_report_that_takes_several_calls_is_asked_for_once(clock: VirtualClock, has_id: bool) -> None:
+    """35 s in calls of 10: the state names the job, each call polls it, and the last one has the rows."""
+    reports = Reports(clock, 35)
+    fivetran = connected(report=reading(reports), sends_id=has_id)
+    replies = fivetran.sync()
+    assert [rows(reply) for reply in replies] == [{}, {}, {}, {"report": 2}]
+    assert replies[0].body["state"]["tables"]["report"]["at"] == {"job": 1}
+    assert len(reports.begun) == 1
+    assert clock.seconds < 40
+    fivetran.sync()
+    assert len(reports.begun) == 2
+
+
+def test_a_wait_longer_than_a_call_lasts_as_long_as_the_call(clock: VirtualClock) -> None:
+    """Otherwise nine calls were over in no time, and the sync with them."""
+    reports = Reports(clock, 60)
+    replies = connected(report=reading(reports, every=300)).sync()
+    assert rows(replies[-1]) == {"report": 2}
+    assert reports.polls == len(replies)
+    assert clock.slept == [9.0] * (len(replies) - 1)
+
+
+@IDS
+def test_a_report_that_takes_longer_than_a_sync_is_taken_up_by_the_next(
+    clock: VirtualClock, capsys: pytest.CaptureFixture[str], has_id: bool
+) -> None:
+    """After nine empty answers the sync ends in order and says what it waits for; the job is in the state."""
+    reports = Reports(clock, 120)
+    fivetran = connected(report=reading(reports), sends_id=has_id)
+    replies = fivetran.sync()
+    assert [reply.status for reply in replies] == [200] * 9
+    assert not any(rows(reply) for reply in replies)
+    assert replies[-1].body["state"]["tables"]["report"]["at"] == {"job": 1}
+    assert "table report waits: report 1" in capsys.readouterr().out
+    assert rows(fivetran.sync()[-1]) == {"report": 2}
+    assert len(reports.begun) == 1
+
+
+def test_other_tables_are_read_while_one_waits(clock: VirtualClock) -> None:
+    """In the same call, before anything is slept; the rest of the call's time is the report's."""
+    reports = Reports(clock, 5)
+
+    def users(_: Any) -> Iterator[Any]:
+        assert not clock.slept
+        yield {"id": 1}
+
+    (reply,) = connected(report=reading(reports), users=users).sync()
+    assert rows(reply) == {"report": 2, "users": 1}
+    assert clock.seconds == 6
+
+
+def test_two_reports_are_made_at_the_same_time(clock: VirtualClock) -> None:
+    """Both are asked for at once, and share the time of each call: none waits for the other's end."""
+    slow, quick = Reports(clock, 200), Reports(clock, 20)
+    fivetran = connected(slow=reading(slow), quick=reading(quick))
+    fivetran.sync()
+    assert slow.begun == quick.begun == [0.0]
+    assert rows(fivetran.replies[2]) == {"quick": 2}
+    for _ in range(2):
+        if not fivetran.tables.get("slow"):
+            fivetran.sync()
+    assert len(fivetran.tables["slow"]) == 2
+    assert len(slow.begun) == 1
+
+
+@IDS
+def test_a_table_that_fails_is_reported_also_while_another_waits(clock: VirtualClock, has_id: bool) -> None:
+    """The sync comes to its end, and does not call a failure a success."""
+    reports = Reports(clock, 10_000)
+    asked = []
+
+    def broken(_: Any) -> Iterator[Any]:
+        asked.append(1)
+        raise TransientError("HTTP 503")
+        yield
+
+    fivetran = connected(report=reading(reports), broken=broken, sends_id=has_id)
+    replies = fivetran.sync()
+    assert replies[-1].status == 500
+    assert "Table broken: HTTP 503" in replies[-1].body["errorMessage"]
+    assert len(replies) <= 10
+    assert len(asked) == 2
+    clock.seconds += 10_000
+    fivetran.sync()
+    assert len(fivetran.tables["report"]) == 2
+    assert len(reports.begun) == 1 or not has_id  # without an id what is finished is read again
+
+
+def test_rows_before_a_wait_are_sent_once_it_is_over(clock: VirtualClock) -> None:
+    """A wait that ends a call cuts at the last At: what came after it comes again."""
+    client = Client("http://reports.example")
+
+    def slowly(_: Any, n: int = 0) -> Iterator[Any]:
+        yield At(n=n)
+        for number in range(n, 4):
+            yield {"id": number}
+            client.wait(4, "the next part")
+            yield At(n=number + 1)
+
+    fivetran = connected(slowly=slowly)
+    fivetran.sync()
+    assert len(fivetran.tables["slowly"]) == 4
+
+
+def test_a_wait_without_an_at_before_it_is_an_error(clock: VirtualClock) -> None:
+    """The next call would ask for another report, and so on."""
+    client = Client("http://reports.example")
+
+    def report(_: Any, job: int | None = None) -> Iterator[Any]:
+        client.wait(60, f"report {job}")
+        yield {"id": 1}
+
+    (reply,) = connected(report=report).sync()
+    assert "Table report: wait(...) without an At before it (report None)" in reply.body["errorMessage"]
+    assert reply.body["errorType"] == "bug"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "why", "said"),
+    [
+        (0, "report 1", "Table report: wait(seconds=0): it has to be a number of seconds above 0."),
+        (-1.5, "report 1", "wait(seconds=-1.5)"),
+        (float("nan"), "report 1", "wait(seconds=nan)"),
+        ("2", "report 1", "wait(seconds='2')"),
+        (True, "report 1", "wait(seconds=True)"),
+        (2, " ", "wait(why=' '): say what is waited for"),
+        (2, None, "wait(why=None): say what is waited for"),
+    ],
+)
+def test_a_wait_that_is_none_is_refused(seconds: Any, why: Any, said: str) -> None:
+    """A wait of no time is a loop that asks as fast as it can."""
+    client = Client("http://reports.example")
+
+    def report(_: Any) -> Iterator[Any]:
+        client.wait(seconds, why)
+        yield {"id": 1}
+
+    (reply,) = connected(report=report).sync()
+    assert said in reply.body["errorMessage"]
