@@ -142,8 +142,8 @@ def test_a_table_that_fails_is_reported_also_while_another_waits(clock: VirtualC
 
     def broken(_: Any) -> Iterator[Any]:
         asked.append(1)
+        yield {"id": 1}
         raise TransientError("HTTP 503")
-        yield
 
     fivetran = connected(report=reading(reports), broken=broken, sends_id=has_id)
     replies = fivetran.sync()

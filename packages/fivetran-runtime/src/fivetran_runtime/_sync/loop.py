@@ -174,19 +174,24 @@ class _Call:
         shared: bool = False,
     ) -> None:
         """Read them in turn, unless the call has ended; those that wait for their source stay in `_waits`."""
-        progress = self._progress
         for place, reading in enumerate(readings):
-            if progress.cut or (progress.failures and not self._budget.remaining()):
-                progress.cut = progress.cut or "time"
+            if self._has_ended():
                 return
             self._waits.pop(reading.name, None)
-            before = progress.batch.bytes
+            before = self._progress.batch.bytes
             share = 1 / (len(readings) - place) if shared else self._share(readings[place:])
             self._invocation.others_first = others_first
             with self._budget.part(share):
                 self._read(reading, is_first=is_first and place == 0)
-            if progress.cut:
-                self._let_others_first(reading, has_rows=progress.batch.bytes > before)
+            if self._progress.cut:
+                self._let_others_first(reading, has_rows=self._progress.batch.bytes > before)
+
+    def _has_ended(self) -> bool:
+        """Whether what is left has to wait for another call."""
+        progress = self._progress
+        if progress.failures and not self._budget.remaining():
+            progress.cut = progress.cut or "time"
+        return progress.cut is not None
 
     def _is_last_chance(self) -> bool:
         """Whether the sync ends with this call if it has no rows: then a table that has failed is to say so."""

@@ -218,9 +218,9 @@ class Client:
         Raises:
             DefectError: the seconds are not a number above 0, or `why` says nothing.
         """
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < inf:
+        if type(seconds) not in (int, float) or not 0 < seconds < inf:
             raise DefectError(f"wait(seconds={seconds!r}): it has to be a number of seconds above 0.")
-        if not isinstance(why, str) or not why.strip():
+        if type(why) is not str or not why.strip():
             raise DefectError(f'wait(why={why!r}): say what is waited for, as in "report 17".')
         running().wait_for_source(seconds, why)
 
