@@ -19,6 +19,15 @@ def _itself_first(original: Fault) -> Fault:
     return wait_for_source
 
 
+def _no_last_chance(original: Fault) -> Fault:
+    def read_unfinished(self: Any) -> None:
+        empty, self._sync.empty = self._sync.empty, 0
+        original(self)
+        self._sync.empty = empty
+
+    return read_unfinished
+
+
 class _NeverRaised(BaseException):
     why = ""
 
@@ -38,8 +47,8 @@ MUTANTS = (
     ),
     Mutant(
         "a table that fails is reported before the sync ends because another waits",
-        "fivetran_runtime._sync.loop._Call._is_last_chance",
-        lambda _: lambda self: False,  # noqa: ARG005
+        "fivetran_runtime._sync.loop._Call._read_unfinished",
+        _no_last_chance,
         f"{_WAITS}::test_a_table_that_fails_is_reported_also_while_another_waits",
     ),
 )

@@ -157,11 +157,14 @@ class _Call:
         unfinished = [reading for reading in self._readings if reading.name not in sync.done]
         unfinished.sort(key=lambda reading: (reading.name in sync.failed, reading.table.name in sync.waiting))
         fresh = [reading for reading in unfinished if reading.name not in sync.failed]
-        self._read_each(fresh, others_first=len(fresh) > 1)
-        if len(fresh) > 1:
+        failed = unfinished[len(fresh) :]
+        # Of an answer after which the sync would end, without a word of what failed: nothing is waited for then.
+        is_last_chance = bool(failed) and self._sync.empty + 1 >= MAX_EMPTY_ANSWERS
+        self._read_each(fresh, others_first=len(fresh) > 1 or is_last_chance)
+        if len(fresh) > 1 and not is_last_chance:
             self._read_each([reading for reading in fresh if reading.name in self._waits], shared=True)
-        if not self._waits or self._is_last_chance():
-            self._read_each(unfinished[len(fresh) :], is_first=not fresh)
+        if is_last_chance or not self._waits:
+            self._read_each(failed, is_first=not fresh)
         if self._waits and not self._progress.cut:
             self._progress.cut = "wait"
 
@@ -192,10 +195,6 @@ class _Call:
         if progress.failures and not self._budget.remaining():
             progress.cut = progress.cut or "time"
         return progress.cut is not None
-
-    def _is_last_chance(self) -> bool:
-        """Whether the sync ends with this call if it has no rows: then a table that has failed is to say so."""
-        return not self._progress.batch and self._sync.empty + 1 >= MAX_EMPTY_ANSWERS
 
     def _share(self, left: Sequence[Reading]) -> float:
         """What the first of these may take of the time that is left.
