@@ -8,7 +8,6 @@ from __future__ import annotations
 import msgspec
 
 from fivetran_emulator.errors import EmulatorError
-from fivetran_emulator.report.changes import state_changes
 from fivetran_emulator.secrets import Secrets
 from fivetran_emulator.sync.result import AcceptedAnswer, SyncResult
 
@@ -46,7 +45,7 @@ def _facts(report: SyncResult) -> dict[str, object]:
         "not_seen_again": dict(sorted(report.unseen.items())),
         "state_before": msgspec.json.decode(report.state_before),
         "state": msgspec.json.decode(report.state),
-        "state_changes": state_changes(report.state_before, report.state),
+        "state_changes": report.state_changes,
         "warnings": [
             msgspec.to_builtins(finding) | {"times": times} for finding, times in report.findings.counted()
         ],

@@ -24,7 +24,7 @@ from rich.text import Text
 
 from fivetran_emulator.errors import EmulatorError
 from fivetran_emulator.protocol.findings import Finding
-from fivetran_emulator.report.changes import shortened, state_changes
+from fivetran_emulator.report.wording import shortened
 from fivetran_emulator.secrets import Secrets
 from fivetran_emulator.sync.result import AcceptedAnswer, SyncResult
 from fivetran_emulator.warehouse.database import quoted
@@ -178,7 +178,7 @@ class Screen:
         self._console.print(table)
 
     def _state(self, report: SyncResult) -> None:
-        changes = state_changes(report.state_before, report.state)
+        changes = report.state_changes
         self._line("")
         self._line("state" if changes else "state: as before", "bold")
         for change in changes[:_MAX_CHANGES]:

@@ -6,8 +6,10 @@ unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+
+import msgspec
 
 from fivetran_emulator.protocol.findings import Findings
 from fivetran_emulator.protocol.function import InvocationReport
@@ -16,7 +18,7 @@ from fivetran_emulator.warehouse.ledger import LoadedTable
 from fivetran_emulator.warehouse.load import Loaded
 from fivetran_emulator.warehouse.merge import Counts
 
-__all__ = ["AcceptedAnswer", "SyncResult"]
+__all__ = ["AcceptedAnswer", "StateChange", "SyncResult"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,15 @@ class AcceptedAnswer:
     load_seconds: float
     invocation: InvocationReport
     tables: Mapping[str, Counts] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StateChange:
+    """One value of the state: its path, as in `tables.users.mark`, and its JSON text before and after, "" when absent."""
+
+    path: str
+    before: str
+    after: str
 
 
 @dataclass(kw_only=True)
@@ -77,3 +88,23 @@ class SyncResult:
         self.absent = (self.absent | set(loaded.absent)) - self.tables.keys()
         self.findings.add(*loaded.findings)
         self.findings.add_counted(accepted.invocation.findings())
+
+    @property
+    def state_changes(self) -> list[StateChange]:
+        """Every value of the state that differs, sorted by path: which cursor moved, from where to where."""
+        old, new = (
+            dict(_values("", msgspec.json.decode(state))) for state in (self.state_before, self.state)
+        )
+        return [
+            StateChange(path, old.get(path, ""), new.get(path, ""))
+            for path in sorted(old.keys() | new.keys())
+            if old.get(path) != new.get(path)
+        ]
+
+
+def _values(path: str, value: object) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict) and value:
+        for name, member in value.items():
+            yield from _values(f"{path}.{name}" if path else str(name), member)
+    elif path:
+        yield path, msgspec.json.encode(value).decode()

@@ -214,24 +214,25 @@ class Positions:
 
 def positions_of(subject: PracticeSubject) -> Positions:
     """The positions in the requests of an undisturbed sync; looked for once."""
-    kept: Positions | None = getattr(subject, "_positions", None)
-    if kept is None:
-        lists: dict[str, list[SourceRequest]] = {}
-        for exchange in subject.clean.first.exchanges:
-            for asked in exchange.asked:
-                lists.setdefault(asked.path, []).append(asked)
-        begun = {path: asked[0].query for path, asked in lists.items()}
-        named = {
-            pair: asked for path, pages in lists.items() for pair, asked in _naming_rows(pages, begun[path])
-        }
-        rows = frozenset(
-            (path, name)
-            for (path, name), (asked, value, row) in named.items()
-            if _is_refused_without(subject, asked, value, row)
-        )
-        kept = Positions(begun, rows)
-        subject._positions = kept  # type: ignore[attr-defined]  # noqa: SLF001 - computed once for all checks
+    if "positions" not in subject.found:
+        subject.found["positions"] = _positions(subject)
+    kept: Positions = subject.found["positions"]
     return kept
+
+
+def _positions(subject: PracticeSubject) -> Positions:
+    lists: dict[str, list[SourceRequest]] = {}
+    for exchange in subject.clean.first.exchanges:
+        for asked in exchange.asked:
+            lists.setdefault(asked.path, []).append(asked)
+    begun = {path: asked[0].query for path, asked in lists.items()}
+    named = {pair: asked for path, pages in lists.items() for pair, asked in _naming_rows(pages, begun[path])}
+    rows = frozenset(
+        (path, name)
+        for (path, name), (asked, value, row) in named.items()
+        if _is_refused_without(subject, asked, value, row)
+    )
+    return Positions(begun, rows)
 
 
 def _changed(query: str, begun: str) -> list[tuple[str, str]]:
