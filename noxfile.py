@@ -252,6 +252,17 @@ def lock(session: nox.Session) -> None:
     locks.lock(REPOSITORY, options.names, upgrade=options.upgrade, check=options.check)
 
 
+GENERATORS = {
+    "tools.locked.ci.config": ".circleci/",
+    "tools.locked.declared.schema": "deploy.yaml's schema",
+    "tools.locked.house.architecture": "docs/architecture.md",
+    "tools.locked.house.api_page": "docs/api.md",
+    "tools.locked.house.examples_page": "docs/examples.md",
+    "tools.locked.checks.shared_facts": "what the emulator shares with the runtime",
+}
+"""The tools that make files from others, and what each makes."""
+
+
 @nox.session(default=False)
 @reports_errors
 def update(session: nox.Session) -> None:
@@ -262,35 +273,14 @@ def update(session: nox.Session) -> None:
         "--check", action="store_true", help="write nothing; show the differences and fail"
     )
     options = arguments.read(session.posargs)
-    check = options.check
-    locks.lock(REPOSITORY, options.names, upgrade=False, check=check)
+    locks.lock(REPOSITORY, options.names, upgrade=False, check=options.check)
     with_readmes = [name for name in options.names if REPOSITORY.project(name).kind == "connector"]
     if with_readmes or not options.names:
-        readmes.update(REPOSITORY, with_readmes, check=check)
-    run_tool("tools.locked.ci.config", *(["--check"] if check else []), failing="run `nox -s ci_config`")
-    run_tool(
-        "tools.locked.declared.schema",
-        *(["--check"] if check else []),
-        failing="deploy.yaml's schema isn't current",
-    )
-    run_tool(
-        "tools.locked.house.architecture",
-        *(["--check"] if check else []),
-        failing="docs/architecture.md isn't current",
-    )
-    run_tool(
-        "tools.locked.house.api_page", *(["--check"] if check else []), failing="docs/api.md isn't current"
-    )
-    run_tool(
-        "tools.locked.house.examples_page",
-        *(["--check"] if check else []),
-        failing="docs/examples.md isn't current",
-    )
-    run_tool(
-        "tools.locked.checks.shared_facts",
-        *(["--check"] if check else []),
-        failing="what the emulator shares with the runtime isn't current",
-    )
+        readmes.update(REPOSITORY, with_readmes, check=options.check)
+    for module, made in GENERATORS.items():
+        run_tool(
+            module, *(["--check"] if options.check else []), failing=f"{made} can't be made, or isn't current"
+        )
 
 
 @nox.session(default=False)

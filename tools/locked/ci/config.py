@@ -6,9 +6,7 @@ from data, never pasted together as text, so no name can break their quoting.
 
 from __future__ import annotations
 
-import argparse
 import difflib
-from pathlib import Path
 
 from tools.locked.ci.continue_config import Content, continue_config, locks_of
 from tools.locked.ci.gcloud import gcloud
@@ -17,6 +15,7 @@ from tools.locked.ci.yaml_text import dumped
 from tools.locked.declared.deployments import deployments
 from tools.locked.declared.environments import environments
 from tools.repository.errors import StaleError, at, run_as_command
+from tools.repository.generated import write_or_check_all
 from tools.repository.model import Repository
 
 SETUP = ".circleci/config.yml"
@@ -62,21 +61,9 @@ def _committed(repository: Repository, file: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """Write the files, or with `--check` say how they differ and fail."""
-    parser = argparse.ArgumentParser(prog="python -m tools.locked.ci.config")
-    parser.add_argument("--check", action="store_true")
-    repository = Repository(Path.cwd())
-    if parser.parse_args(arguments).check:
-        if difference := stale(repository):
-            raise difference
-        print(f"{' and '.join(FILES)}: current")
-        return 0
-    for file, after in render(repository).items():
-        changed = _committed(repository, file) != after
-        path = repository.root / file
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(after, "utf-8")
-        print(f"{file}: {'changed' if changed else 'current'}")
-    return 0
+    return write_or_check_all(
+        arguments, module="tools.locked.ci.config", files=FILES, texts=render, problem=stale
+    )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from tools.repository.imports import Import, imports_of, loaded_imports_of
@@ -20,11 +21,16 @@ class Modules:
 
     def imports(self) -> Edges:
         """What each imports of the others, wherever the import stands."""
-        return self._edges(loaded=False)
+        return self._imports
 
     def loaded_imports(self) -> Edges:
         """What of the others has to be loaded before each: none from inside a function or under TYPE_CHECKING."""
         return self._edges(loaded=True)
+
+    @cached_property
+    def _imports(self) -> Edges:
+        """Kept, since each of twenty pictures asks for it."""
+        return self._edges(loaded=False)
 
     def _edges(self, *, loaded: bool) -> Edges:
         find = loaded_imports_of if loaded else imports_of

@@ -1,7 +1,7 @@
 """The commands `sync` and `resync`: from their options to an exit status, with everything said on the way.
 
-Whatever is foreseeable ends in a line of text and a status; a traceback
-means a mistake in the emulator. A second Ctrl-C must not break the record of the first, so it is ignored.
+Whatever is foreseeable ends in a line of text and a status; a traceback means a mistake in the emulator. A second Ctrl-C
+must not break the record of the first, so it is ignored.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The function under test, called in this process as Google's functions-framework would call it.
 
-Functions return dicts, tuples, text or Flask responses, and raise;
-what becomes of each is decided by Flask, so Flask it is.
+Functions return dicts, tuples, text or Flask responses, and raise; what becomes of each is decided by Flask, so Flask it is.
 """
 
 from __future__ import annotations
