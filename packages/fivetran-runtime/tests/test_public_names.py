@@ -12,6 +12,7 @@ import fivetran_runtime
 
 PUBLIC = [
     "At",
+    "Auth",
     "Basic",
     "Bearer",
     "Client",
@@ -23,11 +24,13 @@ PUBLIC = [
     "DefectError",
     "Delete",
     "ExpiredError",
+    "FetchedToken",
     "HeaderKey",
     "Keep",
     "Keyset",
     "NextLink",
     "Offset",
+    "OutgoingRequest",
     "PageNumber",
     "PageToken",
     "QueryKey",
@@ -39,6 +42,7 @@ PUBLIC = [
     "warn",
 ]
 METHODS = {
+    "Auth": ["headers", "hide", "query", "renew"],
     "Client": ["get", "pages", "post", "request", "wait"],
     "Connector": [
         "before",
@@ -51,6 +55,7 @@ METHODS = {
         "tables",
         "tables_of",
     ],
+    "OutgoingRequest": ["host", "path", "query"],
     "Secret": ["reveal"],
 }
 

@@ -10,7 +10,9 @@ from werkzeug.wrappers import Request
 from fivetran_emulator.practice import (
     Basic,
     Bearer,
+    ClientCredentials,
     HeaderKey,
+    LogIn,
     Offset,
     PracticeError,
     QueryKey,
@@ -75,6 +77,46 @@ def test_wrong_credentials_do_not(access: Access, request_: dict[str, Any]) -> N
     answer = get(source, "/rows", **request_)
     assert answer.status_code == 401
     assert error(answer)
+
+
+def basic(pair: bytes) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(pair).decode()}
+
+
+FORM = {"grant_type": "client_credentials", "audience": "https://api"}
+
+
+def trade(access: Access, form: dict[str, str], headers: dict[str, str] | None = None) -> TestResponse:
+    return Client(Source(access=access)).post("/oauth/token", data=form, headers=headers)
+
+
+def test_id_and_secret_by_basic_are_traded_for_a_token() -> None:
+    """Encoded as in a form (RFC 6749, 2.3.1), and nowhere else; with what else the form has to hold."""
+    access = ClientCredentials("me", "se:cret+", basic=True, parameters={"audience": "https://api"})
+    assert trade(access, FORM, basic(b"me:se%3Acret%2B")).status_code == 200
+    assert trade(access, FORM, basic(b"me:other")).status_code == 401
+    assert trade(access, FORM | {"client_id": "me", "client_secret": "se:cret+"}).status_code == 401
+    assert trade(access, FORM | {"client_secret": "se:cret+"}, basic(b"me:se%3Acret%2B")).status_code == 401
+    assert trade(access, FORM | {"audience": "other"}, basic(b"me:se%3Acret%2B")).status_code == 400
+
+
+def test_a_log_in_of_ones_own_gives_what_every_other_request_shows() -> None:
+    """Only by POST, and only for who may."""
+
+    def log_in(request: Request) -> object:
+        if request.get_json() != {"user": "ann"}:
+            raise Refusal(403, "nobody")
+        return {"session": "s1"}
+
+    source = Source(access=LogIn("/login", log_in, "s1", header="X-Session"))
+    source.listing("/rows", ROWS, pages=Offset())
+    client = Client(source)
+    assert client.post("/login", json={"user": "ann"}).json == {"session": "s1"}
+    assert client.post("/login", json={"user": "bob"}).status_code == 403
+    assert client.get("/login", json={"user": "ann"}).status_code == 401
+    assert client.get("/rows", headers={"X-Session": "s1"}).status_code == 200
+    assert client.get("/rows", headers={"X-Session": "s2"}).status_code == 401
+    assert "s1" not in repr(LogIn("/login", log_in, "s1"))
 
 
 def test_a_credential_does_not_show_in_the_repr() -> None:

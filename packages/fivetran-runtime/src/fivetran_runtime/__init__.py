@@ -13,15 +13,16 @@ from fivetran_runtime.errors import (
     ExpiredError,
     TransientError,
 )
-from fivetran_runtime.http.auth import Basic, Bearer, HeaderKey, QueryKey
+from fivetran_runtime.http.auth import Auth, Basic, Bearer, HeaderKey, OutgoingRequest, QueryKey
 from fivetran_runtime.http.client import Client
-from fivetran_runtime.http.oauth import ClientCredentials, RefreshToken
+from fivetran_runtime.http.oauth import ClientCredentials, FetchedToken, RefreshToken
 from fivetran_runtime.http.pagination import Keyset, NextLink, Offset, PageNumber, PageToken
 from fivetran_runtime.operations import At, Delete, Keep, Row
 from fivetran_runtime.tables import Table
 
 __all__ = [
     "At",
+    "Auth",
     "Basic",
     "Bearer",
     "Client",
@@ -33,11 +34,13 @@ __all__ = [
     "DefectError",
     "Delete",
     "ExpiredError",
+    "FetchedToken",
     "HeaderKey",
     "Keep",
     "Keyset",
     "NextLink",
     "Offset",
+    "OutgoingRequest",
     "PageNumber",
     "PageToken",
     "QueryKey",

@@ -10,27 +10,21 @@ from fivetran_runtime.http._addresses import without
 from mutants.mutant import Mutant
 
 Fault = Callable[..., Any]
+_AUTH = "http/test_auth.py"
 _CLIENT, _HANDLER, _CONFIG, _REDACTION = (
     "http/test_client.py", "function/test_handler.py", "test_config.py", "invocation/test_redaction.py",
 )  # fmt: skip
 
 
 def _sent_to_strangers(_: Fault) -> Fault:
-    def identified(self: Any, url: str, parameters: Any) -> Any:
-        own = self._address.is_own(url)
-        return {**self._headers, **(self._auth.headers() if own else {})}, [
-            *parameters,
-            *(self._auth.query().items() if own else ()),
-        ]
-
-    return identified
+    return lambda self, url, parameters: ({**self._headers}, parameters)  # noqa: ARG005
 
 
-def _credentials_to_strangers(_: Fault) -> Fault:
-    def identified(self: Any, url: str, parameters: Any) -> Any:
-        return {**self._headers, **self._auth.headers()}, [*parameters, *self._auth.query().items()]
+def _credentials_to_strangers(original: Fault) -> Fault:
+    def authenticate(self: Any, request: Any, *, is_own: bool) -> Any:
+        original(self, request, is_own=True)
 
-    return identified
+    return authenticate
 
 
 def _body_to_strangers(original: Fault) -> Fault:
@@ -42,7 +36,7 @@ def _body_to_strangers(original: Fault) -> Fault:
 
 def _key_by_its_name_only(_: Fault) -> Fault:
     def without_credentials(self: Any, url: str) -> Any:
-        return without(url, lambda name, _: name in self._auth.query())
+        return without(url, lambda name, _: name in self._credentials.names)
 
     return without_credentials
 
@@ -58,7 +52,34 @@ def _refusal_as_it_is(_: Fault) -> Fault:
     return lambda kind, secrets, what: ConfigurationError(f"Secrets: {what}")  # noqa: ARG005
 
 
+def _signed_once(original: Fault) -> Fault:
+    def headers(self: Any, request: Any) -> Any:
+        if not hasattr(self, "first"):
+            self.first = original(self, request)
+        return self.first
+
+    return headers
+
+
 MUTANTS = (
+    Mutant(
+        "a request that is sent again is signed again",
+        "fivetran_runtime.http.auth.Credentials.headers",
+        _signed_once,
+        f"{_AUTH}::test_a_request_that_is_sent_again_is_signed_again",
+    ),
+    Mutant(
+        "a credential that changes with each request does not go into the state",
+        "fivetran_runtime.http.auth.Credentials._remember",
+        lambda _: lambda self, *texts: None,  # noqa: ARG005
+        f"{_AUTH}::test_a_changing_signature_in_a_path_becomes_no_position",
+    ),
+    Mutant(
+        "a token that was fetched is hidden",
+        "fivetran_runtime.http.auth.Auth.hide",
+        lambda _: lambda self, *texts: None,  # noqa: ARG005
+        f"{_AUTH}::test_a_fetched_token_is_hidden",
+    ),
     Mutant(
         "every handler of the root logger writes clean text, also of what a log call adds",
         "fivetran_runtime._invocation.logs._Clean.filter",
@@ -121,13 +142,13 @@ MUTANTS = (
     ),
     Mutant(
         "headers go to the client's own host only",
-        "fivetran_runtime.http.client.Client._identified",
+        "fivetran_runtime.http.client.Client._own",
         _sent_to_strangers,
         f"{_CLIENT}::test_no_header_of_the_clients_goes_to_another_host",
     ),
     Mutant(
         "credentials go to the client's own host only",
-        "fivetran_runtime.http.client.Client._identified",
+        "fivetran_runtime.http.client.Client._authenticate",
         _credentials_to_strangers,
         f"{_CLIENT}::test_no_credentials_go_to_another_host",
     ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from werkzeug.wrappers import Request
 
-from fivetran_emulator.practice.access import Basic, Bearer, ClientCredentials, HeaderKey, QueryKey
+from fivetran_emulator.practice.access import Basic, Bearer, ClientCredentials, HeaderKey, LogIn, QueryKey
 from fivetran_emulator.practice.errors import PracticeError, Refusal
 from fivetran_emulator.practice.pages import (
     Keyset,
@@ -33,6 +33,7 @@ __all__ = [
     "HeaderKey",
     "Keyset",
     "Listed",
+    "LogIn",
     "NextLink",
     "Offset",
     "Page",

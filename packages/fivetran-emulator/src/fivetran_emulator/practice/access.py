@@ -6,9 +6,11 @@ only knows 401 would call that an outage.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+from urllib.parse import unquote_plus
 
 from werkzeug.wrappers import Request
 
@@ -79,15 +81,55 @@ class QueryKey:
             raise Refusal(self.status, f"the parameter {self.param} is missing or wrong")
 
 
+@runtime_checkable
+class TokenAccess(Protocol):
+    """A rule that gives tokens, too: some requests are log-ins."""
+
+    def check(self, request: Request) -> None:
+        """As `Access`."""
+
+    def answer(self, request: Request) -> object | None:
+        """The JSON for a request that logs in; None for any other. `Refusal` for one who may not."""
+
+
+@dataclass(frozen=True)
+class LogIn:
+    """A way to log in of the source's own: `exchange` answers POST `path`, and every other request shows `token`.
+
+    `exchange` gets the request and gives the JSON of the answer, in which the token is; or it raises `Refusal`. The token
+    is wanted in `header`, after `scheme` ("Bearer ", with the blank) where there is one.
+    """
+
+    path: str
+    exchange: Callable[[Request], object]
+    token: str = field(repr=False)
+    header: str = "Authorization"
+    scheme: str = ""
+    status: int = 401
+
+    def check(self, request: Request) -> None:
+        """Refuse a request without the token."""
+        HeaderKey(self.header, f"{self.scheme}{self.token}", self.status).check(request)
+
+    def answer(self, request: Request) -> object | None:
+        """The answer to a log-in."""
+        return self.exchange(request) if (request.method, request.path) == ("POST", self.path) else None
+
+
 @dataclass(frozen=True)
 class ClientCredentials:
-    """OAuth2 client credentials (RFC 6749, 4.4): POST `path` trades the id and the secret, in a form, for a bearer token."""
+    """OAuth2 client credentials (RFC 6749, 4.4): POST `path` trades the id and the secret, in a form, for a bearer token.
+
+    `basic` wants them by Basic authentication instead (2.3.1), and `parameters` is what else the form has to hold.
+    """
 
     client_id: str
     client_secret: str = field(repr=False)
     path: str = "/oauth/token"
     seconds: int = 3600
     status: int = 401
+    basic: bool = False
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
     def check(self, request: Request) -> None:
         """Refuse a request without the token."""
@@ -102,9 +144,21 @@ class ClientCredentials:
             raise Refusal(
                 400, "grant_type must be client_credentials", body={"error": "unsupported_grant_type"}
             )
-        if (form.get("client_id"), form.get("client_secret")) != (self.client_id, self.client_secret):
+        if self._shown(request) != (self.client_id, self.client_secret):
             raise Refusal(401, "the client's id or secret is wrong", body={"error": "invalid_client"})
+        for name, value in self.parameters.items():
+            if form.get(name) != value:
+                raise Refusal(400, f"{name} is missing or wrong", body={"error": "invalid_request"})
         return {"access_token": self._token, "token_type": "Bearer", "expires_in": self.seconds}
+
+    def _shown(self, request: Request) -> tuple[str | None, str | None]:
+        """Id and secret, as the endpoint wants them shown."""
+        if not self.basic:
+            return request.form.get("client_id"), request.form.get("client_secret")
+        given = request.authorization
+        if given is None or given.type != "basic" or "client_secret" in request.form:
+            return None, None
+        return unquote_plus(given.username or ""), unquote_plus(given.password or "")
 
     @property
     def _token(self) -> str:

@@ -18,7 +18,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from fivetran_emulator.practice.access import ClientCredentials
+from fivetran_emulator.practice.access import TokenAccess
 from fivetran_emulator.practice.errors import PracticeError, Refusal
 from fivetran_emulator.practice.pages import Listed, Page, PageStyle, Place, steps
 from fivetran_emulator.practice.rows import Row, Rows, not_before, ordered
@@ -148,7 +148,7 @@ class Source:
 
     def _answer(self, request: Request) -> Response:
         try:
-            if isinstance(self._access, ClientCredentials) and (token := self._access.answer(request)):
+            if isinstance(self._access, TokenAccess) and (token := self._access.answer(request)):
                 return json_response(token)
             if self._access is not None:
                 self._access.check(request)

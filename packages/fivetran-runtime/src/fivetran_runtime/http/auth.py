@@ -1,106 +1,192 @@
 """How a client shows who it is.
 
-Credentials are put on each request just before it is sent, and only for the client's own host: a redirect to
-another one never carries them.
+Credentials are put on each request just before it is sent, also when it is sent again, and only for the client's own
+host: a redirect to another one never carries them.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import Protocol
+from urllib.parse import parse_qsl, urlsplit
 
+import msgspec
+
+from fivetran_runtime._invocation.context import running
 from fivetran_runtime.config import Secret
+from fivetran_runtime.errors import DefectError
 
 
-class Auth(Protocol):
-    """Headers and query parameters that identify the client."""
+class OutgoingRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that is about to be sent, for credentials that depend on it.
 
-    def headers(self) -> Mapping[str, str]:
+    Attributes:
+        method: "GET", "POST" and so on.
+        url: the whole address as it will be sent, with its query, but without what the credentials themselves add to that.
+        headers: what else is sent, by name; a body's Content-Type and Content-Length among them.
+        body: the body's bytes; empty where there is none.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def host(self) -> str:
+        """Host and port, as the header Host has them."""
+        return urlsplit(self.url).netloc
+
+    @property
+    def path(self) -> str:
+        """The address's path, percent-encoded as it is sent."""
+        return urlsplit(self.url).path or "/"
+
+    @property
+    def query(self) -> list[tuple[str, str]]:
+        """The query's names and values, decoded, in the order in which they are sent."""
+        return parse_qsl(urlsplit(self.url).query, keep_blank_values=True)
+
+
+class Auth:
+    """What says who asks: subclass it for a source with a way of its own, e.g. requests that are signed.
+
+    Its methods are called for each request to the client's own host, just before it is sent, and again whenever it is sent again.
+    Make it in the connector's `client` function: it belongs to one call of the function.
+    """
+
+    def headers(self, request: OutgoingRequest) -> Mapping[str, str]:
         """Headers to add to a request."""
+        return {}
 
-    def query(self) -> Mapping[str, str]:
-        """Query parameters to add to a request; they are left out of every message."""
+    def query(self, request: OutgoingRequest) -> Mapping[str, str]:
+        """Query parameters to add to a request, after its own; they are in no message and no state.
+
+        Called for other hosts, too, where they are not sent, but taken out of a link that repeats them.
+        """
+        return {}
 
     def renew(self) -> bool:
         """After a 401: forget what was refused; true when another try makes sense."""
-
-
-class _Fixed:
-    """Credentials that never change."""
-
-    def headers(self) -> Mapping[str, str]:
-        return {}
-
-    def query(self) -> Mapping[str, str]:
-        return {}
-
-    def renew(self) -> bool:
         return False
 
+    def hide(self, *texts: str | Secret) -> None:
+        """Keep texts out of every message and log from now on: a token that was fetched, for instance.
 
-class Anonymous(_Fixed):
+        The secrets of the connection and what is fetched by `FetchedToken` are hidden anyway.
+        """
+        running().redactor.add(*(text.reveal() if isinstance(text, Secret) else text for text in texts))
+
+
+class Anonymous(Auth):
     """No credentials."""
 
 
-class Bearer(_Fixed):
+class Bearer(Auth):
     """`Authorization: Bearer TOKEN`."""
 
     def __init__(self, token: Secret) -> None:
         self._token = token
 
-    def headers(self) -> Mapping[str, str]:
+    def headers(self, request: OutgoingRequest) -> Mapping[str, str]:
         return {"Authorization": f"Bearer {self._token.reveal()}"}
 
 
-class Basic(_Fixed):
+class Basic(Auth):
     """`Authorization: Basic`, from a user name and a password, in UTF-8 (RFC 7617)."""
 
     def __init__(self, user: str | Secret, password: Secret) -> None:
         self._user = user.reveal() if isinstance(user, Secret) else user
         self._password = password
 
-    def headers(self) -> Mapping[str, str]:
+    def headers(self, request: OutgoingRequest) -> Mapping[str, str]:
         pair = f"{self._user}:{self._password.reveal()}".encode()
         return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
 
 
-class HeaderKey(_Fixed):
+class HeaderKey(Auth):
     """A key in a header of the source's choosing, e.g. `HeaderKey("X-Api-Key", config.key)`."""
 
     def __init__(self, name: str, key: Secret) -> None:
         self._name = name
         self._key = key
 
-    def headers(self) -> Mapping[str, str]:
+    def headers(self, request: OutgoingRequest) -> Mapping[str, str]:
         return {self._name: self._key.reveal()}
 
 
-class QueryKey(_Fixed):
+class QueryKey(Auth):
     """A key in the query, for sources that take it nowhere else; it ends up in the source's access log."""
 
     def __init__(self, name: str, key: Secret) -> None:
         self._name = name
         self._key = key
 
-    def query(self) -> Mapping[str, str]:
+    def query(self, request: OutgoingRequest) -> Mapping[str, str]:
         return {self._name: self._key.reveal()}
 
 
-def credentials_of(auth: Auth) -> Iterator[str]:
-    """The texts that say who asks, as they are and as they were before they were encoded."""
-    yield from auth.query().values()
-    for value in auth.headers().values():
-        yield value
-        scheme, _, token = value.partition(" ")
-        if token:
-            yield token
-        if scheme == "Basic":
-            yield from _pair(token)
+class Credentials:
+    """An `Auth` at work for one client: what it gives, checked and remembered.
+
+    Attributes:
+        names: the query parameters it has given so far.
+    """
+
+    def __init__(self, auth: Auth) -> None:
+        given: object = auth
+        if not isinstance(given, Auth):
+            message = f"The client's auth= is a {type(given).__name__}, which says nothing of how it is sent."
+            raise DefectError(message, hint=_WAYS)
+        self._auth = auth
+        self.names: set[str] = set()
+        self._given: deque[str] = deque(maxlen=_MAX_REMEMBERED)
+        self.renew = auth.renew
+
+    def headers(self, request: OutgoingRequest) -> dict[str, str]:
+        """The headers for a request to the client's own host."""
+        given = self._texts("headers", self._auth.headers(request))
+        for value in given.values():
+            self._remember(value)
+            scheme, _, token = value.partition(" ")
+            self._remember(token)
+            if scheme == "Basic":
+                self._remember(*_password_in(token))
+        return given
+
+    def query(self, request: OutgoingRequest) -> dict[str, str]:
+        """The query parameters for a request."""
+        given = self._texts("query", self._auth.query(request))
+        self.names.update(given)
+        self._remember(*given.values())
+        return given
+
+    def texts(self) -> list[str]:
+        """The texts that said who asks, the last ones; as they are and as they were before they were encoded."""
+        return [*self._given]
+
+    def _remember(self, *texts: str) -> None:
+        self._given.extend(text for text in texts if text and text not in self._given)
+
+    def _texts(self, method: str, given: object) -> dict[str, str]:
+        name = f"{type(self._auth).__name__}.{method}"
+        if not isinstance(given, Mapping):
+            message = f"{name} gave a {type(given).__name__}, not a dict of names and texts."
+            raise DefectError(message, hint="Where there is nothing to add, return {}.")
+        for key, value in given.items():
+            if not isinstance(key, str) or not isinstance(value, str):
+                message = f"{name} gave a {type(value).__name__} for {key}, not a text."
+                raise DefectError(message, hint="A Secret's text is its reveal().")
+        return dict(given)
 
 
-def _pair(token: str) -> Iterator[str]:
+_WAYS = "Give Bearer(...), Basic(...), HeaderKey(...), QueryKey(...), ClientCredentials(...), or an Auth of your own."
+_MAX_REMEMBERED = 64  # signatures are others in each request; a link repeats what its page was asked with
+
+
+def _password_in(token: str) -> Iterator[str]:
     try:
         yield base64.b64decode(token).decode().partition(":")[2]
     except (binascii.Error, UnicodeDecodeError):

@@ -47,7 +47,7 @@ from fivetran_runtime.http._deadlines import (
 from fivetran_runtime.http._excerpts import excerpt
 from fivetran_runtime.http._places import Place
 from fivetran_runtime.http._retries import Delay, FailedRequest, backoff, is_rate_limit, wait_of
-from fivetran_runtime.http.auth import Anonymous, Auth, Basic, credentials_of
+from fivetran_runtime.http.auth import Anonymous, Auth, Basic, Credentials, OutgoingRequest
 from fivetran_runtime.http.pagination import Page, Paginator, read_pages
 from fivetran_runtime.operations import At
 
@@ -80,7 +80,8 @@ class Client:
     Args:
         url: where paths are relative to, e.g. "https://api.acme.example/v2". Its query belongs to every request; a
             user and a password in it are sent as `Basic`, unless there is an `auth`.
-        auth: who asks: `Bearer`, `Basic`, `HeaderKey`, `QueryKey`, `ClientCredentials`, `RefreshToken`.
+        auth: who asks: `Bearer`, `Basic`, `HeaderKey`, `QueryKey`, `ClientCredentials`, `RefreshToken`, `FetchedToken`, or
+            an `Auth` of your own.
         headers: sent with every request to the client's own host.
         connect_timeout: seconds to wait for a connection, the look-up of the host's name and all its addresses included.
         read_timeout: seconds to wait for an answer's headers, and then for its next bytes. Whatever it is, a request is
@@ -108,7 +109,7 @@ class Client:
     ) -> None:
         self._address = Address.parse(url)
         self.url = self._address.url
-        self._auth = auth or _auth_of(self._address)
+        self._credentials = Credentials(_auth_of(self._address) if auth is None else auth)
         # One of its parameters may be a key; shorter ones ("json", "v2") are words that messages need.
         running().redactor.add(*(value for _, value in self._address.query if len(value) >= _SURE))
         if self._address.password is not None:  # also where auth= takes its place
@@ -245,7 +246,7 @@ class Client:
                 tries += 1
                 _before_retry(failed, tries, idempotent=idempotent, what=f"{method} {shown(url)}")
                 continue
-            if reply.status == 401 and not renewed and self._auth.renew():
+            if reply.status == 401 and not renewed and self._credentials.renew():
                 renewed = True
                 continue
             return _accepted(method, reply)
@@ -273,19 +274,19 @@ class Client:
             what, hint = self._elsewhere(url)
             message = f"{shown(page)}: the link to the next page leads to {shown(url)}, {what}."
             raise DefectError(message, hint=hint)
-        if self._credentials().clean(url) != url:
+        if self._credentials_in_links().clean(url) != url:
             message = f"{shown(page)}: the link to the next page has the client's credentials in its path."
             raise DefectError(message, hint="A link goes into the state, so it cannot be followed.")
         return url
 
     def _without_credentials(self, url: str) -> str:
         """A link without what the client adds anyway: its key, under any name, and what its address says."""
-        names = {*self._auth.query(), *(name for name, _ in self._address.query)}
-        clean = self._credentials().clean
+        names = {*self._credentials.names, *(name for name, _ in self._address.query)}
+        clean = self._credentials_in_links().clean
         return without(url, lambda name, value: name in names or clean(value) != value)
 
-    def _credentials(self) -> Redactor:
-        sure = (text for text in credentials_of(self._auth) if len(text) >= _SURE)
+    def _credentials_in_links(self) -> Redactor:
+        sure = (text for text in self._credentials.texts() if len(text) >= _SURE)
         return Redactor(sure, in_parts=False)  # a part of one may be anything's name
 
     def _elsewhere(self, url: str) -> tuple[str, str]:
@@ -348,21 +349,14 @@ class Client:
         invocation = running()
         invocation.wait(self._delay.seconds(), "keeping to the rate limit")
         invocation.budget.require(0, f"asking {shown(url)}")
-        # A source's link or redirect may repeat them, whichever host it leads to.
-        url = without(url, lambda name, _: name in self._auth.query())
-        headers, parameters = self._identified(url, parameters)
-        data: Any = form
-        if json is not None:
-            data = _json_body(json)
-            headers.setdefault("Content-Type", "application/json")
+        request = self._prepared(method, url, parameters, json, form)
         invocation.count(requests=1)
         connect, read = self._timeouts_within(invocation.budget.remaining())
         try:
-            request = requests.Request(method, url, params=parameters, data=data, headers=headers)
             with (
                 within(max(SHORTEST_TIMEOUT_S, invocation.budget.remaining()), idle=read) as deadline,
                 self._session.send(
-                    self._session.prepare_request(request),
+                    request,
                     timeout=(connect, read),
                     **self._environment(root(url)),
                     stream=True,
@@ -372,8 +366,7 @@ class Client:
                 deadline.in_body = True
                 body = self._body(response)
         except _NOT_HTTP:  # the error's text may hold the credential
-            message = f"{shown(url)}: the request cannot be sent; a header or the address is not valid HTTP."
-            raise ConfigurationError(message, hint="Is there a line break in a pasted key?") from None
+            raise _unsendable(url) from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # The error's own text holds the whole address, query and key included.
             raise FailedRequest(what_broke(error)) from None
@@ -381,15 +374,56 @@ class Client:
             _require_no_later(url, response, body)
         return response, body
 
-    def _identified(
+    def _prepared(
+        self,
+        method: str,
+        url: str,
+        parameters: list[tuple[str, str]],
+        json: Any,
+        form: Mapping[str, str] | None,
+    ) -> requests.PreparedRequest:
+        """The request as it is sent, with what says who asks."""
+        headers, parameters = self._own(url, parameters)
+        data: Any = form
+        if json is not None:
+            data = _json_body(json)
+            headers.setdefault("Content-Type", "application/json")
+        request = requests.Request(method, url, params=parameters, data=data, headers=headers)
+        try:
+            prepared = self._session.prepare_request(request)
+        except _NOT_HTTP:
+            raise _unsendable(url) from None
+        self._authenticate(prepared, is_own=self._address.is_own(url))
+        return prepared
+
+    def _own(
         self, url: str, parameters: list[tuple[str, str]]
     ) -> tuple[dict[str, str], list[tuple[str, str]]]:
-        """Headers and parameters for an address: what says who asks goes to the client's own host only."""
+        """The client's headers, and the parameters with those of its address, for its own host; else neither."""
         if not self._address.is_own(url):
             return {"Accept": self._headers["Accept"]}, parameters
         there = {*parameters_of(url), *(name for name, _ in parameters)}
         fixed = [(name, value) for name, value in self._address.query if name not in there]
-        return {**self._headers, **self._auth.headers()}, [*parameters, *fixed, *self._auth.query().items()]
+        return {**self._headers}, [*parameters, *fixed]
+
+    def _authenticate(self, request: requests.PreparedRequest, *, is_own: bool) -> None:
+        """Put on a request what says who asks, if it goes to the client's own host."""
+        seen = _outgoing(request)
+        query = self._credentials.query(seen)
+        # A source's link or redirect may repeat them, whichever host it leads to.
+        url = without(seen.url, lambda name, _: name in self._credentials.names)
+        if url != seen.url:
+            request.url = url
+            seen = _outgoing(request)
+            query = self._credentials.query(seen) if is_own else {}
+        if not is_own:
+            return
+        headers = self._credentials.headers(seen)
+        try:
+            request.prepare_headers({**request.headers, **headers})
+            request.prepare_url(url, list(query.items()))
+        except _NOT_HTTP:
+            raise _unsendable(url) from None
 
     def _timeouts_within(self, remaining: float) -> tuple[float, float]:
         connect, read = self._timeouts
@@ -416,6 +450,22 @@ class StrangerError(DefectError, ConfigurationError):
 
 _ADDRESS_HINT = "If the source is there, give the client that address: its credentials go nowhere else."
 _HOSTS_HINT = "If that is meant, name it in the client's allowed_hosts=."
+
+
+def _outgoing(request: requests.PreparedRequest) -> OutgoingRequest:
+    body = request.body
+    headers = request.headers.items()
+    return OutgoingRequest(
+        method=request.method or "",
+        url=request.url or "",
+        headers={name: text if isinstance(text, str) else text.decode("latin-1") for name, text in headers},
+        body=body.encode() if isinstance(body, str) else body if isinstance(body, bytes) else b"",
+    )
+
+
+def _unsendable(url: str) -> ConfigurationError:
+    message = f"{shown(url)}: the request cannot be sent; a header or the address is not valid HTTP."
+    return ConfigurationError(message, hint="Is there a line break in a pasted key?")
 
 
 def _auth_of(address: Address) -> Auth:

@@ -1,54 +1,97 @@
-"""OAuth2: access tokens that are fetched, kept until shortly before they expire, and fetched again after a 401."""
+"""Tokens that are fetched: OAuth2's, and those of a source's own log-in.
+
+A token is kept until shortly before it expires, and fetched again after a 401.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import partial
+from typing import Any
+from urllib.parse import quote_plus
 
 from fivetran_runtime._invocation.clock import clock
-from fivetran_runtime._invocation.context import running
 from fivetran_runtime.config import Secret
-from fivetran_runtime.errors import ConfigurationError
+from fivetran_runtime.errors import ConfigurationError, DefectError
+from fivetran_runtime.http.auth import Auth, Basic, OutgoingRequest
 from fivetran_runtime.http.client import Client
 
+_MAX_EARLY_S = 30.0
+_YEAR_S = 366 * 86_400.0
+_UNSAID_S = 300.0
 
-class _AccessToken:
-    """A bearer token that is fetched, kept until shortly before it expires, and fetched again after a 401."""
 
-    _EARLY_SECONDS = 30
+class FetchedToken(Auth):
+    """A token that a function of yours fetches: by a log-in, or for an assertion that is signed with a key.
 
-    def __init__(self, url: str, form: Mapping[str, str]) -> None:
-        self._client = Client(url)
-        self._form = form
+    The function is called before the first request, shortly before the token expires, and after a 401. The token is hidden
+    in messages and logs.
+
+    Args:
+        fetch: asks for a token, with a client of its own, and gives its text; or the answer of an OAuth2 token endpoint,
+            an object with `access_token` and `expires_in` in seconds (300 where it does not say).
+        header: the header it is sent in.
+        scheme: the word before it; by default "Bearer" in `Authorization` and none in any other header.
+        seconds: how long a token holds that `fetch` gives as a text; by default until a 401.
+
+    Raises:
+        DefectError: `fetch` is not a function.
+        ConfigurationError: it gave no token; when a request is sent.
+    """
+
+    def __init__(
+        self,
+        fetch: Callable[[], object],
+        *,
+        header: str = "Authorization",
+        scheme: str | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        _require_function(fetch)
+        if scheme is None:
+            scheme = "Bearer" if header.lower() == "authorization" else ""
+        self._fetch = fetch
+        self._header = header
+        self._scheme = f"{scheme} " if scheme else ""
+        self._seconds = _YEAR_S if seconds is None else seconds
         self._lock = threading.Lock()
         self._token: str | None = None
         self._expires = 0.0
 
-    def headers(self) -> Mapping[str, str]:
+    def headers(self, request: OutgoingRequest) -> Mapping[str, str]:
         with self._lock:  # several threads of a table may ask at once
             if self._token is None or clock().monotonic() >= self._expires:
-                self._token = self._fetch()
-            return {"Authorization": f"Bearer {self._token}"}
-
-    def query(self) -> Mapping[str, str]:
-        return {}
+                token, seconds = self._read(self._fetch())
+                self.hide(token)
+                self._token = token
+                self._expires = clock().monotonic() + seconds - min(_MAX_EARLY_S, seconds / 2)
+            return {self._header: f"{self._scheme}{self._token}"}
 
     def renew(self) -> bool:
-        fetched, self._token = self._token, None
-        return fetched is not None
+        refused, self._token = self._token, None
+        return refused is not None
 
-    def _fetch(self) -> str:
-        answer = self._client.post("", form=self._form, idempotent=True)
-        token = answer.get("access_token") if isinstance(answer, dict) else None
+    def _read(self, answer: object) -> tuple[str, float]:
+        """The token, and for how many seconds it holds."""
+        if isinstance(answer, Mapping):
+            token, seconds = answer.get("access_token"), _seconds(answer.get("expires_in"))
+        else:
+            token, seconds = answer, self._seconds
+        if isinstance(token, Secret):
+            token = token.reveal()
         if not isinstance(token, str) or not token:
-            raise ConfigurationError(
-                f"{self._client.url} gave no access_token.", hint="Check the OAuth2 settings."
-            )
-        running().redactor.add(token)
-        seconds = _seconds(answer.get("expires_in"))
-        self._expires = clock().monotonic() + max(0.0, seconds - self._EARLY_SECONDS)
-        return token
+            name = getattr(self._fetch, "__name__", type(self._fetch).__name__)
+            message = f"{name} fetched a {type(answer).__name__} without a token."
+            raise ConfigurationError(message, hint="Give its text, or an object with access_token.")
+        return token, seconds
+
+
+def _require_function(fetch: object) -> None:
+    if not callable(fetch):
+        message = f"FetchedToken's fetch is a {type(fetch).__name__}, not a function that fetches a token."
+        raise DefectError(message, hint="Give the function itself: FetchedToken(log_in).")
 
 
 def _seconds(lifetime: object) -> float:
@@ -57,37 +100,135 @@ def _seconds(lifetime: object) -> float:
         seconds = float(lifetime) if isinstance(lifetime, int | float | Decimal | str) else 0.0
     except ValueError:
         seconds = 0.0
-    return seconds if 0 < seconds < _YEAR else 300.0
+    return seconds if 0 < seconds < _YEAR_S else _UNSAID_S
 
 
-_YEAR = 366 * 86_400.0
+class _TokenEndpoint:
+    """Where an id and a secret are shown, and a grant is exchanged for an access token (RFC 6749, 3.2)."""
+
+    def __init__(
+        self,
+        who: str,
+        url: str,
+        *,
+        client_id: str,
+        client_secret: Secret,
+        parameters: Mapping[str, str | Secret] | None,
+        basic: bool,
+    ) -> None:
+        _require_free(who, parameters or {})
+        self._who: dict[str, str]
+        self._parameters = {name: _text(value) for name, value in (parameters or {}).items()}
+        if basic:  # RFC 6749, 2.3.1: both are encoded as in a form first
+            password = Secret(quote_plus(client_secret.reveal()))
+            self._client, self._who = Client(url, auth=Basic(quote_plus(client_id), password)), {}
+        else:
+            self._client = Client(url)
+            self._who = {"client_id": client_id, "client_secret": client_secret.reveal()}
+
+    def exchange(self, grant_type: str, grant: Mapping[str, str]) -> dict[str, Any]:
+        """The endpoint's answer, which has an access token.
+
+        Raises:
+            ConfigurationError: it refused the exchange, or gave none.
+        """
+        form = {"grant_type": grant_type, **self._who, **grant, **self._parameters}
+        answer = self._client.post("", form=form, idempotent=True)
+        if not isinstance(answer, dict) or not isinstance(answer.get("access_token"), str | None):
+            answer = {}
+        if not answer.get("access_token"):
+            message = f"{self._client.url} gave no access_token."
+            raise ConfigurationError(message, hint="Check the OAuth2 settings.")
+        return answer
 
 
-class ClientCredentials(_AccessToken):
-    """OAuth2 client credentials (RFC 6749, 4.4): an id and a secret are exchanged for an access token."""
-
-    def __init__(self, url: str, *, client_id: str, client_secret: Secret, scope: str | None = None) -> None:
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": client_id,
-            "client_secret": client_secret.reveal(),
-        }
-        super().__init__(url, form | ({"scope": scope} if scope else {}))
+_OWN_ARGUMENTS = ("client_id", "client_secret", "refresh_token", "grant_type")
 
 
-class RefreshToken(_AccessToken):
-    """OAuth2 refresh token (RFC 6749, 6): a long-lived token is exchanged for an access token.
+def _require_free(who: str, parameters: Mapping[str, object]) -> None:
+    for name, value in parameters.items():
+        if name in _OWN_ARGUMENTS:
+            message = f"{who}: parameters= holds {name}, which is sent anyway."
+            raise DefectError(message, hint=f"Leave it out of parameters=; {_PLACES[name]}")
+        if not isinstance(value, str | Secret):
+            message = f"{who}: parameters= holds a {type(value).__name__} for {name}, not a text."
+            raise DefectError(message, hint="A form has texts only.")
 
-    For sources whose refresh token stays valid: a function has nowhere safe to keep a new one.
+
+_PLACES = {name: f"it is the argument {name}=." for name in _OWN_ARGUMENTS} | {
+    "grant_type": "for another grant, fetch the token with FetchedToken(...)."
+}
+
+
+def _text(value: str | Secret) -> str:
+    return value.reveal() if isinstance(value, Secret) else value
+
+
+class ClientCredentials(FetchedToken):
+    """OAuth2 client credentials (RFC 6749, 4.4): an id and a secret are exchanged for an access token.
+
+    Args:
+        url: the token endpoint.
+        client_id: the id.
+        client_secret: the secret.
+        scope: what the token is to be good for, where the endpoint wants to know.
+        parameters: what else the endpoint wants in its form, e.g. {"audience": "https://api.acme.example"}.
+        basic: show id and secret by Basic authentication, not in the form; both are percent-encoded first, as RFC 6749
+            (2.3.1) has it.
+
+    Raises:
+        DefectError: `parameters` holds what has an argument of its own, or something that is not text.
+        ConfigurationError: the endpoint refused the exchange or gave no token; when a request is sent.
     """
 
-    def __init__(self, url: str, *, client_id: str, client_secret: Secret, refresh_token: Secret) -> None:
-        super().__init__(
-            url,
-            {
-                "grant_type": "refresh_token",
-                "client_id": client_id,
-                "client_secret": client_secret.reveal(),
-                "refresh_token": refresh_token.reveal(),
-            },
+    def __init__(
+        self,
+        url: str,
+        *,
+        client_id: str,
+        client_secret: Secret,
+        scope: str | None = None,
+        parameters: Mapping[str, str | Secret] | None = None,
+        basic: bool = False,
+    ) -> None:
+        who = type(self).__name__
+        endpoint = _TokenEndpoint(
+            who, url, client_id=client_id, client_secret=client_secret, parameters=parameters, basic=basic
         )
+        grant = {"scope": scope} if scope else {}
+        super().__init__(partial(endpoint.exchange, "client_credentials", grant))
+
+
+class RefreshToken(FetchedToken):
+    """OAuth2 refresh token (RFC 6749, 6): a long-lived token is exchanged for an access token.
+
+    For sources whose refresh token stays valid.
+
+    Args:
+        url: the token endpoint.
+        client_id: the id.
+        client_secret: the secret.
+        refresh_token: the token.
+        parameters: what else the endpoint wants in its form.
+        basic: show id and secret by Basic authentication, not in the form.
+
+    Raises:
+        As `ClientCredentials`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        client_id: str,
+        client_secret: Secret,
+        refresh_token: Secret,
+        parameters: Mapping[str, str | Secret] | None = None,
+        basic: bool = False,
+    ) -> None:
+        who = type(self).__name__
+        endpoint = _TokenEndpoint(
+            who, url, client_id=client_id, client_secret=client_secret, parameters=parameters, basic=basic
+        )
+        grant = {"refresh_token": refresh_token.reveal()}
+        super().__init__(partial(endpoint.exchange, "refresh_token", grant))
