@@ -37,6 +37,7 @@ PUBLIC = [
     "RefreshToken",
     "Row",
     "Secret",
+    "Skip",
     "Table",
     "TransientError",
     "warn",
