@@ -44,7 +44,7 @@ PUBLIC = [
 ]
 METHODS = {
     "Auth": ["headers", "hide", "query", "renew"],
-    "Client": ["get", "pages", "post", "request", "wait"],
+    "Client": ["csv", "get", "lines", "pages", "post", "request", "wait"],
     "Connector": [
         "before",
         "check",
