@@ -228,7 +228,12 @@ def _project_lock(repository: Repository, project: Project, *, test: bool, const
                 project.requirements(test=test) + (_folder_requirements(repository) if test else [])
             ),
             "requires-python": project.pyproject.get("project", {}).get("requires-python", ""),
-            "local": {package.name: sorted(package.requirements(test=False)) for package in local},
+            "local": {
+                package.name: sorted(
+                    package.requirements(test=False) + repository.extra_requirements(project, package)
+                )
+                for package in local
+            },
             "uv": {
                 key: value
                 for key, value in project.pyproject.get("tool", {}).get("uv", {}).items()

@@ -42,8 +42,9 @@ def undeclared(
 
 def declared(repository: Repository, project: Project) -> set[str]:
     """The distributions that a connector may import: those it declares, our packages, and what these declare."""
-    stands_on = [project, *repository.local_dependencies(project, test=False)]
-    texts = [text for one in stands_on for text in one.requirements(test=False)]
+    stands_on = repository.local_dependencies(project, test=False)
+    texts = [text for one in (project, *stands_on) for text in one.requirements(test=False)]
+    texts += [text for one in stands_on for text in repository.extra_requirements(project, one)]
     return {normalized(requirement_name(text)) for text in texts}
 
 

@@ -140,6 +140,17 @@ class Repository:
                     waiting.append((package, False))
         return list(found.values())
 
+    def extra_requirements(self, project: Project, package: Project) -> list[str]:
+        """What the extras add that `project` asks of a package of ours: `fivetran-runtime[crypto]`."""
+        extras = package.pyproject.get("project", {}).get("optional-dependencies", {})
+        asked = {
+            extra
+            for text in project.requirements(test=False)
+            if normalized(requirement_name(text)) == package.distribution
+            for extra in requirement_extras(text)
+        }
+        return [text for name, found in extras.items() if normalized(name) in asked for text in found]
+
     @cached_property
     def _by_distribution(self) -> Mapping[str, Project]:
         return {package.distribution: package for package in self.packages.values()}
@@ -201,6 +212,12 @@ def requirement_name(text: str) -> str:
     """The name a requirement starts with: `requests[socks] >= 2; python_version > "3"` -> `requests`."""
     found = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", text)
     return found[1] if found else text
+
+
+def requirement_extras(text: str) -> list[str]:
+    """The extras that a requirement asks for: `requests[socks, security] >= 2` -> `["socks", "security"]`."""
+    found = re.match(r"\s*[A-Za-z0-9._-]+\s*\[([^\]]*)\]", text)
+    return [normalized(name.strip()) for name in found[1].split(",") if name.strip()] if found else []
 
 
 def read_toml(path: Path) -> dict[str, Any]:

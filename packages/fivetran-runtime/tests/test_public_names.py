@@ -37,14 +37,13 @@ PUBLIC = [
     "RefreshToken",
     "Row",
     "Secret",
-    "Skip",
     "Table",
     "TransientError",
     "warn",
 ]
 METHODS = {
     "Auth": ["headers", "hide", "query", "renew"],
-    "Client": ["csv", "get", "lines", "pages", "post", "request", "wait"],
+    "Client": ["get", "pages", "post", "request", "wait"],
     "Connector": [
         "before",
         "check",

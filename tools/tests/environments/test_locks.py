@@ -57,6 +57,23 @@ def test_a_new_requirement_makes_the_lock_stale(small: Repository, file: str) ->
     assert any("was made from another connectors/acme/pyproject.toml" in what for what in problems(small))
 
 
+def test_a_new_requirement_of_an_extra_makes_the_lock_stale_where_it_is_asked_for(small: Repository) -> None:
+    """What ships with `fivetran-runtime[crypto]` has to be in the lock; another connector's stays as it is."""
+    pyproject = small.root / "connectors/acme/pyproject.toml"
+    pyproject.write_text(pyproject.read_text().replace('"fivetran-runtime"', '"fivetran-runtime[crypto]"'))
+    before = [
+        [lock.digest() for lock in locks_of(Repository(small.root), name)] for name in ("acme", "other-one")
+    ]
+    runtime = small.root / "packages/fivetran-runtime/pyproject.toml"
+    extra = '\n[project.optional-dependencies]\ncrypto = ["cryptography>=44"]\n'
+    runtime.write_text(runtime.read_text("utf-8") + extra, "utf-8")
+    after = [
+        [lock.digest() for lock in locks_of(Repository(small.root), name)] for name in ("acme", "other-one")
+    ]
+    assert before[0][0] != after[0][0]
+    assert before[1] == after[1]
+
+
 def test_a_comment_doesnt_make_the_lock_stale(small: Repository) -> None:
     """Only what decides a lock's content counts."""
     make(small, "requests==2.32.0")

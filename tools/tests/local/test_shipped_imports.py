@@ -81,3 +81,16 @@ def test_an_environment_is_asked_what_it_holds(small: Repository, write: Write) 
     write(SOURCE, "import yaml\nimport pytest\n")
     with pytest.raises(RepositoryError, match=r"x\.py:1: imports yaml(.|\n)*x\.py:2: imports pytest"):
         require_declared(small, small.connector("acme"), here)
+
+
+def test_what_an_extra_of_the_runtime_brings_may_be_imported_by_who_asks_for_it(
+    small: Repository, write: Write
+) -> None:
+    """Only then does it ship."""
+    extras = '[project.optional-dependencies]\nformats = ["PyYAML>=6"]\n'
+    write("packages/fivetran-runtime/pyproject.toml", f'[project]\nname = "fivetran-runtime"\n{extras}')
+    write(SOURCE, "import yaml\n")
+    assert len(found(Repository(small.root))) == 1
+    pyproject = small.connector("acme").pyproject_file
+    pyproject.write_text(pyproject.read_text().replace('"fivetran-runtime"', '"fivetran-runtime[formats]"'))
+    assert found(Repository(small.root)) == []

@@ -6,7 +6,7 @@ import pytest
 from small_repository import Write, add_project
 
 from tools.repository.errors import RepositoryError
-from tools.repository.model import Repository, group, requirement_name
+from tools.repository.model import Repository, group, requirement_extras, requirement_name
 
 
 def test_projects_are_found_in_the_folders(small: Repository) -> None:
@@ -103,3 +103,34 @@ def test_the_tools_are_no_project_and_arent_offered_as_one(small: Repository) ->
     assert "`tools`." in str(raised.value)
     assert "Did you mean" not in str(raised.value)
     assert str(raised.value).count("tools") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "extras"),
+    [
+        ("requests", []),
+        ("requests>=2", []),
+        ("requests[socks, Use_Chardet]>=2 ; python_version > '3'", ["socks", "use-chardet"]),
+        (" fivetran-runtime [crypto] @ file:x", ["crypto"]),
+        ("requests[]", []),
+    ],
+)
+def test_the_extras_of_a_requirement(text: str, extras: list[str]) -> None:
+    """As indexes compare their names."""
+    assert requirement_extras(text) == extras
+
+
+def test_an_extra_of_a_package_of_ours_is_what_a_connector_asks_for(small: Repository, write: Write) -> None:
+    """And nothing for a connector that does not."""
+    write(
+        "packages/fivetran-runtime/pyproject.toml",
+        '[project]\nname = "fivetran-runtime"\n[project.optional-dependencies]\ncrypto = ["cryptography>=44"]\n',
+    )
+    pyproject = small.connector("acme").pyproject_file
+    pyproject.write_text(pyproject.read_text().replace('"fivetran-runtime"', '"fivetran-runtime[crypto]"'))
+    again = Repository(small.root)
+    runtime = again.packages["fivetran-runtime"]
+    assert again.extra_requirements(again.connector("acme"), runtime) == ["cryptography>=44"]
+    assert again.extra_requirements(again.connector("other-one"), runtime) == []
+    [local] = again.local_dependencies(again.connector("acme"), test=False)
+    assert local == runtime

@@ -15,7 +15,6 @@ from mutants import (
     requests,
     rows,
     secrets,
-    streams,
     values,
     waits,
 )
@@ -33,7 +32,6 @@ _SUBJECTS = (
     values,
     refusals,
     positions_and_releases,
-    streams,
     waits,
 )
 _ALL = list(chain.from_iterable(subject.MUTANTS for subject in _SUBJECTS))

@@ -95,3 +95,11 @@ def test_what_is_there_by_chance_is_no_trace(secret: str) -> None:
     by_chance = f"7 rows of abc, short-1, {encoded[4:8]}, {encoded[:4]}"
     assert secret_traces(by_chance, {"token": secret}, only=frozenset({"token"})) == []
     assert bool(secret_traces(encoded, {"token": secret}, only=frozenset({"token"}))) == (len(secret) >= 8)
+
+
+def test_the_lines_around_a_key_are_no_secret() -> None:
+    """They are the same for every key; what is between them is not."""
+    key = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\n-----END PRIVATE KEY-----\n"  # pragma: allowlist secret
+    secrets, only = {"key": key}, frozenset({"key"})
+    assert secret_traces("sent -----BEGIN PRIVATE KEY----- MIG", secrets, only=only) == []
+    assert secret_traces("sent -----BEGIN PRIVATE KEY----- MIGHAgEA", secrets, only=only) != []

@@ -18,6 +18,8 @@ __all__ = ["credentials_sent", "marked_secrets", "secret_texts", "secret_traces"
 
 _PIECE = 8
 _CREDENTIAL_HEADER = re.compile(r"authorization|cookie|token|key|secret|password|session", re.IGNORECASE)
+_PEM_FRAME = re.compile(r"-----(?:BEGIN|END) [A-Z0-9 ]+-----")
+"""The lines around a key in PEM, which are the same for all (RFC 7468)."""
 _NO_CREDENTIALS = frozenset({"idempotency-key"})
 
 
@@ -53,8 +55,11 @@ def _forms(value: str) -> Iterator[tuple[str, str]]:
         encoded = base64.b64encode(b"\0" * shift + value.encode()).decode()
         beside_others = encoded[4:-4]
         yield "in base64", beside_others if len(beside_others) >= _PIECE else encoded
+    frames = _PEM_FRAME.findall(value)
     for start in range(len(value) - _PIECE + 1):
-        yield f"in part ({_PIECE} characters)", value[start : start + _PIECE]
+        piece = value[start : start + _PIECE]
+        if not any(piece in frame for frame in frames):
+            yield f"in part ({_PIECE} characters)", piece
 
 
 def marked_secrets(secrets: Mapping[str, Any]) -> frozenset[str]:
