@@ -25,7 +25,7 @@ from tools.repository.errors import RepositoryError
 from tools.repository.examples import MAX_LINES, Example
 
 HERE = Path(__file__).parent
-RELEASES = "C35"
+RELEASES = ("C35", "C50")
 """An example is not released, so there is nothing that an earlier version has promised."""
 
 
@@ -36,7 +36,7 @@ class Connector(pytest.File):
         """The length first: it needs no import."""
         yield Length.from_parent(self, name="length")
         for check in CATALOGUE:
-            if check.id != RELEASES:
+            if check.id not in RELEASES:
                 yield Promise.from_parent(self, name=f"test_contract[{check.name}]", check=check)
 
 

@@ -16,7 +16,7 @@ from small_repository import ROOT
 
 from tools.local import readmes
 from tools.local.syncing import emulator_environment, sync
-from tools.local.testing import run_tests
+from tools.local.testing import check_types, lint, run_tests
 from tools.repository.limits import Limits
 from tools.repository.model import Repository
 
@@ -77,7 +77,7 @@ def test_python_in_the_pages_is_python(page: Path) -> None:
 
 @pytest.mark.index
 def test_the_connector_that_the_tutorial_writes_works(whole: Repository, tmp_path: Path) -> None:
-    """`create`, then the files as the page has them, `sync`, and its tests; the README's example keeps the contract too."""
+    """`create`, then the files as the page has them: sync, tests, lint and types; the README's example keeps the contract too."""
     page = (ROOT / "docs/adding-a-connector.md").read_text("utf-8")
     connector, practice, tests = re.findall(
         r"```python\n# (?:src/connector_helpdesk/__init__|practice|tests/test_contract)\.py\n(.*?)```",
@@ -102,6 +102,8 @@ def test_the_connector_that_the_tutorial_writes_works(whole: Repository, tmp_pat
         (folder / "tests/test_contract.py").write_text(tests, "utf-8")
         readmes.update(fresh, ["helpdesk"], check=False)
         run_tests(fresh, "helpdesk", ["-q"])
+        lint(fresh, ["helpdesk"])
+        check_types(fresh, ["helpdesk"])
         if EXAMPLE in (ROOT / "README.md").read_text(
             "utf-8"
         ):  # an adopted repository has a README of its own

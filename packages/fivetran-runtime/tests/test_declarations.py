@@ -56,6 +56,14 @@ def no_defaults(_: Any, project: int, page: int) -> Iterator[Any]:
     yield {}
 
 
+def one_parent(_: Any, project: int, since: datetime | None) -> Iterator[Any]:
+    yield {}
+
+
+def one_parent_page(_: Any, project: int, page: int = 1) -> Iterator[Any]:
+    yield {}
+
+
 @pytest.mark.parametrize(
     ("read", "declared", "way_out"),
     [
@@ -78,6 +86,23 @@ def no_defaults(_: Any, project: int, page: int) -> Iterator[Any]:
             "an int for an integer cursor",
         ),
         (plain, {"key": "a", "floor": 5}, "floor= needs a cursor"),
+        (
+            plain,
+            {"key": "a", "parents": list},
+            "parents= needs one parameter without a default, the parent; found: none",
+        ),
+        (no_defaults, {"key": "a", "parents": list}, "the parent; found: project, page"),
+        (one_parent, {"key": "a", "cursor": "at", "parents": "acme"}, "parents= is a function of the client"),
+        (
+            one_parent,
+            {"key": "a", "cursor": "at", "parents": list, "in_order": True, "lookback": timedelta(1)},
+            "in_order= is for one list, and with parents= there is one for each",
+        ),
+        (
+            one_parent_page,
+            {"key": "a", "parents": list, "keeps": "page"},
+            "keeps= is for one list, and with parents= there is one for each",
+        ),
         (paged, {"key": "a", "keeps": "token"}, "keeps= names token, which is no parameter of its function"),
         (since_instant, {"key": "a", "cursor": "at", "keeps": "page"}, "keeps= takes the place of cursor="),
         (plain, {"key": "a", "on_missing": "remove"}, 'on_missing= is "keep", "delete" or a function'),

@@ -37,13 +37,14 @@ PUBLIC = [
     "RefreshToken",
     "Row",
     "Secret",
+    "Skip",
     "Table",
     "TransientError",
     "warn",
 ]
 METHODS = {
     "Auth": ["headers", "hide", "query", "renew"],
-    "Client": ["get", "pages", "post", "request", "wait"],
+    "Client": ["csv", "get", "lines", "pages", "post", "request", "wait"],
     "Connector": [
         "before",
         "check",

@@ -225,5 +225,5 @@ def test_one_path_and_one_table_are_given_once() -> None:
     source.listing("/rows", ROWS, pages=Offset())
     with pytest.raises(PracticeError, match="two tables called rows"):
         source.listing("/other/rows", ROWS, pages=Offset())
-    with pytest.raises(PracticeError, match="answers /rows twice"):
+    with pytest.raises(PracticeError, match="answers GET /rows twice"):
         source.listing("/rows", source.tables["rows"], pages=Offset())

@@ -17,7 +17,7 @@ from fivetran_runtime.http.auth import Auth, Basic, Bearer, HeaderKey, OutgoingR
 from fivetran_runtime.http.client import Client
 from fivetran_runtime.http.oauth import ClientCredentials, FetchedToken, RefreshToken
 from fivetran_runtime.http.pagination import Keyset, NextLink, Offset, PageNumber, PageToken
-from fivetran_runtime.operations import At, Delete, Keep, Row
+from fivetran_runtime.operations import At, Delete, Keep, Row, Skip
 from fivetran_runtime.tables import Table
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "RefreshToken",
     "Row",
     "Secret",
+    "Skip",
     "Table",
     "TransientError",
     "warn",

@@ -96,12 +96,13 @@ def _reading(table: Table) -> str:
     deletes = {"keep": "", "delete": "; rows missing twice are deleted"}.get(
         str(table.on_missing), "; rows missing twice are deleted if the secrets say so"
     )
+    each = f", for each {table.parent}" if table.parent else ""
     if table.kept:
         return f"what has changed since the last sync, by the source's own token{deletes}"
     if table.cursor:
         lookback = f", the last {_span(table.lookback)} again" if table.lookback else ""
-        return f"rows changed since the last sync, by `{table.cursor}`{lookback}{deletes}"
-    return f"whole, in every sync{deletes}"
+        return f"rows changed since the last sync, by `{table.cursor}`{lookback}{each}{deletes}"
+    return f"whole, in every sync{each}{deletes}"
 
 
 def _span(lookback: int | timedelta) -> str:

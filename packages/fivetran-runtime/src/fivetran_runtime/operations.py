@@ -44,6 +44,22 @@ class Keep:
         return f"Keep({', '.join(self.values)})"
 
 
+class Skip:
+    """The parent that is read has nothing to read at present, and why: `Skip("404: no issues")`.
+
+    For a table with `parents=`. It goes on with the next parent; a warning in the log counts what was skipped. When the
+    parent is there again, it is read from the floor.
+    """
+
+    __slots__ = ("why",)
+
+    def __init__(self, why: object = "nothing to read", /) -> None:
+        self.why = str(why)
+
+    def __repr__(self) -> str:
+        return f"Skip({self.why!r})"
+
+
 class Row:
     """A row of a child table declared with `children=`; rows of the table itself are plain dicts."""
 

@@ -35,6 +35,9 @@ Fetch = Callable[[Any, list[Any]], Iterable[Any]]
 Embeds = Callable[[Any], Mapping[int, Any]]
 """What rows hold of other objects: client -> number of each object, and what of it is in the rows, as plain values."""
 
+Parents = Callable[[Any], Iterable[int | str]]
+"""The parents of a table's rows: client -> the key of each."""
+
 Scope = Callable[[Any], Any]
 """What of a configuration decides which rows a table holds: configuration -> plain values."""
 
@@ -54,6 +57,7 @@ class Options(TypedDict, total=False):
     embeds: Embeds | None
     floor: Any
     children: Mapping[str, str | Sequence[str]] | None
+    parents: Parents | None
     keeps: str | Sequence[str]
     on_missing: OnMissing
     max_missing: float
@@ -87,6 +91,10 @@ class Table:
         floor: where the first sync starts; a value of the cursor's kind, or a function of the configuration.
             Without it the first `since` is None.
         children: child tables that this function also yields, name to key.
+        parents: for rows that are read parent by parent, such as each repository's issues: a function of the client that
+            gives the parents' keys (int or str). The table function is called for each of them, as the one argument
+            without a default. They share one mark; one that is new, or back after it was away or skipped (`Skip`), is
+            read from the floor.
         keeps: for a source that gives a token with a listing and later tells what changed since: the function's parameter,
             or parameters, that get what `Keep` has named in the last complete pass. A pass without one, the first or
             one whose token has expired, is a full listing. Instead of a cursor.
@@ -116,6 +124,7 @@ class Table:
     embeds: Embeds | None = None
     floor: Any = None
     children: Mapping[str, str | Sequence[str]] | None = None
+    parents: Parents | None = None
     keeps: str | Sequence[str] = ()
     on_missing: OnMissing = "keep"
     max_missing: float = 0.5
@@ -135,8 +144,15 @@ class Table:
             raise DeclarationError(
                 f"Table {self.name}: its function takes the client as its first parameter."
             )
-        bare = [name for name in self.position if self._arguments[name].default is _EMPTY]
-        if bare:
+        bare = [name for name in self.position if self._has_no_default(name)]
+        if self.parents is not None:
+            if len(bare) != 1:
+                found = ", ".join(bare) or "none"
+                message = f"Table {self.name}: parents= needs one parameter without a default, the parent; found: {found}."
+                raise DeclarationError(
+                    message, hint="def issues(client, repository, since, page=1), for instance."
+                )
+        elif bare:
             message = f"Table {self.name}: a position's parameter needs a default: {', '.join(bare)}."
             raise DeclarationError(message, hint="The default is where a pass starts.")
 
@@ -162,6 +178,16 @@ class Table:
         return {name: self._held(name) for name in self._arguments if name != "since"}
 
     @cached_property
+    def parent(self) -> str | None:
+        """The parameter that gets the parent, of a table with parents."""
+        if self.parents is None:
+            return None
+        return next(name for name in self.position if self._has_no_default(name))
+
+    def _has_no_default(self, name: str) -> bool:
+        return self._arguments[name].default is _EMPTY
+
+    @cached_property
     def kept(self) -> frozenset[str]:
         """The parameters that get what a pass before has kept."""
         return frozenset([self.keeps] if isinstance(self.keeps, str) else self.keeps)
@@ -169,7 +195,11 @@ class Table:
     @cached_property
     def parameters(self) -> dict[str, Any]:
         """The parameters that an `At` may name, to what each holds."""
-        return {name: held for name, held in self.position.items() if name not in self.kept}
+        return {
+            name: held
+            for name, held in self.position.items()
+            if name not in self.kept and name != self.parent
+        }
 
     def _held(self, name: str) -> Any:
         """What a position's parameter holds, by its annotation, or by a default that is more than plain JSON."""
@@ -272,6 +302,13 @@ def _order_problems(table: Table) -> Iterable[str]:
 
 
 def _kept_problems(table: Table) -> Iterable[str]:
+    parents: object = table.parents
+    if parents is not None and not callable(parents):
+        yield "parents= is a function of the client that gives the parents' keys"
+    if parents is not None and table.in_order:
+        yield "in_order= is for one list, and with parents= there is one for each"
+    if parents is not None and table.kept:
+        yield "keeps= is for one list, and with parents= there is one for each: declare a table for each, with @app.tables"
     if unknown := sorted(table.kept - table.position.keys()):
         yield f"keeps= names {', '.join(unknown)}, which is no parameter of its function: add it, with the default None"
     if table.kept and (table.cursor or table.kind):

@@ -15,6 +15,7 @@ from mutants import (
     requests,
     rows,
     secrets,
+    streams,
     values,
     waits,
 )
@@ -32,6 +33,7 @@ _SUBJECTS = (
     values,
     refusals,
     positions_and_releases,
+    streams,
     waits,
 )
 _ALL = list(chain.from_iterable(subject.MUTANTS for subject in _SUBJECTS))

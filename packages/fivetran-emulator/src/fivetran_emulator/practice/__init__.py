@@ -11,7 +11,10 @@ from werkzeug.wrappers import Request
 
 from fivetran_emulator.practice.access import Basic, Bearer, ClientCredentials, HeaderKey, LogIn, QueryKey
 from fivetran_emulator.practice.errors import PracticeError, Refusal
+from fivetran_emulator.practice.limits import RateLimit
+from fivetran_emulator.practice.listings import Csv, Lines
 from fivetran_emulator.practice.pages import (
+    Header,
     Keyset,
     Listed,
     NextLink,
@@ -20,6 +23,7 @@ from fivetran_emulator.practice.pages import (
     PageNumber,
     PageStyle,
     PageToken,
+    parameter,
     whole,
 )
 from fivetran_emulator.practice.rows import Rows
@@ -30,8 +34,11 @@ __all__ = [
     "Basic",
     "Bearer",
     "ClientCredentials",
+    "Csv",
+    "Header",
     "HeaderKey",
     "Keyset",
+    "Lines",
     "Listed",
     "LogIn",
     "NextLink",
@@ -42,10 +49,12 @@ __all__ = [
     "PageToken",
     "PracticeError",
     "QueryKey",
+    "RateLimit",
     "Refusal",
     "Request",
     "Rows",
     "Source",
+    "parameter",
     "serving",
     "whole",
 ]

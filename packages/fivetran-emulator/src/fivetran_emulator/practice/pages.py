@@ -1,8 +1,10 @@
 """The ways an API hands out a long list, seen from the API's side.
 
-None of them says more than real ones do: only `PageNumber`, `PageToken` and `NextLink` say that there is more, and any of
-them may give fewer rows than asked (`cap`), so a connector that takes a short page for the last one loses rows here
+None of them says more than real ones do: each says that there is more only where its arguments name a place for that, and any
+of them may give fewer rows than asked (`cap`), so a connector that takes a short page for the last one loses rows here
 as it would in production.
+
+What a page is asked by (`param`, `limit`) stands in the query, or in the body of a POST: there it is a place, like "paging.after".
 """
 
 from __future__ import annotations
@@ -19,9 +21,20 @@ from werkzeug.wrappers import Request
 from fivetran_emulator.practice.errors import PracticeError, Refusal
 from fivetran_emulator.practice.rows import ordered
 
-Row = dict[str, object]
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Header:
+    """A place that is no member of the body: the header with this name."""
+
+    name: str
+
+
 Place = str | Sequence[str]
 """Where in the body a member is: its names divided by dots, or a list of them, for names that hold dots themselves."""
+SaidAt = Place | Header | None
+"""Where an answer says something: a place in its body, a header, or (None) nowhere."""
 
 
 def steps(place: Place) -> tuple[str, ...]:
@@ -37,6 +50,17 @@ def steps(place: Place) -> tuple[str, ...]:
     return tuple(place.split("."))
 
 
+def put(body: dict[str, Any], path: Sequence[str], value: object) -> None:
+    """Set a member by its path, making the objects on the way."""
+    for name in path[:-1]:
+        inner = body.setdefault(name, {})
+        if not isinstance(inner, dict):
+            msg = f"practice source: {'.'.join(path)} leads through {name}, which is not an object"
+            raise PracticeError(msg)
+        body = inner
+    body[path[-1]] = value
+
+
 @dataclass(frozen=True)
 class Page:
     """Some rows, and what stands beside them: `members` by their places in the body (a tuple where a name has a dot), headers."""
@@ -44,6 +68,19 @@ class Page:
     rows: Sequence[Row]
     members: Mapping[Any, object] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def page_saying(rows: Sequence[Row], said: Sequence[tuple[SaidAt, object]]) -> Page:
+    """A page that says each of these values at its place, or in its header: numbers as text there, True as true."""
+    members = {
+        steps(place): value for place, value in said if place is not None and not isinstance(place, Header)
+    }
+    headers = {
+        place.name: value if isinstance(value, str) else json.dumps(value)
+        for place, value in said
+        if isinstance(place, Header)
+    }
+    return Page(rows, members, headers)
 
 
 @dataclass(frozen=True)
@@ -76,34 +113,57 @@ class PageStyle(Protocol):
 
 @dataclass(frozen=True)
 class Offset:
-    """``?offset=200&limit=100``; the answer does not say whether there is more."""
+    """``?offset=200&limit=100``.
+
+    `total` is where the answer says how many rows there are in all; unless it is given, nothing says whether there is more.
+    `past_end` is the status for an offset behind the last row, 404 at some sources; without it such a page is empty. `window` is how
+    many rows can be reached at all: what leads behind it is refused with 400, as search engines do.
+    """
 
     size: int = 100
     param: str = "offset"
     limit: str = "limit"
+    total: SaidAt = None
+    past_end: int | None = None
+    window: int | None = None
 
     def page(self, listed: Listed, request: Request) -> Page:
-        """The rows from the offset on; none past the end."""
-        start = whole(request, self.param, 0, least=0)
-        return Page(listed.rows[start : start + listed.size(request, self.limit, self.size)])
+        """The rows from the offset on."""
+        start, size = (
+            whole(request, self.param, 0, least=0),
+            listed.size(request, self.limit, self.size),
+        )
+        _require_within(self.window, start + size)
+        rows = _cut(listed, start, size, self.past_end)
+        return page_saying(rows, [(self.total, len(listed.rows))])
 
 
 @dataclass(frozen=True)
 class PageNumber:
-    """``?page=3&per_page=100``, with a member that says whether there is a next page (`more`; None: no such member)."""
+    """``?page=3&per_page=100``.
+
+    Each of these is said where its argument names a place: `more`, whether there is a next page; `total`, the number of rows;
+    `pages`, the number of pages. `past_end` and `window` are as in `Offset`.
+    """
 
     size: int = 100
     param: str = "page"
     limit: str = "per_page"
     first: int = 1
-    more: Place | None = "has_next"
+    more: SaidAt = "has_next"
+    total: SaidAt = None
+    pages: SaidAt = None
+    past_end: int | None = None
+    window: int | None = None
 
     def page(self, listed: Listed, request: Request) -> Page:
-        """The asked page; an empty one past the end."""
+        """The asked page."""
         size = listed.size(request, self.limit, self.size)
         start = (whole(request, self.param, self.first, least=self.first) - self.first) * size
-        members = {steps(self.more): start + size < len(listed.rows)} if self.more else {}
-        return Page(listed.rows[start : start + size], members)
+        _require_within(self.window, start + size)
+        there = len(listed.rows)
+        said = [(self.more, start + size < there), (self.total, there), (self.pages, -(-there // size))]
+        return page_saying(_cut(listed, start, size, self.past_end), said)
 
 
 @dataclass(frozen=True)
@@ -111,26 +171,36 @@ class PageToken:
     """``?bookmark=<opaque>``, the next token standing at the place `next`; on the last page it is null.
 
     The token names the page's last row. Once that row is deleted the token is refused, as an expired one would be.
-    With `omit` the last page leaves `next` out, as many sources do.
+    With `omit` the last page leaves `next` out, as many sources do. `more` is where it says whether there is a next page; with
+    `always` the last page has a token too, and only `more` says that it is the last.
     """
 
     size: int = 100
     param: str = "bookmark"
-    next: Place = "next"
+    next: SaidAt = "next"
     limit: str = "limit"
     omit: bool = False
+    more: SaidAt = None
+    always: bool = False
 
     def page(self, listed: Listed, request: Request) -> Page:
         """The page behind the token's row."""
-        rows, token = _behind(listed, request, self.param, listed.size(request, self.limit, self.size))
-        return Page(rows, _leading_on(self.next, token, omit=self.omit))
+        size = listed.size(request, self.limit, self.size)
+        rows, token = _behind(listed, request, self.param, size, always=self.always)
+        more = bool(rows) and rows[-1] is not listed.rows[-1]
+        leading = (
+            [] if token is None and (self.omit or isinstance(self.next, Header)) else [(self.next, token)]
+        )
+        return page_saying(rows, [*leading, (self.more, more)])
 
 
 @dataclass(frozen=True)
 class NextLink:
     """The address of the next page, at the place `next` or (None) in a ``Link: <...>; rel="next"`` header.
 
-    With `omit` the last page leaves `next` out, as OData does with ``["@odata.nextLink"]``; else it is null there.
+    With `omit` the last page leaves `next` out, as OData does with ``["@odata.nextLink"]``; else it is null there. With `results`
+    the header leads on from the last page too, and says ``results="false"``. `host` begins the addresses as the source knows
+    itself, behind a proxy, such as "http://api.internal:8080"; otherwise they begin as they were asked.
     """
 
     size: int = 100
@@ -138,70 +208,123 @@ class NextLink:
     param: str = "cursor"
     limit: str = "limit"
     omit: bool = False
+    results: bool = False
+    host: str | None = None
 
     def page(self, listed: Listed, request: Request) -> Page:
         """The page behind the link's row; the last one has no link (in the body: null)."""
-        rows, token = _behind(listed, request, self.param, listed.size(request, self.limit, self.size))
+        size = listed.size(request, self.limit, self.size)
+        rows, token = _behind(listed, request, self.param, size, always=self.results)
         link = self._link(request, token) if token else None
         if self.next is not None:
-            return Page(rows, _leading_on(self.next, link, omit=self.omit))
-        return Page(rows, headers={"Link": f'<{link}>; rel="next"'} if link else {})
+            return page_saying(rows, [] if link is None and self.omit else [(self.next, link)])
+        more = bool(rows) and rows[-1] is not listed.rows[-1]
+        results = f'; results="{json.dumps(more)}"' if self.results else ""
+        return Page(rows, headers={"Link": f'<{link}>; rel="next"{results}'} if link else {})
 
     def _link(self, request: Request, token: str) -> str:
         asked = [(name, value) for name, value in request.args.items(multi=True) if name != self.param]
-        return f"{request.base_url}?{urlencode([*asked, (self.param, token)])}"
+        base = request.base_url if self.host is None else f"{self.host}{request.path}"
+        return f"{base}?{urlencode([*asked, (self.param, token)])}"
 
 
 @dataclass(frozen=True)
 class Keyset:
-    """``?after_id=120``: the rows whose `column` is greater, in that column's order. Nothing can slip through."""
+    """``?after_id=120``: the rows whose `column` is greater, in that column's order. Nothing can slip through.
+
+    `form` is what the value looks like where it stands in a query language: ``param="issue_id", form=">={}"`` for
+    ``?issue_id=>=120``. A form with "=" before the value gives the row with this very value too.
+    """
 
     size: int = 100
     column: str = "id"
     param: str = "after_id"
     limit: str = "limit"
+    form: str = "{}"
 
     def page(self, listed: Listed, request: Request) -> Page:
         """The rows behind the given value, in order of the column."""
         rows = sorted(listed.rows, key=lambda row: ordered(row[self.column]))
-        if (after := request.args.get(self.param, "")) != "":
+        if after := value_in(parameter(request, self.param) or "", self.form, self.param):
             numeric = any(isinstance(row[self.column], int) for row in rows)
-            bound = ordered(whole(request, self.param, 0, least=None) if numeric else after)
-            rows = [row for row in rows if ordered(row[self.column]) > bound]
+            bound = ordered(_number(after, self.param) if numeric else after)
+            too = self.form.partition("{}")[0].endswith("=")
+            rows = [
+                row
+                for row in rows
+                if (value := ordered(row[self.column])) > bound or (too and value == bound)
+            ]
         return Page(rows[: listed.size(request, self.limit, self.size)])
 
 
+def parameter(request: Request, name: str) -> str | None:
+    """What is asked under a name: in the query, else in the form or at that place of a JSON body; None if it isn't there."""
+    if (given := request.args.get(name, request.form.get(name))) is not None or not request.is_json:
+        return given
+    value: Any = request.get_json(silent=True)
+    for step in name.split("."):
+        value = value.get(step) if isinstance(value, dict) else None
+    return value if value is None or isinstance(value, str) else json.dumps(value)
+
+
+def value_in(text: str, form: str, param: str) -> str:
+    """The value in a text of this form: ">=7" of the form ">={}" -> "7". `Refusal` (400) for another form; empty stays empty."""
+    before, _, behind = form.partition("{}")
+    if not text:
+        return ""
+    if not (text.startswith(before) and text.endswith(behind) and len(text) > len(before) + len(behind)):
+        raise Refusal(400, f"{param} must look like {form.format('...')}, not {text!r}")
+    return text[len(before) : len(text) - len(behind)]
+
+
 def whole(request: Request, param: str, default: int, *, least: int | None) -> int:
-    """A whole number among the query's parameters; `Refusal` (400) for anything else or for one below `least`."""
-    text = request.args.get(param)
+    """A whole number among what is asked; `Refusal` (400) for anything else or for one below `least`."""
+    text = parameter(request, param)
     if text is None:
         return default
-    try:
-        number = int(text)
-    except ValueError:
-        raise Refusal(400, f"{param} must be a whole number, not {text!r}") from None
+    number = _number(text, param)
     if least is not None and number < least:
         raise Refusal(400, f"{param} must be at least {least}, not {number}")
     return number
 
 
-def _behind(listed: Listed, request: Request, param: str, size: int) -> tuple[Sequence[Row], str | None]:
-    token = request.args.get(param)
-    start = listed.after(_key_of(token)) if token else 0
+def _number(text: str, param: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise Refusal(400, f"{param} must be a whole number, not {text!r}") from None
+
+
+def _cut(listed: Listed, start: int, size: int, past_end: int | None) -> Sequence[Row]:
+    if past_end is not None and start and start >= len(listed.rows):
+        raise Refusal(past_end, "there is no such page")
+    return listed.rows[start : start + size]
+
+
+def _require_within(window: int | None, end: int) -> None:
+    if window is not None and end > window:
+        raise Refusal(400, f"only the first {window} results can be reached: narrow the search")
+
+
+def _behind(
+    listed: Listed, request: Request, param: str, size: int, *, always: bool = False
+) -> tuple[Sequence[Row], str | None]:
+    token = parameter(request, param)
+    start = listed.after(key_of(token)) if token else 0
     rows = listed.rows[start : start + size]
     more = start + size < len(listed.rows)
-    return rows, _token_of(listed.identity(rows[-1])) if rows and more else None
+    if rows and (more or always):
+        return rows, token_of(listed.identity(rows[-1]))
+    return rows, token if always else None
 
 
-def _leading_on(place: Place, value: str | None, *, omit: bool) -> Mapping[tuple[str, ...], object]:
-    return {} if value is None and omit else {steps(place): value}
-
-
-def _token_of(key: tuple[object, ...]) -> str:
+def token_of(key: Sequence[object]) -> str:
+    """An opaque text for a key."""
     return base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
 
 
-def _key_of(token: str) -> list[object]:
+def key_of(token: str) -> list[Any]:
+    """The key in a text that `token_of` made; `Refusal` (400) for any other."""
     try:
         key = json.loads(base64.urlsafe_b64decode(token))
     except ValueError:

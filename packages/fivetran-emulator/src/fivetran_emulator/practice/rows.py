@@ -9,10 +9,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from fivetran_emulator.practice.errors import PracticeError, Refusal
 
-Row = Mapping[str, object]
+Row = Mapping[str, Any]
 KeyValue = tuple[object, ...]
 
 
@@ -21,7 +22,8 @@ class Rows:
 
     `key` names the columns that identify a row, `cursor` the column that moves when a row changes (None: there is
     none), `tombstone` the columns a deleted row is listed with, such as ``{"deleted": True}`` (None: it is listed no
-    more). Safe to read and change from several threads. Raises `PracticeError` for rows without their key or with
+    more). It remembers what changed and what
+    went, for listings of changes. Safe to read and change from several threads. Raises `PracticeError` for rows without their key or with
     a key twice.
     """
 
@@ -39,7 +41,10 @@ class Rows:
         self.key = (key,) if isinstance(key, str) else tuple(key)
         self.cursor = cursor
         self._lock = threading.Lock()
-        self._rows: dict[KeyValue, dict[str, object]] = {}
+        self.version = 0
+        self.forgotten = 0
+        self._changed: dict[KeyValue, int] = {}
+        self._rows: dict[KeyValue, dict[str, Any]] = {}
         for row in map(dict, rows):
             if (identity := self.identity(row)) in self._rows:
                 raise PracticeError(f"practice rows {name}: two rows have the key {identity}")
@@ -51,7 +56,7 @@ class Rows:
             raise PracticeError(f"practice rows {self.name}: a row has no {', '.join(missing)}: {dict(row)}")
         return tuple(row[column] for column in self.key)
 
-    def listed(self) -> list[dict[str, object]]:
+    def listed(self) -> list[dict[str, Any]]:
         """All rows as they are now, each a copy, in the API's order."""
         with self._lock:
             return [dict(row) for row in self._rows.values()]
@@ -60,11 +65,29 @@ class Rows:
         """Add a row at the end, or replace the one with its key where it stands."""
         with self._lock:
             self._rows[self.identity(row)] = dict(row)
+            self._note(self.identity(row))
 
     def remove(self, *key: object) -> None:
         """Take the row with this key away; `KeyError` when there is none."""
         with self._lock:
             del self._rows[key]
+            self._note(key)
+
+    def changes(self, since: int) -> dict[KeyValue, dict[str, Any] | None]:
+        """What was put or taken away after a `version`, by key: the row as it is now, None for one that was taken away."""
+        with self._lock:
+            changed = [key for key, version in self._changed.items() if version > since]
+            return {key: dict(self._rows[key]) if key in self._rows else None for key in changed}
+
+    def forget(self) -> None:
+        """Let every token for changes that was given out so far expire."""
+        with self._lock:
+            self.version += 1
+            self.forgotten = self.version
+
+    def _note(self, key: KeyValue) -> None:
+        self.version += 1
+        self._changed[key] = self.version
 
     def __len__(self) -> int:
         with self._lock:
@@ -104,20 +127,26 @@ def is_time(value: str) -> bool:
     return True
 
 
-def not_before(rows: list[dict[str, object]], column: str, bound: str) -> list[dict[str, object]]:
-    """The rows whose `column` is `bound` or later, which is what "modified since" means to most APIs.
+def not_before(
+    rows: list[dict[str, Any]], column: str, bound: str, *, strictly: bool = False, units: float | None = None
+) -> list[dict[str, Any]]:
+    """The rows whose `column` is `bound` or later, which is what "modified since" means to most APIs; `strictly`: later.
 
-    Raises `Refusal` (400) for a bound that is neither an instant nor a number.
+    With `units` the bound is a number of these since 1970, so many to a second, and the column a time. Raises `Refusal` (400) for a
+    bound that is neither an instant nor a number, or no number where it has to be one.
     """
     start = comparable(bound)
-    if start is None:
-        raise Refusal(400, f"{bound!r} is neither a time nor a number")
-    return [row for row in rows if _reaches(comparable(row.get(column)), start)]
+    if start is None or (units is not None and not isinstance(start, float)):
+        what = "a number" if units else "a time or a number"
+        raise Refusal(400, f"{bound!r} is not {what}")
+    if units is not None and isinstance(start, float):
+        start = datetime.fromtimestamp(start / units, UTC)
+    return [row for row in rows if _reaches(comparable(row.get(column)), start, strictly=strictly)]
 
 
-def _reaches(value: datetime | float | None, start: datetime | float) -> bool:
+def _reaches(value: datetime | float | None, start: datetime | float, *, strictly: bool) -> bool:
     if isinstance(value, datetime) and isinstance(start, datetime):
-        return value >= start
+        return value > start if strictly else value >= start
     if isinstance(value, float) and isinstance(start, float):
-        return value >= start
+        return value > start if strictly else value >= start
     return False

@@ -273,6 +273,15 @@ def room_for(part: TableState, state: State) -> int:
     return max(0, KEYS_BYTES - others)
 
 
+def no_room(table: Table, what: str, count: int) -> DefectError:
+    """The error of a table whose parents have no room; its rows were sent."""
+    return DefectError(
+        f"Table {table.name}: its {count:,} {what} do not fit into the state, where the keys of all tables together may"
+        f" take {KEYS_BYTES:,} bytes, compressed. Its rows arrive; each sync reads all of them from the floor.",
+        hint="Read the rows of several parents with one request, or leave parents= out.",
+    )
+
+
 def too_many(table: Table, part: TableState) -> DefectError:
     """The error of a table whose keys have no room; its rows were sent."""
     return DefectError(

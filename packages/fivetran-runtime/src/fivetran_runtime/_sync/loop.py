@@ -35,13 +35,14 @@ from fivetran_runtime._invocation.failures import as_connector_error, combined
 from fivetran_runtime._scope import settings_digest
 from fivetran_runtime._sync.batch import Batch
 from fivetran_runtime._sync.delete_strategies import BesideListing, ByListing, Deletes
-from fivetran_runtime._sync.deletes import Missing, room_for, too_many
+from fivetran_runtime._sync.deletes import Missing, no_room, room_for, too_many
 from fivetran_runtime._sync.fetching import Fetching
+from fivetran_runtime._sync.parents import ParentsPass
 from fivetran_runtime._sync.start import Terms
 from fivetran_runtime._sync.state import State, TableState
 from fivetran_runtime._sync.table_pass import Pass
 from fivetran_runtime.errors import ConnectorError, DefectError, TransientError
-from fivetran_runtime.tables import Table
+from fivetran_runtime.tables import Parents, Table
 
 MAX_EMPTY_ANSWERS = 9
 """Empty answers in a row, after which the rest waits for the next sync; Fivetran ends a sync as failed after more than
@@ -114,6 +115,13 @@ def _readings(tables: Iterable[Table], config: Any) -> Iterator[Reading]:
                 yield Reading(f"{table.name}.fetch", table, keys, is_fetching=True)
 
 
+def _deletes_of(reading: Reading, missing: Missing | None) -> Deletes:
+    """How a reading's deletes are inferred."""
+    if missing is None:
+        return Deletes(reading.table)
+    return (ByListing if reading.is_listing else BesideListing)(reading.table, missing)
+
+
 class _Call:
     """One invocation."""
 
@@ -135,6 +143,7 @@ class _Call:
         """What each reading waits for that has come to a wait in this call, and has not gone on since."""
         self._now = clock().now()
         self._settings = settings_digest(config)
+        self._parents: dict[Parents, list[int | str]] = {}
 
     def run(self) -> Progress:
         before = copy.deepcopy((self._state.parts(), self._sync.done, self._sync.failed))
@@ -257,12 +266,19 @@ class _Call:
             "may_wait": may_wait,
             "digests": self._sync.id is None,
         }
-        if missing is None:
-            return Pass(Deletes(table), self._state.table(reading.name), **options)
-        if reading.is_fetching:
+        if missing is not None and reading.is_fetching:
             return Fetching(BesideListing(table, missing), TableState(), **options)
-        deletes = ByListing(table, missing) if reading.is_listing else BesideListing(table, missing)
-        return Pass(deletes, self._state.table(reading.name), **options)
+        deletes, part = _deletes_of(reading, missing), self._state.table(reading.name)
+        if table.parents is None:
+            return Pass(deletes, part, **options)
+        parents = self._listed(table.parents)
+        return ParentsPass(deletes, part, listed=parents, room=room_for(part, self._state), **options)
+
+    def _listed(self, parents: Parents) -> list[int | str]:
+        """The parents there are; tables that name the same function ask once in a call."""
+        if parents not in self._parents:
+            self._parents[parents] = list(parents(self._client))
+        return self._parents[parents]
 
     def _missing(self, reading: Reading) -> Missing | None:
         if reading.keys is None:
@@ -311,9 +327,13 @@ class _Call:
         if self._progress.cut:
             return
         for reading in self._readings:
+            if reading.name not in self._sync.done:
+                continue
             part = self._state.table(reading.keys) if reading.keys else None
-            if part is not None and part.over and reading.name in self._sync.done:
+            if part is not None and part.over:
                 self._progress.failures.setdefault(reading.keys or "", too_many(reading.table, part))
+            for what, count in self._state.table(reading.name).no_room.items():
+                self._progress.failures.setdefault(reading.name, no_room(reading.table, what, count))
 
     def _is_new(self, parts: dict[str, Any], done: list[str], failed: list[str]) -> bool:
         """Whether another call is worth it: it would find another state, or rows were read to their end."""

@@ -38,6 +38,11 @@ def stored(table: Table, at: At) -> dict[str, Any]:
             and annotation.
     """
     if unknown := sorted(set(at.position) - set(table.parameters)):
+        if table.parent in unknown:
+            message = (
+                f"Table {table.name} yielded {at!r}, and {table.parent} is the parent, which parents= gives."
+            )
+            raise DefectError(message, hint="Leave it out; the position holds it anyway.")
         if table.kept & {*unknown}:
             message = f"Table {table.name} yielded {at!r}, and {', '.join(unknown)} is what it keeps."
             raise DefectError(message, hint="Yield Keep(...) for it; the position holds it anyway.")
@@ -45,6 +50,20 @@ def stored(table: Table, at: At) -> dict[str, Any]:
         message = f"Table {table.name} yielded {at!r}; its parameters are: {known}, not {', '.join(unknown)}."
         raise DefectError(message, hint="Name them with defaults in the function's signature.")
     return {name: _stored(table, At, name, value) for name, value in at.position.items()}
+
+
+def stored_parent(table: Table, name: str, parent: int | str) -> dict[str, Any]:
+    """The parent as the state holds it.
+
+    Raises:
+        DefectError: it is not what the parameter's annotation says.
+    """
+    try:
+        return {name: _read_back(_typed(parent, table.position[name]), table.position[name])}
+    except ValueError:
+        annotation = inspect.formatannotation(table.position[name])
+        message = f"Table {table.name}: parents= gave {parent!r}, and {name} is annotated {annotation}."
+        raise DefectError(message, hint="Annotate the parameter with what the parents' keys are.") from None
 
 
 def kept(table: Table, keep: Keep) -> dict[str, Any]:

@@ -35,8 +35,8 @@ _RESET = "Patch it, or send {} to read everything again (docs/state.md)."
 RESERVED = frozenset({"kept"})
 """Members of the state for later releases: `kept`, what a connector keeps between syncs, such as rotating tokens."""
 
-RESERVED_IN_TABLES = frozenset({"parents", "keys_of"})
-"""Members of a table for later releases: the parents it has read, and the keys of each parent's rows."""
+RESERVED_IN_TABLES = frozenset({"keys_of"})
+"""Members of a table for later releases: the keys of each row's children."""
 
 _RETIRED = frozenset({"restarts"})  # written by earlier releases; it kept tables from ever starting again
 
@@ -60,6 +60,12 @@ class TableState(msgspec.Struct, omit_defaults=True):
     """What the last complete pass has kept (`Keep`): the open one asks with it if its position holds it, too."""
     keeping: dict[str, Any] | None = None
     """What the open pass will have kept when it is complete."""
+    parents: str | None = None
+    """The parents that have been read to their end up to the mark; the others are read from the floor."""
+    parents_read: str | None = None
+    """Those that the open pass has read to their end."""
+    no_room: dict[str, int] = {}
+    """What the state has no room for, and how many."""
     seen: int | str | None = None
     """The newest cursor that the open pass has met."""
     first: int | str | None = None
@@ -114,13 +120,14 @@ class TableState(msgspec.Struct, omit_defaults=True):
     def close_pass(self) -> None:
         """Forget the open pass."""
         self.since = self.at = self.seen = self.first = self.place = self.found = self.following = None
-        self.keeping = None
+        self.keeping = self.parents_read = None
         self.sent = 0
 
     def forget_mark(self) -> None:
         """The next pass starts at the floor, and nothing counts that was read before it."""
         self.close_pass()
-        self.mark = self.newest = self.children = self.floor = self.scope = self.embeds = self.kept = None
+        self.mark = self.newest = self.children = self.floor = self.scope = self.embeds = None
+        self.kept = self.parents = None
         self.whole = False
 
     def forget(self) -> None:
@@ -139,6 +146,8 @@ class TableState(msgspec.Struct, omit_defaults=True):
             self.unsent,
             self.tried,
             self.absent,
+            self.parents,
+            self.parents_read,
         )
         return sum(len(part or "") for part in packed)
 

@@ -34,13 +34,13 @@ from fivetran_runtime._sync.row_encoder import Writer
 from fivetran_runtime._sync.start import Terms, note_terms, start
 from fivetran_runtime._sync.state import TableState
 from fivetran_runtime.errors import ConfigurationError, DefectError, ExpiredError
-from fivetran_runtime.operations import At, Keep, Row
+from fivetran_runtime.operations import At, Keep, Row, Skip
 
 _STALE = frozenset({400, 404, 410, 422})
 """What sources answer to a position they no longer know: an expired token, a row that is deleted."""
 
 
-_INSTRUCTIONS = frozenset({At, Keep})
+_INSTRUCTIONS: tuple[type, ...] = (At, Keep, Skip)
 """What a table yields that is no row and no delete."""
 
 
@@ -103,6 +103,8 @@ class Pass:
         self._terms = terms
         self._start = start(table, state, terms)
         self._position = {**self._start.position}
+        self._around: dict[str, Any] = {}
+        """What every position holds beside what the table yields."""
         self._kept = self._kept_values()
         self._embeds = state.embeds if terms.embedded is None else embedded_name(terms.embedded)
         self._writer = Writer(table, budget.row_bytes)
@@ -169,7 +171,7 @@ class Pass:
         if not says_so and (refused.status not in _STALE or self._committed):
             return False
         has_kept = self._kept is not None and bool(self._kept.arguments)
-        goes_on = bool(self._position) or (says_so and self._committed)
+        goes_on = self._position != self._beginning() or (says_so and self._committed)
         if goes_on and self._may_restart and not self.restarted and not (says_so and has_kept):
             self._restart(refused)
             return True
@@ -180,9 +182,13 @@ class Pass:
         self._deletes.begin(whole=True)
         return True
 
+    def _beginning(self) -> dict[str, Any]:
+        """Where the reading begins again when the source no longer knows its position."""
+        return {}
+
     def _restart(self, refused: ConfigurationError | ExpiredError) -> None:
         self.restarted = True
-        self._position, self._sent, self._committed = {}, 0, False
+        self._position, self._sent, self._committed = self._beginning(), 0, False
         message = f"Table {self._table.name}: the source no longer knows where the last call stopped"
         logs.emit("WARNING", f"{message}; the pass begins again. {refused}", table=self._table.name)
 
@@ -200,24 +206,31 @@ class Pass:
         logs.emit("WARNING", f"{message}; they are sent from the last At on.", table=name)
 
     def _read(self, client: Any, position: Mapping[str, Any]) -> str | None:
-        since = {} if self._table.kind is None else {"since": self._start.since}
         if self._start.opens:
             self._deletes.begin(whole=self._start.whole)
         self._unit, self._in_unit = Batch(), 0
         if self._marks:
             self._marks.begin()
-        kept = {}
+        return self._read_all(client, position)
+
+    def _read_all(self, client: Any, position: Mapping[str, Any]) -> str | None:
+        """Read the table from a position to its end; why the call ends before that, if it does."""
+        arguments = dict(position)
+        if self._table.kind is not None:
+            arguments["since"] = self._start.since
         if self._kept is not None:
             self._kept.begin(was_sent=self._sent > 0)
-            kept = self._kept.arguments
-        items = iter(self._table.read(client, **since, **kept, **position))
+            arguments |= self._kept.arguments
+        return self._read_list(client, arguments) or self._complete()
+
+    def _read_list(self, client: Any, arguments: Mapping[str, Any]) -> str | None:
+        """Run the table function to its end; why the call ends before that, if it does."""
+        items = iter(self._table.read(client, **arguments))
         try:
-            if cut := self._consume(items):
-                return cut
+            return self._consume(items)
         finally:
             if isinstance(items, Generator):
                 close(items, f"Table {self._table.name}")
-        return self._complete()
 
     def _consume(self, items: Iterator[Any]) -> str | None:
         name, write, seconds = self._table.name, self._writer.write, clock().monotonic
@@ -244,10 +257,13 @@ class Pass:
                     see(item.columns)
         return None
 
-    def _follow(self, item: At | Keep) -> str | None:
+    def _follow(self, item: At | Keep | Skip) -> str | None:
         """Do what the table says of its rows; why the call ends here, if it does."""
         if isinstance(item, At):
             return self._commit_at(item)
+        if isinstance(item, Skip):
+            message = f"Table {self._table.name} yielded {item!r}, and has no parents= of which one could be skipped."
+            raise DefectError(message, hint="Declare parents=, or say warn(...) and go on.")
         self._keep(item)
         return None
 
@@ -325,7 +341,7 @@ class Pass:
 
     def _checked(self, at: At) -> dict[str, Any]:
         """The position as it will come back from the state."""
-        position = stored(self._table, at)
+        position = stored(self._table, at) | self._around
         kept = 0 if self._kept is None else self._kept.bytes
         self._budget.reserve_position(len(encode(position)) + kept)
         return position

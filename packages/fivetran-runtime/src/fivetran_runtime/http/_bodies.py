@@ -94,6 +94,11 @@ def charset_of(content_type: str) -> str | None:
     return None
 
 
+def byte_order_mark(start: bytes) -> tuple[bytes, str]:
+    """The mark that a body begins with, and the encoding it stands for; nothing where there is none."""
+    return next((pair for pair in _MARKS if start.startswith(pair[0])), (b"", ""))
+
+
 def _in_utf8(body: bytes | bytearray, content_type: str) -> bytes | bytearray:
     for mark, marked in _MARKS:
         if body.startswith(mark):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json as standard_json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache, partial
@@ -59,6 +59,7 @@ _SETUP_TRIES = 2  # a person waits for a setup test
 _SETUP_WAIT = 5.0
 _UNKNOWN_TRIES = 2
 _NOT_NOW = frozenset({408, 425})  # the client did nothing wrong but come too slowly or too early
+_WITH_ROWS = frozenset({200, 203, 206})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
 _NOT_HTTP = (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader, UnicodeError)
@@ -72,6 +73,27 @@ class Reply(msgspec.Struct, frozen=True):
     status: int
     headers: Mapping[str, str]
     json: Any
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What is made of a request's answer: JSON, unless it says otherwise.
+
+    Attributes:
+        headers: what is sent beside the client's own headers.
+        is_open: whether the body of a success is left to be read: the reply's `json` is the open answer.
+    """
+
+    headers: Mapping[str, str] = {}
+    is_open: bool = False
+
+    def headers_beside(self, own: Mapping[str, str]) -> dict[str, str]:
+        """Those that are sent: what the author's headers accept counts."""
+        is_own = own.get("Accept", _ACCEPT) != _ACCEPT
+        return {name: value for name, value in self.headers.items() if name != "Accept" or not is_own}
+
+
+_ACCEPT = "application/json"
+_JSON = Wanted()
 
 
 class Client:
@@ -114,7 +136,7 @@ class Client:
         running().redactor.add(*(value for _, value in self._address.query if len(value) >= _SURE))
         if self._address.password is not None:  # also where auth= takes its place
             running().redactor.add(self._address.password.reveal())
-        self._headers = {"Accept": "application/json", **(headers or {})}
+        self._headers = {"Accept": _ACCEPT, **(headers or {})}
         self._timeouts = (connect_timeout, read_timeout)
         self._delay = Delay(rate)
         self._allowed_hosts = allowed_hosts
@@ -205,6 +227,121 @@ class Client:
             for item in items:
                 yield item if isinstance(item, At) else row(item)
 
+    def lines(
+        self,
+        path: str,
+        /,
+        resume: Mapping[str, Any] | None,
+        *,
+        row: Callable[[Any], Any] | None = None,
+        at: Mapping[str, Any] | None = None,
+        **query: Any,
+    ) -> Iterator[Any]:
+        """Rows of a body with one JSON object a line: `yield from client.lines("/export", resume)`.
+
+        The body is read as it comes, unpacked where it is gzip, and may be larger than the memory. Every so many rows there
+        is an `At(resume=...)`, at which a later call goes on: the table's function has a parameter
+        `resume: dict[str, Any] | None = None`.
+
+        Args:
+            path: as for `get`.
+            resume: the position to begin at.
+            row: makes a row of what the source lists.
+            at: arguments to add to every `At`, e.g. the job whose report this is.
+            query: as for `get`.
+
+        Raises:
+            ExpiredError: the body has changed since the call that it is resumed from; the table begins again.
+            TransientError: a line is no JSON object, or the body breaks off, after retries; names the line.
+            DefectError: it is no gzip that can be read; or an argument is of another kind.
+            Others as `get`.
+        """
+        from fivetran_runtime.http._records import Lines  # noqa: PLC0415 - most connectors read no streams
+
+        yield from self._stream(path, Lines(), resume, row, at or {}, query)
+
+    def csv(
+        self,
+        path: str,
+        /,
+        resume: Mapping[str, Any] | None,
+        *,
+        columns: Sequence[str] = (),
+        has_header: bool = True,
+        delimiter: str = ",",
+        quotechar: str = '"',
+        escapechar: str | None = None,
+        encoding: str | None = None,
+        row: Callable[[Any], Any] | None = None,
+        at: Mapping[str, Any] | None = None,
+        **query: Any,
+    ) -> Iterator[Any]:
+        """Rows of a body in CSV, or with another delimiter in TSV: `yield from client.csv("/users.csv", resume)`.
+
+        Each row is a dict of texts, an empty field an empty text. Read and resumed as `lines`.
+
+        Args:
+            path: as for `get`.
+            resume: the position to begin at.
+            columns: names that the header has to have, of which one is enough to notice another body; with
+                `has_header=False` the names of all columns, in their order.
+            has_header: whether the first line names the columns.
+            delimiter: what is between fields; a tab for TSV.
+            quotechar: what is around fields that hold a delimiter or a line break; "" for none.
+            escapechar: what makes the next character an ordinary one.
+            encoding: that of the text, e.g. "cp1252"; by default as the body says, else UTF-8.
+            row: makes a row of these texts.
+            at: as for `lines`.
+            query: as for `get`.
+
+        Raises:
+            ExpiredError: as for `lines`.
+            TransientError: it breaks off, or is no CSV at all, after retries.
+            DefectError: a line has more or fewer fields than the header, or text in another encoding; the header lacks a
+                column or has one twice; or an argument is of another kind. Names the line.
+            Others as `get`.
+        """
+        from fivetran_runtime.http._records import csv_form  # noqa: PLC0415 - most connectors read no streams
+
+        form = csv_form(
+            columns,
+            has_header=has_header,
+            delimiter=delimiter,
+            quotechar=quotechar,
+            escapechar=escapechar,
+            encoding=encoding,
+        )
+        yield from self._stream(path, form, resume, row, at or {}, query)
+
+    def _stream(
+        self,
+        path: str,
+        form: Any,
+        resume: Any,
+        row: Callable[[Any], Any] | None,
+        at: Mapping[str, Any],
+        query: Any,
+    ) -> Iterator[Any]:
+        from fivetran_runtime.http import streams  # noqa: PLC0415 - most connectors read no streams
+
+        url = self._target(path)
+        what = f"GET {shown(url)}"
+
+        def opened(headers: Mapping[str, str]) -> requests.Response:
+            reply = self._answered("GET", url, query, Wanted(headers, is_open=True))
+            if not isinstance(reply.json, requests.Response):
+                raise TransientError(
+                    f"{what} answered HTTP {reply.status}, without rows.", status=reply.status
+                )
+            return reply.json
+
+        def before_retry(failed: FailedRequest, tries: int) -> None:
+            _before_retry(failed, tries, idempotent=True, what=what)
+
+        source = streams.Source(shown(url), self._timeouts[1], opened, before_retry)
+        for item in streams.read(source, form, resume, at):
+            yield item if row is None or isinstance(item, At) else row(item)
+
     def wait(self, seconds: float, why: str) -> None:
         """Wait for something that the source makes, such as a report, before asking for it again.
 
@@ -236,12 +373,26 @@ class Client:
         idempotent: bool | None = None,
     ) -> Reply:
         """Send a request until it is answered; see `get` and `post`."""
-        url = self._target(path)
         idempotent = method in ("GET", "HEAD") if idempotent is None else idempotent
+        return self._answered(
+            method, self._target(path), query or {}, _JSON, json=json, form=form, idempotent=idempotent
+        )
+
+    def _answered(
+        self,
+        method: str,
+        url: str,
+        query: Mapping[str, Any],
+        wanted: Wanted,
+        *,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+        idempotent: bool = True,
+    ) -> Reply:
         renewed, tries = False, 0
         while True:
             try:
-                reply = self._send(method, url, query or {}, json, form)
+                reply = self._send(method, url, query, json, form, wanted)
             except FailedRequest as failed:
                 tries += 1
                 _before_retry(failed, tries, idempotent=idempotent, what=f"{method} {shown(url)}")
@@ -299,11 +450,19 @@ class Client:
         return self._address.is_own(url) or host_of(url) in self._allowed_hosts
 
     def _send(
-        self, method: str, url: str, query: Mapping[str, Any], json: Any, form: Mapping[str, str] | None
+        self,
+        method: str,
+        url: str,
+        query: Mapping[str, Any],
+        json: Any,
+        form: Mapping[str, str] | None,
+        wanted: Wanted,
     ) -> Reply:
         parameters = self._parameters_for(url, query)
         for redirects in range(_MAX_REDIRECTS + 1):
-            response, body = self._exchange(method, url, parameters, json, form)
+            response, body = self._exchange(method, url, parameters, json, form, wanted)
+            if body is None:
+                return Reply(url, response.status_code, response.headers, response)
             if response.status_code not in _REDIRECTS or "Location" not in response.headers:
                 return _reply(url, response, body, was_redirected=redirects > 0)
             if response.status_code == 303:
@@ -344,27 +503,29 @@ class Client:
         parameters: list[tuple[str, str]],
         json: Any,
         form: Mapping[str, str] | None,
-    ) -> tuple[requests.Response, bytearray]:
-        """One request and its body."""
+        wanted: Wanted,
+    ) -> tuple[requests.Response, bytearray | None]:
+        """One request and its body; None where that is still to be read."""
         invocation = running()
         invocation.wait(self._delay.seconds(), "keeping to the rate limit")
         invocation.budget.require(0, f"asking {shown(url)}")
-        request = self._prepared(method, url, parameters, json, form)
+        request = self._prepared(method, url, parameters, json, form, wanted)
         invocation.count(requests=1)
         connect, read = self._timeouts_within(invocation.budget.remaining())
         try:
-            with (
-                within(max(SHORTEST_TIMEOUT_S, invocation.budget.remaining()), idle=read) as deadline,
-                self._session.send(
+            with within(max(SHORTEST_TIMEOUT_S, invocation.budget.remaining()), idle=read) as deadline:
+                response = self._session.send(
                     request,
                     timeout=(connect, read),
                     **self._environment(root(url)),
                     stream=True,
                     allow_redirects=False,
-                ) as response,
-            ):
+                )
                 deadline.in_body = True
-                body = self._body(response)
+                if wanted.is_open and response.status_code in _WITH_ROWS and not _unknown_encoding(response):
+                    return response, None
+                with response:
+                    body = self._body(response)
         except _NOT_HTTP:  # the error's text may hold the credential
             raise _unsendable(url) from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
@@ -381,9 +542,11 @@ class Client:
         parameters: list[tuple[str, str]],
         json: Any,
         form: Mapping[str, str] | None,
+        wanted: Wanted,
     ) -> requests.PreparedRequest:
         """The request as it is sent, with what says who asks."""
         headers, parameters = self._own(url, parameters)
+        headers |= wanted.headers_beside(headers)
         data: Any = form
         if json is not None:
             data = _json_body(json)

@@ -1,0 +1,250 @@
+"""What a path of a practice source answers: the rows that were asked for, in pages, in the source's envelope.
+
+Filters are read from the query or, for a POST, from places of the body, as the page styles read theirs.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from werkzeug.wrappers import Request, Response
+
+from fivetran_emulator.practice.errors import Refusal
+from fivetran_emulator.practice.pages import (
+    Listed,
+    PageStyle,
+    Place,
+    key_of,
+    page_saying,
+    parameter,
+    put,
+    steps,
+    token_of,
+    value_in,
+)
+from fivetran_emulator.practice.rows import Rows, not_before, ordered
+
+Row = dict[str, Any]
+PUBLIC = "practice.public"
+"""In a request's environ: who asks showed no valid key, and sees only what everybody may see."""
+WhenEmpty = Literal["list", "null", "absent", "204"]
+"""What a page without rows has in the place of its rows."""
+_UNITS = {"seconds": 1.0, "milliseconds": 1000.0}
+
+
+@dataclass(frozen=True)
+class Csv:
+    """Rows as CSV, or TSV with a tab for `delimiter`. Null is an empty field, a list or an object its JSON."""
+
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    header: bool = True
+
+    def __call__(self, rows: Sequence[Row]) -> tuple[bytes, str]:
+        """The body and its type."""
+        written = io.StringIO(newline="")
+        columns = list(dict.fromkeys(column for row in rows for column in row))
+        table = csv.writer(written, delimiter=self.delimiter)
+        if self.header:
+            table.writerow(columns)
+        table.writerows([_field(row.get(column)) for column in columns] for row in rows)
+        return written.getvalue().encode(self.encoding), f"text/csv; charset={self.encoding}"
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Rows as one JSON object a line."""
+
+    def __call__(self, rows: Sequence[Row]) -> tuple[bytes, str]:
+        """The body and its type."""
+        text = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
+        return text.encode(), "application/x-ndjson"
+
+
+def _field(value: object) -> object:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | bool) else value
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which rows a request asks for; see `Source.listing`."""
+
+    since: str | None = None
+    after: str | None = None
+    form: str = "{}"
+    epoch: Literal["seconds", "milliseconds"] | None = None
+    equal: Sequence[str] = ()
+    include: Sequence[str] = ()
+    include_param: str = "include"
+    public: Callable[[Row], bool] | None = None
+
+    def rows(self, table: Rows, request: Request, path: Mapping[str, str]) -> list[Row]:
+        """Those rows of the table, with the columns that were asked for."""
+        rows = [row for row in table.listed() if all(str(row.get(name)) == path[name] for name in path)]
+        if request.environ.get(PUBLIC) and self.public:
+            rows = [row for row in rows if self.public(row)]
+        for column in self.equal:
+            if (wanted := parameter(request, column)) is not None:
+                rows = [row for row in rows if _shown(row.get(column)) == wanted]
+        for param, strictly in ((self.since, False), (self.after, True)):
+            if (
+                param
+                and table.cursor
+                and (bound := value_in(parameter(request, param) or "", self.form, param))
+            ):
+                rows = not_before(
+                    rows,
+                    table.cursor,
+                    bound,
+                    strictly=strictly,
+                    units=_UNITS[self.epoch] if self.epoch else None,
+                )
+        return [self._narrowed(row, request) for row in rows]
+
+    def _narrowed(self, row: Row, request: Request) -> Row:
+        asked = (parameter(request, self.include_param) or "").split(",") if self.include else []
+        return {name: value for name, value in row.items() if name not in self.include or name in asked}
+
+
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One path that lists rows: which, in what pages, in what envelope."""
+
+    rows: Rows
+    pages: PageStyle
+    filters: Filters
+    within: Place | None = "data"
+    order: tuple[str, ...] = ()
+    parents: Rows | None = None
+    empty: WhenEmpty = "list"
+    form: Callable[[Sequence[Row]], tuple[bytes, str]] | None = None
+    gzipped: bool = False
+
+    def answer(self, request: Request, cap: int | None, path: Mapping[str, str]) -> Response:
+        """The page that was asked for."""
+        if self.parents is not None:
+            _require_parent(self.parents, path)
+        rows = self.filters.rows(self.rows, request, path)
+        if self.order:
+            rows.sort(key=lambda row: [ordered(row.get(column)) for column in self.order])
+        page = self.pages.page(Listed(rows, self.rows.identity, cap), request)
+        if self.form is not None:
+            return formed(self.form, page.rows, gzipped=self.gzipped, headers=page.headers)
+        return self._enveloped(list(page.rows), page.members, page.headers)
+
+    def _enveloped(
+        self, rows: list[Row], members: Mapping[Any, object], headers: Mapping[str, str]
+    ) -> Response:
+        if not rows and self.empty == "204":
+            return Response(status=204, headers=dict(headers))
+        listed = None if not rows and self.empty == "null" else rows
+        if self.within is None:
+            return json_response(listed, headers=headers)
+        body: dict[str, Any] = {}
+        for place, value in members.items():
+            put(body, steps(place), value)
+        if rows or self.empty != "absent":
+            put(body, steps(self.within), listed)
+        return json_response(body, headers=headers)
+
+
+def _require_parent(parents: Rows, path: Mapping[str, str]) -> None:
+    """`Refusal` (404) unless the path's last parameter is the key of one of these rows."""
+    wanted = list(path.values())[-1]
+    if not any(str(parents.identity(row)[-1]) == wanted for row in parents.listed()):
+        raise Refusal(404, f"there is no {parents.name} {wanted}")
+
+
+@dataclass(frozen=True)
+class Delta:
+    """A listing whose last page has a token, with which only what changed since is listed; see `Source.delta`."""
+
+    rows: Rows
+    within: Place
+    token: str
+    last: Place
+    page: str
+    next: Place
+    removed: Mapping[str, Any]
+    size: int
+    expired: int
+    links: bool
+
+    def answer(self, request: Request, cap: int | None) -> Response:
+        """The page that was asked for. `Refusal` (`expired`) for a token that the source no longer takes."""
+        begun, since, after = self._position(request)
+        rows = self._rows(since)
+        left = [row for row in rows if after is None or _place(self.rows, row) > after]
+        page, more = left[: min(self.size, cap or self.size)], len(left) > min(self.size, cap or self.size)
+        if more:
+            where, lead = (
+                self.next,
+                self._lead(request, self.page, [begun, since, self.rows.identity(page[-1])]),
+            )
+        else:
+            where, lead = self.last, self._lead(request, self.token, [begun])
+        said = page_saying(page, [(where, lead)])
+        body: dict[str, Any] = {}
+        for place, value in {steps(self.within): page, **said.members}.items():
+            put(body, steps(place), value)
+        return json_response(body)
+
+    def _position(self, request: Request) -> tuple[int, int | None, list[Any] | None]:
+        """The version at which this listing began, the one since which changes are asked for, and the key behind which to go on."""
+        if page := parameter(request, self.page):
+            begun, since, key = key_of(page)
+            return begun, since, [ordered(part) for part in key]
+        if token := parameter(request, self.token):
+            [since] = key_of(token)
+            if since < self.rows.forgotten:
+                raise Refusal(self.expired, "the token has expired: list everything again")
+            return self.rows.version, since, None
+        return self.rows.version, None, None
+
+    def _rows(self, since: int | None) -> list[Row]:
+        rows = self.rows.listed() if since is None else self._changes(since)
+        return sorted(rows, key=lambda row: _place(self.rows, row))
+
+    def _changes(self, since: int) -> list[Row]:
+        return [
+            {**dict(zip(self.rows.key, key, strict=True)), **self.removed} if row is None else row
+            for key, row in self.rows.changes(since).items()
+        ]
+
+    def _lead(self, request: Request, param: str, position: Sequence[object]) -> str:
+        token = token_of(position)
+        return f"{request.base_url}?{param}={token}" if self.links else token
+
+
+def _place(rows: Rows, row: Row) -> list[Any]:
+    return [ordered(part) for part in rows.identity(row)]
+
+
+def formed(
+    form: Callable[[Sequence[Row]], tuple[bytes, str]],
+    rows: Sequence[Row],
+    *,
+    gzipped: bool,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Rows in another form than JSON; with `gzipped` as a file that is compressed, not as a transfer that is."""
+    body, kind = form(rows)
+    if gzipped:
+        body, kind = gzip.compress(body, mtime=0), "application/gzip"
+    return Response(body, headers=dict(headers or {}), content_type=kind)
+
+
+def json_response(body: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON answer; text is left as UTF-8, as nearly every API does."""
+    text = json.dumps(body, ensure_ascii=False, allow_nan=False)
+    return Response(text, status=status, headers=dict(headers or {}), content_type="application/json")

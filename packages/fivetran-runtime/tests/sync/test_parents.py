@@ -1,0 +1,335 @@
+"""Tables that are read parent by parent: one mark for all, and the set of those that it holds for."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+from unittest import mock
+
+import pytest
+from fivetran import Fivetran, Reply, answered
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fivetran_runtime import At, ConfigurationError, Connector, Skip, TransientError
+
+
+class Forge:
+    """Repositories with issues: (repository, issue) to the time of its change; a page has `size` issues."""
+
+    def __init__(self, *, size: int = 2) -> None:
+        self.issues: dict[tuple[int, int], int] = {}
+        self.listed: set[int] = set()
+        self.without: set[int] = set()
+        """Repositories that are listed and whose issues are answered with 404."""
+        self.size, self.clock, self.requests = size, 0, 0
+        self.failing: set[int] = set()
+        self.asked: list[tuple[int, int | None, int]] = []
+
+    def repositories(self, _: Any) -> Iterator[int]:
+        self.answer()
+        yield from sorted(self.listed, key=lambda number: (number * 7) % 5)
+
+    def answer(self) -> None:
+        self.requests += 1
+        answered()
+        if self.requests in self.failing:
+            raise TransientError(f"request {self.requests} failed")
+
+    def edit(self, repository: int, number: int) -> None:
+        self.clock += 1
+        self.issues[repository, number] = self.clock
+
+    def page(self, repository: int, since: int | None, page: int) -> list[dict[str, Any]]:
+        self.answer()
+        self.asked.append((repository, since, page))
+        if repository in self.without:
+            raise ConfigurationError("HTTP 404: no issues", status=404)
+        rows = [
+            {"repository": repository, "id": number, "at": at, "text": "x" * 150}
+            for (parent, number), at in sorted(self.issues.items())
+            if parent == repository and (since is None or at >= since)
+        ]
+        return rows[page : page + self.size]
+
+    def connection(self) -> Fivetran:
+        app = Connector("forge")
+
+        @app.table(key=["repository", "id"], cursor="at", parents=self.repositories)
+        def issues(_: Any, repository: int, since: int | None, page: int = 0) -> Iterator[Any]:
+            try:
+                while rows := self.page(repository, since, page):
+                    yield from rows
+                    page += len(rows)
+                    yield At(page=page)
+            except ConfigurationError as refused:
+                if refused.status != 404:
+                    raise
+                yield Skip("404")
+
+        return Fivetran(app.handler)
+
+    def seen(self) -> dict[tuple[int, int], int]:
+        """What a connection can know."""
+        shown = self.listed - self.without
+        return {place: at for place, at in self.issues.items() if place[0] in shown}
+
+
+def present(fivetran: Fivetran) -> dict[tuple[int, int], int]:
+    return {(row["repository"], row["id"]): row["at"] for row in fivetran.tables.get("issues", {}).values()}
+
+
+def two_repositories() -> Forge:
+    """Repository 2 has older issues than repository 1, and is not listed yet."""
+    forge = Forge()
+    for number in range(3):
+        forge.edit(2, number)
+    for number in range(5):
+        forge.edit(1, number)
+    forge.listed = {1}
+    return forge
+
+
+def test_a_parent_that_is_added_later_is_read_from_the_floor() -> None:
+    """The mark says nothing of it; the others go on from the mark."""
+    forge = two_repositories()
+    fivetran = forge.connection()
+    for _ in range(3):
+        fivetran.sync()
+    forge.listed = {1, 2}
+    forge.asked.clear()
+    fivetran.sync()
+    assert {(repository, since) for repository, since, _ in forge.asked} == {(1, 8), (2, None)}
+    forge.asked.clear()
+    fivetran.sync()
+    assert {(repository, since) for repository, since, _ in forge.asked} == {(1, 8), (2, 8)}
+    assert present(fivetran) == forge.issues
+
+
+@pytest.mark.parametrize("how", ["gone from the list", "refused"])
+def test_a_parent_that_was_away_is_read_from_the_floor_when_it_is_back(
+    how: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What changed meanwhile, the mark has passed."""
+    forge = two_repositories()
+    forge.listed = {1, 2}
+    fivetran = forge.connection()
+    for _ in range(3):
+        fivetran.sync()
+    if how == "refused":
+        forge.without = {2}
+    else:
+        forge.listed = {1}
+    forge.edit(2, 0)
+    forge.edit(1, 0)
+    for _ in range(3):
+        fivetran.sync()
+    assert (how == "refused") == ("skipped repository 2: 404" in capsys.readouterr().out)
+    forge.without, forge.listed = set(), {1, 2}
+    fivetran.sync()
+    assert present(fivetran) == forge.issues
+
+
+def test_a_parent_that_appears_in_front_of_the_position_is_read_by_the_next_pass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was listed when the pass ended, and not read by it."""
+    monkeypatch.setenv("FIVETRAN_ANSWER_BYTES", "1900")
+    forge = Forge()
+    for number in range(12):
+        forge.edit((0, 1, 3)[number // 4], number)
+    forge.listed = {1, 3}
+    fivetran = forge.connection()
+    fivetran.syncs += 1
+    assert fivetran.call().body["hasMore"]
+    forge.listed = {0, 1, 3}
+    while fivetran.call().body["hasMore"]:
+        pass
+    fivetran.sync()
+    fivetran.sync()
+    assert present(fivetran) == forge.seen()
+
+
+def test_a_parent_that_vanishes_in_the_middle_leaves_its_place_to_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its page is none of the next one's."""
+    monkeypatch.setenv("FIVETRAN_ANSWER_BYTES", "1500")
+    forge = two_repositories()
+    for number in range(4):
+        forge.edit(3, number)
+    forge.listed = {1, 3}
+    fivetran = forge.connection()
+    fivetran.syncs += 1
+    assert fivetran.call().body["hasMore"]
+    assert fivetran.state["tables"]["issues"]["at"] == {"repository": 1, "page": 4}
+    forge.listed = {3}
+    forge.asked.clear()
+    while fivetran.call().body["hasMore"]:
+        pass
+    assert forge.asked[0] == (3, None, 0)
+    forge.listed = {1, 3}
+    fivetran.sync()
+    assert present(fivetran) == forge.seen()
+
+
+@given(data=st.data())
+@settings(deadline=None, max_examples=200)
+def test_every_row_of_every_parent_arrives_whatever_happens(data: st.DataObject) -> None:
+    """Parents come, go, are refused and come back; calls are cut, fail and are lost."""
+    forge = Forge(size=data.draw(st.integers(1, 4)))
+    fivetran = forge.connection()
+    fivetran.sends_id = data.draw(st.booleans())
+    losing = data.draw(st.sets(st.integers(0, 60), max_size=12))
+    call, calls = fivetran.call, 0
+
+    def sometimes_lost() -> Reply:
+        nonlocal calls
+        calls += 1
+        before = copy.deepcopy((fivetran.state, fivetran.tables))
+        if calls % 3 == 0:
+            change(forge, data)
+        reply = call()
+        if calls in losing and reply.status == 200:
+            fivetran.state, fivetran.tables = before
+            return Reply(200, {"hasMore": True}, {})
+        return reply
+
+    quiet = fivetran.call
+    fivetran.call = sometimes_lost  # type: ignore[method-assign]
+    with mock.patch.dict("os.environ", {"FIVETRAN_ANSWER_BYTES": str(data.draw(st.integers(2_300, 6_000)))}):
+        for _ in range(data.draw(st.integers(1, 5))):
+            forge.failing = {forge.requests + n for n in data.draw(st.sets(st.integers(1, 20), max_size=3))}
+            fivetran.sync()
+            change(forge, data)
+        forge.failing = set()
+        fivetran.call = quiet  # type: ignore[method-assign]
+        for _ in range(3):
+            assert fivetran.sync()[-1].status == 200
+    rows = present(fivetran)
+    assert {place: rows.get(place) for place in forge.seen()} == forge.seen()
+
+
+def change(forge: Forge, data: st.DataObject) -> None:
+    for place in data.draw(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3)), max_size=4)):
+        forge.edit(*place)
+    forge.listed = data.draw(st.sets(st.integers(0, 4)))
+    forge.without = data.draw(st.sets(st.integers(0, 4), max_size=1))
+
+
+def numbered(count: int, asked: list[int]) -> Fivetran:
+    app = Connector("numbered")
+
+    @app.table(key="id", cursor="at", parents=lambda _: range(count))
+    def rows(_: Any, parent: int, since: int | None) -> Iterator[Any]:
+        asked.append(parent)
+        if parent % 1000 == 0:
+            yield {"id": parent, "at": 1}
+
+    return Fivetran(app.handler)
+
+
+def test_a_hundred_thousand_parents_have_room() -> None:
+    """Numbers that are close to each other take next to nothing."""
+    asked: list[int] = []
+    fivetran = numbered(100_000, asked)
+    assert fivetran.sync()[-1].status == 200
+    assert len(asked) == 100_000
+    assert len(fivetran.state["tables"]["rows"]["parents"]) < 2_000
+
+
+def test_parents_without_room_are_reported_and_read_from_the_floor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By table and number; their rows arrive, in every sync."""
+    monkeypatch.setattr("fivetran_runtime._sync.deletes.KEYS_BYTES", 20)
+    forge = two_repositories()
+    forge.listed = {1, 2}
+    fivetran = forge.connection()
+    for _ in range(3):
+        replies = fivetran.sync()
+        assert replies[-1].status == 500
+        assert "Table issues: its 2 parents do not fit into the state" in replies[-1].body["errorMessage"]
+    assert present(fivetran) == forge.issues
+    assert {since for _, since, _ in forge.asked} == {None}
+    monkeypatch.undo()
+    fivetran.sync()
+    assert fivetran.sync()[-1].status == 200
+
+
+def test_a_state_from_before_reads_every_parent_once_from_the_floor() -> None:
+    """A loop over parents did not say which ones its mark holds for."""
+    forge = two_repositories()
+    forge.listed = {1, 2}
+    fivetran = forge.connection()
+    fivetran.state = {
+        "version": 1,
+        "connector": "forge",
+        "tables": {"issues": {"mark": 7, "declared": "repository, id by at, an integer"}},
+    }
+    fivetran.sync()
+    assert present(fivetran) == forge.issues
+
+
+def test_texts_and_numbers_may_be_parents_and_come_as_annotated() -> None:
+    """In every call of the function, also after a cut."""
+    app = Connector("mixed")
+    asked: list[Any] = []
+
+    @app.table(key="id", parents=lambda _: ["b", 5, "a", "5"])
+    def rows(_: Any, name: str) -> Iterator[Any]:
+        asked.append(name)
+        yield {"id": name}
+
+    Fivetran(app.handler).sync()
+    assert asked == ["a", "b", "5"]
+
+
+def test_a_page_that_is_no_longer_known_begins_its_parent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no other one."""
+    monkeypatch.setenv("FIVETRAN_ANSWER_BYTES", "1900")
+    asked: list[tuple[int, int]] = []
+    refusals = [410]
+    app = Connector("expiring")
+
+    @app.table(key=["parent", "id"], parents=lambda _: [1, 2])
+    def rows(_: Any, parent: int, page: int = 0) -> Iterator[Any]:
+        asked.append((parent, page))
+        if page and refusals:
+            raise ConfigurationError("gone", status=refusals.pop())
+        for number in range(page, 5):
+            yield {"parent": parent, "id": number, "text": "x" * 300}
+            yield At(page=number + 1)
+
+    fivetran = Fivetran(app.handler)
+    fivetran.sync()
+    assert asked[:3] == [(1, 0), (1, 4), (1, 0)]
+    assert len(fivetran.tables["rows"]) == 10
+
+
+def one(*items: Any, parents: Any = lambda _: [1], annotation: Any = int) -> str:
+    app = Connector("one")
+
+    def rows(_: Any, parent: Any, page: int = 0) -> Iterator[Any]:
+        yield from items
+
+    rows.__annotations__["parent"] = annotation
+    app.table(key="id", parents=parents)(rows)
+    message: str = Fivetran(app.handler).sync()[-1].body["errorMessage"]
+    return message
+
+
+def test_wrong_uses_are_refused_by_table_and_name() -> None:
+    """Each in a sentence."""
+    assert one(At(parent=2)).startswith("Table rows yielded At(parent=2), and parent is the parent")
+    assert one(parents=lambda _: [{"id": 1}]).startswith("Table rows: parents= gave a dict; it gives the")
+    assert one(parents=lambda _: ["x"]).startswith(
+        "Table rows: parents= gave 'x', and parent is annotated int"
+    )
+    app = Connector("skipping")
+
+    @app.table(key="id")
+    def rows(_: Any) -> Iterator[Any]:
+        yield Skip("404")
+
+    message = Fivetran(app.handler).sync()[-1].body["errorMessage"]
+    assert message.startswith("Table rows yielded Skip('404'), and has no parents=")
