@@ -11,7 +11,7 @@ from mutants.mutant import Mutant
 
 Fault = Callable[..., Any]
 _STREAMS = "http/test_streams.py"
-_READING = "fivetran_runtime.http.streams._Reading"
+_READING = "fivetran_runtime.http.streams._StreamReading"
 _CUT = f"{_STREAMS}::test_a_body_that_breaks_off_is_asked_for_again"
 _CHANGED = f"{_STREAMS}::test_a_body_that_has_changed_is_not_mixed_with_the_one_before"
 
@@ -21,6 +21,16 @@ def _unchecked(_: Fault) -> Fault:
         content.skip(self.place.byte, lambda _: None)
 
     return skip
+
+
+def _taken_for_none(original: Fault) -> Fault:
+    def decoded_by(decode: Fault, url: str, response: Any, body: Any) -> Any:
+        try:
+            return original(decode, url, response, body)
+        except Exception:  # noqa: BLE001 - the fault: what is broken is taken for nothing
+            return original(lambda _: [], url, response, body)
+
+    return decoded_by
 
 
 def _ranges_of_packed(_: Fault) -> Fault:
@@ -103,6 +113,12 @@ def _only_dicts(original: Fault) -> Fault:
 
 MUTANTS = (
     Mutant(
+        "a body that an author's function cannot read is asked for again",
+        "fivetran_runtime.http.client._decoded_by",
+        _taken_for_none,
+        "http/test_decode.py::test_a_body_that_it_cannot_read_is_asked_for_again",
+    ),
+    Mutant(
         "rows of a body that has changed are not mixed with those before",
         f"{_READING}._skip",
         _unchecked,
@@ -143,7 +159,7 @@ MUTANTS = (
     ),
     Mutant(
         "a line of CSV with more or fewer fields than the header is an error",
-        "fivetran_runtime.http._records.Csv._reject",
+        "fivetran_runtime.http._records.CsvForm._reject",
         _passed_over,
         f"{_STREAMS}::test_a_line_that_is_no_row_is_an_error_that_names_it",
     ),
@@ -155,19 +171,19 @@ MUTANTS = (
     ),
     Mutant(
         "a header without a column that it has to have is an error",
-        "fivetran_runtime.http._records.Csv._require_header",
+        "fivetran_runtime.http._records.CsvForm._require_header",
         lambda _: lambda self, fields, where: None,  # noqa: ARG005
         f"{_STREAMS}::test_a_header_that_lacks_a_column_is_an_error",
     ),
     Mutant(
         "another page is no CSV without rows",
-        "fivetran_runtime.http._records.Csv._require_rows",
+        "fivetran_runtime.http._records.CsvForm._require_rows",
         lambda _: lambda self, place, what: None,  # noqa: ARG005
         f"{_STREAMS}::test_another_page_is_no_csv_without_rows",
     ),
     Mutant(
         "a line that is no object is an error",
-        "fivetran_runtime.http._records.Lines._row",
+        "fivetran_runtime.http._records.LinesForm._row",
         _only_dicts,
         f"{_STREAMS}::test_a_line_that_is_no_object_is_an_error_that_names_it",
     ),

@@ -101,7 +101,7 @@ class Form(Protocol):
         """The rows behind a place, which moves on with them."""
 
 
-class Lines:
+class LinesForm:
     """One JSON object a line."""
 
     accept = "application/x-ndjson, application/jsonl, */*;q=0.5"
@@ -157,7 +157,7 @@ def _kind(value: object) -> str:
     return names.get(type(value), "a number")
 
 
-class Csv(msgspec.Struct, frozen=True):
+class CsvForm(msgspec.Struct, frozen=True):
     """CSV, TSV and what is like them.
 
     Attributes:
@@ -279,7 +279,7 @@ def csv_form(
     quotechar: str,
     escapechar: str | None,
     encoding: str | None,
-) -> Csv:
+) -> CsvForm:
     """How a body is written, once it was looked at.
 
     Raises:
@@ -299,7 +299,7 @@ def csv_form(
     if len({*marks.values()}) < len(marks):
         raise DefectError(f"csv(...): delimiter, quotechar and escapechar have to differ: {marks}.")
     _require_encoding(encoding)
-    return Csv(tuple(columns), has_header, delimiter, quotechar, escapechar, encoding)
+    return CsvForm(tuple(columns), has_header, delimiter, quotechar, escapechar, encoding)
 
 
 def _is_mark(mark: object) -> bool:

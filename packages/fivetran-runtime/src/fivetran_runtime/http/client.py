@@ -59,6 +59,7 @@ _SETUP_TRIES = 2  # a person waits for a setup test
 _SETUP_WAIT = 5.0
 _UNKNOWN_TRIES = 2
 _NOT_NOW = frozenset({408, 425})  # the client did nothing wrong but come too slowly or too early
+_NO_CONTENT = 204
 _WITH_ROWS = frozenset({200, 203, 206})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
@@ -67,7 +68,7 @@ _SURE = 8  # a text of this length is not in a link by chance
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """What the source answered: status, headers and decoded JSON, None where the body is empty."""
+    """What the source answered: status, headers and decoded JSON, None where the body is empty; or what `decode=` gave."""
 
     url: str
     status: int
@@ -75,16 +76,38 @@ class Reply(msgspec.Struct, frozen=True):
     json: Any
 
 
+Decode = Callable[[bytes], Any]
+"""Makes an object of a body's bytes."""
+
+
 class Wanted(msgspec.Struct, frozen=True):
     """What is made of a request's answer: JSON, unless it says otherwise.
 
     Attributes:
         headers: what is sent beside the client's own headers.
+        decode: makes something of the bytes of a success.
         is_open: whether the body of a success is left to be read: the reply's `json` is the open answer.
     """
 
     headers: Mapping[str, str] = {}
     is_open: bool = False
+    decode: Decode | None = None
+
+    @classmethod
+    def by(cls, decode: Any) -> Wanted:
+        """JSON, or what an author's function makes of the bytes.
+
+        Raises:
+            DefectError: it is no function.
+        """
+        if decode is None:
+            return _JSON
+        if not callable(decode):
+            hint = 'A query parameter of this name can stand in the path: "/users?decode=all".'
+            raise DefectError(
+                f"decode={decode!r}: it has to be a function that takes the body's bytes.", hint=hint
+            )
+        return cls({"Accept": "*/*"}, decode=decode)
 
     def headers_beside(self, own: Mapping[str, str]) -> dict[str, str]:
         """Those that are sent: what the author's headers accept counts."""
@@ -148,11 +171,13 @@ class Client:
             self._session.mount(scheme, TimelyAdapter())
         self._environment = cache(_environment)
 
-    def get(self, path: str, /, **query: Any) -> Any:
-        """The JSON at a path.
+    def get(self, path: str, /, *, decode: Decode | None = None, **query: Any) -> Any:
+        """The JSON at a path, or what `decode` makes of another body.
 
         Args:
             path: relative to the client's address, or a whole address on the same host.
+            decode: makes an object of the bytes, for XML and whatever else is no JSON. Where it raises an error of its own,
+                such as ValueError or xml's ParseError, the body counts as broken and is asked for again.
             query: parameters: text, numbers, dates, UUIDs, Secrets; True is sent as "true", an instant as RFC 3339 text; a
                 list or tuple is repeated, None is left out.
 
@@ -161,7 +186,7 @@ class Client:
             TransientError: the source did not answer properly, after retries.
             DefectError: a parameter is of another type; or the answer is larger than `max_bytes`, or than the function's memory.
         """
-        return self.request("GET", path, query=query).json
+        return self.request("GET", path, query=query, decode=decode).json
 
     def post(
         self,
@@ -195,6 +220,7 @@ class Client:
         rows: Place | None = None,
         row: Callable[[Any], Any] | None = None,
         at: Mapping[str, Any] | None = None,
+        decode: Decode | None = None,
         **query: Any,
     ) -> Iterator[Any]:
         """Rows of all pages, with an `At` between pages: `yield from client.pages("/users", Offset(offset))`.
@@ -206,6 +232,7 @@ class Client:
                 the list.
             row: makes a row of what the source lists.
             at: arguments to add to every `At`, e.g. the project whose tickets are listed.
+            decode: as for `get`; makes the object in which rows and the next page are looked for.
             query: parameters of every request.
 
         Raises:
@@ -217,7 +244,7 @@ class Client:
         sizes = frozenset(value for value in query.values() if type(value) is int)
 
         def ask(target: str, more: Mapping[str, Any]) -> Page:
-            reply = self.request("GET", target, query={**query, **more})
+            reply = self.request("GET", target, query={**query, **more}, decode=decode)
             return Page(shown(reply.url), reply.json, reply.headers, sizes, partial(self._follow, reply.url))
 
         items = read_pages(ask, path, paginator, rows=rows, at=at or {})
@@ -256,9 +283,9 @@ class Client:
             DefectError: it is no gzip that can be read; or an argument is of another kind.
             Others as `get`.
         """
-        from fivetran_runtime.http._records import Lines  # noqa: PLC0415 - most connectors read no streams
+        from fivetran_runtime.http._records import LinesForm  # noqa: PLC0415 - most connectors read no streams
 
-        yield from self._stream(path, Lines(), resume, row, at or {}, query)
+        yield from self._stream(path, LinesForm(), resume, row, at or {}, query)
 
     def csv(
         self,
@@ -338,7 +365,7 @@ class Client:
         def before_retry(failed: FailedRequest, tries: int) -> None:
             _before_retry(failed, tries, idempotent=True, what=what)
 
-        source = streams.Source(shown(url), self._timeouts[1], opened, before_retry)
+        source = streams.StreamedBody(shown(url), self._timeouts[1], opened, before_retry)
         for item in streams.read(source, form, resume, at):
             yield item if row is None or isinstance(item, At) else row(item)
 
@@ -371,11 +398,13 @@ class Client:
         json: Any = None,
         form: Mapping[str, str] | None = None,
         idempotent: bool | None = None,
+        decode: Decode | None = None,
     ) -> Reply:
         """Send a request until it is answered; see `get` and `post`."""
         idempotent = method in ("GET", "HEAD") if idempotent is None else idempotent
+        wanted = Wanted.by(decode)
         return self._answered(
-            method, self._target(path), query or {}, _JSON, json=json, form=form, idempotent=idempotent
+            method, self._target(path), query or {}, wanted, json=json, form=form, idempotent=idempotent
         )
 
     def _answered(
@@ -464,6 +493,8 @@ class Client:
             if body is None:
                 return Reply(url, response.status_code, response.headers, response)
             if response.status_code not in _REDIRECTS or "Location" not in response.headers:
+                if wanted.decode is not None and response.ok and response.status_code != _NO_CONTENT:
+                    return _decoded_by(wanted.decode, url, response, body)
                 return _reply(url, response, body, was_redirected=redirects > 0)
             if response.status_code == 303:
                 method, json, form = "GET", None, None
@@ -736,6 +767,37 @@ def _reply(url: str, response: requests.Response, body: bytearray, *, was_redire
         )
         logs.emit("WARNING", f"{message}: {'; '.join(found.replaced)}.")
     return Reply(url, response.status_code, response.headers, found.value)
+
+
+def _decoded_by(decode: Decode, url: str, response: requests.Response, body: bytearray) -> Reply:
+    """The answer as an author's function reads it.
+
+    Raises:
+        FailedRequest: the body is not what it reads.
+        Exception: what shows that the function itself is wrong.
+    """
+    if unknown := _unknown_encoding(response):
+        _require_no_success(url, response, unknown)
+    try:
+        value = decode(bytes(body))
+    except (ConnectorError, *_BUGS):
+        raise
+    except Exception as error:  # each library has errors of its own for a body that is not whole
+        what = f"an answer that decode= cannot read ({type(error).__name__}: {excerpt(str(error))})"
+        raise FailedRequest(what) from error
+    return Reply(url, response.status_code, response.headers, value)
+
+
+_BUGS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    NameError,
+    TypeError,
+    RecursionError,
+)
 
 
 def _unknown_encoding(response: requests.Response) -> str:

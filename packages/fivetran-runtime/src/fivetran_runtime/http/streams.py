@@ -52,7 +52,7 @@ class Resume(msgspec.Struct, frozen=True, omit_defaults=True):
     columns: list[str] | None = None
 
 
-class Source(msgspec.Struct, frozen=True):
+class StreamedBody(msgspec.Struct, frozen=True):
     """A body at a source, and how it is asked for.
 
     Attributes:
@@ -68,7 +68,7 @@ class Source(msgspec.Struct, frozen=True):
     before_retry: Callable[[FailedRequest, int], None]
 
 
-def read(source: Source, form: Form, resume: object, at: Mapping[str, Any]) -> Iterator[Any]:
+def read(source: StreamedBody, form: Form, resume: object, at: Mapping[str, Any]) -> Iterator[Any]:
     """The rows of a body, with an `At(resume=...)` every so many.
 
     Raises:
@@ -76,7 +76,7 @@ def read(source: Source, form: Form, resume: object, at: Mapping[str, Any]) -> I
         DefectError, TransientError: it cannot be read; names it, and the line.
         OutOfBudget: the time is up.
     """
-    reading = _Reading(source, form, _resumed(resume))
+    reading = _StreamReading(source, form, _resumed(resume))
     tries, record = 0, -1
     while True:
         try:
@@ -103,10 +103,10 @@ def _resumed(resume: object) -> Resume | None:
     return found
 
 
-class _Reading:
+class _StreamReading:
     """A body that is being read, over as many requests as it takes."""
 
-    def __init__(self, source: Source, form: Form, resume: Resume | None) -> None:
+    def __init__(self, source: StreamedBody, form: Form, resume: Resume | None) -> None:
         self._source, self._form = source, form
         self._etag: str | None = None
         self._skipped: int | None = None
