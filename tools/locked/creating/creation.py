@@ -11,16 +11,19 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from tools.environments.locks import compiled, connector_locks
+from tools.local import readmes
 from tools.local.scaffolding import asked, next_steps, refuse
 from tools.local.testing import run_tests
 from tools.locked.creating import importing
 from tools.locked.creating.choices import AUTHS, PAGES, Choices
+from tools.locked.creating.openapi import document, making
+from tools.locked.creating.openapi.selection import Selection
 from tools.locked.creating.template_rendering import render, tidy
 from tools.repository.errors import RepositoryError, at, run_as_command
 from tools.repository.model import Project, Repository
@@ -40,6 +43,22 @@ def create(repository: Repository, name: str, choices: Choices) -> Path:
         tidy([folder])
         lock(repository, Project(name, "connector", folder, import_name(name)))
     return repository.root / "connectors" / name
+
+
+def create_from_description(
+    repository: Repository, name: str, file: Path, tables: Sequence[str] = (), text: str = ""
+) -> Selection:
+    """Make connectors/NAME, with its locks, of an OpenAPI description: of these lists, or of the first few.
+
+    RepositoryError as for `create`, and for a description that can't be used.
+    """
+    refuse(repository, name)
+    described = document.read(file)
+    with unfinished(repository, name) as folder:
+        selection = making.make(described, name, tables, folder, text)
+        tidy([folder])
+        lock(repository, Project(name, "connector", folder, import_name(name)))
+    return selection
 
 
 def take_over(repository: Repository, name: str, source: Path) -> tuple[Path, bool]:
@@ -137,6 +156,16 @@ def _import(repository: Repository, name: str, source: Path) -> int:
     return 0
 
 
+def _described(repository: Repository, name: str, file: Path, tables: Sequence[str], text: str) -> int:
+    selection = create_from_description(repository, name, file, tables, text)
+    readmes.update(Repository(repository.root), [name], check=False)
+    others = f"; {len(selection.others)} more lists could be, see --tables" if selection.others else ""
+    print(f"connectors/{name} made of {file}: {len(selection.tables)} tables{others}")
+    print(f"What the description leaves open is in connectors/{name}/README.md, as questions.")
+    print(next_steps(name))
+    return 0
+
+
 def main(arguments: list[str]) -> int:
     """Create the connector asked for."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -144,6 +173,8 @@ def main(arguments: list[str]) -> int:
     repository = Repository(Path.cwd())
     if options.source is not None:
         return _import(repository, options.name, options.source)
+    if options.openapi is not None:
+        return _described(repository, options.name, options.openapi, options.tables, options.description)
     choices = Choices(AUTHS[options.auth], PAGES[options.pages], options.plain, options.description)
     path = create(repository, options.name, choices)
     print(f"{at(path, repository.root)} made\n{next_steps(options.name)}")

@@ -95,6 +95,12 @@ def test_a_name_that_wont_do_is_refused(whole: Repository, name: str, expected: 
         (["acme", "--page", "link"], "what is `--page`.* Did you mean `--pages`"),
         (["acme", "--description", "two\nlines"], "--description is one line"),
         ([], "required: NAME"),
+        (
+            ["acme", "--openapi", "a.yaml", "--auth", "basic", "--plain"],
+            "--auth and --plain can't be said with --openapi",
+        ),
+        (["acme", "--openapi", "a.yaml", "--from", "b"], "--from can't be said with --openapi"),
+        (["acme", "--tables", "users"], "it goes with --openapi FILE"),
     ],
 )
 def test_an_option_that_wont_do_is_refused(arguments: list[str], expected: str) -> None:
