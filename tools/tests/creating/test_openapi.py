@@ -18,6 +18,7 @@ from tools.locked.creating.openapi.login import login_of
 from tools.locked.creating.openapi.schemas import Schemas
 from tools.locked.creating.openapi.selection import MAX_TABLES, Selection, Table, select
 from tools.locked.creating.template_rendering import tidy
+from tools.locked.house.words import INSTEAD
 from tools.repository.errors import RepositoryError
 from tools.repository.model import Repository
 
@@ -26,6 +27,8 @@ NAME = "described"
 ID = {"id": {"type": "integer"}}
 HOSTILE = "\"\"\"\n'''{__import__('os')}\\ \u202e](javascript:x) <script>x</script> | ` ${x} # {% x %}"
 """What would be code, markup or a template wherever it isn't quoted."""
+REFUSED = next(iter(INSTEAD))
+"""A word that lint refuses, which is a column's name in the hostile description."""
 
 Describe = Callable[..., document.Document]
 
@@ -451,7 +454,7 @@ def hostile(describe: Describe) -> document.Document:
         HOSTILE: {"type": "string", "example": HOSTILE},
         "state": {"enum": [HOSTILE, "open"]},
         "name": {"type": "string", "example": "{number.__class__}", "description": HOSTILE},
-        "told": {"type": "string"},
+        REFUSED: {"type": "string"},
     }
     paths = {
         "/users": get(
@@ -496,7 +499,7 @@ def test_a_connector_of_hostile_texts_is_lint_free(hostile: document.Document, w
     try:
         texts = made_texts(hostile, folder)
         baking.lint(whole, [NAME])
-        assert "told" not in texts["practice.py"]
+        assert REFUSED not in texts["practice.py"]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
