@@ -25,6 +25,7 @@ PUBLIC = [
     "Delete",
     "ExpiredError",
     "FetchedToken",
+    "Header",
     "HeaderKey",
     "Keep",
     "Keyset",

@@ -13,6 +13,7 @@ from fivetran_runtime.errors import (
     ExpiredError,
     TransientError,
 )
+from fivetran_runtime.http._places import Header
 from fivetran_runtime.http.auth import Auth, Basic, Bearer, HeaderKey, OutgoingRequest, QueryKey
 from fivetran_runtime.http.client import Client
 from fivetran_runtime.http.oauth import ClientCredentials, FetchedToken, RefreshToken
@@ -35,6 +36,7 @@ __all__ = [
     "Delete",
     "ExpiredError",
     "FetchedToken",
+    "Header",
     "HeaderKey",
     "Keep",
     "Keyset",

@@ -7,7 +7,7 @@ import gzip
 import json
 import socket
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, IntEnum
 from pathlib import Path
@@ -228,6 +228,46 @@ def test_numbers_beyond_64_bit_are_not_rounded() -> None:
     """They are refused as rows later, not silently changed here."""
     with serving(Says(b"[123456789012345678901234567890]")) as source:
         assert Client(source.url).get("/rows") == [123456789012345678901234567890]
+
+
+def test_a_header_of_one_request_is_sent_with_no_other() -> None:
+    """Text, a secret, or an instant; a client's own header of the name gives way."""
+    since = datetime(2026, 1, 1, 13, tzinfo=timezone(timedelta(hours=1)))
+    with serving(FINE) as source:
+        client = Client(source.url, headers={"X-Version": "1"})
+        client.get(
+            "/rows", headers={"X-Version": 2, "X-Key": Secret(KEY), "If-Modified-Since": since, "X-No": None}
+        )
+        client.post("/rows", json={}, headers={"Prefer": "count=exact"})
+        first, second = (request.headers for request in source.received)
+        assert (first["X-Version"], first["X-Key"]) == ("2", KEY)
+        assert first["If-Modified-Since"] == "Thu, 01 Jan 2026 12:00:00 GMT"
+        assert "X-No" not in first
+        assert second["Prefer"] == "count=exact"
+        assert second["X-Version"] == "1"
+        assert "X-Key" not in second
+
+
+@pytest.mark.parametrize(("value", "what"), [(datetime(2026, 1, 1), "without a zone"), ({}, "is a dict")])  # noqa: DTZ001 - what is refused
+def test_a_header_without_a_text_is_refused(value: Any, what: str) -> None:
+    """By its name."""
+    with pytest.raises(DefectError, match=f"The header If-Modified-Since .*{what}"):
+        Client("http://127.0.0.1:1").get("/rows", headers={"If-Modified-Since": value})
+
+
+def test_not_modified_is_an_answer_to_who_asked_for_it() -> None:
+    """To nobody else: without such a header it is a source's mistake."""
+    with serving(Says(b"", status=304)) as source:
+        assert Client(source.url).get("/rows", headers={"If-None-Match": '"a"'}) is None
+        assert Client(source.url).request("GET", "/rows", headers={"If-None-Match": '"a"'}).status == 304
+        failing(Client(source.url), ConfigurationError)
+
+
+def test_a_status_may_be_an_answer() -> None:
+    """Where the author says so; its body is there, too."""
+    with serving(Says({"gone": True}, status=404)) as source:
+        reply = Client(source.url).request("GET", "/rows", accept=[404, 410])
+        assert (reply.status, reply.json) == (404, {"gone": True})
 
 
 # -- what is asked again ------------------------------------------------------------------------------------

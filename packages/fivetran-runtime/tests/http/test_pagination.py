@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 import pytest
 from source_server import Received, Says, Source, serving
 from virtual_clock import VirtualClock
@@ -16,6 +18,7 @@ from virtual_clock import VirtualClock
 from fivetran_runtime import (
     At,
     Client,
+    ConfigurationError,
     DefectError,
     Keyset,
     NextLink,
@@ -301,7 +304,7 @@ def test_more_pages_end_where_the_source_says_so(end: Any) -> None:
 
 def test_an_empty_page_is_not_the_end_where_the_source_may_have_some() -> None:
     """Filters of the source's may leave a page without rows; its author says so."""
-    paginator = PageNumber(more="more", empty_pages=True)
+    paginator = PageNumber(more="more", empty="skip")
     with serving(Says({"rows": [], "more": True}), Says({"rows": [1], "more": False})) as source:
         assert list(Client(source.url).pages("/rows", paginator, rows="rows")) == [At(page=2), 1]
 
@@ -627,3 +630,375 @@ def test_a_source_that_ignores_the_position_is_noticed(paginator: Paginator) -> 
         pytest.raises(DefectError, match=r"twice in a row|just used"),
     ):
         list(Client(source.url).pages("/rows", paginator, rows="data"))
+
+
+# -- ends that only the author knows ----------------------------------------------------------------------------
+
+
+def pages_of(paginator: Paginator, *pages: Any, **how: Any) -> list[Any]:
+    """The items of a list whose pages come in turn; the last one for ever."""
+    with serving(*(page if isinstance(page, Says) else Says(page) for page in pages)) as source:
+        return list(islice(Client(source.url).pages("/rows", paginator, **how), 500))
+
+
+@pytest.mark.parametrize("paginator", [PageToken(more="more"), NextLink(next="next", more="more")])
+@pytest.mark.parametrize("more", [False, None, 0, "false", ""])
+def test_a_token_on_the_last_page_leads_nowhere_where_the_source_says_so(
+    paginator: Paginator, more: Any
+) -> None:
+    """Every page has one; another member says when to stop."""
+    pages = [
+        {"rows": TEN, "next": "/rows?p=2", "more": True},
+        {"rows": ROWS[:3], "next": "/rows?p=3", "more": more},
+    ]
+    items = pages_of(paginator, *pages, rows="rows")
+    assert rows_of(items) == TEN + ROWS[:3]
+    assert not isinstance(items[-1], At)
+
+
+@pytest.mark.parametrize("paginator", [PageToken(more="more"), NextLink(next="next", more="more")])
+def test_more_without_a_token_is_a_contradiction(paginator: Paginator) -> None:
+    """The rest would be left out."""
+    for page in ({"next": None}, {}, {"next": ""}):
+        with pytest.raises((TransientError, DefectError), match="next"):
+            pages_of(paginator, {"rows": TEN, "more": True, **page}, rows="rows")
+
+
+@pytest.mark.parametrize("paginator", [PageToken(more="moar"), NextLink(next="next", more="moar")])
+def test_a_place_of_more_that_is_not_there_is_an_error(paginator: Paginator) -> None:
+    """Silence is no end; "end" says that it is."""
+    page = {"rows": TEN, "next": "/rows?p=2", "more": True}
+    with pytest.raises(DefectError, match="no 'moar' in the answer"):
+        pages_of(paginator, page, rows="rows")
+    said = msgspec.structs.replace(paginator, absent="end")  # type: ignore[type-var]
+    assert rows_of(pages_of(said, page, rows="rows")) == TEN
+
+
+@pytest.mark.parametrize("paginator", [PageToken(empty="end"), NextLink(next="next", empty="end")])
+def test_an_empty_page_is_the_end_of_a_list_whose_links_never_are(paginator: Paginator) -> None:
+    """A log gives a link for ever, for what is still to come."""
+    first, second = {"rows": TEN, "next": "/rows?p=2"}, {"rows": [], "next": "/rows?p=3"}
+    items = pages_of(paginator, first, second, rows="rows")
+    assert rows_of(items) == TEN
+    assert len(items) == len(TEN) + 1
+
+
+@pytest.mark.parametrize("paginator", [PageToken(), NextLink(next="next")])
+def test_an_empty_page_with_a_link_is_no_end_unless_the_author_says_so(paginator: Paginator) -> None:
+    """Filters of the source's may leave pages empty."""
+    pages = [
+        {"rows": [], "next": "/rows?p=2"},
+        {"rows": [], "next": "/rows?p=3"},
+        {"rows": TEN, "next": None},
+    ]
+    assert rows_of(pages_of(paginator, *pages, rows="rows")) == TEN
+    strict = msgspec.structs.replace(paginator, empty="error")  # type: ignore[type-var]
+    with pytest.raises(TransientError, match="next says that more follow"):
+        pages_of(strict, *pages, rows="rows")
+
+
+def test_a_word_that_is_none_is_an_error() -> None:
+    """Of all paginators, with what there is."""
+    wrong: dict[str, Paginator] = {
+        "PageToken: empty='stop' is none of 'skip', 'end', 'error'": PageToken(empty="stop"),  # type: ignore[arg-type]
+        "PageNumber: absent='stop' is none of None, 'end', 'error'": PageNumber(absent="stop"),  # type: ignore[arg-type]
+    }
+    for what, paginator in wrong.items():
+        with pytest.raises(DefectError, match=re.escape(what)):
+            pages_of(paginator, [])
+
+
+@pytest.mark.parametrize("total", [23, "23", " 23 "])
+@pytest.mark.parametrize("later", [{}, {"total": None}])
+def test_a_total_may_be_said_on_the_first_page_only(total: Any, later: dict[str, Any]) -> None:
+    """It holds for the call; one that resumes asks on until a page is empty."""
+    asked = []
+
+    def page(request: Received) -> Says:
+        start = int(request.parameter("offset") or 0)
+        asked.append(start)
+        return Says({"rows": ROWS[start : start + 10], **({"total": total} if start == 0 else later)})
+
+    with serving(script=page) as source:
+        client = Client(source.url)
+        assert rows_of(list(client.pages("/rows", Offset(total="total"), rows="rows"))) == ROWS
+        assert asked == [0, 10, 20]
+        assert rows_of(list(client.pages("/rows", Offset(10, total="total"), rows="rows"))) == ROWS[10:]
+        assert asked == [0, 10, 20, 10, 20, 23]
+
+
+def test_a_page_that_is_empty_before_the_first_pages_total_is_no_end() -> None:
+    """The source has said that there is more."""
+    with pytest.raises(TransientError, match="total is 23, and no rows came from 10 on"):
+        pages_of(Offset(total="total"), {"rows": TEN, "total": 23}, {"rows": []}, rows="rows")
+
+
+@pytest.mark.parametrize("pages", [[{"rows": TEN, "last": 2}, {"rows": ROWS[:3]}]])
+def test_the_last_page_may_be_said_on_the_first_one_only(pages: list[Any]) -> None:
+    """As text, too; a resumed call asks on."""
+    assert rows_of(pages_of(PageNumber(last="last"), *pages, rows="rows")) == TEN + ROWS[:3]
+    resumed = [{"rows": ROWS[:3]}, {"rows": []}]
+    assert rows_of(pages_of(PageNumber(2, last="last"), *resumed, rows="rows")) == ROWS[:3]
+
+
+@pytest.mark.parametrize("offset", [0, 9_990])
+def test_a_list_that_ends_at_its_cap_is_an_error(offset: int) -> None:
+    """Whatever says that it ends: the source lists no more than so many, and there may be others."""
+    cap = offset + 10
+    for page in ({"rows": TEN}, {"rows": TEN, "total": cap}):
+        with pytest.raises(DefectError, match=f"the list ends at the {cap:,} rows"):
+            pages_of(Offset(offset, cap=cap, total="total" if "total" in page else None), page, rows="rows")
+    assert rows_of(pages_of(Offset(offset, cap=cap + 1), {"rows": TEN}, {"rows": []}, rows="rows")) == TEN
+
+
+# -- there are no rows, in other words ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("no_rows", "answer"),
+    [
+        ("null", {"rows": None}),
+        ("null", Says(b"")),
+        ("absent", {}),
+        ("absent", {"next": None, "page": 4}),
+        (("null", "absent"), {"rows": None}),
+        (204, Says(b"", status=204)),
+        ([204, "null"], Says(b"", status=204)),
+    ],
+)
+@pytest.mark.parametrize("paginator", [Offset(), PageNumber(), PageToken(), NextLink(next="next"), Keyset()])
+def test_no_rows_may_be_said_in_other_words(paginator: Paginator, no_rows: Any, answer: Any) -> None:
+    """On the only page and on the last one, where the author says so; else it is an error."""
+    assert pages_of(paginator, answer, rows="rows", no_rows=no_rows) == []
+    with pytest.raises(DefectError, match="rows"):
+        pages_of(paginator, answer, rows="rows")
+    assert (
+        rows_of(pages_of(paginator, {"rows": TEN, "next": "/rows?p=2"}, answer, rows="rows", no_rows=no_rows))
+        == TEN
+    )
+
+
+def test_not_modified_is_no_rows_where_that_was_asked() -> None:
+    """304 answers headers of the request; an instant is sent as HTTP writes it."""
+    since = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    with serving(Says(b"", status=304)) as source:
+        pages = Client(source.url).pages("/rows", Offset(), no_rows=304, headers={"If-Modified-Since": since})
+        assert list(pages) == []
+        assert source.received[0].headers["If-Modified-Since"] == "Thu, 01 Jan 2026 12:00:00 GMT"
+
+
+@pytest.mark.parametrize("body", [{"items": TEN}, {"error": "quota"}, {"message": "try later"}, [], "no"])
+def test_an_object_without_rows_is_not_taken_for_an_empty_list_if_it_says_something_else(body: Any) -> None:
+    """Rows under another name, or an error with status 200."""
+    with pytest.raises(DefectError, match="no 'rows' in the answer"):
+        pages_of(PageToken(), body, rows="rows", no_rows="absent")
+
+
+@pytest.mark.parametrize(
+    ("paginator", "page"),
+    [
+        (Offset(total="total"), {"rows": TEN, "total": 20}),
+        (PageNumber(last="last"), {"rows": TEN, "last": 2}),
+        (PageNumber(more="more"), {"rows": TEN, "more": True}),
+        (PageToken(more="more"), {"rows": TEN, "more": True, "next": "b"}),
+        (Keyset(more="more"), {"rows": TEN, "more": True}),
+    ],
+)
+@pytest.mark.parametrize("how", [{"no_rows": 204}, {"past_end": 404}])
+def test_an_end_that_contradicts_the_page_before_is_none(
+    paginator: Paginator, page: Any, how: dict[str, Any]
+) -> None:
+    """The source has said that more rows follow."""
+    if "past_end" in how and isinstance(paginator, PageToken):
+        return
+    (status,) = how.values()
+    with pytest.raises(TransientError, match=f"and the answer is HTTP {status}"):
+        pages_of(paginator, page, Says(b"", status=status), rows="rows", **how)
+
+
+@pytest.mark.parametrize("paginator", [Offset(), PageNumber(), Keyset()])
+def test_a_refusal_past_the_end_is_the_end(paginator: Paginator) -> None:
+    """Where the author says so, in the call that read the page before and in one that begins there."""
+    refusal = Says({"detail": "Invalid page."}, status=404)
+    items = pages_of(paginator, TEN, refusal, past_end=404)
+    assert rows_of(items) == TEN
+    resumed = msgspec.structs.replace(paginator, **dict.fromkeys(items[-1].position, 7))  # type: ignore[type-var]
+    assert pages_of(resumed, refusal, past_end=(400, 404)) == []
+    with pytest.raises(ConfigurationError, match="say past_end=404"):
+        pages_of(resumed, refusal)
+
+
+@pytest.mark.parametrize(
+    "paginator", [Offset(), Offset(1), PageNumber(), PageNumber(0), PageNumber(0, first=0), Keyset()]
+)
+def test_a_refusal_of_the_first_page_is_not_past_the_end(paginator: Paginator) -> None:
+    """A wrong path, or a list that is deleted, would be an empty one."""
+    with pytest.raises(ConfigurationError, match="HTTP 404"):
+        pages_of(paginator, Says(status=404), past_end=404)
+
+
+def test_pages_that_count_from_0_have_their_end_at_any() -> None:
+    """The second one of a list of one page is number 1."""
+    assert pages_of(PageNumber(1, first=0), Says(status=404), past_end=404) == []
+
+
+@pytest.mark.parametrize("paginator", [Offset(), PageNumber(), PageToken(), NextLink(next="next"), Keyset()])
+@pytest.mark.parametrize("status", [403, 404, 410])
+def test_a_parent_without_children_may_be_a_refusal(paginator: Paginator, status: int) -> None:
+    """A group without the feature, or one that was deleted: of the first page only."""
+    assert pages_of(paginator, Says(status=status), rows="rows", no_rows=status) == []
+    with pytest.raises(ConfigurationError, match=f"HTTP {status}"):
+        pages_of(
+            paginator, {"rows": TEN, "next": "/rows?p=2"}, Says(status=status), rows="rows", no_rows=status
+        )
+
+
+@pytest.mark.parametrize(
+    ("how", "what"),
+    [
+        ({"no_rows": None}, "pages(): no_rows= holds None"),
+        ({"no_rows": "empty"}, "pages(): no_rows= holds 'empty'"),
+        ({"no_rows": [{}]}, "pages(): no_rows= holds {}"),
+        ({"no_rows": 500}, "pages(): no_rows= holds 500"),
+        ({"no_rows": 401}, "pages(): no_rows= holds 401"),
+        ({"no_rows": True}, "pages(): no_rows= holds True"),
+        ({"past_end": "null"}, "pages(): past_end= holds 'null'"),
+        ({"past_end": (404, 429)}, "pages(): past_end= holds 429"),
+    ],
+)
+def test_what_never_says_that_there_are_no_rows_is_an_error(how: dict[str, Any], what: str) -> None:
+    """An outage, a wrong key and a limit are none."""
+    with pytest.raises(DefectError, match=re.escape(what)):
+        pages_of(Offset(), [], **how)
+
+
+@pytest.mark.parametrize("paginator", [PageToken(), NextLink()])
+def test_a_token_that_is_refused_is_not_past_the_end(paginator: Paginator) -> None:
+    """It has expired."""
+    with pytest.raises(DefectError, match="past_end= goes with positions that are counted"):
+        pages_of(paginator, [], past_end=404)
+
+
+# -- keys in a query language ---------------------------------------------------------------------------------------
+
+CHANGES = [{"id": number, "changed": f"2026-01-0{1 + number // 9}"} for number in range(1, 24)]
+
+
+def test_a_key_may_stand_in_a_condition() -> None:
+    """Beside other parameters; the first page is asked with the author's own."""
+    with serving(Says(TEN[:2]), Says([])) as source:
+        pages = Keyset(param="issue_id", condition=">={0}", size=None)
+        assert rows_of(list(Client(source.url).pages("/rows", pages, sort="id", issue_id=">0"))) == TEN[:2]
+        assert [request.query for request in source.received] == [
+            [("sort", "id"), ("issue_id", ">0")],
+            [("sort", "id"), ("issue_id", ">=1")],
+        ]
+
+
+def after_both(request: Received) -> Says:
+    """Five rows behind an instant and an id, as a query language says it."""
+    found = re.fullmatch(
+        r"changed > '(.*)' OR \(changed = '(.*)' AND id > (.*)\)", request.parameter("q") or ""
+    )
+    after = (found[1], int(found[3])) if found else ("", 0)
+    return Says([row for row in CHANGES if (row["changed"], row["id"]) > after][:5])
+
+
+def by_both(changed: str, number: int) -> str:
+    return f"changed > '{changed}' OR (changed = '{changed}' AND id > {number})"
+
+
+@pytest.mark.parametrize("condition", [by_both, "changed > '{0}' OR (changed = '{0}' AND id > {1})"])
+def test_rows_that_share_a_key_are_distinguished_by_a_second_one(condition: Any) -> None:
+    """More rows of one instant than a page holds; each position resumes."""
+    keys = {"column": "changed", "then": "id", "condition": condition, "param": "q"}
+    with serving(script=after_both) as source:
+        items = list(Client(source.url).pages("/rows", Keyset(**keys)))
+        assert rows_of(items) == CHANGES
+        places = [place for place, item in enumerate(items) if isinstance(item, At)]
+        assert items[places[0]] == At(after=["2026-01-01", 5])
+        for place in places:
+            assert rows_of(
+                list(Client(source.url).pages("/rows", Keyset(**items[place].position, **keys)))
+            ) == rows_of(items[place:])
+
+
+def test_a_key_may_lie_within_the_row() -> None:
+    """As what the source lists has it, before a row is made of it."""
+    row = {"properties": {"id": 7}}
+    items = pages_of(Keyset(column="properties.id"), [row], [], row=lambda one: one["properties"])
+    assert items == [{"id": 7}, At(after=7)]
+
+
+@pytest.mark.parametrize(
+    ("condition", "what"),
+    [("> {1}", "no text with {0} for the key"), ("> {key}", "no text with {0}"), ("> {", "no text with {0}")],
+)
+def test_a_condition_that_cannot_be_filled_is_an_error(condition: str, what: str) -> None:
+    """With the text itself."""
+    with pytest.raises(DefectError, match=re.escape(what)):
+        pages_of(Keyset(7, condition=condition), [])
+
+
+def test_a_key_with_a_quote_is_written_by_a_function() -> None:
+    """A text would be another condition."""
+    with pytest.raises(DefectError, match="has a quote or a backslash"):
+        pages_of(Keyset("O'Hara", condition="name > '{0}'"), [])
+
+
+def test_a_condition_that_includes_the_key_says_what_to_do() -> None:
+    """Its last row comes again for ever."""
+    with pytest.raises(DefectError, match="condition= can ask for what is behind it"):
+        pages_of(Keyset(column="id"), [{"id": 1}], [{"id": 1}])
+
+
+# -- the inner name of a server ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "http://localhost:8080/api/rows?page=2",
+        "http://10.0.0.7/api/rows?page=2",
+        "https://api.internal/api/rows?page=2",
+        "http://backend:9000/rows?page=2",
+        "http://[fd00::1]/api/rows?page=2",
+    ],
+)
+@pytest.mark.parametrize("key", [None, QueryKey("api_key", Secret("k3y-0f-the-h0use"))])
+def test_a_link_with_the_inner_name_of_the_server_is_asked_from_the_outside(link: str, key: Any) -> None:
+    """A server behind a proxy writes the name, the scheme and the path that it is asked by there."""
+    with serving(Says({"rows": TEN, "next": link}), Says({"rows": [], "next": None})) as source:
+        items = list(Client(f"{source.url}/api", auth=key).pages("/rows", NextLink(next="next"), rows="rows"))
+        assert items[-1] == At(link=f"{source.url}/api/rows?page=2")
+        assert [request.path for request in source.received] == ["/api/rows", "/api/rows"]
+        assert source.received[1].parameter("page") == "2"
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "http://10.0.0.7/other?page=2",
+        "http://localhost/s?page=2",
+        "http://stranger.example/api/rows",
+        "ftp://backend/rows",
+    ],
+)
+def test_a_link_that_is_not_surely_the_servers_own_is_an_error(link: str) -> None:
+    """Another path, or a name that exists for everybody."""
+    with serving(Says({"rows": TEN, "next": link})) as source:
+        with pytest.raises(DefectError, match="the link to the next page leads to"):
+            list(Client(f"{source.url}/api").pages("/rows", NextLink(next="next"), rows="rows"))
+        assert len(source.received) == 1
+
+
+def test_an_author_may_say_that_any_host_is_the_own_one() -> None:
+    """No request goes there; the path has to fit all the same."""
+    first = Says({"rows": TEN, "next": "https://backend.acme.example/api/rows?page=2"})
+    with serving(first, Says({"rows": [], "next": None})) as source:
+        pages = NextLink(next="next", own_host=True)
+        assert rows_of(list(Client(f"{source.url}/api").pages("/rows", pages, rows="rows"))) == TEN
+        assert len(source.received) == 2
+    elsewhere = Says({"rows": TEN, "next": "https://backend.acme.example/login"})
+    with serving(elsewhere) as source, pytest.raises(DefectError, match="the link to the next page leads to"):
+        list(Client(f"{source.url}/api").pages("/rows", pages, rows="rows"))

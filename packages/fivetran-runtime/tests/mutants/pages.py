@@ -42,6 +42,21 @@ def _silence_is_the_end(original: Fault) -> Fault:
     return lambda page, rows, place, absent: original(page, rows, place, absent or "end")
 
 
+def _cap_is_the_end(original: Fault) -> Fault:
+    def following(self: Any, page: Any, rows: Any) -> Any:
+        return (
+            None
+            if self.cap is not None and self.offset + len(rows) >= self.cap
+            else original(self, page, rows)
+        )
+
+    return following
+
+
+def _says_no_more(original: Fault) -> Fault:
+    return lambda page, place, absent: original(page, place, absent or "end")
+
+
 def _unnoticed(*checks: str) -> Callable[[Fault], Fault]:
     """Without these checks; it ends after a thousand rows, or the test would not."""
 
@@ -95,7 +110,9 @@ MUTANTS = (
         "a full page whose place was never found is no end",
         "fivetran_runtime.http.client.Page",
         lambda original: (
-            lambda url, body, headers, _sizes, *others: original(url, body, headers, frozenset(), *others)
+            lambda url, body, headers, status, _sizes, *others: original(
+                url, body, headers, status, frozenset(), *others
+            )
         ),
         f"{_PAGES}::test_a_size_that_is_asked_for_by_hand_counts_as_one",
     ),
@@ -122,5 +139,74 @@ MUTANTS = (
         "fivetran_runtime.http.pagination._linked",
         lambda _: lambda page: None,  # noqa: ARG005
         f"{_PAGES}::test_a_link_in_the_header_is_seen_where_one_in_the_body_is_looked_for",
+    ),
+    # What an author says of ends
+    Mutant(
+        "a partial answer of GraphQL is never taken for a whole one",
+        "fivetran_runtime.http.client.Client._require_answer",
+        lambda _: lambda self, reply, json: None,  # noqa: ARG005
+        "http/test_places.py::test_a_partial_answer_is_asked_for_again",
+    ),
+    Mutant(
+        "a token's place of more that is not there is no end",
+        "fivetran_runtime.http.pagination._says_more",
+        _says_no_more,
+        f"{_PAGES}::test_a_place_of_more_that_is_not_there_is_an_error",
+    ),
+    Mutant(
+        "an end that contradicts the page before is none",
+        "fivetran_runtime.http.pagination._require_no_promise",
+        lambda _: lambda page, instead: None,  # noqa: ARG005
+        f"{_PAGES}::test_an_end_that_contradicts_the_page_before_is_none",
+    ),
+    Mutant(
+        "more without a token is a contradiction",
+        "fivetran_runtime.http.pagination._require_no_promise",
+        lambda _: lambda page, instead: None,  # noqa: ARG005
+        f"{_PAGES}::test_more_without_a_token_is_a_contradiction",
+    ),
+    Mutant(
+        "a refusal of the first page is not past the end",
+        "fivetran_runtime.http.pagination.NoRows.accepted",
+        lambda original: lambda self, *, is_first: original(self, is_first=False),  # noqa: ARG005
+        f"{_PAGES}::test_a_refusal_of_the_first_page_is_not_past_the_end",
+    ),
+    Mutant(
+        "a refusal in the midst of a list is not a parent without children",
+        "fivetran_runtime.http.pagination.NoRows.accepted",
+        lambda original: lambda self, *, is_first: original(self, is_first=is_first) | self.statuses,
+        f"{_PAGES}::test_a_parent_without_children_may_be_a_refusal",
+    ),
+    Mutant(
+        "an object with rows under another name, or an error, is no empty list",
+        "fivetran_runtime.http.pagination._says_nothing",
+        lambda _: lambda body: True,  # noqa: ARG005
+        f"{_PAGES}::test_an_object_without_rows_is_not_taken_for_an_empty_list_if_it_says_something_else",
+    ),
+    Mutant(
+        "a list that ends at its cap is not at its end",
+        "fivetran_runtime.http.pagination.Offset.following",
+        _cap_is_the_end,
+        f"{_PAGES}::test_a_list_that_ends_at_its_cap_is_an_error",
+    ),
+    Mutant(
+        "the first page's total holds for those that have none",
+        "fivetran_runtime.http.pagination._count",
+        lambda original: (
+            lambda page, place, *, is_first: original(page, place, is_first=is_first) if is_first else None
+        ),
+        f"{_PAGES}::test_a_page_that_is_empty_before_the_first_pages_total_is_no_end",
+    ),
+    Mutant(
+        "a link that is not surely the server's own is an error",
+        "fivetran_runtime.http._addresses.Address.seen_from_outside",
+        lambda original: lambda self, url, page, *, own_host: original(self, url, page, own_host=True),  # noqa: ARG005
+        f"{_PAGES}::test_a_link_that_is_not_surely_the_servers_own_is_an_error",
+    ),
+    Mutant(
+        "rows that share a key are distinguished by a second one",
+        "fivetran_runtime.http.pagination._condition",
+        lambda original: lambda condition, keys: original(condition, [keys[0], 10**9]),
+        f"{_PAGES}::test_rows_that_share_a_key_are_distinguished_by_a_second_one",
     ),
 )

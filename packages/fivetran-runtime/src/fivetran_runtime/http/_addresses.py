@@ -6,6 +6,7 @@ query, or a path, and each of them holds for every request.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from urllib.parse import parse_qsl, unquote, urlencode, urljoin, urlsplit, urlunsplit
 
@@ -79,6 +80,49 @@ class Address(msgspec.Struct, frozen=True):
         if (own.scheme, parts.scheme) == ("https", "http") and is_same_server:
             return urlunsplit(parts._replace(scheme="https", netloc=_host(self.url), fragment=""))
         return url
+
+    def seen_from_outside(self, url: str, page: str, *, own_host: bool) -> str | None:
+        """An address that a server behind a proxy wrote with its inner name, as the client asks it; None for others.
+
+        Args:
+            url: the address.
+            page: that of the page it stands on: the path has to be the same, or the end of it where the proxy adds one.
+            own_host: whether every host's name is an inner one; else those are that exist inside a network only, unless
+                the client itself is inside.
+        """
+        parts, own = urlsplit(url), urlsplit(page)
+        is_inner = own_host or (
+            parts.hostname != own.hostname
+            and _is_inner(parts.hostname)
+            and (_is_loopback(own.hostname) or not _is_inner(own.hostname))
+        )
+        fits = parts.path.startswith("/") and f"/{own.path.strip('/')}".endswith(
+            parts.path.rstrip("/") or "//"
+        )
+        if not is_inner or not fits or parts.scheme not in _PORTS or not self.is_own(page):
+            return None
+        return urlunsplit(own._replace(query=parts.query, fragment=""))
+
+
+def _is_loopback(host: str | None) -> bool:
+    return host is not None and (host == "localhost" or host.startswith("127.") or host == "::1")
+
+
+_INNER_NAMES = (".local", ".localdomain", ".internal", ".lan", ".intranet", ".svc", ".corp", ".home.arpa")
+_INNER_NUMBERS = re.compile(r"10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|169\.254\.")
+
+
+def _is_inner(host: str | None) -> bool:
+    """Whether a host's name says something inside of a network only."""
+    if host is None:
+        return False
+    if ":" in host:
+        return host.startswith(("fc", "fd", "fe80:")) or _is_loopback(host)
+    if "." not in host:
+        return True
+    if host.replace(".", "").isdigit():
+        return _is_loopback(host) or _INNER_NUMBERS.match(host) is not None
+    return host.endswith(_INNER_NAMES)
 
 
 def _fault(typed: str) -> str | None:

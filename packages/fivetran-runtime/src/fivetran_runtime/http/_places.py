@@ -1,4 +1,4 @@
-"""Places in a decoded body: where its rows are, or what it says of the next page.
+"""Places in a decoded body: where its rows are, or what it says of the next page; and where a position goes in a request.
 
 A place is text like "metadata.nextPage.bookmark", or a list of names. Names themselves may hold dots
 ("@odata.nextLink"), so a text is tried with every way of dividing it; a list is taken as it stands.
@@ -10,10 +10,23 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from fivetran_runtime.errors import DefectError
 
-Place = str | Sequence[str]
-"""Where in a body something is: "result.items", or ["@odata.nextLink"]."""
+
+class Header(msgspec.Struct, frozen=True):
+    """A header, where an argument is a place in the body otherwise: `Offset(total=Header("X-Total-Count"))`.
+
+    Args:
+        name: the header's name; case does not matter.
+    """
+
+    name: str
+
+
+Place = str | Sequence[str] | Header
+"""Where in an answer something is: "result.items", ["@odata.nextLink"], or Header("X-Total")."""
 
 ABSENT: Any = object()
 """What `look_up` gives where there is nothing, which is not the same as null."""
@@ -25,7 +38,7 @@ def look_up(body: Any, place: Place) -> Any:
     Raises:
         DefectError: a text fits two places of this body.
     """
-    names = place.split(".") if isinstance(place, str) else list(place)
+    names = names_of(place)
     found = list(_readings(body, names) if isinstance(place, str) else _reading(body, names))
     if len(found) > 1:
         message = (
@@ -33,6 +46,13 @@ def look_up(body: Any, place: Place) -> Any:
         )
         raise DefectError(message, hint="Give the place as a list of names.")
     return found[0] if found else ABSENT
+
+
+def names_of(place: Place) -> list[str]:
+    """The names of a place; a text is divided at its dots."""
+    if isinstance(place, Header):
+        return [place.name]
+    return place.split(".") if isinstance(place, str) else list(place)
 
 
 def _readings(value: Any, names: list[str], *, inner: bool = False) -> Iterator[Any]:
@@ -64,12 +84,83 @@ def _reading(value: Any, names: list[str]) -> Iterator[Any]:
 
 def shown_place(place: Place) -> str:
     """A place as a person reads it."""
+    if isinstance(place, Header):
+        return f"the header {place.name}"
     return place if isinstance(place, str) else ".".join(place)
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What the pages of a list are asked with, before their position is in it: parameters, a body, headers."""
+
+    query: Mapping[str, Any]
+    json: Any = None
+    form: Mapping[str, Any] | None = None
+    headers: Mapping[str, Any] | None = None
+
+    @property
+    def method(self) -> str:
+        """A list with a body is asked for by POST."""
+        return "GET" if self.json is None and self.form is None else "POST"
+
+    def at(self, position: Mapping[Any, Any]) -> Asked:
+        """The same with a position, by what takes it; what is None is left as the author wrote it.
+
+        Raises:
+            DefectError: it is to go into a body that there is not, or that has no room for it.
+        """
+        query, json, form, headers = dict(self.query), self.json, self.form, self.headers
+        for param, value in position.items():
+            if value is None:
+                continue
+            if isinstance(param, Header):
+                headers = {**(headers or {}), param.name: value}
+            elif form is not None:
+                form = {**form, param if isinstance(param, str) else param[-1]: value}
+            elif json is not None:
+                json = _put(json, param, value)
+            elif isinstance(param, str):
+                query[param] = value
+            else:
+                msg = f"param={list(param)} is a place in a body, and this list is asked for without one."
+                raise DefectError(msg, hint="Give pages() the json= that the source is asked with.")
+        return Asked(query, json, form, headers)
+
+    def numbers(self) -> frozenset[int]:
+        """The numbers that are asked with, of which one may be the size of a page."""
+        body = self.json if isinstance(self.json, dict) else {}
+        variables = body.get("variables")
+        every = (
+            *self.query.values(),
+            *body.values(),
+            *(variables.values() if isinstance(variables, dict) else ()),
+        )
+        return frozenset(value for value in every if type(value) is int)
+
+
+def _put(body: Any, place: str | Sequence[str], value: Any) -> Any:
+    """A copy of a body that has the value at a place; objects on the way are made where there are none."""
+    if isinstance(place, str) and isinstance(body, dict) and place in body:
+        return {**body, place: value}
+    return _put_into(body, names_of(place), value, place)
+
+
+def _put_into(body: Any, names: list[str], value: Any, place: Place) -> Any:
+    if not names:
+        return value
+    name, *inner = names
+    if isinstance(body, list) and name.isdecimal() and int(name) < len(body):
+        number = int(name)
+        return [*body[:number], _put_into(body[number], inner, value, place), *body[number + 1 :]]
+    if body is None or isinstance(body, dict):
+        body = body or {}
+        return {**body, name: _put_into(body.get(name), inner, value, place)}
+    msg = f"json= has {members(body)} where {shown_place(place)!r}, the place of the position, has {name!r}."
+    raise DefectError(msg, hint="A position goes into an object, or into an element of a list by its number.")
 
 
 def first_missing(body: Any, place: Place) -> tuple[str, str]:
     """The first name of a place that is not there, and what is there in its stead."""
-    names = place.split(".") if isinstance(place, str) else list(place)
+    names = names_of(place)
     for name in names:
         if not isinstance(body, dict) or name not in body:
             return name, members(body)

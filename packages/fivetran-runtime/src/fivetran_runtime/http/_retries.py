@@ -7,10 +7,11 @@ import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fivetran_runtime._invocation.clock import clock
-from fivetran_runtime.errors import DeclarationError
+from fivetran_runtime.errors import ConfigurationError, ConnectorError, DeclarationError, DefectError
+from fivetran_runtime.http._excerpts import excerpt
 
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 60.0
@@ -36,6 +37,40 @@ class FailedRequest(Exception):  # noqa: N818 - not an error yet: it may be sent
         self.status = status
         self.retry_after = retry_after
         self.said = said
+
+
+def answered_with_errors(where: str, errors: Any, *, is_refusal: bool) -> ConnectorError | FailedRequest:
+    """What to raise for a success that says it is an error: GraphQL's partial answers, and others like them.
+
+    Args:
+        where: the address, and the place of the errors.
+        errors: what is there.
+        is_refusal: whether the source has not even begun to answer, as to a query that it does not understand.
+    """
+    said = excerpt(errors)
+    codes = {code.upper() for code in _codes(errors)}
+    if not is_refusal or _LATER.search(f"{' '.join(codes)} {said}"):
+        return FailedRequest("an answer with errors", said=said)
+    message = f"{where} refuses the query: {said}."
+    if codes & _ABOUT_WHO:
+        return ConfigurationError(message, hint="Check the credentials and what they may read.", cause=said)
+    return DefectError(message, cause=said)
+
+
+_LATER = re.compile(
+    r"throttl|rate.?limit|too.?many|time.?d?.?out|unavailable|internal|try again|overload|exceeded",
+    re.IGNORECASE,
+)
+_ABOUT_WHO = frozenset({"UNAUTHENTICATED", "UNAUTHORIZED", "FORBIDDEN", "ACCESS_DENIED"})
+
+
+def _codes(errors: Any) -> Iterator[str]:
+    """The codes of GraphQL errors: Apollo's `extensions.code`, GitHub's `type`."""
+    for error in errors if isinstance(errors, list) else ():
+        if isinstance(error, dict):
+            extensions = error.get("extensions")
+            code = extensions.get("code") if isinstance(extensions, dict) else None
+            yield from (one for one in (code, error.get("type")) if isinstance(one, str))
 
 
 def backoff(tries: int) -> float:

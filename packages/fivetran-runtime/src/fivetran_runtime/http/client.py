@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json as standard_json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from email.utils import format_datetime
 from functools import cache, partial
 from math import inf, isfinite
 from typing import Any
@@ -45,10 +46,17 @@ from fivetran_runtime.http._deadlines import (
     within,
 )
 from fivetran_runtime.http._excerpts import excerpt
-from fivetran_runtime.http._places import Place
-from fivetran_runtime.http._retries import Delay, FailedRequest, backoff, is_rate_limit, wait_of
+from fivetran_runtime.http._places import ABSENT, Asked, Place, is_there, look_up, shown_place
+from fivetran_runtime.http._retries import (
+    Delay,
+    FailedRequest,
+    answered_with_errors,
+    backoff,
+    is_rate_limit,
+    wait_of,
+)
 from fivetran_runtime.http.auth import Anonymous, Auth, Basic, Credentials, OutgoingRequest
-from fivetran_runtime.http.pagination import Page, Paginator, read_pages
+from fivetran_runtime.http.pagination import NoRows, Page, Paginator, read_pages
 from fivetran_runtime.operations import At
 
 RETRIED = frozenset({429, 500, 502, 503, 504})
@@ -63,6 +71,8 @@ _NO_CONTENT = 204
 _WITH_ROWS = frozenset({200, 203, 206})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
+_REDIRECTED = 300
+_NOT_MODIFIED = 304
 _NOT_HTTP = (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader, UnicodeError)
 _SURE = 8  # a text of this length is not in a link by chance
 
@@ -87,11 +97,15 @@ class Wanted(msgspec.Struct, frozen=True):
         headers: what is sent beside the client's own headers.
         decode: makes something of the bytes of a success.
         is_open: whether the body of a success is left to be read: the reply's `json` is the open answer.
+        own: the author's headers for this request, which go to the client's own host only.
+        accept: statuses that are an answer, and no error.
     """
 
     headers: Mapping[str, str] = {}
     is_open: bool = False
     decode: Decode | None = None
+    own: Mapping[str, str] = {}
+    accept: Collection[int] = ()
 
     @classmethod
     def by(cls, decode: Any) -> Wanted:
@@ -108,6 +122,16 @@ class Wanted(msgspec.Struct, frozen=True):
                 f"decode={decode!r}: it has to be a function that takes the body's bytes.", hint=hint
             )
         return cls({"Accept": "*/*"}, decode=decode)
+
+    def with_headers(self, headers: Mapping[str, Any] | None, accept: Collection[int]) -> Wanted:
+        """The same for a request that is sent with headers of the author's, or whose refusal is an answer.
+
+        Raises:
+            DefectError: a header has no text.
+        """
+        if not headers and not accept:
+            return self
+        return msgspec.structs.replace(self, own=_header_texts(headers or {}), accept=accept)
 
     def headers_beside(self, own: Mapping[str, str]) -> dict[str, str]:
         """Those that are sent: what the author's headers accept counts."""
@@ -135,6 +159,9 @@ class Client:
         allowed_hosts: other hosts that links and redirects may lead to; they get no credentials, no `headers`, and no body
             of a redirected request.
         max_bytes: the longest body that is read; by default what fits into the function's memory.
+        errors: where in an object that is answered with success the source says that something went wrong, e.g. "error".
+            Such an answer is an error, and asked for again where that does no harm. By default it is "errors" for GraphQL,
+            whose partial answers are never taken for whole ones.
 
     Raises:
         ConfigurationError: the address is not http or https.
@@ -151,6 +178,7 @@ class Client:
         rate: str | None = None,
         allowed_hosts: tuple[str, ...] = (),
         max_bytes: int | None = None,
+        errors: Place | None = None,
     ) -> None:
         self._address = Address.parse(url)
         self.url = self._address.url
@@ -164,6 +192,7 @@ class Client:
         self._delay = Delay(rate)
         self._allowed_hosts = allowed_hosts
         self._max_bytes = max_bytes
+        self._errors = errors
         self._session = requests.Session()
         # requests would search the environment for each request, and ~/.netrc for credentials; see _environment.
         self._session.trust_env = False
@@ -171,11 +200,22 @@ class Client:
             self._session.mount(scheme, TimelyAdapter())
         self._environment = cache(_environment)
 
-    def get(self, path: str, /, *, decode: Decode | None = None, **query: Any) -> Any:
-        """The JSON at a path, or what `decode` makes of another body.
+    def get(
+        self,
+        path: str,
+        /,
+        *,
+        headers: Mapping[str, Any] | None = None,
+        decode: Decode | None = None,
+        **query: Any,
+    ) -> Any:
+        """The JSON at a path, or what `decode` makes of another body; None for 304, which only answers such headers.
 
         Args:
-            path: relative to the client's address, or a whole address on the same host.
+            path: relative to the client's address, or a whole address on the same host. A parameter that is called like
+                an argument can stand in it: "/users?headers=all".
+            headers: for this request, beside the client's: text, a Secret, or an instant, which is sent as HTTP writes it
+                (`{"If-Modified-Since": since}`). They go to the client's own host only.
             decode: makes an object of the bytes, for XML and whatever else is no JSON. Where it raises an error of its own,
                 such as ValueError or xml's ParseError, the body counts as broken and is asked for again.
             query: parameters: text, numbers, dates, UUIDs, Secrets; True is sent as "true", an instant as RFC 3339 text; a
@@ -186,7 +226,7 @@ class Client:
             TransientError: the source did not answer properly, after retries.
             DefectError: a parameter is of another type; or the answer is larger than `max_bytes`, or than the function's memory.
         """
-        return self.request("GET", path, query=query, decode=decode).json
+        return self.request("GET", path, query=query, headers=headers, decode=decode).json
 
     def post(
         self,
@@ -195,6 +235,7 @@ class Client:
         *,
         json: Any = None,
         form: Mapping[str, str] | None = None,
+        headers: Mapping[str, Any] | None = None,
         idempotent: bool = False,
         **query: Any,
     ) -> Any:
@@ -204,13 +245,17 @@ class Client:
             path: as for `get`.
             json: the body, as JSON.
             form: the body, as a form.
+            headers: as for `get`.
             idempotent: whether asking twice does no harm. Only then is a failed request sent again.
             query: as for `get`.
 
         Raises:
             As `get`.
         """
-        return self.request("POST", path, query=query, json=json, form=form, idempotent=idempotent).json
+        reply = self.request(
+            "POST", path, query=query, json=json, form=form, headers=headers, idempotent=idempotent
+        )
+        return reply.json
 
     def pages(
         self,
@@ -220,6 +265,11 @@ class Client:
         rows: Place | None = None,
         row: Callable[[Any], Any] | None = None,
         at: Mapping[str, Any] | None = None,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, Any] | None = None,
+        no_rows: int | str | Collection[int | str] = (),
+        past_end: int | Collection[int] = (),
         decode: Decode | None = None,
         **query: Any,
     ) -> Iterator[Any]:
@@ -232,22 +282,39 @@ class Client:
                 the list.
             row: makes a row of what the source lists.
             at: arguments to add to every `At`, e.g. the project whose tickets are listed.
+            json: the body of a list that is asked for by POST, as a search and GraphQL are. The position goes into it, at
+                the place that is the paginator's `param`: `PageToken(after, param="variables.after", ...)`.
+            form: the same, as a form.
+            headers: as for `get`.
+            no_rows: how the source says that there are none, if not with an empty list: "null" where the rows should be
+                (or no body); "absent" for an object without them; 204, or 304 to what `headers` ask (not for a table
+                whose missing rows are deleted: they are there, unchanged); a refusal of the first page such as 404, for
+                a parent that is deleted or has none.
+            past_end: the status, or statuses, of a page behind the last one, e.g. 404. On the first page it is an error.
             decode: as for `get`; makes the object in which rows and the next page are looked for.
             query: parameters of every request.
 
         Raises:
             DefectError: a page has no rows where they should be, or does not say what follows; or the next position
                 was there before, or leads to another host.
-            TransientError: a page is empty although the source says that more rows follow.
+            TransientError: a page is empty, or behind the end, although the source says that more rows follow.
             Others as `get`.
         """
-        sizes = frozenset(value for value in query.values() if type(value) is int)
+        none = NoRows.parse(paginator, no_rows, past_end)
+        listing = (
+            None if json is None and form is None and headers is None else Asked(query, json, form, headers)
+        )
+        sizes = listing.numbers() if listing else frozenset(one for one in query.values() if type(one) is int)
 
-        def ask(target: str, more: Mapping[str, Any]) -> Page:
-            reply = self.request("GET", target, query={**query, **more}, decode=decode)
-            return Page(shown(reply.url), reply.json, reply.headers, sizes, partial(self._follow, reply.url))
+        def ask(target: str, position: Mapping[Any, Any], accepted: Collection[int]) -> Page:
+            if listing is None and (asked := _with_position(query, position)) is not None:
+                reply = self.request("GET", target, query=asked, accept=accepted, decode=decode)
+            else:
+                reply = self._ask((listing or Asked(query)).at(position), target, accepted, decode)
+            follow = partial(self._follow, reply.url)
+            return Page(shown(reply.url), reply.json, reply.headers, reply.status, sizes, follow)
 
-        items = read_pages(ask, path, paginator, rows=rows, at=at or {})
+        items = read_pages(ask, path, paginator, rows=rows, at=at or {}, no_rows=none)
         if row is None:
             yield from items
         else:
@@ -389,6 +456,20 @@ class Client:
             raise DefectError(f'wait(why={why!r}): say what is waited for, as in "report 17".')
         running().wait_for_source(seconds, why)
 
+    def _ask(self, asked: Asked, target: str, accepted: Collection[int], decode: Decode | None) -> Reply:
+        """A page of a list that is asked for in another way than by its path and parameters."""
+        return self.request(
+            asked.method,
+            target,
+            query=asked.query,
+            json=asked.json,
+            form=asked.form,
+            headers=asked.headers,
+            idempotent=True,
+            accept=accepted,
+            decode=decode,
+        )
+
     def request(
         self,
         method: str,
@@ -397,12 +478,14 @@ class Client:
         query: Mapping[str, Any] | None = None,
         json: Any = None,
         form: Mapping[str, str] | None = None,
+        headers: Mapping[str, Any] | None = None,
         idempotent: bool | None = None,
+        accept: Collection[int] = (),
         decode: Decode | None = None,
     ) -> Reply:
-        """Send a request until it is answered; see `get` and `post`."""
+        """Send a request until it is answered; see `get` and `post`. Statuses of `accept` are an answer, and no error."""
         idempotent = method in ("GET", "HEAD") if idempotent is None else idempotent
-        wanted = Wanted.by(decode)
+        wanted = Wanted.by(decode).with_headers(headers, accept)
         return self._answered(
             method, self._target(path), query or {}, wanted, json=json, form=form, idempotent=idempotent
         )
@@ -422,6 +505,8 @@ class Client:
         while True:
             try:
                 reply = self._send(method, url, query, json, form, wanted)
+                if self._errors is not None or json is not None:
+                    self._require_answer(reply, json)
             except FailedRequest as failed:
                 tries += 1
                 _before_retry(failed, tries, idempotent=idempotent, what=f"{method} {shown(url)}")
@@ -429,7 +514,20 @@ class Client:
             if reply.status == 401 and not renewed and self._credentials.renew():
                 renewed = True
                 continue
+            if reply.status in wanted.accept or (reply.status == _NOT_MODIFIED and wanted.own):
+                return reply
             return _accepted(method, reply)
+
+    def _require_answer(self, reply: Reply, json: Any) -> None:
+        """Raise for an error that comes with a success, as those of GraphQL do: what is beside it is not whole."""
+        is_graphql = isinstance(json, dict) and isinstance(json.get("query"), str)
+        place = self._errors if self._errors is not None else "errors" if is_graphql else None
+        if place is None or not isinstance(reply.json, dict) or reply.status >= _REDIRECTED:
+            return
+        errors = look_up(reply.json, place)
+        if errors is not ABSENT and is_there(errors):
+            where = f"{shown(reply.url)} ({shown_place(place)})"
+            raise answered_with_errors(where, errors, is_refusal=is_graphql and "data" not in reply.json)
 
     def _target(self, path: str) -> str:
         if "://" not in path.partition("?")[0]:
@@ -443,13 +541,16 @@ class Client:
             raise StrangerError(message, hint=hint, status=410)
         return url
 
-    def _follow(self, page: str, link: str) -> str:
+    def _follow(self, page: str, link: str, own_host: bool = False) -> str:
         """The address to ask for a link on a page, as it may stand in the state: without the client's own key.
 
         Raises:
             DefectError: it leads to another host, or holds a credential where it cannot be taken out.
         """
-        url = self._without_credentials(self._address.resolve(link, page))
+        url = self._address.resolve(link, page)
+        if not self._is_allowed(url):
+            url = self._address.seen_from_outside(url, page, own_host=own_host) or url
+        url = self._without_credentials(url)
         if not self._is_allowed(url):
             what, hint = self._elsewhere(url)
             message = f"{shown(page)}: the link to the next page leads to {shown(url)}, {what}."
@@ -578,6 +679,8 @@ class Client:
         """The request as it is sent, with what says who asks."""
         headers, parameters = self._own(url, parameters)
         headers |= wanted.headers_beside(headers)
+        if wanted.own and self._address.is_own(url):
+            headers |= wanted.own
         data: Any = form
         if json is not None:
             data = _json_body(json)
@@ -844,6 +947,34 @@ def _json_body(value: Any) -> bytes:
         return encode(value)
 
 
+def _with_position(query: Mapping[str, Any], position: Mapping[Any, Any]) -> dict[str, Any] | None:
+    """Parameters with those of a position that has any; None where something else than a parameter takes it."""
+    merged = {**query, **position}
+    for param, value in position.items():
+        if type(param) is not str:
+            return None
+        if value is None:
+            merged[param] = query.get(param)
+    return merged
+
+
+def _header_texts(headers: Mapping[str, Any]) -> dict[str, str]:
+    """Headers as they are sent; None leaves one out.
+
+    Raises:
+        DefectError: a value has no text.
+    """
+    return {name: _header_text(name, value) for name, value in headers.items() if value is not None}
+
+
+def _header_text(name: str, value: Any) -> str:
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise DefectError(f"The header {name} is an instant without a zone, which says no moment.")
+        return format_datetime(value.astimezone(UTC), usegmt=True)  # RFC 9110, 5.6.7
+    return _parameter(name, value, what="header")
+
+
 def _parameters(query: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in query.items():
         for one in value if isinstance(value, list | tuple) else [value]:
@@ -851,7 +982,7 @@ def _parameters(query: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 yield name, _parameter(name, one)
 
 
-def _parameter(name: str, value: Any) -> str:
+def _parameter(name: str, value: Any, what: str = "query parameter") -> str:
     match value:
         case Secret():
             return value.reveal()
@@ -871,8 +1002,9 @@ def _parameter(name: str, value: Any) -> str:
             return format(value, "f")
         case UUID():
             return str(value)
-    what = "not a finite number" if isinstance(value, float | Decimal) else f"a {type(value).__name__}"
-    raise DefectError(f"The query parameter {name} is {what}, which cannot be sent.", hint=_SENDABLE)
+    is_no_number = isinstance(value, float | Decimal)
+    found = "not a finite number" if is_no_number else f"a {type(value).__name__}"
+    raise DefectError(f"The {what} {name} is {found}, which cannot be sent.", hint=_SENDABLE)
 
 
 _SENDABLE = "It can be a text, a number, true or false, a date, an instant, a UUID, a Secret, or a list of these; None leaves it out."
