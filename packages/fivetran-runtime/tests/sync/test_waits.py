@@ -208,3 +208,25 @@ def test_a_wait_that_is_none_is_refused(seconds: Any, why: Any, said: str) -> No
 
     (reply,) = connected(report=report).sync()
     assert said in reply.body["errorMessage"]
+
+
+def test_what_was_waited_for_is_no_measure_of_the_rows_to_come(
+    clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind a long wait there is time for the rows of the report: it is neither polled nor downloaded a second time."""
+    monkeypatch.setenv("FIVETRAN_TIMEOUT_S", "60")
+    client = Client("http://reports.example")
+    downloads = []
+
+    def report(_: Any, job: int | None = None, row: int = 0) -> Iterator[Any]:
+        if job is None:
+            yield At(job=1)
+            client.wait(40, "report 1")
+        downloads.append(row)
+        for number in range(row, 5):
+            clock.sleep(1)
+            yield {"id": number}
+            yield At(job=1, row=number + 1)
+
+    assert [rows(reply) for reply in connected(report=report).sync()] == [{"report": 5}]
+    assert downloads == [0]

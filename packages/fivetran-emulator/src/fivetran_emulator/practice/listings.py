@@ -40,16 +40,20 @@ _UNITS = {"seconds": 1.0, "milliseconds": 1000.0}
 
 @dataclass(frozen=True)
 class Csv:
-    """Rows as CSV, or TSV with a tab for `delimiter`. Null is an empty field, a list or an object its JSON."""
+    """Rows as CSV, or TSV with a tab for `delimiter`. Null is an empty field, a list or an object its JSON.
+
+    `columns` are those of the header, also where there are no rows; by default what the rows have.
+    """
 
     delimiter: str = ","
     encoding: str = "utf-8"
     header: bool = True
+    columns: Sequence[str] = ()
 
     def __call__(self, rows: Sequence[Row]) -> tuple[bytes, str]:
         """The body and its type."""
         written = io.StringIO(newline="")
-        columns = list(dict.fromkeys(column for row in rows for column in row))
+        columns = list(dict.fromkeys([*self.columns, *(column for row in rows for column in row)]))
         table = csv.writer(written, delimiter=self.delimiter)
         if self.header:
             table.writerow(columns)

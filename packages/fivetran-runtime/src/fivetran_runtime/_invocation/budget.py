@@ -77,6 +77,8 @@ class Budget:
         self._start = clock().monotonic()
         self.stopped: OutOfBudget | None = None
         """How the reading that is running was ended, even where its code caught that."""
+        self.waited_for_source = 0.0
+        """Seconds that passed while a table waited for its source: no measure of how slow its rows are."""
         self._memory_before = memory_in_use()
         self._reserved = self._new_members = 0
 
@@ -98,6 +100,10 @@ class Budget:
     def elapsed(self) -> float:
         """Seconds since the request arrived."""
         return clock().monotonic() - self._start
+
+    def worked(self) -> float:
+        """Seconds since the request arrived in which no table waited for its source."""
+        return self.elapsed() - self.waited_for_source
 
     def remaining(self) -> float:
         """Seconds that may still be spent; 0 when none."""
@@ -186,13 +192,13 @@ class RowClock:
     def __init__(self, budget: Budget, *, may_stop: bool) -> None:
         self._budget = budget
         self._may_stop = may_stop
-        self._looked = budget.elapsed()
+        self._looked = budget.worked()
         self._gap = self._longest_gap = 0.0
 
     def begin_unit(self) -> None:
         """An `At` was reached: from here on it costs nothing to stop."""
         self._may_stop = True
-        self._looked = self._budget.elapsed()
+        self._looked = self._budget.worked()
 
     def look(self) -> float:
         """Look at the time; returns for how many seconds from now nobody need look again.
@@ -200,7 +206,7 @@ class RowClock:
         Raises:
             OutOfBudget: the time is used, or will be before the next row comes.
         """
-        now = self._budget.elapsed()
+        now = self._budget.worked()
         gap, before = now - self._looked, self._gap
         self._looked, self._gap, self._longest_gap = now, gap, max(self._longest_gap, gap)
         # Rows of one page come at once: without a place to stop at, only what is slow twice in a row is slow.

@@ -77,6 +77,7 @@ class Invocation:
         if left:
             clock().sleep(min(seconds, left))
             self._count_wait(min(seconds, left))
+            self.budget.waited_for_source += min(seconds, left)
         if seconds >= left:
             self.budget.stop_waiting(why)
 

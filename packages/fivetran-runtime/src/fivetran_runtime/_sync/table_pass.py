@@ -110,7 +110,7 @@ class Pass:
         self._writer = Writer(table, budget.row_bytes)
         self._marks = Marks(table, self._start, terms.now, self._at) if table.kind else None
         self._unit = Batch()
-        self._pace = Pace(budget.elapsed())
+        self._pace = Pace(budget.worked())
         self._row_clock = RowClock(budget, may_stop=may_wait)
         self._in_unit = 0
         """How many rows and deletes of the open unit were read."""
@@ -362,7 +362,7 @@ class Pass:
         self._batch.take(self._deletes.take(self._unit))
         if self._kept is not None:
             self._kept.commit()
-        self._pace.note(self._unit.bytes, self._budget.elapsed())
+        self._pace.note(self._unit.bytes, self._budget.worked())
         self._unit, self._in_unit, self._committed = Batch(), 0, True
 
     def _complete(self) -> str | None:

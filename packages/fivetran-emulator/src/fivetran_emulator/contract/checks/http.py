@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from email.utils import format_datetime
 
@@ -31,6 +31,8 @@ __all__ = ["CHECKS"]
 
 _MAX_TRIES = 12
 _MAX_READINGS = 4
+_UNTIL = 90
+"""The second until which a source that limits asks to wait, where it says so by a date."""
 
 
 def _asked(sync: Sync) -> list[SourceRequest]:
@@ -68,21 +70,25 @@ def _require_timeout(trial: Trial, number: int, *, hung: bool) -> None:
         )
 
 
-def _passing() -> Iterator[tuple[str, Fault, float]]:
-    """Faults that pass, with the seconds that must be waited after them."""
-    yield "HTTP 429 with Retry-After: 7", status(429, retry_after="7"), 7
-    at = format_datetime(NOON + timedelta(seconds=90), usegmt=True)
-    yield f"HTTP 429 with Retry-After: {at}", status(429, retry_after=at), 60
-    yield "HTTP 503 with Retry-After: 7", status(503, retry_after="7"), 7
-    yield "a connection that breaks", reset, 0
-    yield "a body that is cut", cut_body, 0
+def _passing() -> Iterator[tuple[str, Fault, Callable[[float], float]]]:
+    """Faults that pass, with the seconds that must be waited after a request that came at some second."""
+    yield "HTTP 429 with Retry-After: 7", status(429, retry_after="7"), lambda _at: 7
+    until = format_datetime(NOON + timedelta(seconds=_UNTIL), usegmt=True)
+    yield (
+        f"HTTP 429 with Retry-After: {until}",
+        status(429, retry_after=until),
+        lambda at: max(0, _UNTIL - at - 1),
+    )
+    yield "HTTP 503 with Retry-After: 7", status(503, retry_after="7"), lambda _at: 7
+    yield "a connection that breaks", reset, lambda _at: 0
+    yield "a body that is cut", cut_body, lambda _at: 0
 
 
 @check("C44", "a passing fault is retried", risk="fail, or lose rows, when the source fails once")
 def retries(subject: PracticeSubject) -> None:
     """429, 503, a broken connection or a cut body, once: asked again, as late as Retry-After says, and nothing is lost."""
     for number in _places(subject):
-        for what, fault, least in _passing():
+        for what, fault, to_wait in _passing():
             trial = subject.trial(timeout_s=540)
             trial.at(number, fault)
             sync = trial.connection.sync()
@@ -94,6 +100,7 @@ def retries(subject: PracticeSubject) -> None:
                     cause="no retry, or one that does not cover reading the body",
                     reproduce=reproduce,
                 )
+            least = to_wait(trial.source.requests[number - 1].seconds)
             if (waited := _waited(trial, number)) < least:
                 raise Violation(
                     f"asked again after {waited:.0f} s",
