@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv as standard_csv
 import gzip
+import io
 import json
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -12,6 +14,8 @@ from typing import Any
 
 import pytest
 from fivetran import Fivetran
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from source_server import Handler, Received, Resets, Says, Source, serving
 from virtual_clock import VirtualClock
 
@@ -649,3 +653,64 @@ def test_a_stream_that_is_left_closes_its_connection() -> None:
         assert client.get("/other") == []
         items.close()  # type: ignore[attr-defined]
         assert client.get("/other") == []
+
+
+# -- whatever comes -----------------------------------------------------------------------------------------
+
+FIELDS = st.text(st.sampled_from('a1ö€😀 ,;"\n\r\t'), max_size=8)
+ENDS = st.sampled_from(["\n", "\r\n"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    fields=st.lists(st.tuples(FIELDS, FIELDS), min_size=1, max_size=30),
+    end=ENDS,
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+    is_zipped=st.booleans(),
+    ranges=st.booleans(),
+    cuts=st.lists(st.integers(1, 400), max_size=3),
+    stops=st.lists(st.integers(0, 4), max_size=6),
+)
+def test_whatever_is_written_breaks_off_and_is_resumed_arrives_once(
+    fields: list[tuple[str, str]],
+    end: str,
+    encoding: str,
+    is_zipped: bool,
+    ranges: bool,
+    cuts: list[int],
+    stops: list[int],
+) -> None:
+    """Quotes, line breaks and all: the rows are those that Python's own reader finds in the whole text."""
+    written = io.StringIO(newline="")
+    table = standard_csv.writer(written, lineterminator=end, quoting=standard_csv.QUOTE_ALL)
+    table.writerows([("one", "two"), *fields])
+    expected = [{"one": one, "two": two} for one, two in fields]
+    body = written.getvalue().encode(encoding)
+    file = File(gzip.compress(body) if is_zipped else body, ranges=ranges)
+    left = list(cuts)
+
+    def script(request: Received) -> Says:
+        whole = file(request)
+        if not left:
+            return whole
+        return Short(
+            whole.body, whole.status, whole.headers, "text/csv", count=min(left.pop(), len(whole.body) - 1)
+        )
+
+    limits = Limits(seconds=100, answer_bytes=1_000)  # so small that there is an At every few bytes
+    with serving(script=script) as source, run_as(Invocation(Budget(limits))):
+        found: list[Any] = []
+        resume: Any = None
+        for stop in [*stops, None]:
+            ats, ended = 0, True
+            for item in csv(source, resume):
+                if not isinstance(item, At):
+                    found.append(item)
+                    continue
+                resume, ats = json.loads(json.dumps(item.position["resume"])), ats + 1
+                if ats == stop:
+                    ended = False
+                    break
+            if ended:
+                break
+    assert found == expected

@@ -9,7 +9,7 @@ import pytest
 from fivetran import Fivetran, Reply
 from virtual_clock import VirtualClock
 
-from fivetran_runtime import At, Client, Connector, TransientError
+from fivetran_runtime import At, Client, ConfigurationError, Connector, ExpiredError, TransientError
 from fivetran_runtime._invocation.clock import use_clock
 
 IDS = pytest.mark.parametrize("has_id", [True, False], ids=["sync_id", "no sync_id"])
@@ -230,3 +230,58 @@ def test_what_was_waited_for_is_no_measure_of_the_rows_to_come(
 
     assert [rows(reply) for reply in connected(report=report).sync()] == [{"report": 5}]
     assert downloads == [0]
+
+
+@IDS
+@pytest.mark.parametrize(
+    "lost",
+    [ExpiredError("report 1 has failed"), ConfigurationError("HTTP 404", status=404)],
+    ids=["failed", "expired"],
+)
+def test_a_report_that_is_lost_is_asked_for_again(clock: VirtualClock, has_id: bool, lost: Exception) -> None:
+    """Whether the source says that it failed, or no longer knows it: also when a call has just begun it."""
+    reports = Reports(clock, 5)
+    client = Client("http://reports.example")
+
+    def report(_: Any, job: int | None = None) -> Iterator[Any]:
+        if job is None:
+            job = reports.create()
+            yield At(job=job)
+        while not reports.is_done(job):
+            client.wait(2, f"report {job}")
+        if job == 1:
+            raise lost
+        yield {"id": job}
+
+    fivetran = connected(report=report, sends_id=has_id)
+    fivetran.sync()
+    assert [row["id"] for row in fivetran.tables["report"].values()] == [2]
+
+
+@IDS
+def test_reports_that_fail_again_and_again_end_the_sync_with_the_failure(
+    clock: VirtualClock, has_id: bool
+) -> None:
+    """A new one is asked for a few times in a sync, and no more."""
+    reports = Reports(clock, 5)
+    client = Client("http://reports.example")
+
+    def report(_: Any, job: int | None = None) -> Iterator[Any]:
+        if job is None:
+            job = reports.create()
+            yield At(job=job)
+        while not reports.is_done(job):
+            client.wait(2, f"report {job}")
+        raise ExpiredError(f"report {job} has failed")
+
+    fivetran = connected(report=report, sends_id=has_id)
+    replies = fivetran.sync(30)
+    assert len(replies) < 15
+    assert len(reports.begun) < 10
+    if has_id:
+        assert "has failed" in reported(replies)
+
+
+def reported(replies: list[Reply]) -> str:
+    assert replies[-1].status == 500
+    return str(replies[-1].body["errorMessage"])

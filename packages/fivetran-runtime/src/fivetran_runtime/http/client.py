@@ -158,7 +158,8 @@ class Client:
         rate: at most this many requests per time, as "10/s", "300/min" or "5000/h".
         allowed_hosts: other hosts that links and redirects may lead to; they get no credentials, no `headers`, and no body
             of a redirected request.
-        max_bytes: the longest body that is read; by default what fits into the function's memory.
+        max_bytes: the longest body that is read whole; by default what fits into the function's memory. `lines` and `csv` read
+            bodies of any length.
         errors: where in an object that is answered with success the source says that something went wrong, e.g. "error".
             Such an answer is an error, and asked for again where that does no harm. By default it is "errors" for GraphQL,
             whose partial answers are never taken for whole ones.
