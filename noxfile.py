@@ -82,6 +82,29 @@ def sync(session: nox.Session) -> None:
         sys.exit(code)  # the emulator has said why; its exit status tells the kinds of failure apart
 
 
+@nox.session(name="try", default=False)
+@reports_errors
+def first_rows(session: nox.Session) -> None:
+    """NAME [TABLE ...]: the first rows of each table, with each request, on the screen; --secrets FILE, --rows N."""
+    arguments = Arguments("try", "Other options go to the emulator: fivetran-emulator try --help.")
+    arguments.add_argument("name", metavar="NAME", help="a connector")
+    arguments.add_argument("tables", metavar="TABLE", nargs="*", help="only these tables; all if none")
+    arguments.add_argument("--secrets", type=Path, help="a JSON file with the real source's secrets")
+    arguments.add_argument("--rows", type=int, default=10, metavar="N", help="of each table; default: 10")
+    options, others = arguments.read_known(session.posargs)
+    code = syncing.first_rows(
+        REPOSITORY,
+        options.name,
+        syncing.limits_for(REPOSITORY, options.name),
+        tables=options.tables,
+        rows=options.rows,
+        secrets=options.secrets,
+        options=others,
+    )
+    if code:
+        sys.exit(code)  # the emulator has said why
+
+
 @nox.session(default=False)
 @reports_errors
 def create(session: nox.Session) -> None:

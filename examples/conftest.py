@@ -106,7 +106,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     for outcome in ("passed", "skipped", "failed", "error"):
         for report in terminalreporter.stats.get(outcome, ()):
             case, _, name = str(getattr(report, "nodeid", "")).partition("/")
-            outcomes.setdefault(case, {}).setdefault(outcome, []).append(name)
+            if name:  # a test in no folder is about none of them
+                outcomes.setdefault(case, {}).setdefault(outcome, []).append(name)
     rows = [_row(Example(case, HERE / case), found) for case, found in sorted(outcomes.items())]
     if rows:
         terminalreporter.section("examples")

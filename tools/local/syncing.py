@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -33,6 +33,12 @@ READY = re.compile(r"^(\{.*\})$", re.MULTILINE)
 
 WAREHOUSE = "warehouse.duckdb"
 """What a sync fills where nothing else is said, at the repository's root."""
+
+MAIN = "from {module} import main\n"
+TRIED = 'from fivetran_emulator.tried_function import tried\n\nmain = tried("{module}")\n'
+
+TRY_SECONDS = 10
+"""For a call while a connector is tried: whoever waits for it wants to know soon that a source does not answer."""
 
 FUNCTION_SECONDS = 30.0
 PRACTICE_SECONDS = 300.0
@@ -71,9 +77,12 @@ class Local:
             yield ready["url"], ready["secrets"]
 
     @contextmanager
-    def function(self) -> Iterator[tuple[str, Server]]:
-        """Its function under the real functions-framework: the URL, and the server for its log."""
-        main = self._main()
+    def function(self, tried: Mapping[str, object] | None = None) -> Iterator[tuple[str, Server]]:
+        """Its function under the real functions-framework: the URL, and the server for its log.
+
+        With `tried`, `rows` and `tables`, it reads only the first rows, and tells what it asks.
+        """
+        main = self._main() if tried is None else self._main("tries", TRIED)
         # Port 0 leaves the choice to the system; gunicorn tells it only from this log level on.
         command = [
             str(self.environment.script("functions-framework")),
@@ -81,6 +90,7 @@ class Local:
             f"--source={main}",
         ]
         env = {**self.limits.variables(), "GUNICORN_LOG_LEVEL": "info"}
+        env |= {} if tried is None else {"FIVETRAN_TRY": json.dumps(tried)}
         with server(
             "the function",
             [*command, "--host=127.0.0.1", "--port=0"],
@@ -90,11 +100,11 @@ class Local:
         ) as running:
             yield running.wait_for(LISTENING, seconds=FUNCTION_SECONDS)[1], running
 
-    def _main(self) -> Path:
+    def _main(self, folder: str = "functions", text: str = MAIN) -> Path:
         """The one line that Google's host looks for; the same file in every run, so that none stays behind."""
-        main = self.logs.parent / "functions" / self.project.name / "main.py"
+        main = self.logs.parent / folder / self.project.name / "main.py"
         main.parent.mkdir(parents=True, exist_ok=True)
-        text = f"from {self.project.module} import main\n"
+        text = text.format(module=self.project.module)
         if not main.is_file() or main.read_text("utf-8") != text:
             unfinished = main.with_name(f"main-{os.getpid()}.py")
             unfinished.write_text(text, "utf-8")
@@ -133,6 +143,39 @@ def sync(
             cwd=Path.cwd(),
             env={"FIVETRAN_EMULATOR_QUERY": "nox -s query --"},  # what its last line tells people to type
             files=files,
+        )
+    if code not in (0, 130):
+        say(f"exit {code}; the function's log is {function.log}")
+    return code
+
+
+def first_rows(
+    repository: Repository,
+    name: str,
+    limits: Limits,
+    *,
+    tables: list[str],
+    rows: int,
+    secrets: Path | None,
+    options: list[str],
+) -> int:
+    """Show the first rows of connector `name`'s tables, or of those named; the emulator's exit status.
+
+    Nothing is kept of it: no warehouse is touched, and the state is thrown away. `secrets` are as for `sync`.
+    """
+    soon = replace(limits, timeout=min(limits.timeout, TRY_SECONDS))
+    local = Local.prepared(repository, name, soon)
+    emulator = emulator_environment(repository)
+    with ExitStack() as running:
+        files = []
+        if secrets is None:
+            _, made_up = running.enter_context(local.practice())
+            files.append(running.enter_context(unnamed_file(json.dumps(made_up))))
+        url, function = running.enter_context(local.function({"rows": rows, "tables": tables}))
+        held = descriptor_path(files[0]) if secrets is None else str(secrets)
+        command = [str(emulator.script("fivetran-emulator")), "try", "--url", url, "--secrets", held]
+        code = foreground(
+            [*command, "--requests", "--rows", str(rows), *options], cwd=Path.cwd(), files=files
         )
     if code not in (0, 130):
         say(f"exit {code}; the function's log is {function.log}")

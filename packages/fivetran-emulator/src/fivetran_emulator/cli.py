@@ -41,6 +41,7 @@ _COMMANDS = {
     "resync": "sync.run_sync",
     "check-setup": "check_setup.run_check_setup",
     "check": "check.run_check",
+    "try": "first_rows.run_try",
     **dict.fromkeys(("state", "tables", "log", "query"), "warehouse.run_on_warehouse"),
 }
 """Each command's function in `commands/`, which takes the options and gives the exit status."""
@@ -80,6 +81,7 @@ def command_parser() -> argparse.ArgumentParser:
         commands.add_parser("check-setup", help="Fivetran's setup test: one call, nothing is loaded")
     )
     _check(commands.add_parser("check", help="put the contract's promises to a function; nothing is loaded"))
+    _try(commands.add_parser("try", help="the first rows of each table; nothing is loaded"))
     _state(commands.add_parser("state", help="show, explain, replace, patch or reset the state"))
     _tables(commands.add_parser("tables", help="what landed: rows, columns, types, last sync"))
     _log(commands.add_parser("log", help="past syncs with their invocations and warnings"))
@@ -232,6 +234,22 @@ def _check(parser: argparse.ArgumentParser) -> None:
         help="look at the first N answers of each sync; default: %(default)s",
     )
     _output(parser)
+
+
+def _try(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Call a function from an empty state and show the first rows of each table. No warehouse is touched, and the state is not "
+        "kept. Exit status: 0 all was read, 1 the function failed, 2 the command line, 130 interrupted."
+    )
+    _call(parser)
+    parser.add_argument(
+        "--rows", type=int, default=10, metavar="N", help="of each table, at most; default: %(default)s"
+    )
+    parser.add_argument(
+        "--requests",
+        action="store_true",
+        help="the function tells a GET what it asked, as `nox -s try` serves it: show it",
+    )
 
 
 def _state(parser: argparse.ArgumentParser) -> None:

@@ -186,6 +186,10 @@ class Screen:
         if len(changes) > _MAX_CHANGES:
             self._line(f"  and {len(changes) - _MAX_CHANGES} more")
 
+    def redacted(self, text: str) -> str:
+        """A text without secrets."""
+        return self._secrets.redact(text)
+
     def say(self, text: str, style: str = "") -> None:
         """One line, unless only warnings and errors are wanted."""
         self._line(text, style)

@@ -1,0 +1,194 @@
+"""A function while it is tried: it reads the first rows of each table only, and tells which requests it made for them.
+
+Runs in the function's own process, in the place of its `main`. A POST is answered as the function answers it; a GET gets the requests
+so far as JSON, from the one after `?after=`. They are kept in memory: a query may hold a secret, and no file has one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.response import HTTPResponse
+
+__all__ = ["OPTIONS", "RequestLog", "tried"]
+
+OPTIONS = "FIVETRAN_TRY"
+"""The variable with a JSON object: `rows`, how many of each table, and `tables`, their names, or none for all."""
+
+_MAX_BODY = 20_000_000
+"""Bytes of a body that are kept to count its rows; in a longer one they are not counted."""
+_MAX_DEPTH = 5
+
+
+def tried(module: str) -> Callable[[Any], Any]:
+    """The function to serve in the place of the `main` of `module`, with the options of the environment."""
+    options = json.loads(os.environ.get(OPTIONS, "{}"))
+    log = RequestLog()
+    log.watch()
+    if find_spec("fivetran_runtime"):
+        read_first_rows(import_module("fivetran_runtime"), options["rows"], options["tables"])
+    main = import_module(module).main
+
+    def answer(request: Any) -> Any:
+        if request.method == "GET":
+            return (
+                json.dumps(log.after(int(request.args.get("after", "0")))),
+                200,
+                {"Content-Type": "application/json"},
+            )
+        return main(request)
+
+    return answer
+
+
+def read_first_rows(runtime: Any, rows: int, names: Sequence[str]) -> None:
+    """Let every connector give only the tables named, or all, each with its first rows and no deletes."""
+    whole = runtime.Connector.tables_of
+
+    def tables_of(self: Any, client: Any) -> list[Any]:
+        tables = whole(self, client)
+        if unknown := [name for name in names if name not in [table.name for table in tables]]:
+            there = ", ".join(sorted(table.name for table in tables))
+            raise runtime.ConfigurationError(f"There is no table {', '.join(unknown)}; there are: {there}.")
+        return [_first(table, rows) for table in tables if not names or table.name in names]
+
+    runtime.Connector.tables_of = tables_of
+
+
+def _first(table: Any, rows: int) -> Any:
+    """The table with a function that ends early. What is missing then was not read, so nothing is taken for deleted."""
+    return dataclasses.replace(
+        table, read=_FirstRows(table.read, rows), on_missing="keep", listing=None, fetch=None
+    )
+
+
+class _FirstRows:
+    """A table function that ends after some rows of its own; for whoever inspects it, the one that it calls."""
+
+    def __init__(self, read: Any, rows: int) -> None:
+        self.__wrapped__, self.__globals__ = read, getattr(read, "__globals__", {})
+        self.__name__ = getattr(read, "__name__", "read")
+        self._rows = rows
+
+    def __call__(self, *arguments: Any, **position: Any) -> Iterator[Any]:
+        left = self._rows
+        for item in self.__wrapped__(*arguments, **position):
+            yield item
+            left -= isinstance(item, dict)
+            if left <= 0:
+                return
+
+
+@dataclasses.dataclass
+class _Asked:
+    method: str
+    path: str
+    began: float
+    status: int | None = None
+    error: str = ""
+    body: bytearray = dataclasses.field(default_factory=bytearray)
+
+    def line(self) -> dict[str, Any]:
+        """It, to be shown; `rows` is None where the body is no JSON with a list."""
+        whole = len(self.body) <= _MAX_BODY
+        return {
+            "method": self.method,
+            "path": self.path,
+            "status": self.status,
+            "error": self.error,
+            "rows": _longest_list(_json(bytes(self.body))) if whole else None,
+            "milliseconds": round((time.perf_counter() - self.began) * 1000),
+        }
+
+
+class RequestLog:
+    """The requests that this process makes through `requests`, each once its answer was read."""
+
+    def __init__(self) -> None:
+        self._lines: list[dict[str, Any]] = []
+        self._lock = threading.Lock()
+
+    def after(self, number: int) -> list[dict[str, Any]]:
+        """Those after the first `number`."""
+        with self._lock:
+            return self._lines[number:]
+
+    def watch(self) -> None:
+        """Note requests from now on, for as long as the process lives."""
+        send, read, read1, close = HTTPAdapter.send, HTTPResponse.read, HTTPResponse.read1, HTTPResponse.close
+        open_: dict[int, _Asked] = {}
+
+        def noted_send(adapter: Any, request: Any, *arguments: Any, **options: Any) -> Any:
+            parts = urlsplit(request.url)
+            exchange = _Asked(
+                request.method,
+                f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}",
+                time.perf_counter(),
+            )
+            try:
+                response = send(adapter, request, *arguments, **options)
+            except requests.RequestException as error:
+                exchange.error = type(error).__name__
+                self._note(exchange)
+                raise
+            exchange.status = response.status_code
+            open_[id(response.raw)] = exchange
+            return response
+
+        def tee(original: Any) -> Any:
+            def reading(response: Any, *arguments: Any, **options: Any) -> Any:
+                piece = original(response, *arguments, **options)
+                if (exchange := open_.get(id(response))) is not None:
+                    if len(exchange.body) <= _MAX_BODY:
+                        exchange.body += piece
+                    if not piece or response.closed:
+                        self._note(open_.pop(id(response)))
+                return piece
+
+            return reading
+
+        def noted_close(response: Any) -> None:
+            if (exchange := open_.pop(id(response), None)) is not None:
+                self._note(exchange)
+            close(response)
+
+        patched: Any = HTTPResponse
+        patched.read, patched.read1, patched.close = (
+            tee(read),
+            tee(read1),
+            noted_close,
+        )
+        adapter: Any = HTTPAdapter
+        adapter.send = noted_send
+
+    def _note(self, exchange: _Asked) -> None:
+        with self._lock:
+            self._lines.append(exchange.line())
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _longest_list(value: Any, depth: int = 0) -> int | None:
+    """The length of the longest list of a body that is not inside of another one; None where there is none."""
+    if isinstance(value, list):
+        return len(value)
+    if not isinstance(value, dict) or depth > _MAX_DEPTH:
+        return None
+    found = [_longest_list(inner, depth + 1) for inner in value.values()]
+    return max((length for length in found if length is not None), default=None)
