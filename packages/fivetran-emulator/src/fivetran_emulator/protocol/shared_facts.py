@@ -17,6 +17,7 @@ STATE_MEMBERS: Mapping[str, tuple[str, ...]] = {
     "connector": ("text",),
     "tables": ("object",),
     "sync": (),
+    "kept": ("object",),
 }
 
 TABLE_MEMBERS: Mapping[str, tuple[str, ...]] = {

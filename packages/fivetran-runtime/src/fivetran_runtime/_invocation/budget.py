@@ -53,6 +53,13 @@ class StillWaiting(OutOfBudget):
         super().__init__("wait", why)
 
 
+class NoToken(OutOfBudget):
+    """The source cannot be asked without another access token, which a later call gets before anything else."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("token", why)
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """The host's limits for one invocation; a small function's where nothing is said.
 

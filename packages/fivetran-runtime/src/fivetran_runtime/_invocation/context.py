@@ -13,10 +13,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from fivetran_runtime._invocation.budget import Budget, Limits
 from fivetran_runtime._invocation.clock import clock
 from fivetran_runtime._invocation.redaction import Redactor
+
+
+class SingleUse(Protocol):
+    """Credentials that keep tokens in the state, see `http/_single_use.py`."""
+
+    name: str
+
+    def restore(self, entries: dict[str, Any]) -> None:
+        """Take what the state has of them."""
+
+    def renewed(self) -> bool:
+        """Exchange them if they do not do for this call; whether that was so."""
 
 
 @dataclass
@@ -28,6 +41,7 @@ class Invocation:
         retries: how many of them repeated a failed one.
         waited_seconds: time slept between them.
         others_first: whether other tables are to be read while one waits for its source.
+        single_use: the credentials that keep tokens in the state.
         warnings: what the connector warned of, by the text it is counted under, and how often.
     """
 
@@ -40,6 +54,7 @@ class Invocation:
     waited_seconds: float = 0.0
     is_setup_test: bool = False
     others_first: bool = False
+    single_use: list[SingleUse] = field(default_factory=list)
     warnings: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 

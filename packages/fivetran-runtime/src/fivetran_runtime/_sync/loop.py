@@ -83,6 +83,11 @@ def read_tables(
     return _Call(tables, client, config, state, invocation).run()
 
 
+def leave_to_next_call(state: State, invocation: Invocation) -> Progress:
+    """Read nothing: what has changed in the state has to arrive before the source is asked for rows."""
+    return _Call([], None, None, state, invocation).leave()
+
+
 class Reading(msgspec.Struct, frozen=True):
     """Something to read to its end once in a sync: a table, the listing of its keys, or what the listing shows.
 
@@ -160,6 +165,11 @@ class _Call:
         self._settle(is_new=is_new)
         return self._progress
 
+    def leave(self) -> Progress:
+        self._progress.cut = "token"
+        self._settle(is_new=True)
+        return self._progress
+
     def _read_unfinished(self) -> None:
         """Read what is unfinished, as declared; what brought no rows or failed earlier in this sync comes last."""
         sync = self._sync
@@ -216,7 +226,7 @@ class _Call:
     def _let_others_first(self, reading: Reading, *, has_rows: bool) -> None:
         """A list that goes on for ever without a row must not keep the other tables out."""
         sync, name = self._sync, reading.table.name
-        if self._progress.cut != "bytes" and not has_rows and name not in sync.waiting:
+        if self._progress.cut not in ("bytes", "token") and not has_rows and name not in sync.waiting:
             sync.waiting = [*sync.waiting, name]
 
     def _read(self, reading: Reading, *, is_first: bool) -> None:
@@ -234,7 +244,7 @@ class _Call:
             else:
                 self._waits[reading.name] = stop.why
         except OutOfBudget as stop:
-            if stop.cut == "bytes" or part.dump() != before or not tried:
+            if stop.cut in ("bytes", "token") or part.dump() != before or not tried:
                 progress.cut = stop.cut
             else:
                 progress.failures[reading.name] = self._no_progress(reading.table, stop)
@@ -337,6 +347,8 @@ class _Call:
 
     def _is_new(self, parts: dict[str, Any], done: list[str], failed: list[str]) -> bool:
         """Whether another call is worth it: it would find another state, or rows were read to their end."""
+        if self._progress.cut == "token":
+            return True
         hopeless = self._failed_for_good(failed)
         now = self._state.parts()
         if self._began_again or any(

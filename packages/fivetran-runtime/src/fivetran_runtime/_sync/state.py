@@ -32,9 +32,6 @@ VERSION = 1
 
 _RESET = "Patch it, or send {} to read everything again (docs/state.md)."
 
-RESERVED = frozenset({"kept"})
-"""Members of the state for later releases: `kept`, what a connector keeps between syncs, such as rotating tokens."""
-
 RESERVED_IN_TABLES = frozenset({"keys_of"})
 """Members of a table for later releases: the keys of each row's children."""
 
@@ -182,12 +179,21 @@ class State(msgspec.Struct):
     connector: str
     tables: dict[str, TableState] = {}
     sync: SyncState | None = None
+    kept: dict[str, Any] = {}
+    """What is of no table: under `credentials`, tokens that change when they are used (`http/_single_use.py`)."""
     unknown: dict[str, Any] = {}
     """Members of another release, kept as they are."""
 
     def table(self, name: str) -> TableState:
         """A table's part, made when it is not there yet."""
         return self.tables.setdefault(name, TableState())
+
+    def credentials(self) -> dict[str, Any]:
+        """The part in which credentials keep their tokens; what is changed in it is sent."""
+        found = self.kept.get("credentials")
+        if not isinstance(found, dict):
+            found = self.kept["credentials"] = {}
+        return found
 
     def begin(self, sync_id: str | None) -> SyncState:
         """The running sync's part. What was done and what failed counts only under the same sync id.
@@ -211,6 +217,8 @@ class State(msgspec.Struct):
         dumped: dict[str, Any] = {"version": VERSION, "connector": self.connector, "tables": self.parts()}
         if self.sync is not None and (sync := msgspec.to_builtins(self.sync)):
             dumped["sync"] = sync
+        if kept := {name: part for name, part in self.kept.items() if part != {}}:
+            dumped["kept"] = kept
         dumped |= self.unknown
         size = len(encode(dumped))
         if size > STATE_BYTES:
@@ -219,6 +227,13 @@ class State(msgspec.Struct):
             )
             raise DefectError(message, hint="Yield smaller positions in At(...).")
         return dumped
+
+
+def credentials_in(received: object) -> dict[str, Any]:
+    """What credentials have kept in the state of a setup test, which goes back as it came."""
+    kept = received.get("kept") if isinstance(received, dict) else None
+    found = kept.get("credentials") if isinstance(kept, dict) else None
+    return dict(found) if isinstance(found, dict) else {}
 
 
 def load(received: object, *, connector: str, replaces: Iterable[str] = ()) -> tuple[State, str | None]:
@@ -250,8 +265,10 @@ def load(received: object, *, connector: str, replaces: Iterable[str] = ()) -> t
         state.tables, state.sync = _tables(received.get("tables", {}), notes), _sync(received.get("sync"))
     else:
         notes.append(f"The state has version {received['version']!r}: every table is read from the start.")
-    state.unknown = _others(received, {"version", "connector", "tables", "sync"})
-    notes += _unknown(state.unknown, RESERVED, "The state")
+    kept = received.get("kept")
+    state.kept = kept if isinstance(kept, dict) else {}
+    state.unknown = _others(received, {"version", "connector", "tables", "sync", "kept"})
+    notes += _unknown(state.unknown, frozenset(), "The state")
     return state, " ".join(notes) or None
 
 

@@ -13,11 +13,11 @@ from typing import Any, Protocol
 
 from fivetran_runtime._encoding import encode
 from fivetran_runtime._invocation import logs
-from fivetran_runtime._invocation.budget import Budget
+from fivetran_runtime._invocation.budget import Budget, NoToken
 from fivetran_runtime._invocation.context import Invocation, run_as
 from fivetran_runtime._invocation.failures import as_connector_error
-from fivetran_runtime._sync.loop import read_tables
-from fivetran_runtime._sync.state import load
+from fivetran_runtime._sync.loop import leave_to_next_call, read_tables
+from fivetran_runtime._sync.state import State, credentials_in, load
 from fivetran_runtime.config import Config, all_texts, read, secret_texts, texts_to_hide
 from fivetran_runtime.errors import ConfigurationError, ConnectorError, DefectError
 from fivetran_runtime.function.envelope import (
@@ -47,6 +47,10 @@ class Served(Protocol):
     config: type[Config] | None
     client: Callable[[Any], Any]
     replaces_state: frozenset[str]
+
+    @property
+    def declared_tables(self) -> tuple[Table, ...]:
+        """Those that are known without asking the source."""
 
     def tables_of(self, client: Any) -> list[Table]:
         """All tables."""
@@ -93,9 +97,8 @@ def _serve(connector: Served, envelope: Envelope, invocation: Invocation) -> Ans
     try:
         config = _configure(connector, envelope, invocation)
         client = connector.client(config)
-        connector.run_before(client)
         if envelope.setup_test:
-            body, outcome = _setup_test(connector, client, envelope)
+            body, outcome = _setup_test(connector, client, envelope, invocation)
         else:
             body, outcome = _sync(connector, client, config, envelope, invocation)
     except KeyboardInterrupt:
@@ -139,8 +142,19 @@ def _signature(connector: Served) -> str:
     )
 
 
-def _setup_test(connector: Served, client: Any, envelope: Envelope) -> tuple[bytes, dict[str, Any]]:
-    connector.run_check(client)
+def _setup_test(
+    connector: Served, client: Any, envelope: Envelope, invocation: Invocation
+) -> tuple[bytes, dict[str, Any]]:
+    kept = credentials_in(envelope.state)
+    for credentials in invocation.single_use:
+        credentials.restore(kept)
+    try:
+        connector.run_before(client)
+        connector.run_check(client)
+    except NoToken as stop:  # a refresh token that holds for one exchange is the first sync's
+        logs.warn(
+            f"The setup test could not ask the source: {stop.why}. The first sync gets an access token."
+        )
     return setup_body(envelope.state), {"setup_test": "passed"}
 
 
@@ -150,9 +164,17 @@ def _sync(
     state, note = load(envelope.state, connector=connector.name, replaces=connector.replaces_state)
     if note:
         logs.emit("WARNING", note, connector=connector.name)
-    tables = connector.tables_of(client)
-    invocation.budget.reserve(len(encode(state.dump())) + len(schema_json(tables)), tables=len(tables))
-    progress = read_tables(tables, client, config=config, state=state, invocation=invocation)
+    try:
+        _renew_tokens(state, invocation)
+        connector.run_before(client)
+        tables = connector.tables_of(client)
+    except NoToken as stop:
+        tables, progress = [*connector.declared_tables], leave_to_next_call(state, invocation)
+        logs.emit("INFO", f"This call ends without rows: {stop.why}.", connector=connector.name)
+    else:
+        kept = len(encode(state.dump())) + len(schema_json(tables))
+        invocation.budget.reserve(kept, tables=len(tables))
+        progress = read_tables(tables, client, config=config, state=state, invocation=invocation)
     for name, error in progress.failures.items():
         logs.emit("ERROR", str(error), connector=connector.name, table=name, kind=error.kind)
     body = answer_body(tables, state.dump(), progress)
@@ -162,6 +184,20 @@ def _sync(
         "rows": progress.batch.counts(deletes=False),
         "deletes": progress.batch.counts(deletes=True),
     }
+
+
+def _renew_tokens(state: State, invocation: Invocation) -> None:
+    """Give credentials the tokens that the state keeps of them, and exchange those that do not do for this call.
+
+    One in a call, since an error with the next would lose its tokens.
+
+    Raises:
+        NoToken: one was exchanged, and the call has to end with that.
+    """
+    for credentials in invocation.single_use:
+        credentials.restore(state.credentials())
+    if any(credentials.renewed() for credentials in invocation.single_use):
+        raise NoToken("new tokens go into the state first")
 
 
 def _require_fit(body: bytes, invocation: Invocation) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from fivetran_runtime._invocation.clock import clock
+from fivetran_runtime._invocation.logs import warn
 from fivetran_runtime.config import Secret
 from fivetran_runtime.errors import ConfigurationError, DefectError
 from fivetran_runtime.http.auth import Auth, Basic, OutgoingRequest
@@ -141,6 +142,15 @@ class _TokenEndpoint:
             raise ConfigurationError(message, hint="Check the OAuth2 settings.")
         return answer
 
+    @property
+    def url(self) -> str:
+        """Where it is, for messages."""
+        return self._client.url
+
+    def refreshed(self, refresh_token: str) -> dict[str, Any]:
+        """The answer to a refresh token."""
+        return self.exchange("refresh_token", {"refresh_token": refresh_token})
+
 
 _OWN_ARGUMENTS = ("client_id", "client_secret", "refresh_token", "grant_type")
 
@@ -202,7 +212,12 @@ class ClientCredentials(FetchedToken):
 class RefreshToken(FetchedToken):
     """OAuth2 refresh token (RFC 6749, 6): a long-lived token is exchanged for an access token.
 
-    For sources whose refresh token stays valid.
+    Where an exchange makes the refresh token void and gives another one, `single_use=True` keeps its successors in the state
+    of the connection, encrypted with a key that is derived from the token in the secrets. Then tokens are exchanged only when
+    the stored access token has run out or was refused, in an answer of its own without rows; the setup test exchanges none, and
+    passes with a warning where it would need one; and another refresh token in the secrets takes the place of the stored ones.
+    The first exchange makes the token in the secrets void for everybody else, which a warning says: use one for each
+    connection, and another one on your own machine. docs/state.md says what else to know.
 
     Args:
         url: the token endpoint.
@@ -211,9 +226,11 @@ class RefreshToken(FetchedToken):
         refresh_token: the token.
         parameters: what else the endpoint wants in its form.
         basic: show id and secret by Basic authentication, not in the form.
+        single_use: whether an exchange makes the refresh token void. Needs the extra `fivetran-runtime[crypto]`.
 
     Raises:
-        As `ClientCredentials`.
+        DefectError: as `ClientCredentials`; or `single_use` without the extra, or outside of the connector's `client` function.
+        ConfigurationError: the endpoint no longer takes the refresh token; when a request is sent or a call begins.
     """
 
     def __init__(
@@ -225,10 +242,34 @@ class RefreshToken(FetchedToken):
         refresh_token: Secret,
         parameters: Mapping[str, str | Secret] | None = None,
         basic: bool = False,
+        single_use: bool = False,
     ) -> None:
         who = type(self).__name__
-        endpoint = _TokenEndpoint(
+        self._endpoint = _TokenEndpoint(
             who, url, client_id=client_id, client_secret=client_secret, parameters=parameters, basic=basic
         )
-        grant = {"refresh_token": refresh_token.reveal()}
-        super().__init__(partial(endpoint.exchange, "refresh_token", grant))
+        super().__init__(partial(self._exchange_same, refresh_token.reveal()))
+        self._kept = _kept_in_state(self._endpoint, refresh_token) if single_use else None
+
+    def headers(self, request: OutgoingRequest) -> Mapping[str, str]:
+        return super().headers(request) if self._kept is None else self._kept.headers(request)
+
+    def renew(self) -> bool:
+        return super().renew() if self._kept is None else self._kept.renew()
+
+    def _exchange_same(self, refresh_token: str) -> dict[str, Any]:
+        """An exchange of a token that stays valid."""
+        answer = self._endpoint.refreshed(refresh_token)
+        if (new := answer.get("refresh_token")) not in (None, "", refresh_token):
+            self.hide(str(new))
+            warn(_NEW_ONE.format(url=self._endpoint.url))
+        return answer
+
+
+_NEW_ONE = "{url} gave a new refresh token, which was not kept. If the old one is void now or later, say single_use=True."
+
+
+def _kept_in_state(endpoint: _TokenEndpoint, seed: Secret) -> Auth:
+    from fivetran_runtime.http._single_use import SingleUseTokens  # noqa: PLC0415 - few sources need it
+
+    return SingleUseTokens(endpoint.refreshed, seed, seconds_of=_seconds, endpoint=endpoint.url)
