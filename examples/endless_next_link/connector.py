@@ -1,4 +1,4 @@
-"""Posts with the next page's address in each page; a source that leads in a circle is an error, and no endless sync."""
+"""A log that always gives a link, for what is still to come: an empty page is its end; a circle of links is an error."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,14 +14,14 @@ class Acme(Config):
 app = Connector("acme", config=Acme, client=lambda config: Client(config.url, auth=Bearer(config.token)))
 
 
-@app.table(key="id", on_missing="delete")
-def posts(acme: Client, link: str | None = None) -> Iterator[Any]:
-    yield from acme.pages("/posts", NextLink(link, next="paging.next"), rows="data")
+@app.table(key="id")
+def events(acme: Client, link: str | None = None) -> Iterator[Any]:
+    yield from acme.pages("/events", NextLink(link, empty="end"))
 
 
 @app.check
 def can_list(acme: Client) -> None:
-    acme.get("/posts")
+    acme.get("/events")
 
 
 main = app.handler

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from fivetran_runtime import At, Bearer, Client, Config, Connector, Secret
+from fivetran_runtime import Bearer, Client, Config, Connector, PageToken, Secret
 
 
 class Acme(Config):
@@ -16,13 +16,8 @@ app = Connector("acme", config=Acme, client=lambda config: Client(config.url, au
 
 @app.table(key="uuid")
 def events(acme: Client, cursor: str | None = None) -> Iterator[Any]:
-    while True:
-        page = acme.get("/events", cursor=cursor)
-        yield from page["items"]
-        if not page["has_more"]:
-            return
-        cursor = page["cursor"]
-        yield At(cursor=cursor)
+    pages = PageToken(cursor, next="cursor", more="has_more", param="cursor")
+    yield from acme.pages("/events", pages, rows="items")
 
 
 @app.check

@@ -758,7 +758,6 @@ def test_a_list_that_ends_at_its_cap_is_an_error(offset: int) -> None:
     ("no_rows", "answer"),
     [
         ("null", {"rows": None}),
-        ("null", Says(b"")),
         ("absent", {}),
         ("absent", {"next": None, "page": 4}),
         (("null", "absent"), {"rows": None}),
@@ -776,6 +775,13 @@ def test_no_rows_may_be_said_in_other_words(paginator: Paginator, no_rows: Any, 
         rows_of(pages_of(paginator, {"rows": TEN, "next": "/rows?p=2"}, answer, rows="rows", no_rows=no_rows))
         == TEN
     )
+
+
+def test_a_body_of_null_has_no_rows_only_where_the_body_is_the_list() -> None:
+    """Where the rows are a member, it is nothing that the source says of them."""
+    assert pages_of(Offset(), Says(b"null"), no_rows="null") == []
+    with pytest.raises(DefectError, match="no 'rows' in the answer"):
+        pages_of(Offset(), Says(b"null"), rows="rows", no_rows="null")
 
 
 def test_not_modified_is_no_rows_where_that_was_asked() -> None:

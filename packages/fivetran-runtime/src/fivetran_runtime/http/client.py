@@ -287,10 +287,10 @@ class Client:
                 the place that is the paginator's `param`: `PageToken(after, param="variables.after", ...)`.
             form: the same, as a form.
             headers: as for `get`.
-            no_rows: how the source says that there are none, if not with an empty list: "null" where the rows should be
-                (or no body); "absent" for an object without them; 204, or 304 to what `headers` ask (not for a table
-                whose missing rows are deleted: they are there, unchanged); a refusal of the first page such as 404, for
-                a parent that is deleted or has none.
+            no_rows: how the source says that there are none, if not with an empty list: "null" where the rows should be;
+                "absent" for an object without them; 204, or 304 to what `headers` ask (not for a table whose missing rows are
+                deleted: they are there, unchanged); a refusal of the first page such as 404, for a parent that is deleted or
+                has none.
             past_end: the status, or statuses, of a page behind the last one, e.g. 404. On the first page it is an error.
             decode: as for `get`; makes the object in which rows and the next page are looked for.
             query: parameters of every request.

@@ -744,7 +744,7 @@ def _listed(page: Page, rows: Place | None, no_rows: NoRows) -> list[Any]:
     listed = page.body if rows is None else said(page, rows)
     if isinstance(listed, list):
         return listed
-    if no_rows.null and (listed is None or page.body is None):
+    if no_rows.null and listed is None:
         return []
     if no_rows.absent and (listed is ABSENT or rows is None) and _says_nothing(page.body):
         return []
