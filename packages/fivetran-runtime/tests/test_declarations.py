@@ -117,7 +117,6 @@ def one_parent_page(_: Any, project: int, page: int = 1) -> Iterator[Any]:
             {"key": "a", "cursor": "at", "listing": plain},
             "listing= is for a table with a cursor",
         ),
-        (plain, {"key": "a", "children": {"c": "a"}, "on_missing": "delete"}, "yield Delete(...) for them"),
         (no_parameters, {"key": "a"}, "takes the client as its first parameter"),
         (no_defaults, {"key": "a"}, "needs a default: project, page"),
     ],
@@ -147,6 +146,7 @@ def test_all_mistakes_of_a_table_are_reported_at_once() -> None:
     [
         (plain, {"key": "id"}),
         (plain, {"key": ["a", "b"], "on_missing": "delete"}),
+        (plain, {"key": "a", "children": {"c": "a"}, "on_missing": "delete"}),
         (plain, {"key": "id", "on_missing": lambda _: "keep"}),
         (since_instant, {"key": "id", "cursor": "at", "listing": plain, "on_missing": "delete"}),
         (paged, {"key": "id", "children": {"c": ["a", "b"], "d": "a"}}),

@@ -15,6 +15,7 @@ PUBLIC = [
     "Auth",
     "Basic",
     "Bearer",
+    "Children",
     "Client",
     "ClientCredentials",
     "Config",

@@ -18,7 +18,7 @@ from fivetran_runtime.http.auth import Auth, Basic, Bearer, HeaderKey, OutgoingR
 from fivetran_runtime.http.client import Client
 from fivetran_runtime.http.oauth import ClientCredentials, FetchedToken, RefreshToken
 from fivetran_runtime.http.pagination import Keyset, NextLink, Offset, PageNumber, PageToken
-from fivetran_runtime.operations import At, Delete, Keep, Row, Skip
+from fivetran_runtime.operations import At, Children, Delete, Keep, Row, Skip
 from fivetran_runtime.tables import Table
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Auth",
     "Basic",
     "Bearer",
+    "Children",
     "Client",
     "ClientCredentials",
     "Config",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 
@@ -71,6 +71,33 @@ class Row:
 
     def __repr__(self) -> str:
         return f"Row({self.table!r}, {dict(self.columns)!r})"
+
+
+class Children:
+    """All rows of a child table that belong to one row now: `Children("lines", order["lines"], order_id=order["id"])`.
+
+    What belonged to that row before and is not among them is deleted. The columns after the rows name whose they are, one for
+    each column of the table's key, in its order; rows without them get them. Where the rows take several requests, give a
+    function without arguments in their place, such as `lambda: acme.pages(...)`: it is called a second time before
+    anything is deleted, since a list that moves while it is read can hide a row.
+    """
+
+    __slots__ = ("of", "rows", "table")
+
+    def __init__(
+        self,
+        table: str,
+        rows: Iterable[Mapping[str, Any] | At] | Callable[[], Iterable[Mapping[str, Any] | At]],
+        /,
+        **of: Any,
+    ) -> None:
+        self.table = table
+        self.rows = rows
+        self.of = of
+
+    def __repr__(self) -> str:
+        of = ", ".join(f"{name}={value!r}" for name, value in self.of.items())
+        return f"Children({self.table!r}, ..., {of})"
 
 
 class Delete:

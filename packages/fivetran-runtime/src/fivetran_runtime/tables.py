@@ -266,6 +266,7 @@ class Table:
             key=self.primary_key,
             on_missing=self.on_missing,
             max_missing=self.max_missing,
+            children=self.children,
             only_keys=True,
         )
 
@@ -335,8 +336,6 @@ def _deletion_problems(table: Table) -> Iterable[str]:
         yield "fetch= is a function of the client and a list of keys, beside listing="
     if isinstance(table.max_missing, bool) or not 0 <= table.max_missing <= 1:
         yield "max_missing= is a share of the keys, from 0 to 1"
-    if table.on_missing != "keep" and table.children:
-        yield 'on_missing="delete" says nothing about children: yield Delete(...) for them, or make them tables'
 
 
 def _is_understood(annotation: Any) -> bool:

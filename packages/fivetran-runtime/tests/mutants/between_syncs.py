@@ -1,4 +1,4 @@
-"""Faults in what is remembered from sync to sync beside marks: what a table keeps, and its parents."""
+"""Faults in what is remembered from sync to sync beside marks: what a table keeps, its parents, its children."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from mutants.mutant import Mutant
 Fault = Callable[..., Any]
 _KEPT = "sync/test_kept.py"
 _PARENTS = "sync/test_parents.py"
+_SETS = "sync/test_child_sets.py"
 
 
 def _counts_at_once(original: Fault) -> Fault:
@@ -95,6 +96,38 @@ def _in_silence(original: Fault) -> Fault:
     return pause
 
 
+def _one_reading_is_enough(_: Fault) -> Fault:
+    return lambda: 0
+
+
+def _moves_are_not_seen(_: Fault) -> property:
+    return property(lambda self: False)  # noqa: ARG005
+
+
+def _a_part_is_a_whole(_: Fault) -> Fault:
+    return lambda self: None  # noqa: ARG005
+
+
+def _children_stay(_: Fault) -> Fault:
+    return lambda self, key, take: None  # noqa: ARG005
+
+
+def _their_children_stay(_: Fault) -> Fault:
+    return lambda self, key: iter(())  # noqa: ARG005
+
+
+def _counts_what_is_cut(original: Fault) -> Fault:
+    def save(self: Any) -> None:
+        self.commit()
+        original(self)
+
+    return save
+
+
+def _all_keys_count(_: Fault) -> Fault:
+    return lambda self: True  # noqa: ARG005
+
+
 MUTANTS = (
     Mutant(
         "a token counts only with the last rows of its pass",
@@ -173,5 +206,47 @@ MUTANTS = (
         "fivetran_runtime._sync.parents.ParentsPass._pause",
         _in_silence,
         f"{_PARENTS}::test_parents_without_room_are_reported_and_read_from_the_floor",
+    ),
+    Mutant(
+        "a set of several pages is read again before anything is deleted",
+        "fivetran_runtime._sync.child_sets._answers",
+        _one_reading_is_enough,
+        f"{_SETS}::test_what_was_read_over_several_pages_is_read_again_before_anything_is_deleted",
+    ),
+    Mutant(
+        "a child that has moved to another row stays",
+        "fivetran_runtime._sync.child_sets._Known.may_move",
+        _moves_are_not_seen,
+        f"{_SETS}::test_a_line_that_has_moved_to_another_order_stays",
+    ),
+    Mutant(
+        "deletes of a set that is sent in parts are not lost with its first part",
+        "fivetran_runtime._sync.child_sets.ChildSets.hold_back",
+        _a_part_is_a_whole,
+        f"{_SETS}::test_a_set_that_is_larger_than_an_answer_is_sent_in_parts",
+    ),
+    Mutant(
+        "a row that the source deletes takes its children along",
+        "fivetran_runtime._sync.child_sets.ChildSets.delete",
+        _children_stay,
+        f"{_SETS}::test_a_deleted_order_takes_its_lines_along",
+    ),
+    Mutant(
+        "a row that listings do not find takes its children along",
+        "fivetran_runtime._sync.child_sets.ChildSets.children_of",
+        _their_children_stay,
+        f"{_SETS}::test_a_deleted_order_takes_its_lines_along",
+    ),
+    Mutant(
+        "a set that is cut says nothing of what is not in it",
+        "fivetran_runtime._sync.child_sets.ChildSets.save",
+        _counts_what_is_cut,
+        f"{_SETS}::test_a_cut_inside_a_set_deletes_nothing",
+    ),
+    Mutant(
+        "only keys that count are replaced by their number",
+        "fivetran_runtime._sync.child_sets._Known.can_count",
+        _all_keys_count,
+        f"{_SETS}::test_keys_without_room_are_reported_and_their_rows_arrive",
     ),
 )

@@ -31,6 +31,7 @@ TABLE_MEMBERS: Mapping[str, tuple[str, ...]] = {
     "keeping": ("object",),
     "parents": ("text",),
     "parents_read": ("text",),
+    "keys_of": ("object",),
     "no_room": ("object",),
     "seen": ("number", "text"),
     "first": ("number", "text"),

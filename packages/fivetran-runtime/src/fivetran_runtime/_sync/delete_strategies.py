@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from fivetran_runtime._encoding import encode
 from fivetran_runtime._sync.batch import Batch
+from fivetran_runtime._sync.child_sets import ChildSets
 from fivetran_runtime._sync.deletes import Missing
 from fivetran_runtime._sync.keys import Key
 from fivetran_runtime.tables import Table
@@ -56,9 +57,9 @@ class ByListing(Deletes):
     The pass is the table's own complete reading, or a listing of nothing but keys, whose rows are not sent.
     """
 
-    def __init__(self, table: Table, keys: Missing) -> None:
+    def __init__(self, table: Table, keys: Missing, children: ChildSets | None = None) -> None:
         super().__init__(table)
-        self._keys = keys
+        self._keys, self._children = keys, children
         self.are_pending = bool(keys.gone)
         self.infers = True
         self.needs_listing = keys.are_open
@@ -83,6 +84,8 @@ class ByListing(Deletes):
         deletes = Batch()
         sent: list[Key] = []
         for key in self._keys.gone:
+            if self._children is not None and not self._delete_children(self._children, key, deletes, room):
+                break
             encoded = encode(self._keys.columns(key))
             if deletes.bytes + len(encoded) + 1 > room:
                 break
@@ -90,6 +93,22 @@ class ByListing(Deletes):
             sent.append(key)
         self._keys.sent(sent)
         return deletes, not self._keys.gone
+
+    @staticmethod
+    def _delete_children(children: ChildSets, key: Key, deletes: Batch, room: int) -> bool:
+        """Delete the children of a row, as many as fit; whether those are all."""
+        sent: dict[str, list[Key]] = {}
+        are_all = True
+        for name, identity, child, columns in children.children_of(key):
+            encoded = encode(columns)
+            if deletes.bytes + len(encoded) + 1 > room:
+                are_all = False
+                break
+            deletes.put_delete(name, identity, encoded)
+            sent.setdefault(name, []).append(child)
+        for name, keys in sent.items():
+            children.sent(name, key, keys)
+        return are_all
 
     def save(self) -> None:
         self._keys.save()

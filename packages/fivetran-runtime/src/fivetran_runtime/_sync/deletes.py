@@ -274,7 +274,13 @@ def room_for(part: TableState, state: State) -> int:
 
 
 def no_room(table: Table, what: str, count: int) -> DefectError:
-    """The error of a table whose parents have no room; its rows were sent."""
+    """The error of a table whose parents or children have no room; its rows were sent."""
+    if what in (table.children or {}):
+        return DefectError(
+            f"Table {what}: its {count:,} keys do not fit into the state, where the keys of all tables together may take"
+            f" {KEYS_BYTES:,} bytes, compressed. Its rows arrive; those that are no longer there stay.",
+            hint=f'Yield Row("{what}", ...) in the place of Children, and mind the rows that stay.',
+        )
     return DefectError(
         f"Table {table.name}: its {count:,} {what} do not fit into the state, where the keys of all tables together may"
         f" take {KEYS_BYTES:,} bytes, compressed. Its rows arrive; each sync reads all of them from the floor.",

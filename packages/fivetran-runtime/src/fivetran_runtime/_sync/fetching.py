@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fivetran_runtime._sync.batch import Batch
 from fivetran_runtime._sync.delete_strategies import BesideListing
 from fivetran_runtime._sync.keys import Key
 from fivetran_runtime._sync.state import TableState
 from fivetran_runtime._sync.table_pass import Pass
 from fivetran_runtime.errors import DefectError
+from fivetran_runtime.operations import Children, Delete
 from fivetran_runtime.tables import Fetch
 
 FETCHED_AT_ONCE = 100
@@ -38,7 +38,8 @@ class Fetching(Pass):
 
     def _fetch(self, client: Any, fetch: Fetch, keys: list[Key]) -> None:
         """Take the rows of some keys into the answer, in halves where it does not hold all of them."""
-        self._unit, self._in_unit, self._asks_for_one = Batch(), 0, len(keys) == 1
+        self._begin_unit()
+        self._asks_for_one = len(keys) == 1
         values = [tuple(self._missing.columns(key).values()) for key in keys]
         rows: Iterable[Any] = fetch(client, [value[0] if len(value) == 1 else value for value in values])
         if any(self._write(item) for item in rows):
@@ -50,13 +51,8 @@ class Fetching(Pass):
         self._missing.fetched(keys)
 
     def _write(self, item: object) -> str | None:
-        """Take a row or a delete into the open unit; why the call ends here, if it does."""
-        self._row_clock.look()
-        self._writer.write(item, self._unit)
-        if self._unit.bytes > self._room():
-            return self._overflow(item)
-        self._in_unit += 1
-        return None
+        """Take a row, a delete or a set into the open unit; why the call ends here, if it does."""
+        return self._follow(item) if isinstance(item, Children | Delete) else self._take(item)
 
     def _commit_part(self, _: object) -> str:
         """The rows of the keys that were asked for are larger than an answer."""

@@ -34,6 +34,7 @@ from fivetran_runtime._invocation.context import Invocation
 from fivetran_runtime._invocation.failures import as_connector_error, combined
 from fivetran_runtime._scope import settings_digest
 from fivetran_runtime._sync.batch import Batch
+from fivetran_runtime._sync.child_sets import ChildSets
 from fivetran_runtime._sync.delete_strategies import BesideListing, ByListing, Deletes
 from fivetran_runtime._sync.deletes import Missing, no_room, room_for, too_many
 from fivetran_runtime._sync.fetching import Fetching
@@ -120,11 +121,13 @@ def _readings(tables: Iterable[Table], config: Any) -> Iterator[Reading]:
                 yield Reading(f"{table.name}.fetch", table, keys, is_fetching=True)
 
 
-def _deletes_of(reading: Reading, missing: Missing | None) -> Deletes:
+def _deletes_of(reading: Reading, missing: Missing | None, children: ChildSets | None) -> Deletes:
     """How a reading's deletes are inferred."""
     if missing is None:
         return Deletes(reading.table)
-    return (ByListing if reading.is_listing else BesideListing)(reading.table, missing)
+    if reading.is_listing:
+        return ByListing(reading.table, missing, children)
+    return BesideListing(reading.table, missing)
 
 
 class _Call:
@@ -276,9 +279,11 @@ class _Call:
             "may_wait": may_wait,
             "digests": self._sync.id is None,
         }
+        children = self._children(table)
+        options["children"] = children
         if missing is not None and reading.is_fetching:
             return Fetching(BesideListing(table, missing), TableState(), **options)
-        deletes, part = _deletes_of(reading, missing), self._state.table(reading.name)
+        deletes, part = _deletes_of(reading, missing, children), self._state.table(reading.name)
         if table.parents is None:
             return Pass(deletes, part, **options)
         parents = self._listed(table.parents)
@@ -289,6 +294,13 @@ class _Call:
         if parents not in self._parents:
             self._parents[parents] = list(parents(self._client))
         return self._parents[parents]
+
+    def _children(self, table: Table) -> ChildSets | None:
+        """The complete sets of the table's children, for its listing, too."""
+        if not table.children:
+            return None
+        part = self._state.table(table.name)
+        return ChildSets(table, part, room_for(part, self._state))
 
     def _missing(self, reading: Reading) -> Missing | None:
         if reading.keys is None:

@@ -24,7 +24,7 @@ from fivetran_runtime._sync.start import floor_of
 from fivetran_runtime._sync.state import TableState
 from fivetran_runtime._sync.table_pass import Pass
 from fivetran_runtime.errors import DefectError
-from fivetran_runtime.operations import At, Keep, Skip
+from fivetran_runtime.operations import At, Children, Delete, Keep, Skip
 from fivetran_runtime.tables import Table
 
 PARENTS = "parents"
@@ -123,7 +123,7 @@ class ParentsPass(Pass):
             self._ended = parent
         return None
 
-    def _follow(self, item: At | Keep | Skip) -> str | None:
+    def _follow(self, item: At | Keep | Skip | Children | Delete) -> str | None:
         if isinstance(item, Skip):
             raise _SkippedError(item.why)
         return super()._follow(item)

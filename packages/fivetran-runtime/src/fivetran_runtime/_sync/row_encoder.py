@@ -26,6 +26,7 @@ class Writer:
     def __init__(self, table: Table, row_bytes: int) -> None:
         self._table = table
         self._keys = table.keys
+        self._needs_sets = table.on_missing != "keep"
         self._row_bytes = row_bytes
         self._known_columns: set[tuple[str, ...]] = set()
 
@@ -38,12 +39,19 @@ class Writer:
         if isinstance(item, dict):
             self._insert(self._table.name, item, batch)
         elif isinstance(item, Row):
+            if type(item) is Row and self._needs_sets and item.table != self._table.name:
+                message = f'Table {self._table.name}: on_missing="delete" needs the complete sets of its children, not a Row of {item.table}.'
+                raise DefectError(
+                    message, hint=f'Yield Children("{item.table}", rows, ...), or declare a table.'
+                )
             self._insert(item.table, item.columns, batch)
         elif isinstance(item, Delete):
             self._delete(item, batch)
         else:
             what = "a list: yield from it" if isinstance(item, list) else f"a {type(item).__name__}"
-            message = f"Table {self._table.name} yielded {what}; it may yield dicts, Row, Delete and At."
+            message = (
+                f"Table {self._table.name} yielded {what}; it may yield dicts, Row, Children, Delete and At."
+            )
             raise DefectError(message)
 
     def _insert(self, name: str, columns: Mapping[str, Any], batch: Batch) -> None:

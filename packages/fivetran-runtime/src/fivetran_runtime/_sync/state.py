@@ -32,9 +32,6 @@ VERSION = 1
 
 _RESET = "Patch it, or send {} to read everything again (docs/state.md)."
 
-RESERVED_IN_TABLES = frozenset({"keys_of"})
-"""Members of a table for later releases: the keys of each row's children."""
-
 _RETIRED = frozenset({"restarts"})  # written by earlier releases; it kept tables from ever starting again
 
 
@@ -61,6 +58,8 @@ class TableState(msgspec.Struct, omit_defaults=True):
     """The parents that have been read to their end up to the mark; the others are read from the floor."""
     parents_read: str | None = None
     """Those that the open pass has read to their end."""
+    keys_of: dict[str, str] = {}
+    """By child table: the keys of each row's children, where the table yields complete sets of them."""
     no_room: dict[str, int] = {}
     """What the state has no room for, and how many."""
     seen: int | str | None = None
@@ -145,6 +144,7 @@ class TableState(msgspec.Struct, omit_defaults=True):
             self.absent,
             self.parents,
             self.parents_read,
+            *self.keys_of.values(),
         )
         return sum(len(part or "") for part in packed)
 
@@ -268,7 +268,7 @@ def load(received: object, *, connector: str, replaces: Iterable[str] = ()) -> t
     kept = received.get("kept")
     state.kept = kept if isinstance(kept, dict) else {}
     state.unknown = _others(received, {"version", "connector", "tables", "sync", "kept"})
-    notes += _unknown(state.unknown, frozenset(), "The state")
+    notes += _unknown(state.unknown, "The state")
     return state, " ".join(notes) or None
 
 
@@ -298,7 +298,7 @@ def _table(name: str, received: object, notes: list[str]) -> TableState:
         return TableState()
     if isinstance(received, dict):
         part.unknown = _others(received, _members(TableState) | _RETIRED)
-        notes += _unknown(part.unknown, RESERVED_IN_TABLES, f"The state of table {name}")
+        notes += _unknown(part.unknown, f"The state of table {name}")
     return part
 
 
@@ -328,8 +328,8 @@ def _others(received: Mapping[Any, Any], known: Iterable[str]) -> dict[str, Any]
     return {str(name): value for name, value in received.items() if name not in set(known)}
 
 
-def _unknown(members: Iterable[str], reserved: frozenset[str], where: str) -> Iterable[str]:
-    if others := sorted(set(members) - reserved):
+def _unknown(members: Iterable[str], where: str) -> Iterable[str]:
+    if others := sorted(set(members)):
         yield f"{where} has members that this release does not know: {', '.join(others)}; they are kept, without effect."
 
 

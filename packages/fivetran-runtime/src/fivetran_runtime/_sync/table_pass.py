@@ -24,6 +24,7 @@ from fivetran_runtime._invocation.budget import Budget, OutOfBudget, RowClock
 from fivetran_runtime._invocation.clock import clock
 from fivetran_runtime._scope import embedded_name
 from fivetran_runtime._sync.batch import Batch
+from fivetran_runtime._sync.child_sets import ChildSets
 from fivetran_runtime._sync.closing import close
 from fivetran_runtime._sync.delete_strategies import Deletes
 from fivetran_runtime._sync.high_water import Marks
@@ -34,13 +35,13 @@ from fivetran_runtime._sync.row_encoder import Writer
 from fivetran_runtime._sync.start import Terms, note_terms, start
 from fivetran_runtime._sync.state import TableState
 from fivetran_runtime.errors import ConfigurationError, DefectError, ExpiredError
-from fivetran_runtime.operations import At, Keep, Row, Skip
+from fivetran_runtime.operations import At, Children, Delete, Keep, Row, Skip
 
 _STALE = frozenset({400, 404, 410, 422})
 """What sources answer to a position they no longer know: an expired token, a row that is deleted."""
 
 
-_INSTRUCTIONS: tuple[type, ...] = (At, Keep, Skip)
+_INSTRUCTIONS: tuple[type, ...] = (At, Keep, Skip, Children)
 """What a table yields that is no row and no delete."""
 
 
@@ -71,6 +72,7 @@ class Pass:
         batch: where whole units go.
         budget: when to stop.
         terms: what the table is read under.
+        children: the complete sets of its children; None for a table without any.
         may_restart: whether the pass may begin again when the source no longer knows its position.
         may_wait: whether the next invocation has more time for it, so that it need not risk what others have read.
         digests: whether to count up `digest`.
@@ -91,6 +93,7 @@ class Pass:
         batch: Batch,
         budget: Budget,
         terms: Terms,
+        children: ChildSets | None = None,
         may_restart: bool = True,
         may_wait: bool = False,
         digests: bool = False,
@@ -109,6 +112,8 @@ class Pass:
         self._embeds = state.embeds if terms.embedded is None else embedded_name(terms.embedded)
         self._writer = Writer(table, budget.row_bytes)
         self._marks = Marks(table, self._start, terms.now, self._at) if table.kind else None
+        self._children = children
+        self._instructions = _INSTRUCTIONS if children is None else (*_INSTRUCTIONS, Delete)
         self._unit = Batch()
         self._pace = Pace(budget.worked())
         self._row_clock = RowClock(budget, may_stop=may_wait)
@@ -208,7 +213,9 @@ class Pass:
     def _read(self, client: Any, position: Mapping[str, Any]) -> str | None:
         if self._start.opens:
             self._deletes.begin(whole=self._start.whole)
-        self._unit, self._in_unit = Batch(), 0
+            if self._children is not None:
+                self._children.begin(whole=self._start.whole and not (self._kept and self._kept.arguments))
+        self._begin_unit()
         if self._marks:
             self._marks.begin()
         return self._read_all(client, position)
@@ -223,6 +230,12 @@ class Pass:
             arguments |= self._kept.arguments
         return self._read_list(client, arguments) or self._complete()
 
+    def _begin_unit(self) -> None:
+        """Forget what was read of the open unit: it is read from its beginning."""
+        self._unit, self._in_unit = Batch(), 0
+        if self._children is not None:
+            self._children.discard()
+
     def _read_list(self, client: Any, arguments: Mapping[str, Any]) -> str | None:
         """Run the table function to its end; why the call ends before that, if it does."""
         items = iter(self._table.read(client, **arguments))
@@ -235,9 +248,9 @@ class Pass:
     def _consume(self, items: Iterator[Any]) -> str | None:
         name, write, seconds = self._table.name, self._writer.write, clock().monotonic
         see = self._marks.see if self._marks else None
-        unit, room, look_at = self._unit, self._room(), seconds()
+        unit, room, look_at, instructions = self._unit, self._room(), seconds(), self._instructions
         for item in items:
-            if type(item) is not dict and type(item) in _INSTRUCTIONS:
+            if type(item) is not dict and type(item) in instructions:
                 if cut := self._follow(item):
                     return cut
                 unit, room, look_at = self._unit, self._room(), seconds()
@@ -257,14 +270,46 @@ class Pass:
                     see(item.columns)
         return None
 
-    def _follow(self, item: At | Keep | Skip) -> str | None:
+    def _follow(self, item: At | Keep | Skip | Children | Delete) -> str | None:
         """Do what the table says of its rows; why the call ends here, if it does."""
         if isinstance(item, At):
             return self._commit_at(item)
+        if isinstance(item, Delete):
+            return self._delete(item)
+        if isinstance(item, Children):
+            if self._table.only_keys:
+                message = f"Table {self._table.name}: its listing= yielded {item!r}; it yields the keys of the table's own rows."
+                raise DefectError(message, hint="Yield Children in the table's function.")
+            children = self._children or ChildSets(self._table, self._state, 0)
+            return children.read(item, self._writer, self._take)
         if isinstance(item, Skip):
             message = f"Table {self._table.name} yielded {item!r}, and has no parents= of which one could be skipped."
             raise DefectError(message, hint="Declare parents=, or say warn(...) and go on.")
         self._keep(item)
+        return None
+
+    def _delete(self, item: Delete) -> str | None:
+        """A row is deleted, and its children with it."""
+        own = self._table
+        if (
+            self._children is not None
+            and item.table in (None, own.name)
+            and item.key.keys() == {*own.primary_key}
+        ):
+            _, key = self._writer.identity(item)
+            if cut := self._children.delete(key, self._take):
+                return cut
+        return self._take(item)
+
+    def _take(self, item: object) -> str | None:
+        """Take a row or a delete into the open unit; why the call ends here, if it does."""
+        self._row_clock.look()
+        if self._sent and self._was_sent(item):
+            return None
+        self._writer.write(item, self._unit)
+        if self._unit.bytes > self._room():
+            return self._overflow(item)
+        self._in_unit += 1
         return None
 
     def _keep(self, item: Keep) -> None:
@@ -292,6 +337,8 @@ class Pass:
         name, key = self._writer.identity(following)
         self._unit.drop(name, key)
         position, sent = self._state.at or {}, self._in_unit
+        if self._children is not None:
+            self._children.hold_back()
         self._commit()
         self._open(position, in_parts=True)
         self._state.sent, self._state.following = sent, _digest(name, key)
@@ -362,6 +409,8 @@ class Pass:
         self._batch.take(self._deletes.take(self._unit))
         if self._kept is not None:
             self._kept.commit()
+        if self._children is not None:
+            self._children.commit()
         self._pace.note(self._unit.bytes, self._budget.worked())
         self._unit, self._in_unit, self._committed = Batch(), 0, True
 
@@ -391,6 +440,8 @@ class Pass:
     def _pause(self) -> None:
         """End this invocation's part of the pass."""
         self._deletes.save()
+        if self._children is not None:
+            self._children.save()
 
 
 def _digest(name: str, key: Key) -> str:
