@@ -17,6 +17,7 @@ from fivetran_emulator.practice import (
     PracticeError,
     QueryKey,
     Refusal,
+    RotatingTokens,
     Source,
 )
 from fivetran_emulator.practice.access import Access
@@ -98,6 +99,54 @@ def test_id_and_secret_by_basic_are_traded_for_a_token() -> None:
     assert trade(access, FORM | {"client_id": "me", "client_secret": "se:cret+"}).status_code == 401
     assert trade(access, FORM | {"client_secret": "se:cret+"}, basic(b"me:se%3Acret%2B")).status_code == 401
     assert trade(access, FORM | {"audience": "other"}, basic(b"me:se%3Acret%2B")).status_code == 400
+
+
+def refreshed(access: RotatingTokens, token: str) -> tuple[int, Any]:
+    form = {"grant_type": "refresh_token", "client_id": "me", "client_secret": "hush", "refresh_token": token}
+    answer = trade(access, form)
+    return answer.status_code, answer.json
+
+
+def opens(access: RotatingTokens, token: str) -> bool:
+    source = Source(access=access)
+    source.listing("/rows", ROWS, pages=Offset())
+    return get(source, "/rows", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+
+
+def test_a_refresh_token_is_exchanged_once() -> None:
+    """Its successor is taken, and the newest access token."""
+    access = RotatingTokens("me", "hush", "seed")
+    _, first = refreshed(access, "seed")
+    assert opens(access, first["access_token"])
+    assert refreshed(access, "seed")[0] == 400
+    _, second = refreshed(access, first["refresh_token"])
+    assert opens(access, second["access_token"])
+    assert not opens(access, first["access_token"])
+    assert not opens(access, "")
+    assert access.exchanges == 2
+
+
+def test_a_source_with_grace_takes_the_token_before_too() -> None:
+    """And not the one before that."""
+    access = RotatingTokens("me", "hush", "seed", takes="previous")
+    refreshed(access, "seed")
+    status, second = refreshed(access, "seed")
+    assert status == 200
+    assert opens(access, second["access_token"])
+    assert refreshed(access, "seed")[0] == 400
+
+
+def test_a_source_for_checks_takes_every_token_that_it_gave() -> None:
+    """Also one that another of its kind gave, with the same secrets; and none that nobody gave."""
+    access = RotatingTokens("me", "hush", "seed", takes="any")
+    _, first = refreshed(access, "seed")
+    _, second = refreshed(access, first["refresh_token"])
+    again = RotatingTokens("me", "hush", "seed", takes="any")
+    assert refreshed(again, second["refresh_token"])[0] == 200
+    assert opens(again, first["access_token"])
+    for made_up in ("refresh-7-x", "refresh-0-x", "", "other"):
+        assert refreshed(again, made_up)[0] == 400
+        assert not opens(again, made_up)
 
 
 def test_a_log_in_of_ones_own_gives_what_every_other_request_shows() -> None:

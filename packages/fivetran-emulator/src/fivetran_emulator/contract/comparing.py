@@ -16,6 +16,7 @@ from fivetran_emulator.contract.lab.warehouse import Key, MemoryWarehouse
 from fivetran_emulator.contract.subject import PracticeSubject
 
 __all__ = [
+    "CREDENTIALS",
     "QUIET_SYNCS",
     "change_all",
     "compare",
@@ -30,6 +31,8 @@ __all__ = [
     "state_differences",
 ]
 
+CREDENTIALS = "state.kept.credentials"
+"""Where the state has tokens that change when they are used, and when they run out (docs/state.md): no position is there."""
 QUIET_SYNCS = 2
 """Undisturbed syncs after which everything has arrived: one, and one more where deletes are inferred."""
 _FEWEST_MOVED = 5
@@ -100,7 +103,9 @@ def spread(most: int, last: int) -> list[int]:
 
 
 def leaves(value: Any, path: str = "state") -> Iterator[tuple[str, Any]]:
-    """Every single value of a JSON value, with its place."""
+    """Every single value of a JSON value, with its place; in a state but for tokens, which are others after each exchange."""
+    if path == CREDENTIALS:
+        return
     if isinstance(value, dict):
         for name, inner in value.items():
             yield from leaves(inner, f"{path}.{name}")

@@ -9,7 +9,15 @@ from __future__ import annotations
 
 from werkzeug.wrappers import Request
 
-from fivetran_emulator.practice.access import Basic, Bearer, ClientCredentials, HeaderKey, LogIn, QueryKey
+from fivetran_emulator.practice.access import (
+    Basic,
+    Bearer,
+    ClientCredentials,
+    HeaderKey,
+    LogIn,
+    QueryKey,
+    RotatingTokens,
+)
 from fivetran_emulator.practice.errors import PracticeError, Refusal
 from fivetran_emulator.practice.limits import RateLimit
 from fivetran_emulator.practice.listings import Csv, Lines
@@ -52,6 +60,7 @@ __all__ = [
     "RateLimit",
     "Refusal",
     "Request",
+    "RotatingTokens",
     "Rows",
     "Source",
     "parameter",

@@ -6,10 +6,10 @@ only knows 401 would call that an outage.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 from urllib.parse import unquote_plus
 
 from werkzeug.wrappers import Request
@@ -163,3 +163,60 @@ class ClientCredentials:
     @property
     def _token(self) -> str:
         return sha256(f"{self.client_id}:{self.client_secret}".encode()).hexdigest()
+
+
+@dataclass
+class RotatingTokens:
+    """OAuth2 refresh tokens that hold for one exchange (RFC 6749, 6): each gives an access token and the next refresh token.
+
+    `takes` says which refresh tokens are exchanged: the "latest" alone, as most sources do; the "previous" one, too, as those
+    with a time of grace; or "any" that this source ever gave, which is what checks that go back to an old state need.
+    """
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    path: str = "/oauth/token"
+    seconds: int = 3600
+    takes: Literal["latest", "previous", "any"] = "latest"
+    exchanges: int = 0
+
+    def check(self, request: Request) -> None:
+        """Refuse a request without an access token of the exchanges that count."""
+        given = request.authorization
+        shown = given.token if given is not None and given.type == "bearer" else None
+        if not shown or all(self._token("access", number) != shown for number in self._counting(shown)):
+            raise Refusal(401, "the access token is missing, old or wrong")
+
+    def answer(self, request: Request) -> object | None:
+        """The next tokens, for a request that shows a refresh token that counts."""
+        if (request.method, request.path) != ("POST", self.path):
+            return None
+        form = request.form
+        if (form.get("client_id"), form.get("client_secret")) != (self.client_id, self.client_secret):
+            raise Refusal(401, "the client's id or secret is wrong", body={"error": "invalid_client"})
+        shown = form.get("refresh_token", "")
+        known = [number for number in self._counting(shown) if self._token("refresh", number) == shown]
+        if form.get("grant_type") != "refresh_token" or not known:
+            raise Refusal(400, "the refresh token is used or wrong", body={"error": "invalid_grant"})
+        number = known[0] + 1 if self.takes == "any" else self.exchanges + 1
+        self.exchanges = max(self.exchanges, number)
+        return {
+            "access_token": self._token("access", number),
+            "refresh_token": self._token("refresh", number),
+            "token_type": "Bearer",
+            "expires_in": self.seconds,
+        }
+
+    def _counting(self, shown: str) -> Iterable[int]:
+        """The exchanges whose tokens are good, by number."""
+        if self.takes == "any":
+            number = shown.split("-")[1] if shown.count("-") > 1 else ""
+            return {0, int(number) if number.isdecimal() else 0}
+        return range(max(self.exchanges - (self.takes == "previous"), 0), self.exchanges + 1)
+
+    def _token(self, kind: str, number: int) -> str:
+        if kind == "refresh" and number == 0:
+            return self.refresh_token
+        digest = sha256(f"{kind}:{number}:{self.client_secret}:{self.refresh_token}".encode()).hexdigest()
+        return f"{kind}-{number}-{digest[:32]}" if number else ""

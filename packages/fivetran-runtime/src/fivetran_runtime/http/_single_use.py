@@ -14,7 +14,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
@@ -32,23 +32,33 @@ CREDENTIALS = "credentials"
 _TOO_YOUNG = timedelta(minutes=10)  # to be refused because it is old: another one would be refused, too
 
 
-Instant = Annotated[datetime, msgspec.Meta(tz=True)]
-
-
 class Entry(msgspec.Struct, omit_defaults=True):
     """What the state has of one refresh token.
 
     Attributes:
         tokens: access and refresh token, encrypted.
-        fetched: when they were exchanged for.
-        until: when the access token runs out.
+        fetched: when they were exchanged for, as RFC 3339 has it.
+        until: when the access token runs out, the same.
         renew: whether the source has refused the access token, or it ran out in the middle of a call.
     """
 
     tokens: str
-    fetched: Instant
-    until: Instant
+    fetched: str
+    until: str
     renew: bool = False
+
+    def __post_init__(self) -> None:
+        _ = self.since, self.end
+
+    @property
+    def since(self) -> datetime:
+        """`fetched` as an instant."""
+        return _instant(self.fetched)
+
+    @property
+    def end(self) -> datetime:
+        """`until` as an instant."""
+        return _instant(self.until)
 
 
 class Tokens(msgspec.Struct):
@@ -124,7 +134,8 @@ class SingleUseTokens(Auth):
         self.hide(tokens.access, tokens.refresh)
         now = clock().now().replace(microsecond=0)
         until = now + timedelta(seconds=self._seconds_of(answer.get("expires_in")))
-        self._tokens, self._entry = tokens, Entry(self._box.closed(tokens), now, until)
+        self._tokens = tokens
+        self._entry = Entry(self._box.closed(tokens), _text(now), _text(until))
         self._write()
         return True
 
@@ -154,13 +165,13 @@ class SingleUseTokens(Auth):
             )
         if self._tokens is None or self._entry is None:
             raise self._stop("there is no access token yet")
-        if clock().now() >= self._entry.until:
+        if clock().now() >= self._entry.end:
             raise self._renewed_next("the access token has run out")
         return {"Authorization": f"Bearer {self._tokens.access}"}
 
     def renew(self) -> bool:
         """After a 401: have the next call exchange the refresh token, unless the access token is quite new."""
-        if self._entry is not None and clock().now() - self._entry.fetched >= _TOO_YOUNG:
+        if self._entry is not None and clock().now() - self._entry.since >= _TOO_YOUNG:
             raise self._renewed_next("the source has refused the access token")
         return False
 
@@ -168,9 +179,9 @@ class SingleUseTokens(Auth):
         entry = self._entry
         if entry is None or entry.renew:
             return True
-        lifetime = entry.until - entry.fetched
+        lifetime = entry.end - entry.since
         early = min(timedelta(seconds=running().budget.limits.seconds), lifetime / 2)
-        return clock().now() >= entry.until - early
+        return clock().now() >= entry.end - early
 
     def _renewed_next(self, why: str) -> NoToken:
         if self._entry is not None:
@@ -238,6 +249,17 @@ class _Box:
             return msgspec.json.decode(self._fernet.decrypt(text), type=Tokens)
         except InvalidToken:
             raise ValueError from None
+
+
+def _instant(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError(f"{text} has no time zone")
+    return found
+
+
+def _text(instant: datetime) -> str:
+    return instant.isoformat().replace("+00:00", "Z")
 
 
 def _derived(text: str, purpose: bytes) -> bytes:

@@ -73,9 +73,9 @@ def clock_shifts(subject: PracticeSubject) -> None:
         trial = subject.trial(time=VirtualTime(NOON + timedelta(days=days), zone=zone))
         trial.connection.sync()
         how = f"clock {days:+} days, TZ={zone}"
-        if trial.connection.state != clean.state:
+        if found := state_differences(trial.connection.state, clean.state, clocks=True):
             raise Violation(
-                f"with {how} another state: {shown(state_differences(trial.connection.state, clean.state, clocks=True))}",
+                f"with {how} another state: {shown(found)}",
                 expected="the state of an undisturbed sync",
                 cause="datetime.now(), or a time without an offset that is taken for local",
                 reproduce=[how],
