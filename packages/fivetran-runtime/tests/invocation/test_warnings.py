@@ -121,6 +121,7 @@ def test_the_report_of_many_warnings_stays_small(capsys: pytest.CaptureFixture[s
     found = report(reply)
     assert sum(found["warnings"].values()) + found["other_warnings"] == 500
     assert len(reply.headers["X-Connector-Invocation"]) < 4_000
+    assert all(text.endswith("\N{HORIZONTAL ELLIPSIS}") for text in found["warnings"])
     assert len(lines(capsys)) == 100
 
 

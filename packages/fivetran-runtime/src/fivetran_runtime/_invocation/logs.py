@@ -69,7 +69,7 @@ def warn(text: object, *, counted_as: str | None = None) -> None:
 MAX_WARNING_LINES = 100
 """How many kinds of warnings an invocation writes to its log as they come."""
 _MAX_REPORTED = 10  # kinds,
-_MAX_CHARACTERS = 200  # of each,
+_MAX_CHARACTERS = 300  # of each,
 _MAX_REPORTED_BYTES = 2_000  # as JSON: the report travels in a header, whose size servers limit
 
 
@@ -91,7 +91,12 @@ def reported_warnings(invocation: Invocation) -> dict[str, Any]:
         return {}
     report: dict[str, int] = {}
     for name, times in counted[:_MAX_REPORTED]:
-        shown = clean(name)[:_MAX_CHARACTERS]
+        shown = clean(name)
+        shown = (
+            shown
+            if len(shown) <= _MAX_CHARACTERS
+            else f"{shown[: _MAX_CHARACTERS - 1]}\N{HORIZONTAL ELLIPSIS}"
+        )
         if len(json.dumps({**report, shown: times})) > _MAX_REPORTED_BYTES:
             break
         report[shown] = report.get(shown, 0) + times

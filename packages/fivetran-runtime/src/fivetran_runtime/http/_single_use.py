@@ -215,8 +215,8 @@ class SingleUseTokens(Auth):
 
 _INVALID_GRANT = 400  # RFC 6749, 5.2
 _BURNT = (
-    "{endpoint}: the state has no tokens, so the refresh token of the secrets was exchanged. It holds for one exchange: whoever "
-    "else has these secrets cannot use it any more, and the state of this connection must be kept."
+    "{endpoint}: the state has no tokens, so the refresh token of the secrets was exchanged, which it can be once. Nobody else can "
+    "use it any more: keep the state of this connection, which has its successor."
 )
 
 
