@@ -27,6 +27,9 @@ SINCE = re.compile(
 )
 """A parameter that asks for rows changed since a moment, without case and punctuation."""
 
+INSTANTS = ("date-time", "datetime", "iso8601", "")
+"""The standard's name for an instant's format, others in use, and none at all."""
+
 
 @dataclass(frozen=True)
 class Key:
@@ -102,7 +105,7 @@ def has_change_filter(listing: Listing) -> str | None:
 
 def _moment(shape: Shape) -> str:
     if shape.kind == "string":
-        return {"date": "date", "date-time": "datetime", "": "datetime"}.get(shape.format, "")
+        return "date" if shape.format == "date" else "datetime" if shape.format in INSTANTS else ""
     if shape.kind == "integer":
         milliseconds = re.search(r"milli|\bms\b", f"{shape.description} {shape.format}", re.IGNORECASE)
         return "milliseconds" if milliseconds else "seconds"
@@ -114,5 +117,5 @@ def _takes(param: Parameter, kind: str) -> bool:
     shape = param.shape
     if kind in ("seconds", "milliseconds"):
         return shape.kind in ("integer", "number", "string", "") and shape.format not in ("date", "date-time")
-    formats = ("date", "") if kind == "date" else ("date-time", "")
+    formats = ("date", "") if kind == "date" else INSTANTS
     return shape.kind in ("string", "") and shape.format in formats

@@ -27,14 +27,19 @@ POSITIONS = {
 
 def connector(plan: Plan) -> str:
     """The text of the connector's module, before it is formatted."""
-    tables = "\n\n".join(_table(plan, table) for table in plan.tables)
+    above = {table.parent.table.name: table.parent.table for table in plan.tables if table.parent}
+    parts = [
+        *(_parents(plan, table) for table in above.values()),
+        *(_table(plan, table) for table in plan.tables),
+    ]
+    tables = "\n\n".join(parts)
     return "\n".join([*_head(plan, tables), tables, *_tail(plan)])
 
 
 def _head(plan: Plan, tables: str) -> Iterator[str]:
     names = {"Client", "Config", "Connector", *plan.login.auth.imports}
     names |= {"Secret"} if any(secret.hidden for secret in plan.login.auth.secrets) else set()
-    names |= {name for name in (*STYLES.values(), "At") if f"{name}(" in tables + "".join(_helpers(tables))}
+    names |= {name for name in (*STYLES.values(), "At") if f"{name}(" in tables or f", {name})" in tables}
     yield f'"""{plan.title}: made from its OpenAPI description. README.md has the questions that it leaves open."""\n'
     yield "from __future__ import annotations\n"
     yield from _imports(plan, tables, names)
@@ -46,10 +51,9 @@ def _head(plan: Plan, tables: str) -> Iterator[str]:
 
 
 def _imports(plan: Plan, tables: str, names: set[str]) -> Iterator[str]:
-    moments = [
-        name for name in ("date", "datetime", "timedelta") if f"{name} |" in tables or f"{name}(" in tables
-    ]
-    yield f"from collections.abc import {'Callable, Iterable, ' if 'keys_of(' in tables else ''}Iterator"
+    kinds = {table.cursor.kind for table in plan.tables if table.cursor} & {"date", "datetime"}
+    moments = sorted(kinds | {"timedelta"}) if kinds else []
+    yield f"from collections.abc import {'Callable, ' if 'under(' in tables else ''}Iterator"
     if plan.settings:
         yield "from dataclasses import dataclass"
     if moments:
@@ -94,10 +98,7 @@ def _helpers(tables: str) -> Iterator[str]:
     if "segment(" in tables:
         yield '\ndef segment(value: object) -> str:\n    """A value as a part of an address."""'
         yield '    return quote(str(value), safe="")\n'
-    if "keys_of(" in tables:
-        yield "\ndef keys_of(rows: Iterable[Any], column: str) -> list[Any]:"
-        yield '    """The keys of a list, in an order that is the same in each call."""'
-        yield "    return sorted(row[column] for row in rows if not isinstance(row, At))\n\n"
+    if "under(" in tables:
         yield "\ndef under(column: str, parent: object) -> Callable[[Any], Any]:"
         yield '    """What writes the parent into each row of its list."""'
         yield "    return lambda row: {**row, column: parent}\n"
@@ -112,8 +113,9 @@ def _table(plan: Plan, table: Table) -> str:
 
 def _decorator(table: Table) -> str:
     name = f", name={table.name!a}" if table.function != table.name else ""
+    parents = f", parents={table.parent.table.name}_keys" if table.parent else ""
     missing = "" if keeps_deleted(table) else ', on_missing="delete"'
-    return f"@app.table(key={key_literal(table)}{_cursor(table)}{missing}{name})"
+    return f"@app.table(key={key_literal(table)}{_cursor(table)}{parents}{missing}{name})"
 
 
 def _cursor(table: Table) -> str:
@@ -140,16 +142,21 @@ def _position(paging: Paging, key: str) -> tuple[str, str, str]:
 
 
 def _parameters(table: Table) -> str:
-    name, kind, start = _position(table.paging, table.key.kind)
-    own = f"{name}: {kind} = {start}"
+    """The table function's parameters behind the client: the parent, the mark, and where in the list to begin."""
+    given = []
     if table.parent:
-        key = "int | None" if table.parent.table.key.kind == "integer" else "str | None"
-        above = f"{table.parent.column}: {key} = None"
-        return above if table.paging.style == "none" else f"{above}, {own}"
+        given.append(f"{table.parent.argument}: {_key_type(table.parent.table)}")
     if table.cursor:
         moment = {"datetime": "datetime", "date": "date"}.get(table.cursor.kind, "int")
-        return f"since: {moment} | None, {own}"
-    return own
+        given.append(f"since: {moment} | None")
+    if not (table.parent and table.paging.style == "none"):
+        name, kind, start = _position(table.paging, table.key.kind)
+        given.append(f"{name}: {kind} = {start}")
+    return ", ".join(given)
+
+
+def _key_type(table: Table) -> str:
+    return "int" if table.key.kind == "integer" else "str"
 
 
 def _paginator(paging: Paging, position: str) -> str:
@@ -234,29 +241,34 @@ def _flat(plan: Plan, table: Table) -> Iterator[str]:
 
 
 def _nested(plan: Plan, table: Table) -> Iterator[str]:
-    """A loop over the parents in a fixed order; the position is the parent, and where in its list."""
+    """The list of one parent: the runtime goes from one to the next."""
     if table.parent is None:
         return
-    above, column = table.parent.table, table.parent.column
-    listed = (
-        _listed(plan, above)
-        if above.paging.style == "none"
-        else _pages(plan, above, _paginator(above.paging, ""))
-    )
-    yield f"parents = {listed}"
-    yield f"for parent in keys_of(parents, {above.key.column!a}):"
+    added = f"under({table.parent.column!a}, {table.parent.argument})"
     if table.paging.style == "none":
-        yield f"    if {column} is not None and parent <= {column}:\n            continue"
-        yield f"    listed = {_listed(plan, table, 'parent')}"
-        yield f"    yield from map(under({column!a}, parent), listed)"
-        yield f"    yield At({column}=parent)"
+        yield f"listed = {_listed(plan, table, table.parent.argument)}"
+        yield f"yield from map({added}, listed)"
         return
-    name, _, start = _position(table.paging, table.key.kind)
-    more = f", row=under({column!a}, parent), at={{{column!a}: parent}}"
-    yield f"    if {column} is not None and parent < {column}:\n            continue"
-    yield f"    if parent != {column}:\n            {name} = {start}\n            yield At({column}=parent)"
-    yield f"    paginator = {_paginator(table.paging, name)}"
-    yield f"    yield from {_pages(plan, table, 'paginator', 'parent', more)}"
+    name, _, _ = POSITIONS[table.paging.style]
+    yield f"paginator = {_paginator(table.paging, name)}"
+    yield f"yield from {_pages(plan, table, 'paginator', table.parent.argument, f', row={added}')}"
+
+
+def _parents(plan: Plan, table: Table) -> str:
+    """The function that gives the keys of the rows under which other lists stand."""
+    kind, key = "Source" if plan.settings else "Client", ascii(table.key.column)
+    listed = (
+        _listed(plan, table)
+        if table.paging.style == "none"
+        else _pages(plan, table, _paginator(table.paging, ""))
+    )
+    chosen = "" if table.paging.style == "none" else " if not isinstance(row, At)"
+    return "\n".join([
+        f"def {table.name}_keys(source: {kind}) -> Iterator[{_key_type(table)}]:",
+        f'    """Those of `GET {table.listing.path}`."""',
+        f"    listed = {listed}",
+        f"    yield from (row[{key}] for row in listed{chosen})\n",
+    ])  # fmt: skip
 
 
 def _tail(plan: Plan) -> Iterator[str]:

@@ -18,10 +18,10 @@ CAP = 10
 def practice(plan: Plan) -> str:
     """The text of practice.py, before it is formatted."""
     listings = "\n".join(_listing(table) for table in _served(plan))
-    own = [text for name, text in OWN_STYLES.items() if f"{name}(" in listings]
+    one_page = ONE_PAGE if "OnePage()" in listings else ""
     names = {"Source", *plan.login.auth.practice_imports}
-    names |= {name for name in STYLES.values() if f"={name}(" in listings or f"({name}(" in listings}
-    names |= {"Listed", "Page", "Request"} if own else set()
+    names |= {name for name in STYLES.values() if f"={name}(" in listings}
+    names |= {"Listed", "Page", "Request"} if one_page else set()
     constants = "\n".join(f'{one.key.upper()} = "{one.practice}"' for one in _constants(plan))
     rows = "\n".join(_rows(plan, table) for table in _served(plan))
     access = f"access={plan.login.auth.access}" if plan.login.auth.access else ""
@@ -29,14 +29,13 @@ def practice(plan: Plan) -> str:
         '"""The API as its description has it, with rows made up: syncs and tests run against it, offline.\n',
         'Keep it as the real API is, quirks included; what isn\'t practised here is first met in production.\n"""\n',
         f"from __future__ import annotations\n\nfrom fivetran_emulator.practice import {', '.join(sorted(names))}\n",
-        constants, rows, *own,
+        constants, rows, one_page,
         f"source = Source({access})\nsource.cap = {CAP}  # rows of a page, whatever is asked for", listings,
         "\nsecrets = {", *_practice_secrets(plan), "}",
     ]))  # fmt: skip
 
 
-OWN_STYLES = {
-    "OnePage": '''
+ONE_PAGE = '''
 
 class OnePage:
     """Every row at once, whatever the request asks for."""
@@ -45,25 +44,8 @@ class OnePage:
         """All of them."""
         return Page(listed.rows)
 
-''',
-    "CountedPages": '''
-
-class CountedPages:
-    """Numbered pages, with the number of the last one."""
-
-    def __init__(self, pages: PageNumber, *, last: tuple[str, ...]) -> None:
-        self.pages = pages
-        self.last = last
-
-    def page(self, listed: Listed, request: Request) -> Page:
-        """The asked page."""
-        size = listed.size(request, self.pages.limit, self.pages.size)
-        page = self.pages.page(listed, request)
-        return Page(page.rows, {self.last: max(1, -(-len(listed.rows) // size))})
-
-''',
-}
-"""Page styles that practice.py defines itself, where a list needs one: the kit has none like them."""
+'''
+"""The page style of a list that comes in one answer, which the kit leaves to practice.py."""
 
 
 def _served(plan: Plan) -> list[Table]:
@@ -80,9 +62,8 @@ def _constants(plan: Plan) -> list[SecretKey]:
 def rows_name(table: Table) -> str:
     """The name of a table's list of rows in practice.py."""
     name = table.name.upper()
-    return (
-        f"{name}_ROWS" if name in {"TOKEN", "KEY", "USER", "PASSWORD", "CLIENT_ID", "CLIENT_SECRET"} else name
-    )
+    taken = {"TOKEN", "KEY", "USER", "PASSWORD", "CLIENT_ID", "CLIENT_SECRET"}
+    return f"{name}_ROWS" if name in taken or len(name) == 1 else name
 
 
 def _rows(plan: Plan, table: Table) -> str:
@@ -123,9 +104,9 @@ def _served_pages(paging: Paging) -> str:
         arguments.append(f"column={paging.column!a}")
     if paging.style == "page":
         arguments.append(f"more={place(paging.place) if paging.place else None}")
+        arguments += [f"pages={place(paging.last)}"] if paging.last else []
         arguments += [f"first={paging.first}"] if paging.first != 1 else []
-    style = f"{STYLES[paging.style]}({', '.join(arguments)})"
-    return f"CountedPages({style}, last={paging.last!a})" if paging.last else style
+    return f"{STYLES[paging.style]}({', '.join(arguments)})"
 
 
 def _practice_secrets(plan: Plan) -> Iterator[str]:

@@ -75,7 +75,7 @@ def _of_table(table: Table) -> Iterator[str]:
     if table.parent:
         yield (
             f"each row of {code(table.parent.table.name)} costs at least one request in every sync: are there few enough, "
-            "and is one without any answered with an empty list and not with 404?"
+            "and is one without any answered with an empty list? For 404 there is `Skip`."
         )
 
 
@@ -93,8 +93,6 @@ def _about_columns(table: Table) -> Iterator[str]:
 
 
 def _unused(table: Table) -> str:
-    if table.parent:
-        return "it is a list for each parent, and a parent that is added late brings older rows"
     if table.paging.moves:
         return "under page numbers a row that is deleted pulls another one out of sight"
     return "no column of its rows says, in the same notation, when one changed"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tools.locked.creating.openapi.columns import Cursor, Key, cursor_of, has_change_filter, key_of
-from tools.locked.creating.openapi.document import Document
+from tools.locked.creating.openapi.document import Document, mapping, text
 from tools.locked.creating.openapi.operations import PARAMETER, Listing, NotAListError, Operations, last_word
 from tools.locked.creating.openapi.paging import Paging, is_paging, names_of, paging_of
 from tools.locked.creating.openapi.schemas import ABSENT, Schemas, Shape
@@ -37,6 +37,11 @@ class Parent:
 
     table: Table
     column: str
+
+    @property
+    def argument(self) -> str:
+        """The table function's argument for it."""
+        return identifier(snake(self.column))
 
 
 @dataclass(frozen=True)
@@ -113,11 +118,13 @@ def _nothing(document: Document, unusable: Mapping[str, str]) -> str:
 
 def _proposed(document: Document) -> tuple[list[Table], dict[str, str]]:
     """Every list that can be a table, best first, and the reasons for the rest."""
-    maker = _Maker(document)
+    schemas = Schemas(document)
+    operations = Operations(document, schemas)
+    maker = _Maker(schemas, _details(document), text(mapping(document.root.get("info")).get("version")))
     tables, unusable = [], {}
-    for path, item, get in maker.operations.gets():
+    for path, item, get in operations.gets():
         try:
-            tables.append(maker.table(maker.operations.listing(path, item, get)))
+            tables.append(maker.table(operations.listing(path, item, get)))
         except NotAListError as error:
             unusable[path] = str(error)
     parents = {_collection(table.listing.path): table for table in tables}
@@ -145,49 +152,47 @@ def _rank(table: Table) -> tuple[Any, ...]:
 
 @dataclass(frozen=True)
 class _Maker:
-    document: Document
+    """Makes tables of lists. `details` are, by a list's path, the parameters under which one of its rows can be asked for."""
 
-    @property
-    def schemas(self) -> Schemas:
-        return Schemas(self.document)
-
-    @property
-    def operations(self) -> Operations:
-        return Operations(self.document, self.schemas)
+    schemas: Schemas
+    details: Mapping[str, Sequence[str]]
+    version: str = ""
 
     def table(self, listing: Listing) -> Table:
         """The list as a table without a name and a parent. NotAListError if it has no key or needs what nobody knows."""
         members = dict(list(self.schemas.members(listing.item))[:MAX_COLUMNS])
-        key = key_of(listing, members, self._details(listing.path))
+        key = key_of(listing, members, self.details.get(_collection(listing.path), ()))
         if key is None:
             raise NotAListError("no column is known as the key of what it lists")
         paging = paging_of(listing, key.column, numeric_key=key.kind == "integer")
         cursor = cursor_of(listing, members)
         if cursor and (cursor.param in ARGUMENTS or cursor.column == key.column or paging.moves):
             cursor = None
-        query = dict(_always_sent(listing, paging, cursor))
+        query = dict(self._always_sent(listing, names_of(paging) | ({cursor.param} if cursor else set())))
         return Table("", listing, members, key, paging, cursor, query=query)
 
-    def _details(self, path: str) -> Iterator[str]:
-        """The parameters under which one of the list's rows can be asked for: /users and /users/{user_id}."""
-        for other in self.document.root["paths"]:
-            start, _, last = str(other).rstrip("/").rpartition("/")
-            if start == _collection(path) and (found := PARAMETER.fullmatch(last.removesuffix(".json"))):
-                yield found[1]
+    def _always_sent(self, listing: Listing, others: set[str]) -> Iterator[tuple[str, Value]]:
+        """Parameters with the value that shows all rows, or without which the source refuses; not the `others`."""
+        for name, one in listing.query.items():
+            if name in others:
+                continue
+            value = next((value for value in one.shape.enum if value in ("all", "any")), None)
+            if one.required and value is None:
+                value = _known(one.shape) or (self.version if squeezed(name) == "apiversion" else None)
+                if not value and not is_paging(name):
+                    raise NotAListError(f"it needs the query's parameter {name}")
+            if value is not None and name not in ARGUMENTS:
+                yield name, value
 
 
-def _always_sent(listing: Listing, paging: Paging, cursor: Cursor | None) -> Iterator[tuple[str, Value]]:
-    """Parameters with the value that shows all rows, or without which the source refuses."""
-    for name, one in listing.query.items():
-        if name in names_of(paging) or (cursor and name == cursor.param):
-            continue
-        value = next((value for value in one.shape.enum if value in ("all", "any")), None)
-        if one.required and value is None:
-            value = _known(one.shape)
-            if value is None and not is_paging(name):
-                raise NotAListError(f"it needs the query's parameter {name}")
-        if value is not None and name not in ARGUMENTS:
-            yield name, value
+def _details(document: Document) -> dict[str, list[str]]:
+    """By a list's path the parameters under which one row can be asked for: /users and /users/{user_id}."""
+    found: dict[str, list[str]] = {}
+    for path, _ in document.paths():
+        start, _, last = path.rstrip("/").rpartition("/")
+        if name := PARAMETER.fullmatch(last.removesuffix(".json")):
+            found.setdefault(start, []).append(name[1])
+    return found
 
 
 def _known(shape: Shape) -> Value | None:
@@ -214,7 +219,7 @@ def _with_parent(table: Table, parents: Mapping[str, Table]) -> Table:
     parent = replace(
         _with_settings(parent, parent.listing.path_parameters), cursor=None
     )  # all parents, each time
-    return replace(_with_settings(table, names[:-1]), cursor=None, parent=Parent(parent, column))
+    return replace(_with_settings(table, names[:-1]), parent=Parent(parent, column))
 
 
 def parents_parameters(parents: Mapping[str, Table], path: str) -> set[str]:
@@ -240,7 +245,8 @@ def _parent_column(table: Table, parent: Table, param: str) -> str:
     name = _named_after(parent.listing.path, param)
     there = {squeezed(member): member for member in table.members if table.members[member].is_scalar}
     column = there.get(squeezed(name), name)
-    if column == table.key.column or not is_free(column) or column in TAKEN | ARGUMENTS | POSITIONS:
+    taken = {snake(column)} & (TAKEN | ARGUMENTS | POSITIONS)
+    if column == table.key.column or not (is_free(column) and is_free(snake(column))) or taken:
         raise NotAListError("its rows would have two keys of one name")
     return column
 

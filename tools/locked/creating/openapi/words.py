@@ -12,8 +12,8 @@ from tools.locked.house.words import word_problems
 MAX_NAME = 60
 
 TAKEN = {
-    "app", "main", "connect", "segment", "keys_of", "under", "source", "secrets", "timedelta", "datetime", "date", "quote",
-    "dataclass", "row", "rows", "listed", "parent", "since", "url",
+    "app", "main", "connect", "segment", "under", "source", "secrets", "timedelta", "datetime", "date", "quote",
+    "dataclass", "row", "rows", "listed", "since", "paginator", "url",
 }  # fmt: skip
 """Names that a made connector uses for itself."""
 
@@ -44,8 +44,8 @@ def identifier(name: str) -> str:
     clashes = (
         keyword.iskeyword(name) or keyword.issoftkeyword(name) or hasattr(builtins, name) or name in TAKEN
     )
-    if not name or name[0].isdigit():
-        return f"table_{name}" if name else "table"
+    if not name or name[0].isdigit() or name.startswith("test"):
+        return f"table_{name}" if name else "table"  # a function called test_... is one of pytest's
     return f"{name}_" if clashes else name
 
 
