@@ -20,11 +20,15 @@ from tools.local.syncing import sync
 from tools.local.testing import run_tests
 from tools.locked.creating import adopted_clone
 from tools.locked.creating.choices import AUTHS, PAGES, Choices
+from tools.locked.creating.openapi import document, making
 from tools.locked.creating.template_rendering import render, tidy
 from tools.repository.errors import RepositoryError, run_as_command
 from tools.repository.limits import Limits
 from tools.repository.model import Project, Repository
 from tools.repository.names import distribution, import_name
+
+DESCRIPTION = Path("tools/tests/creating/descriptions/helpdesk.yaml")
+"""An OpenAPI description with a list for each way of reading one."""
 
 TEXT = 'It says "größer", {{ braces }} and a \\ of its own.'
 """A description that has to be escaped wherever it goes."""
@@ -86,6 +90,14 @@ def plant(repository: Repository, wanted: Mapping[str, Choices], locks: Locks) -
     return Repository(repository.root)
 
 
+def of_description(repository: Repository, name: str) -> Repository:
+    """Make a connector of the description with all of its lists. The repository as it is then."""
+    making.make(document.read(repository.root / DESCRIPTION), name, (), repository.root / "connectors" / name)
+    tidy([repository.root / "connectors" / name])
+    Locks(repository).write(name)
+    return Repository(repository.root)
+
+
 def lint(repository: Repository, names: Iterable[str]) -> None:
     """Ruff's rules over all of them at once. RepositoryError with what it says."""
     folders = [f"connectors/{name}" for name in names]
@@ -141,12 +153,13 @@ def main(_arguments: list[str]) -> int:
         lint(baked, wanted)
         for plain in (False, True):
             types(baked, [name for name, choices in wanted.items() if choices.plain is plain])
-        for name in wanted:
+        described = of_description(baked, "described")
+        for name in (*wanted, "described"):
             try:
-                prove(baked, name)
+                prove(described, name)
             except RepositoryError as error:
                 failed.append(f"{name}: {error}")
-        print(f"{len(wanted)} connectors made, {len(failed)} failed", *failed, sep="\n", flush=True)
+        print(f"{len(wanted) + 1} connectors made, {len(failed)} failed", *failed, sep="\n", flush=True)
         if red := adopted_clone.first_failure(Path.cwd(), Path(folder) / "adopted"):
             failed.append(f"in an adopted clone of the last commit, this is not green: {red}")
             print(failed[-1])

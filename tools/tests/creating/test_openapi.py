@@ -12,6 +12,7 @@ import pytest
 from small_repository import ROOT
 
 from tools.local import readmes
+from tools.local.testing import run_tests
 from tools.locked.creating import baking, creation
 from tools.locked.creating.openapi import document, making
 from tools.locked.creating.openapi.login import login_of
@@ -27,6 +28,24 @@ NAME = "described"
 ID = {"id": {"type": "integer"}}
 HOSTILE = "\"\"\"\n'''{__import__('os')}\\ \u202e](javascript:x) <script>x</script> | ` ${x} # {% x %}"
 """What would be code, markup or a template wherever it isn't quoted."""
+TELLING = (
+    "C03",
+    "C09",
+    "C13",
+    "C18",
+    "C21",
+    "C24",
+    "C29",
+    "C34",
+    "C36",
+    "C40",
+    "C47",
+    "C48",
+    "C51",
+    "C59",
+    "C62",
+)
+"""Checks of the contract on rows, keys, positions, cursors, deletes, secrets and the setup test."""
 REFUSED = next(iter(INSTEAD))
 """A word that lint refuses, which is a column's name in the hostile description."""
 
@@ -522,11 +541,14 @@ def made(whole: Repository, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reposit
 
 @pytest.mark.index
 def test_a_described_connector_keeps_the_contract_on_its_first_day(made: Repository) -> None:
-    """A cursor under tokens, children of parents under page numbers, offsets under a setting: made, and nothing edited."""
+    """A cursor under tokens, children of parents under page numbers, offsets under a setting: made, and nothing edited.
+
+    The checks here are those that a wrong guess fails; `nox -s bake` puts all of them to all of the description's lists.
+    """
     baking.lint(made, [NAME])
     baking.types(made, [NAME])
     readmes.update(made, [NAME], check=True)
-    baking.prove(made, NAME)
+    run_tests(made, NAME, ["-q", "-k", " or ".join(TELLING)])
 
 
 @pytest.mark.parametrize("name", ["Bad_Name", "tools"])
