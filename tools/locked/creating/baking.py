@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tools.environments.locks import compiled, connector_locks
 from tools.environments.virtual_environments import project_environment
+from tools.local import readmes
 from tools.local.syncing import sync
 from tools.local.testing import run_tests
 from tools.locked.creating import adopted_clone
@@ -95,7 +96,9 @@ def of_description(repository: Repository, name: str) -> Repository:
     making.make(document.read(repository.root / DESCRIPTION), name, (), repository.root / "connectors" / name)
     tidy([repository.root / "connectors" / name])
     Locks(repository).write(name)
-    return Repository(repository.root)
+    made = Repository(repository.root)
+    readmes.update(made, [name], check=False)
+    return made
 
 
 def lint(repository: Repository, names: Iterable[str]) -> None:
