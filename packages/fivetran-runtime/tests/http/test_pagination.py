@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from fivetran_runtime import (
     Client,
     ConfigurationError,
     DefectError,
+    ExpiredError,
     Keyset,
     NextLink,
     Offset,
@@ -927,6 +929,25 @@ def test_rows_that_share_a_key_are_distinguished_by_a_second_one(condition: Any)
             assert rows_of(
                 list(Client(source.url).pages("/rows", Keyset(**items[place].position, **keys)))
             ) == rows_of(items[place:])
+
+
+@pytest.mark.parametrize("after", [5, "2026-01-01", ["2026-01-01"], ["2026-01-01", 5, 6]])
+def test_a_position_of_one_key_is_no_position_of_two(after: Any) -> None:
+    """An earlier release may have left it: the table begins again."""
+    with pytest.raises(ExpiredError, match="The position after has another form"):
+        pages_of(Keyset(after, column="changed", then="id", condition=by_both), [])
+
+
+def test_both_keys_go_into_a_body_as_a_list() -> None:
+    """Where no condition writes them, as search engines take them."""
+    with serving(Says(CHANGES[:2]), Says([])) as source:
+        pages = Keyset(column="changed", then="id", param="search_after", size_param="size")
+        list(Client(source.url).pages("/rows", pages, json={"sort": ["changed", "id"]}))
+        assert json.loads(source.received[1].body) == {
+            "sort": ["changed", "id"],
+            "search_after": ["2026-01-01", 2],
+            "size": 100,
+        }
 
 
 def test_a_key_may_lie_within_the_row() -> None:

@@ -19,7 +19,7 @@ from urllib.parse import urljoin
 import msgspec
 
 from fivetran_runtime._encoding import encode
-from fivetran_runtime.errors import ConfigurationError, DefectError, TransientError
+from fivetran_runtime.errors import ConfigurationError, DefectError, ExpiredError, TransientError
 from fivetran_runtime.http._places import (
     ABSENT,
     Header,
@@ -387,9 +387,11 @@ class Keyset(_OnPath, frozen=True):
         return _asked(self.param, after, self.size_param if self.size else None, self.size)
 
     def _after(self) -> Any:
-        if self.condition is None:
-            return self.after
-        return _condition(self.condition, [self.after] if self.then is None else self.after)
+        keys = [self.after] if self.then is None else self.after
+        if not isinstance(keys, list) or len(keys) != 1 + (self.then is not None):
+            message = f"The position {self.at} has another form than Keyset's column= and then= give it."
+            raise ExpiredError(message)  # as an earlier release has left it
+        return self.after if self.condition is None else _condition(self.condition, keys)
 
     def following(self, page: Page, rows: list[Any]) -> Paginator | None:
         goes_on = bool(rows) if self.more is None else _goes_on(page, rows, self.more, self.absent)
