@@ -29,6 +29,7 @@ __all__ = [
     "shown",
     "spread",
     "state_differences",
+    "why_none_changes",
 ]
 
 CREDENTIALS = "state.kept.credentials"
@@ -43,8 +44,23 @@ def require_tables(subject: PracticeSubject, trial: Trial) -> list[SourceTable]:
     """The tables that can be changed. Raises NotRun when there is none."""
     tables = trial.source_tables(subject.clean.warehouse)
     if not tables:
-        raise NotRun("the practice source has no table that can be changed and found again in the warehouse")
+        raise NotRun(why_none_changes(subject, trial))
     return tables
+
+
+def why_none_changes(subject: PracticeSubject, trial: Trial) -> str:
+    """What to add to practice.py, so that rows can be changed there and looked for in the warehouse."""
+    warehouse = subject.clean.warehouse
+    made = ", ".join(f"{name} (key {', '.join(key)})" for name, key in sorted(warehouse.keys.items()) if key)
+    if not trial.rows:
+        return (
+            "practice.py keeps no rows that a check could change: give them to source.listing(...), or to"
+            f" source.rows(NAME, ...) where a route serves them. The connector makes: {made}"
+        )
+    return (
+        f"practice.py keeps rows as {', '.join(sorted(trial.rows))}, and none of these has the name and the key columns of a table"
+        f" that the connector makes and a check may change: {made}. Call them so there: source.rows(NAME, ..., key=...)"
+    )
 
 
 def move(subject: PracticeSubject, trial: Trial, deleted: dict[str, list[Key]]) -> None:

@@ -248,7 +248,7 @@ class PracticeSubject:
         if not self.has_room:
             raise NotRun(
                 f"half of the practice rows are {size // 2:,} bytes, and a page with the state may take {self._page_bytes:,}: give"
-                " the practice source more rows, or smaller pages"
+                " the tables of practice.py more rows, or their pages a smaller size="
             )
         half = self.with_answers_of(size // 2)
         if half.complete and len(half.exchanges) == len(self.clean.first.exchanges):

@@ -30,7 +30,9 @@ def _deep() -> Any:
 def _tables_with_text(subject: PracticeSubject, trial: Trial) -> list[SourceTable]:
     tables = [table for table in trial.source_tables(subject.clean.warehouse) if table.text_column]
     if not tables:
-        raise NotRun("no table of the practice source has a text that arrives as it is")
+        raise NotRun(
+            "no table of practice.py has a text that the connector sends as it is, in every row another one: add such a column"
+        )
     return tables
 
 

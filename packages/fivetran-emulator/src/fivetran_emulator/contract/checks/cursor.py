@@ -88,7 +88,10 @@ def clock_shifts(subject: PracticeSubject) -> None:
 def _with_cursor(subject: PracticeSubject, trial: Trial) -> list[SourceTable]:
     tables = [table for table in require_tables(subject, trial) if table.source.cursor]
     if not tables:
-        raise NotRun("no table of the practice source has a cursor")
+        raise NotRun(
+            "no table of practice.py has a cursor: where its rows have a column that moves when they change, say so,"
+            ' cursor="updated_at"; where they have none, there is nothing to check'
+        )
     return tables
 
 
@@ -161,7 +164,10 @@ def late_rows(subject: PracticeSubject) -> None:
     subject.require_known("commits_late", subject.commits_late)
     tables = [table for table in _with_cursor(subject, trial) if table.name in subject.commits_late]
     if not tables:
-        raise NotRun("commits_late says of no table how late its rows may appear")
+        raise NotRun(
+            "no row appears later than its timestamp says, as far as you say: where one may, name the table in tests/test_contract.py,"
+            ' commits_late={"tickets": timedelta(minutes=5)}'
+        )
     trial.connection.sync()
     for table in tables:
         late = subject.commits_late[table.name]

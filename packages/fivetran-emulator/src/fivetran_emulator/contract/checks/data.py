@@ -10,7 +10,7 @@ from typing import Any
 
 from fivetran_emulator.contract.check import NotRun, Violation, check
 from fivetran_emulator.contract.checks.pages import listed_in
-from fivetran_emulator.contract.comparing import require_tables, sent, shown
+from fivetran_emulator.contract.comparing import require_tables, sent, shown, why_none_changes
 from fivetran_emulator.contract.lab.connection import Sync
 from fivetran_emulator.contract.lab.function import accepted_json
 from fivetran_emulator.contract.lab.source_tables import Row, SourceTable, later, newest_of
@@ -166,7 +166,7 @@ def lasting_keys(subject: PracticeSubject) -> None:
     warehouse = trial.connection.warehouse
     known = [name for name in trial.rows if warehouse.tables.get(name) and name not in subject.leave_alone]
     if not known:
-        raise NotRun("no table of the practice source has the name of one in the warehouse")
+        raise NotRun(why_none_changes(subject, trial))
     for name in known:
         source, key = trial.rows[name], warehouse.keys.get(name, ())
         if source.cursor is None or source.cursor not in key or source.cursor in source.key:
@@ -204,7 +204,9 @@ def falsy_values(subject: PracticeSubject) -> None:
     sync = trial.connection.sync()
     given = [one for one in emptied if _was_given(sync, one)]
     if not given:
-        raise NotRun("no number, boolean or text of a practice table arrives as it is")
+        raise NotRun(
+            "no row of practice.py has a number, a boolean or a text that the connector sends as it is: add a column with one"
+        )
     for one in given:
         _require_none_dropped(
             one, trial.connection.warehouse.tables[one.table.name].get(one.table.key_of(one.row))

@@ -152,8 +152,8 @@ def unlikely_deletes(subject: PracticeSubject) -> None:
     ]
     if not tables:
         raise NotRun(
-            f"no table of the practice source has {_ENOUGH_ROWS} rows that arrive, nor does one when its rows are"
-            " copied under new keys: of fewer, most may well be deleted at once"
+            f"no table of practice.py has {_ENOUGH_ROWS} rows that arrive, nor when they are copied under new keys; of fewer, most may"
+            f" well be deleted at once: give a table {_ENOUGH_ROWS} rows"
         )
     for table in tables:
         _hide(table)

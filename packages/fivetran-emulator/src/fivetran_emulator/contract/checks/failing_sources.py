@@ -18,7 +18,7 @@ from typing import Any
 from fivetran_emulator.contract.check import NotRun, Violation, check, counted
 from fivetran_emulator.contract.comparing import QUIET_SYNCS, compare, settle, shown, spread
 from fivetran_emulator.contract.lab.faults import Fault, hang, status
-from fivetran_emulator.contract.lab.secret_forms import marked_secrets
+from fivetran_emulator.contract.lab.secret_forms import NONE_MARKED, marked_secrets
 from fivetran_emulator.contract.lab.source_tables import Row, SourceTable
 from fivetran_emulator.contract.lab.trial import Trial
 from fivetran_emulator.contract.lab.warehouse import MemoryWarehouse
@@ -61,7 +61,9 @@ def isolation(subject: PracticeSubject) -> None:
     clean = subject.clean
     paths = sorted({asked.path for exchange in clean.first.exchanges for asked in exchange.asked})
     if len(paths) < 2 or len(clean.warehouse.tables) < 2:
-        raise NotRun("the source has one part only, so nothing could fail on its own")
+        raise NotRun(
+            "the connector makes one table, or asks at one path: nothing else could be harmed, and there is nothing to add"
+        )
     parts, whole = _Parts(subject), set[str]()
     others = [how for how in FAILURES if how != "answers HTTP 500" and not _is_met(subject, how)]
     for number, place in enumerate(spread(_MAX_PATHS, len(paths))):
@@ -233,11 +235,14 @@ def _wrong_secrets(subject: PracticeSubject) -> tuple[dict[str, Any], str]:
     secrets = trial.connection.secrets
     marked = marked_secrets(secrets)
     if not marked:
-        raise NotRun("no key of the practice secrets is called token, key, secret or password")
+        raise NotRun(NONE_MARKED)
     wrong = _wrong(secrets, marked)
     trial.connect(**wrong).sync()
     if not any(asked.status >= _REFUSED for asked in trial.source.requests):
-        raise NotRun(f"the practice source takes any {shown(sorted(marked))}: give its Source an access=")
+        raise NotRun(
+            f"practice.py lets everybody in, with any {shown(sorted(marked))}: give its Source what the real one asks for, such as"
+            ' access=Bearer("practice-token"), and the same text in `secrets`'
+        )
     return wrong, shown(sorted(marked))
 
 

@@ -22,7 +22,7 @@ from fivetran_emulator.contract.checks.failing_sources import FAILURES, with_wro
 from fivetran_emulator.contract.checks.pages import positions_of
 from fivetran_emulator.contract.checks.protocol import first_key_twice
 from fivetran_emulator.contract.checks.state import MAX_STATE_BYTES
-from fivetran_emulator.contract.comparing import leaves, move, settle
+from fivetran_emulator.contract.comparing import leaves, move, require_tables, settle
 from fivetran_emulator.contract.lab.connection import Connection, Exchange
 from fivetran_emulator.contract.lab.faults import (
     Fault,
@@ -435,8 +435,7 @@ def _chosen() -> range:
 @check("C55", "any history ends with the source's rows", risk="lose rows when several things happen in a row")
 def random_histories(subject: PracticeSubject) -> None:
     """Whatever changes and fails in whatever order, for however many syncs, a few quiet ones bring the source's rows."""
-    if not subject.trial().source_tables(subject.clean.warehouse):
-        raise NotRun("the practice source has no table that can be changed and found again in the warehouse")
+    require_tables(subject, subject.trial())
     for seed in _chosen():
         steps = history(seed)
         if wrong := replay(subject, steps):

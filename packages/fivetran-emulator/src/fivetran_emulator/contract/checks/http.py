@@ -228,7 +228,9 @@ def capped_pages(subject: PracticeSubject) -> None:
     for cap in (50, 7, 1) if few else (50, 7):
         trial = subject.trial()
         if not trial.cap(cap):
-            raise NotRun("the practice source does not let its pages be capped")
+            raise NotRun(
+                "the source of practice.py has no `cap`: use the kit's Source, or give yours an attribute `cap`, the most rows of a page"
+            )
         trial.connection.sync()
         compare(
             subject,

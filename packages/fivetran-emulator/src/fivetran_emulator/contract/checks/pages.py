@@ -64,7 +64,7 @@ def endless_pages(subject: PracticeSubject) -> None:
     lists = _lists(subject)
     if not lists:
         raise NotRun(
-            "no list of the practice source is asked for a second page; give it more rows or smaller pages"
+            "no list of practice.py is asked for a second page: give it more rows, or its pages a smaller size="
         )
     for one in lists[:_MAX_LISTS]:
         _require_an_end(subject, one)
@@ -293,8 +293,8 @@ def expired_positions(subject: PracticeSubject) -> None:
     ]
     if not resumed:
         raise NotRun(
-            "no call goes on from a position that may expire: numbers, times, and keys that the source takes without their row"
-            " do not"
+            "no call goes on from a position that may expire (numbers, times, and keys that the source takes without their row"
+            " do not): there is nothing to add"
         )
     for place in spread(2, len(resumed)):
         number, asked = resumed[place - 1]

@@ -29,6 +29,7 @@ from fivetran_emulator.contract.lab.faults import (
 )
 from fivetran_emulator.contract.lab.network import ADDRESS, PORT
 from fivetran_emulator.contract.lab.secret_forms import (
+    NONE_MARKED,
     credentials_sent,
     marked_secrets,
     secret_texts,
@@ -67,7 +68,7 @@ def no_secrets(subject: Subject) -> None:
     secrets = trial.connection.secrets
     only = marked_secrets(secrets)
     if not only:
-        raise NotRun("no key of the practice secrets is called token, key, secret or password")
+        raise NotRun(NONE_MARKED)
     if not isinstance(subject, PracticeSubject):
         trial.connection.call(accept=False, setup_test=True)
         said = [*subject.clean_or_not.connection.exchanges, *trial.connection.exchanges]

@@ -14,7 +14,7 @@ from urllib.parse import quote, quote_plus
 
 from fivetran_emulator.contract.lab.faults import SourceRequest
 
-__all__ = ["credentials_sent", "marked_secrets", "secret_texts", "secret_traces"]
+__all__ = ["NONE_MARKED", "credentials_sent", "marked_secrets", "secret_texts", "secret_traces"]
 
 _PIECE = 8
 _CREDENTIAL_HEADER = re.compile(r"authorization|cookie|token|key|secret|password|session", re.IGNORECASE)
@@ -60,6 +60,10 @@ def _forms(value: str) -> Iterator[tuple[str, str]]:
         piece = value[start : start + _PIECE]
         if not any(piece in frame for frame in frames):
             yield f"in part ({_PIECE} characters)", piece
+
+
+NONE_MARKED = "no secret is called token, key, secret or password: if the source needs one, call it so in `secrets` of practice.py"
+"""Why a check of secrets has nothing to work with."""
 
 
 def marked_secrets(secrets: Mapping[str, Any]) -> frozenset[str]:
