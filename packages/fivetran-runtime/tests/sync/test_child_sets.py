@@ -43,6 +43,7 @@ class Shop:
 
     def remove(self, order: int) -> None:
         self.clock += 1
+        self.at.pop(order, None)
         if self.orders.pop(order, None) is not None:
             self.removed[order] = self.clock
 
