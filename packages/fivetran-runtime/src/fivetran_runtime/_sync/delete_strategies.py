@@ -7,12 +7,16 @@ them, are in `deletes.py`.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from fivetran_runtime._encoding import encode
 from fivetran_runtime._sync.batch import Batch
-from fivetran_runtime._sync.child_sets import ChildSets
 from fivetran_runtime._sync.deletes import Missing
 from fivetran_runtime._sync.keys import Key
 from fivetran_runtime.tables import Table
+
+if TYPE_CHECKING:
+    from fivetran_runtime._sync.child_sets import ChildSets
 
 
 class Deletes:

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -34,16 +34,17 @@ from fivetran_runtime._invocation.context import Invocation
 from fivetran_runtime._invocation.failures import as_connector_error, combined
 from fivetran_runtime._scope import settings_digest
 from fivetran_runtime._sync.batch import Batch
-from fivetran_runtime._sync.child_sets import ChildSets
 from fivetran_runtime._sync.delete_strategies import BesideListing, ByListing, Deletes
 from fivetran_runtime._sync.deletes import Missing, no_room, room_for, too_many
 from fivetran_runtime._sync.fetching import Fetching
-from fivetran_runtime._sync.parents import ParentsPass
 from fivetran_runtime._sync.start import Terms
 from fivetran_runtime._sync.state import State, TableState
 from fivetran_runtime._sync.table_pass import Pass
 from fivetran_runtime.errors import ConnectorError, DefectError, TransientError
 from fivetran_runtime.tables import Parents, Table
+
+if TYPE_CHECKING:
+    from fivetran_runtime._sync.child_sets import ChildSets
 
 MAX_EMPTY_ANSWERS = 9
 """Empty answers in a row, after which the rest waits for the next sync; Fivetran ends a sync as failed after more than
@@ -286,6 +287,8 @@ class _Call:
         deletes, part = _deletes_of(reading, missing, children), self._state.table(reading.name)
         if table.parents is None:
             return Pass(deletes, part, **options)
+        from fivetran_runtime._sync.parents import ParentsPass  # noqa: PLC0415 - most connectors have no such table
+
         parents = self._listed(table.parents)
         return ParentsPass(deletes, part, listed=parents, room=room_for(part, self._state), **options)
 
@@ -299,6 +302,8 @@ class _Call:
         """The complete sets of the table's children, for its listing, too."""
         if not table.children:
             return None
+        from fivetran_runtime._sync.child_sets import ChildSets  # noqa: PLC0415 - most connectors have no such table
+
         part = self._state.table(table.name)
         return ChildSets(table, part, room_for(part, self._state))
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -24,11 +24,9 @@ from fivetran_runtime._invocation.budget import Budget, OutOfBudget, RowClock
 from fivetran_runtime._invocation.clock import clock
 from fivetran_runtime._scope import embedded_name
 from fivetran_runtime._sync.batch import Batch
-from fivetran_runtime._sync.child_sets import ChildSets
 from fivetran_runtime._sync.closing import close
 from fivetran_runtime._sync.delete_strategies import Deletes
 from fivetran_runtime._sync.high_water import Marks
-from fivetran_runtime._sync.kept import KeptValues
 from fivetran_runtime._sync.keys import Key
 from fivetran_runtime._sync.positions import stored
 from fivetran_runtime._sync.row_encoder import Writer
@@ -36,6 +34,10 @@ from fivetran_runtime._sync.start import Terms, note_terms, start
 from fivetran_runtime._sync.state import TableState
 from fivetran_runtime.errors import ConfigurationError, DefectError, ExpiredError
 from fivetran_runtime.operations import At, Children, Delete, Keep, Row, Skip
+
+if TYPE_CHECKING:
+    from fivetran_runtime._sync.child_sets import ChildSets
+    from fivetran_runtime._sync.kept import KeptValues
 
 _STALE = frozenset({400, 404, 410, 422})
 """What sources answer to a position they no longer know: an expired token, a row that is deleted."""
@@ -130,6 +132,8 @@ class Pass:
         table = self._table
         if not table.kept:
             return None
+        from fivetran_runtime._sync.kept import KeptValues  # noqa: PLC0415 - most connectors have no such table
+
         for name in table.kept:
             self._position.pop(name, None)
         return KeptValues(table, self._state, self._deletes, opens=self._start.opens)
@@ -280,6 +284,8 @@ class Pass:
             if self._table.only_keys:
                 message = f"Table {self._table.name}: its listing= yielded {item!r}; it yields the keys of the table's own rows."
                 raise DefectError(message, hint="Yield Children in the table's function.")
+            from fivetran_runtime._sync.child_sets import ChildSets  # noqa: PLC0415 - most connectors have none
+
             children = self._children or ChildSets(self._table, self._state, 0)
             return children.read(item, self._writer, self._take)
         if isinstance(item, Skip):
