@@ -75,6 +75,18 @@ def test_python_in_the_pages_is_python(page: Path) -> None:
         compile(block, named(page), "exec")
 
 
+QUOTED = re.compile(r"```python\n# (examples/\w+/connector\.py)\n(.*?)```", re.DOTALL)
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/sources/*.md")), ids=named)
+def test_pages_on_kinds_of_sources_quote_examples_that_run(page: Path) -> None:
+    """What a page shows is a part of an example, and the guide leads to it."""
+    quotes = QUOTED.findall(page.read_text("utf-8"))
+    assert quotes
+    assert [name for name, quote in quotes if quote not in (ROOT / name).read_text("utf-8")] == []
+    assert f"(sources/{page.name})" in (ROOT / "docs/adding-a-connector.md").read_text("utf-8")
+
+
 @pytest.mark.index
 def test_the_connector_that_the_tutorial_writes_works(whole: Repository, tmp_path: Path) -> None:
     """`create`, then the files as the page has them: sync, tests, lint and types; the README's example keeps the contract too."""
