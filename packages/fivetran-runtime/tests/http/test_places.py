@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -251,6 +252,64 @@ def test_a_header_that_is_missing_is_named() -> None:
     """With those that are there."""
     with serving(Says(ROWS[:3])) as source, pytest.raises(DefectError, match=r"no 'X-Total'.*Content-Type"):
         listed(source, Offset(total=Header("X-Total")))
+
+
+@pytest.mark.parametrize(
+    ("paginator", "header"),
+    [
+        (PageToken(next=Header("X-Next-Token")), ("X-Next-Cursor", "b")),
+        (PageToken(next=Header("X-Nxt")), ("x-ms-continuation", "b")),
+        (PageToken(next=Header("X-Nxt")), ("X-Page-Token", "b")),
+        (PageToken(), ("X-Acme-Next-Page-Token", "b")),
+        (NextLink(next=Header("X-Lnk")), ("X-NextLink", "/rows?p=2")),
+        (NextLink(next=Header("X-Lnk")), ("Link", '</rows?p=2>; rel="next"')),
+        (NextLink(), ("X-Links", '</rows?p=2>; rel="next"')),
+        (PageNumber(more=Header("X-Mor")), ("X-Has-More", "true")),
+    ],
+)
+def test_a_header_that_was_misspelt_is_not_the_end(paginator: Paginator, header: tuple[str, str]) -> None:
+    """An error that names the header that says that more follows."""
+    rows = "rows" if isinstance(paginator, PageToken) else None
+    says = Says({"rows": ROWS[:3]} if rows else ROWS[:3], headers=dict([header]))
+    with (
+        serving(says) as source,
+        pytest.raises(DefectError, match=f"but the header {header[0]} says that more"),
+    ):
+        listed(source, paginator, rows=rows)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Next-Page": ""},
+        {"X-Has-More": "false"},
+        {"X-Prev-Cursor": "a"},
+        {"X-Next-Sync-Token": "a"},
+        {"X-RateLimit-Next-Reset": "60"},
+        {"X-Links": '</rows>; rel="first"'},
+    ],
+)
+@pytest.mark.parametrize("paginator", [PageToken(next=Header("X-Next-Cursor")), NextLink()])
+def test_a_list_of_one_page_has_no_header_that_leads_on(
+    paginator: Paginator, headers: Mapping[str, str]
+) -> None:
+    """What is empty, or leads to something else than a page, is no sign of one."""
+    with serving(Says(ROWS[:3], headers=headers)) as source:
+        assert listed(source, paginator) == ROWS[:3]
+
+
+def test_a_last_page_may_have_other_headers_once_the_named_one_was_found() -> None:
+    """The place is right."""
+    first, last = {"X-Next": "b"}, {"X-Cursor": "b"}
+    with serving(Says(ROWS[:3], headers=first), Says(ROWS[3:5], headers=last)) as source:
+        assert rows_of(listed(source, PageToken(next=Header("X-Next")))) == ROWS[:5]
+
+
+@pytest.mark.parametrize("name", ["", 5, None, "X Next", "X-Next:"])
+def test_a_header_has_a_name(name: Any) -> None:
+    """One sentence that names the argument."""
+    with pytest.raises(DefectError, match=re.escape(f"Header(name={name!r}): it has to be the name of")):
+        Header(name)
 
 
 def test_a_token_may_be_sent_in_a_header() -> None:

@@ -140,6 +140,12 @@ MUTANTS = (
         lambda _: lambda page: None,  # noqa: ARG005
         f"{_PAGES}::test_a_link_in_the_header_is_seen_where_one_in_the_body_is_looked_for",
     ),
+    Mutant(
+        "a header that says more follows is seen where another one is looked for",
+        "fivetran_runtime.http.pagination.header_that_leads_on",
+        lambda _: lambda headers: None,  # noqa: ARG005
+        "http/test_places.py::test_a_header_that_was_misspelt_is_not_the_end",
+    ),
     # What an author says of ends
     Mutant(
         "a partial answer of GraphQL is never taken for a whole one",

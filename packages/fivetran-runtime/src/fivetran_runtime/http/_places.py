@@ -15,14 +15,27 @@ import msgspec
 from fivetran_runtime.errors import DefectError
 
 
+_HEADER_NAME = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)  # a token: RFC 9110, 5.6.2
+
+
 class Header(msgspec.Struct, frozen=True):
     """A header, where an argument is a place in the body otherwise: `Offset(total=Header("X-Total-Count"))`.
 
     Args:
         name: the header's name; case does not matter.
+
+    Raises:
+        DefectError: no header can be called so.
     """
 
     name: str
+
+    def __post_init__(self) -> None:
+        if type(self.name) is not str or not _HEADER_NAME.fullmatch(self.name):
+            message = (
+                f"Header(name={self.name!r}): it has to be the name of a header, such as 'X-Next-Cursor'."
+            )
+            raise DefectError(message)
 
 
 Place = str | Sequence[str] | Header
@@ -229,6 +242,32 @@ def _says_more(words: list[str], value: Any) -> bool:
         return value is True or (isinstance(value, str) and value.lower() == "true")
     # "nextSyncToken" is for the next sync, "next_run" for the clock: only what names a page leads to one.
     return "next" in words and _LEADS.issuperset(words) and is_there(value)
+
+
+_LEADING_HEADER = re.compile(
+    r"""(.*[-_])?next([-_]?(page|cursor|token|link|url|uri|href|offset|bookmark|marker|key|start|index|id|number))*
+    | (.*[-_])?continuation[-_a-z]*
+    | (.*[-_])?(has[-_]?)?more
+    | (x[-_])?((page|pagination|end)[-_]?)?(cursor|bookmark|marker)
+    | (x[-_])?(page|pagination)[-_]?token""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_NEXT = re.compile(r"""\brel\s*=\s*["']?next\b""", re.IGNORECASE)
+
+
+def header_that_leads_on(headers: Mapping[str, str]) -> str | None:
+    """A header, other than `Link`, that looks as if it said that more follows, e.g. "X-Next-Cursor".
+
+    As in a body, false and empty say that nothing follows; "X-Next-Sync-Token" and "X-Prev-Cursor" lead to no page.
+    """
+    for name, value in headers.items():
+        if (
+            name.lower() != "link"
+            and (_LEADING_HEADER.fullmatch(name) or _NEXT.search(value))
+            and is_there(value)
+        ):
+            return name
+    return None
 
 
 def is_there(value: Any) -> bool:

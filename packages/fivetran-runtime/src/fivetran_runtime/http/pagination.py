@@ -25,6 +25,7 @@ from fivetran_runtime.http._places import (
     Header,
     Place,
     first_missing,
+    header_that_leads_on,
     is_there,
     is_true,
     leads_on,
@@ -648,7 +649,7 @@ def _goes_on(page: Page, rows: list[Any], place: Place, absent: Absent) -> bool:
     trail.promise = None
     if absent == "end":
         return False
-    _require_one_lead(page, place)
+    _require_one_lead(page, place, found=trail.found)
     trail.silent += bool(rows)
     if absent == "error" or (trail.silent > 1 and not trail.found):
         raise _never_said(page, place, f"on {trail.silent} pages with rows" if trail.silent > 1 else "")
@@ -698,7 +699,7 @@ def _require_end(
     """Raise unless a page without the place that leads on is the last one."""
     if absent == "end":
         return
-    _require_one_lead(page, place)
+    _require_one_lead(page, place, found=found)
     if absent == "error":
         raise _never_said(page, place, "")
     full = bool(rows) and (len(rows) in page.sizes or (size is not None and len(rows) >= size))
@@ -706,11 +707,13 @@ def _require_end(
         raise _never_said(page, place, f"on a full page of {len(rows)} rows")
 
 
-def _require_one_lead(page: Page, place: Place) -> None:
-    """Raise when the page says elsewhere than at the place that more follows."""
+def _require_one_lead(page: Page, place: Place, *, found: bool) -> None:
+    """Raise when the page says elsewhere than at the place that more follows; in a header, unless it was ever found there."""
     other = leads_on(page.body)
     if other is None and _linked(page) not in (ABSENT, None) and place != ["Link"]:
         other = "the header Link"
+    if other is None and not found and (name := header_that_leads_on(page.headers)) is not None:
+        other = f"the header {name}"
     if other is not None:
         raise _never_said(page, place, f"but {other} says that more follows")
 
