@@ -14,7 +14,6 @@ import msgspec
 
 from fivetran_runtime.errors import DefectError
 
-
 _HEADER_NAME = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)  # a token: RFC 9110, 5.6.2
 
 
