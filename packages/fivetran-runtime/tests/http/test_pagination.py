@@ -425,9 +425,38 @@ def test_a_link_in_the_header_is_seen_where_one_in_the_body_is_looked_for() -> N
 
 
 def test_a_size_that_is_asked_for_by_hand_counts_as_one() -> None:
-    """A page as long as a number in the query is full."""
-    with serving(Says({"rows": TEN})) as source, pytest.raises(DefectError, match="a full page of 10 rows"):
-        list(Client(source.url).pages("/rows", PageToken(), rows="rows", per=10))
+    """A page as long as a parameter of that name says is full."""
+    for name in SIZES:
+        with (
+            serving(Says({"rows": TEN})) as source,
+            pytest.raises(DefectError, match="a full page of 10 rows"),
+        ):
+            list(Client(source.url).pages("/rows", PageToken(), rows="rows", **{name: 10}))
+
+
+SIZES = (
+    "per",
+    "limit",
+    "per_page",
+    "pageSize",
+    "$top",
+    "maxResults",
+    "first",
+    "count",
+    "page[size]",
+    "sysparm_limit",
+)
+
+
+@pytest.mark.parametrize("name", ["project", "page", "year", "credit_limit", "discount", "first_seen"])
+@pytest.mark.parametrize("paginator", [PageToken(), NextLink(next="next")])
+def test_a_number_that_is_no_size_says_nothing_of_the_page(paginator: Paginator, name: str) -> None:
+    """A list of project 10 may have ten rows."""
+    with serving(Says({"rows": TEN})) as source:
+        client = Client(source.url)
+        assert list(client.pages("/rows", paginator, rows="rows", **{name: 10})) == TEN
+        body = {name: 10, "variables": {name: 10}}
+        assert list(client.pages("/rows", paginator, rows="rows", json=body)) == TEN
 
 
 @pytest.mark.parametrize(
@@ -965,6 +994,38 @@ def test_a_condition_that_cannot_be_filled_is_an_error(condition: str, what: str
     """With the text itself."""
     with pytest.raises(DefectError, match=re.escape(what)):
         pages_of(Keyset(7, condition=condition), [])
+
+
+@pytest.mark.parametrize(
+    ("condition", "then"),
+    [("4|19", None), ("", None), (">{0}{1}", None), (">{0}", "id"), (">{1}", "id"), ("> x", "id"), (5, None)],
+)
+def test_a_condition_without_the_key_is_an_error(condition: Any, then: str | None) -> None:
+    """Before anything is asked: the source would list the same rows for each key, or none."""
+    with pytest.raises(
+        DefectError, match=re.escape(f"Keyset: condition={condition!r} is no text with {{0}}")
+    ):
+        Keyset(condition=condition, then=then)
+
+
+def test_a_condition_has_its_keys_in_any_order() -> None:
+    """And as often as it needs them."""
+    for condition in ("{}|{}", "{1} {0} {0}", "{{x}} {0:>5} {1}"):
+        assert Keyset(condition=condition, then="id").condition == condition
+
+
+@pytest.mark.parametrize("made", [None, ""])
+def test_a_function_that_makes_no_condition_is_an_error(made: Any) -> None:
+    """Without one, the first page would come again."""
+    with pytest.raises(DefectError, match=re.escape(f"the function condition= gave {made!r}")):
+        pages_of(Keyset(condition=lambda _: made), [{"id": 1}], [])
+
+
+@pytest.mark.parametrize("cap", ["10", 0, -1, 2.5, True])
+def test_a_cap_is_a_number_of_rows(cap: Any) -> None:
+    """One sentence that names the argument."""
+    with pytest.raises(DefectError, match=re.escape(f"Offset(cap={cap!r}): it has to be a number of rows")):
+        Offset(cap=cap)
 
 
 def test_a_key_with_a_quote_is_written_by_a_function() -> None:

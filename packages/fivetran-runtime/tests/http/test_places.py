@@ -146,6 +146,22 @@ def test_a_body_without_room_for_the_position_is_an_error(body: Any, param: Any,
         assert source.received == []
 
 
+def test_a_body_without_room_for_the_next_position_is_an_error_of_the_first_page() -> None:
+    """Although that one has no position yet."""
+    with serving(Says({"rows": ROWS[:1], "next": "b"})) as source:
+        with pytest.raises(DefectError, match=r"json= has a list where 'a\.b'"):
+            listed(source, PageToken(param="a.b"), rows="rows", json=[1])
+        assert source.received == []
+
+
+def test_a_list_is_asked_for_with_one_body() -> None:
+    """Not with an object and a form."""
+    with serving(Says([])) as source:
+        with pytest.raises(DefectError, match="json= and form= are both given"):
+            listed(source, Offset(), json={}, form={})
+        assert source.received == []
+
+
 # -- errors in a success --------------------------------------------------------------------------------------
 
 PARTIAL = {"data": {"issues": None}, "errors": [{"message": "timed out", "path": ["issues"]}]}

@@ -408,7 +408,7 @@ def test_an_end_that_nothing_announces_is_warned_of(capsys: pytest.CaptureFixtur
         ("id,name,id\n1,a,2\n", "/file, line 1: the header names 'id' more than once."),
         ('id,name\n1,"a"b\n', "/file, line 2: ',' expected after '\"'."),
         ("id,name\n1,\xe9\n", "/file, line 2: text that is not utf-8"),
-        ("id,name\r1,a\r", "/file, line 1: new-line character seen in unquoted field"),
+        ("id,name\r1,a\r", "/file, line 1: a carriage return that ends no line"),
     ],
 )
 def test_a_line_that_is_no_row_is_an_error_that_names_it(body: str, said: str) -> None:
@@ -477,6 +477,14 @@ def test_a_zip_archive_and_an_encoding_that_was_not_asked_for_are_named() -> Non
         assert "/file is a zip archive, not text." in failing(lines(source))
     with serving(Says(CSV, headers={"Content-Encoding": "br"})) as source:
         assert "Content-Encoding br" in failing(lines(source))
+
+
+def test_a_carriage_return_that_ends_no_line_is_named() -> None:
+    """In our own words: Python's would have a file opened in another way."""
+    with serving(Says(b"id,name\n1,a\n2,b\rc\n", kind="text/csv")) as source:
+        message = failing(csv(source))
+    assert "/file, line 3: a carriage return that ends no line, in a field without quotes." in message
+    assert "universal" not in message
 
 
 def test_a_secret_in_a_bad_line_is_not_shown(invocation: Invocation) -> None:

@@ -146,6 +146,12 @@ MUTANTS = (
         lambda _: lambda headers: None,  # noqa: ARG005
         "http/test_places.py::test_a_header_that_was_misspelt_is_not_the_end",
     ),
+    Mutant(
+        "a condition that leaves the key out is an error",
+        "fivetran_runtime.http.pagination._require_condition",
+        lambda _: lambda condition, *, has_then: None,  # noqa: ARG005
+        f"{_PAGES}::test_a_condition_without_the_key_is_an_error",
+    ),
     # What an author says of ends
     Mutant(
         "a partial answer of GraphQL is never taken for a whole one",

@@ -137,16 +137,48 @@ class Asked(msgspec.Struct, frozen=True):
                 raise DefectError(msg, hint="Give pages() the json= that the source is asked with.")
         return Asked(query, json, form, headers)
 
-    def numbers(self) -> frozenset[int]:
-        """The numbers that are asked with, of which one may be the size of a page."""
+    def sizes(self) -> frozenset[int]:
+        """The numbers that are asked with under a name of the size of a page."""
         body = self.json if isinstance(self.json, dict) else {}
-        variables = body.get("variables")
-        every = (
-            *self.query.values(),
-            *body.values(),
-            *(variables.values() if isinstance(variables, dict) else ()),
+        inner = [body[name] for name in _WITH_SIZES if isinstance(body.get(name), dict)]
+        return frozenset(
+            value
+            for members_of in (self.query, body, *inner)
+            for name, value in members_of.items()
+            if type(value) is int and _is_size(name)
         )
-        return frozenset(value for value in every if type(value) is int)
+
+
+_WITH_SIZES = ("variables", "page", "paging", "pagination")
+_SIZES = frozenset(
+    [
+        "limit",
+        "size",
+        "per",
+        "first",
+        "count",
+        "top",
+        "take",
+        "rows",
+        "maxresults",
+        "maxitems",
+        "maxrecords",
+        "maxrows",
+        "maxkeys",
+        "maxcount",
+        "numrows",
+        "rpp",
+    ]
+)
+_NO_LETTERS = re.compile(r"[\W_]+")
+
+
+def _is_size(name: object) -> bool:
+    """Whether a parameter is called like the size of a page: "per_page", "$top", "page[limit]", "sysparm_limit"."""
+    text = _NO_LETTERS.sub("", str(name)).lower()
+    return text in _SIZES or text.endswith(
+        ("perpage", "pagesize", "pagelimit", "pagelength", "batchsize", "parmlimit")
+    )
 
 
 def _put(body: Any, place: str | Sequence[str], value: Any) -> Any:

@@ -213,6 +213,8 @@ class CsvForm(msgspec.Struct, frozen=True):
             if "unexpected end" in str(error):
                 began = f"a field that begins in line {place.line + 1} and does not end"
                 raise FailedRequest(f"an answer with {began}") from None
+            if "new-line character" in str(error):
+                raise _stray_return(f"{what}, line {place.open_line}") from None
             hint = "Say how it is written: delimiter=, quotechar=, escapechar=."
             raise DefectError(f"{what}, line {place.open_line}: {error}.", hint=hint) from None
         except UnicodeError as error:
@@ -254,6 +256,13 @@ class CsvForm(msgspec.Struct, frozen=True):
             said = excerpt(place.columns[0])[:_SHOWN]
             hint = "If it is a header without rows, name it: columns=."
             raise TransientError(f"{what} answered one line of one column: {said!r}.", hint=hint)
+
+
+def _stray_return(where: str) -> DefectError:
+    return DefectError(
+        f"{where}: a carriage return that ends no line, in a field without quotes.",
+        hint="Lines end in a line feed, with or without a carriage return before it. Is the encoding right?",
+    )
 
 
 def _taken(content: Content, place: Place) -> Iterator[bytes]:

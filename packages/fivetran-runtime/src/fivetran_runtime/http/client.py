@@ -302,10 +302,14 @@ class Client:
             Others as `get`.
         """
         none = NoRows.parse(paginator, no_rows, past_end)
+        if json is not None and form is not None:
+            raise DefectError("pages(): json= and form= are both given; a list is asked for with one body.")
         listing = (
             None if json is None and form is None and headers is None else Asked(query, json, form, headers)
         )
-        sizes = listing.numbers() if listing else frozenset(one for one in query.values() if type(one) is int)
+        sizes = (listing or Asked(query)).sizes() if listing or query else frozenset()
+        if listing:
+            listing.at(dict.fromkeys(paginator.query(), 0))  # is there room for the next position, too?
 
         def ask(target: str, position: Mapping[Any, Any], accepted: Collection[int]) -> Page:
             if listing is None and (asked := _with_position(query, position)) is not None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
+from string import Formatter
 from typing import Any, Literal, Protocol
 from urllib.parse import urljoin
 
@@ -76,7 +77,7 @@ class Page(msgspec.Struct, frozen=True):
         body: its decoded body.
         headers: its headers.
         status: the HTTP status.
-        sizes: numbers that were asked for with it; one of them may be the size of a page.
+        sizes: what parameters that are called like the size of a page asked for.
         follow: makes of a link on it the address to ask, on the client's own host if it is to; raises DefectError where it
             leads to another host.
         trail: what the pages before it have shown.
@@ -141,6 +142,10 @@ class Offset(_OnPath, frozen=True):
     size_param: Param | None = "limit"
     at: str = "offset"
     cap: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.cap is not None and (type(self.cap) is not int or self.cap < 1):
+            raise DefectError(f"Offset(cap={self.cap!r}): it has to be a number of rows above 0, or None.")
 
     def query(self) -> Mapping[Any, Any]:
         return _asked(self.param, self.offset, self.size_param, self.size)
@@ -383,6 +388,10 @@ class Keyset(_OnPath, frozen=True):
     at: str = "after"
     absent: Absent = None
 
+    def __post_init__(self) -> None:
+        if self.condition is not None:
+            _require_condition(self.condition, has_then=self.then is not None)
+
     def query(self) -> Mapping[Any, Any]:
         after = None if self.after is None else self._after()
         return _asked(self.param, after, self.size_param if self.size else None, self.size)
@@ -446,7 +455,11 @@ def _key(page: Page, row: Any, column: Place) -> Any:
 
 def _condition(condition: str | Callable[..., Any], keys: list[Any]) -> Any:
     if not isinstance(condition, str):
-        return condition(*keys)
+        made = condition(*keys)
+        if made is None or made == "":
+            msg = f"Keyset: the function condition= gave {made!r} for a key; the first page would come again."
+            raise DefectError(msg, hint="It has to return what the source is to be asked with.")
+        return made
     for key in keys:
         if isinstance(key, str) and not {"'", '"', "\\"}.isdisjoint(key):
             msg = f"Keyset: condition={condition!r} cannot hold the key {key!r}, which has a quote or a backslash."
@@ -454,10 +467,32 @@ def _condition(condition: str | Callable[..., Any], keys: list[Any]) -> Any:
     try:
         return condition.format(*keys)
     except (LookupError, ValueError, AttributeError):
-        msg = (
-            f"Keyset: condition={condition!r} is no text with {{0}} for the key, and {{1}} for that of then=."
-        )
-        raise DefectError(msg) from None
+        raise _no_condition(condition) from None
+
+
+def _require_condition(condition: object, *, has_then: bool) -> None:
+    """Raise for a text that leaves a key out: each page would be asked for with the same condition."""
+    if callable(condition):
+        return
+    names = {"0", "1"} if has_then else {"0"}
+    if not isinstance(condition, str) or _names_in(condition) != names:
+        raise _no_condition(condition)
+
+
+def _names_in(text: str) -> set[str]:
+    """What a text has in braces: `str.format` fills it in."""
+    try:
+        fields = [name for _, name, _, _ in Formatter().parse(text) if name is not None]
+    except ValueError:
+        return set()
+    heads = [name.partition(".")[0].partition("[")[0] for name in fields]
+    return {head or str(number) for number, head in enumerate(heads)}
+
+
+def _no_condition(condition: object) -> DefectError:
+    return DefectError(
+        f"Keyset: condition={condition!r} is no text with {{0}} for the key, and {{1}} for that of then=."
+    )
 
 
 class NoRows(msgspec.Struct, frozen=True):
