@@ -454,7 +454,8 @@ def test_a_number_that_is_no_size_says_nothing_of_the_page(paginator: Paginator,
     """A list of project 10 may have ten rows."""
     with serving(Says({"rows": TEN})) as source:
         client = Client(source.url)
-        assert list(client.pages("/rows", paginator, rows="rows", **{name: 10})) == TEN
+        query: dict[str, Any] = {name: 10}
+        assert list(client.pages("/rows", paginator, rows="rows", **query)) == TEN
         body = {name: 10, "variables": {name: 10}}
         assert list(client.pages("/rows", paginator, rows="rows", json=body)) == TEN
 
