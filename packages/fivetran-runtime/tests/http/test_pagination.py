@@ -427,11 +427,12 @@ def test_a_link_in_the_header_is_seen_where_one_in_the_body_is_looked_for() -> N
 def test_a_size_that_is_asked_for_by_hand_counts_as_one() -> None:
     """A page as long as a parameter of that name says is full."""
     for name in SIZES:
+        query: dict[str, Any] = {name: 10}
         with (
             serving(Says({"rows": TEN})) as source,
             pytest.raises(DefectError, match="a full page of 10 rows"),
         ):
-            list(Client(source.url).pages("/rows", PageToken(), rows="rows", **{name: 10}))
+            list(Client(source.url).pages("/rows", PageToken(), rows="rows", **query))
 
 
 SIZES = (
