@@ -130,6 +130,12 @@ def _all_keys_count(_: Fault) -> Fault:
 
 MUTANTS = (
     Mutant(
+        "what the first part of a listing has sent is missing when the listing begins again without it",
+        "fivetran_runtime._sync.deletes.Missing.begin_again",
+        lambda _: lambda self: None,  # noqa: ARG005 - as the original's
+        f"{_KEPT}::test_what_is_deleted_before_a_listing_begins_again_is_found",
+    ),
+    Mutant(
         "a token counts only with the last rows of its pass",
         "fivetran_runtime._sync.kept.KeptValues.pause",
         _counts_at_once,

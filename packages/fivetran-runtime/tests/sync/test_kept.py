@@ -240,6 +240,42 @@ def test_an_expired_token_costs_a_listing_and_what_two_do_not_find_is_deleted(
     assert calendar.asked == [None, 0, None, None, 2, 3]
 
 
+@pytest.mark.parametrize("why", ["the page's token expires", "the settings change", "the author says so"])
+def test_what_is_deleted_before_a_listing_begins_again_is_found(
+    monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    """Nobody tells of it later: the first part of the listing has sent it, and the token is younger than its end."""
+    monkeypatch.setenv("FIVETRAN_ANSWER_BYTES", "2200")
+    events, refusals = [1, 2, 3, 4], [1]
+
+    class Settings(Config):
+        team: str
+
+    app = Connector("calendar", config=Settings)
+
+    @app.table(key="id", keeps="token", on_missing="delete")
+    def table(_: Any, page: int | None = None, token: int | None = None) -> Iterator[Any]:
+        answered()
+        if token is not None:
+            return
+        if page is not None and why != "the settings change" and refusals and refusals.pop():
+            raise ExpiredError("gone") if why == "the author says so" else ConfigurationError("", status=410)
+        for place in range(page or 0, len(events), 3):
+            yield from ({"id": event, "text": "x" * 300} for event in events[place : place + 3])
+            yield At(page=place + 3)
+        yield Keep(token=1)
+
+    fivetran = Fivetran(app.handler, {"team": "a"})
+    fivetran.call()
+    assert fivetran.state["tables"]["table"]["at"]
+    events.remove(1)
+    if why == "the settings change":
+        fivetran.secrets["team"] = "b"
+    for _ in range(3):
+        fivetran.sync()
+    assert {row["id"] for row in fivetran.tables["table"].values()} == {2, 3, 4}
+
+
 def test_without_on_missing_a_warning_says_what_stays(capsys: pytest.CaptureFixture[str]) -> None:
     """Nobody tells of what was deleted while the token expired."""
     calendar = Calendar()

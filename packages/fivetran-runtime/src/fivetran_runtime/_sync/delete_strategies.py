@@ -39,6 +39,9 @@ class Deletes:
     def begin(self, *, whole: bool) -> None:
         """A pass begins; `whole` if at the floor."""
 
+    def begin_again(self) -> None:
+        """An open pass is read from its beginning once more, since its position does not count any longer."""
+
     def take(self, unit: Batch) -> Batch:
         """A unit has become whole; what of it is sent."""
         return unit
@@ -71,6 +74,10 @@ class ByListing(Deletes):
     def begin(self, *, whole: bool) -> None:
         if not self.only_changes:
             self._keys.begin()
+
+    def begin_again(self) -> None:
+        if not self.only_changes:
+            self._keys.begin_again()
 
     def take(self, unit: Batch) -> Batch:
         if self.only_changes:

@@ -110,6 +110,18 @@ class Missing:
         """A listing begins, and may find room for its keys."""
         self._state.over = 0
 
+    def begin_again(self) -> None:
+        """The listing is read from its beginning once more: what it has shown so far is no part of what it shows then.
+
+        Those rows were sent, so those that it does not show again are missing.
+        """
+        if not self._table.only_keys:
+            self._known |= self._found
+        self._missed -= self._found
+        self._held -= self._found
+        self._found = set()
+        self._changed.update(_SETS)
+
     def note(self, unit: Batch) -> None:
         """The rows and deletes of this unit of the listing have become whole."""
         rows, deleted = self._keys_in(unit)

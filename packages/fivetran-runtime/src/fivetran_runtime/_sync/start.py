@@ -119,7 +119,6 @@ def _drop_what_changed(table: Table, state: TableState, terms: Terms) -> None:
     if state.at is not None and terms.place and not terms.place.is_of(state.place):
         _tell(name, "settings have changed while it was read", "is read from the beginning of that pass")
         state.sent = 0
-        # What it has found stays found: those rows were sent.
         state.at = {name: value for name, value in state.at.items() if name in table.kept}
 
 

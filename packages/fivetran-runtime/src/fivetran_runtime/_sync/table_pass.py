@@ -106,11 +106,14 @@ class Pass:
         self._batch = batch
         self._budget = budget
         self._terms = terms
+        had_position = any(name not in table.kept for name in state.at or ())
         self._start = start(table, state, terms)
         self._position = {**self._start.position}
         self._around: dict[str, Any] = {}
         """What every position holds beside what the table yields."""
         self._kept = self._kept_values()
+        if had_position and not self._position:
+            deletes.begin_again()
         self._embeds = state.embeds if terms.embedded is None else embedded_name(terms.embedded)
         self._writer = Writer(table, budget.row_bytes)
         self._marks = Marks(table, self._start, terms.now, self._at) if table.kind else None
@@ -198,6 +201,8 @@ class Pass:
     def _restart(self, refused: ConfigurationError | ExpiredError) -> None:
         self.restarted = True
         self._position, self._sent, self._committed = self._beginning(), 0, False
+        if not self._position:
+            self._deletes.begin_again()
         message = f"Table {self._table.name}: the source no longer knows where the last call stopped"
         logs.emit("WARNING", f"{message}; the pass begins again. {refused}", table=self._table.name)
 
