@@ -100,6 +100,6 @@ def test_what_is_there_by_chance_is_no_trace(secret: str) -> None:
 def test_the_lines_around_a_key_are_no_secret() -> None:
     """They are the same for every key; what is between them is not."""
     key = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\n-----END PRIVATE KEY-----\n"  # pragma: allowlist secret
-    secrets, only = {"key": key}, frozenset({"key"})
-    assert secret_traces("sent -----BEGIN PRIVATE KEY----- MIG", secrets, only=only) == []
-    assert secret_traces("sent -----BEGIN PRIVATE KEY----- MIGHAgEA", secrets, only=only) != []
+    secrets, only, frame = {"key": key}, frozenset({"key"}), key.splitlines()[0]
+    assert secret_traces(f"sent {frame} MIG", secrets, only=only) == []
+    assert secret_traces(f"sent {frame} MIGHAgEA", secrets, only=only) != []
