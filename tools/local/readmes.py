@@ -33,7 +33,7 @@ def update(
 
     Raises StaleError with every difference if `check` and one is not, RepositoryError if a connector can't be asked.
     """
-    differences = []
+    differences, stale = [], []
     for name in names or sorted(repository.connectors):
         project = repository.connector(name)
         file = project.path / "README.md"
@@ -43,12 +43,15 @@ def update(
         section = describe(repository, project, environment)
         new = MARKED.sub(lambda _, section=section: section, now, count=1)  # type: ignore[misc]
         if check:
-            differences += _difference(repository, file, now, new)
+            found = _difference(repository, file, now, new)
+            differences += found
+            stale += [name] if found else []
         elif new != now:
             file.write_text(new, "utf-8")
             print(f"{at(file, repository.root)}: updated")
     if differences:
-        raise StaleError("".join(differences) + "\nrun `nox -s update`")
+        command = f"nox -s update -- {' '.join(stale)}"
+        raise StaleError(f"README.md is not what the code says; run `{command}`:\n{''.join(differences)}")
 
 
 def describe(repository: Repository, project: Project, environment: VirtualEnvironment | None = None) -> str:

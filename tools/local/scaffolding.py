@@ -86,6 +86,7 @@ def next_steps(name: str) -> str:
     """What to do with a new connector."""
     return f"""
 Next:
-    nox -s sync -- {name}          see it run, against the rows of connectors/{name}/practice.py
-    edit connectors/{name}/src/{import_name(name)}/__init__.py and practice.py, then: nox -s tests -- {name}
+    nox -s try -- {name}           see its first rows, from connectors/{name}/practice.py; after each change
+    edit connectors/{name}/src/{import_name(name)}/__init__.py and practice.py, then:
+    nox -s update -- {name}        its README's tables, from the code; and then nox -s tests -- {name}
     nox -s ci_config               give it a test job; three lines in deploy.yaml deploy it"""

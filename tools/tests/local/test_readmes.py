@@ -17,7 +17,9 @@ def test_a_stale_readme_fails_the_tests_and_is_put_right_by_update(whole: Reposi
     file = whole.connector("casa").path / "README.md"
     before = file.read_text("utf-8")
     file.write_text(before.replace("| `access_token` |", "| `acces_token` |"), "utf-8")
-    with pytest.raises(StaleError, match=r"\+\| `access_token` \|(.|\n)*run `nox -s update`"):
+    with pytest.raises(
+        StaleError, match=r"^README.md .* run `nox -s update -- \w+`:(.|\n)*\+\| `access_token` \|"
+    ):
         run_tests(whole, "casa")
     readmes.update(whole, ["casa"], check=False)
     assert file.read_text("utf-8") == before

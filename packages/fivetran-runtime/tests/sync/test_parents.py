@@ -321,6 +321,12 @@ def one(*items: Any, parents: Any = lambda _: [1], annotation: Any = int) -> str
 def test_wrong_uses_are_refused_by_table_and_name() -> None:
     """Each in a sentence."""
     assert one(At(parent=2)).startswith("Table rows yielded At(parent=2), and parent is the parent")
+    assert one(parents=lambda _: "abc").startswith(
+        "Table rows: parents= gave 'abc'; it gives the keys of several."
+    )
+    assert one(parents=lambda _: None).startswith(
+        "Table rows: parents= gave None; it gives the keys of several."
+    )
     assert one(parents=lambda _: [{"id": 1}]).startswith("Table rows: parents= gave a dict; it gives the")
     assert one(parents=lambda _: ["x"]).startswith(
         "Table rows: parents= gave 'x', and parent is annotated int"

@@ -289,13 +289,17 @@ class _Call:
             return Pass(deletes, part, **options)
         from fivetran_runtime._sync.parents import ParentsPass  # noqa: PLC0415 - most connectors have no such table
 
-        parents = self._listed(table.parents)
+        parents = self._listed(table, table.parents)
         return ParentsPass(deletes, part, listed=parents, room=room_for(part, self._state), **options)
 
-    def _listed(self, parents: Parents) -> list[int | str]:
+    def _listed(self, table: Table, parents: Parents) -> list[int | str]:
         """The parents there are; tables that name the same function ask once in a call."""
         if parents not in self._parents:
-            self._parents[parents] = list(parents(self._client))
+            listed = parents(self._client)
+            if isinstance(listed, str) or not isinstance(listed, Iterable):
+                message = f"Table {table.name}: parents= gave {listed!r:.40}; it gives the keys of several."
+                raise DefectError(message, hint="Give a list of them, or yield them.")
+            self._parents[parents] = list(listed)
         return self._parents[parents]
 
     def _children(self, table: Table) -> ChildSets | None:
