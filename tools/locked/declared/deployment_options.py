@@ -8,14 +8,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tools.locked.declared import google_rules
-from tools.locked.declared.environments import NAME_OF_ONE, SERVICE_ACCOUNT
+from tools.locked.declared import fivetran_rules, google_rules
+from tools.locked.declared.environments import GROUP, NAME_OF_ONE, SERVICE_ACCOUNT
 from tools.locked.declared.value_rules import OneOf, Rule, Text, Whole
 from tools.repository.limits import DEFAULT_RUNTIME, MAX_MEMORY, MAX_TIMEOUT, MEMORY_STEPS, RUNTIMES
 from tools.repository.names import LONGEST, NAME
 
+HOSTS = ("function", "connector_sdk")
+DEFAULT_HOST = "function"
+
+SCHEDULES = ("fivetran", "airflow")
+DEFAULT_SCHEDULE = "fivetran"
+
 GENERATIONS = (1, 2)
 DEFAULT_GENERATION = 1
+
+DEFAULT_PYTHON = "3.13"
+"""Of the Connector SDK. Always sent, for Fivetran's own default changes."""
 
 DEFAULT_TIMEOUT = 540
 """Seconds: all that the first generation grants; a function that needs less isn't billed for more."""
@@ -95,18 +104,41 @@ OPTIONS: Mapping[str, Option] = {
     "service_account": Option(
         "Who the function runs as, where it isn't the environment's.", _both(SERVICE_ACCOUNT)
     ),
-    "dataset": Option(
-        "The destination schema; the connector's name with `_export` unless given.",
+    "host": Option(
+        "Where the connector runs: `function`, Google's, unless given; `connector_sdk` is Fivetran itself.",
+        _both(OneOf(HOSTS)),
+    ),
+    "python_version": Option(
+        f"Fivetran's Python, with `host: connector_sdk`; '{DEFAULT_PYTHON}' unless given.",
+        _both(OneOf(fivetran_rules.PYTHONS, "a Python of the Connector SDK, in quotes")),
+    ),
+    "group": Option("The destination: the id of a group at Fivetran, where it isn't the environment's.", _both(GROUP)),
+    "schema": Option(
+        "The destination schema, a dataset in BigQuery; the connector's name with `_export` unless given.",
         _both(
             Text(
-                google_rules.DATASET,
-                "the name of a dataset: lower-case letters, digits and underscores, not starting with a digit",
+                fivetran_rules.SCHEMA,
+                "the name of a schema: lower-case letters, digits and underscores, not starting with a digit",
                 google_rules.MAX_DATASET,
             )
         ),
     ),
+    "schedule": Option(
+        "Who starts syncs: `fivetran` unless given; `airflow` leaves the connection manual, and paused until its first run.",
+        _both(OneOf(SCHEDULES)),
+    ),
 }  # fmt: skip
 """All options but `env`, which holds names with values: VARIABLE, VARIABLE_VALUE and RESERVED say which."""
+
+ONLY_OF_FUNCTIONS = (
+    "name", "generation", "runtime", "memory", "timeout", "region", "max_instances", "service_account", "env",
+)  # fmt: skip
+"""What means nothing at Fivetran, which grants every connector the same: 1 GB of memory and no environment variables."""
+
+ONLY_OF_SDK = ("python_version",)
+
+FORMER = {"dataset": "schema"}
+"""What an option was called before."""
 
 ENV = "env"
 ENV_MEANING = "More environment variables, in text. No secrets: those are the connection's, at Fivetran."

@@ -1,4 +1,4 @@
-"""deploy.yaml: what runs where, read strictly.
+"""deploy.yaml: what runs where, and into which destination, read strictly.
 
 Three lines make a deployment; everything else has a default. Every mistake of the file comes out at once, with
 its line, because a mistake that only Google finds costs a deploy.
@@ -15,12 +15,18 @@ from typing import Any
 
 from tools.locked.declared.deployment_options import (
     DEFAULT_GENERATION,
+    DEFAULT_HOST,
     DEFAULT_MEMORY,
+    DEFAULT_PYTHON,
+    DEFAULT_SCHEDULE,
     DEFAULT_TIMEOUT,
     ENV,
+    FORMER,
     GENERATIONS,
     KEY,
     KEYS,
+    ONLY_OF_FUNCTIONS,
+    ONLY_OF_SDK,
     OPTIONS,
     REQUIRED,
     RESERVED,
@@ -43,11 +49,13 @@ MAX_LISTED = 20
 
 @dataclass(frozen=True)
 class Deployment:
-    """One function: a connector in an environment, as one group of deploy.yaml says.
+    """A connector in an environment, as one group of deploy.yaml says: a function, or with another host a package.
 
     `key` is the group's name, unique in the file; `function` is its name at Google, the same unless `name` says
     otherwise. `line` is where the group starts, `region` and `service_account` are its own or the environment's,
-    `dataset` is the destination schema (`NAME_export`), `env` more environment variables.
+    `env` more environment variables. `host` is `function` (Google's) or `connector_sdk` (Fivetran's), for which
+    `python_version` holds and what Google grants doesn't. Its connection loads into the destination of `group`, its own
+    or the environment's (empty if neither says one), as `schema` (`NAME_export`); `schedule` is who starts its syncs.
     """
 
     key: str
@@ -60,12 +68,26 @@ class Deployment:
     region: str
     max_instances: int = 1
     service_account: str | None = None
-    dataset: str = ""
+    schema: str = ""
     env: Mapping[str, str] = field(default_factory=dict, hash=False)
+    host: str = DEFAULT_HOST
+    python_version: str = DEFAULT_PYTHON
+    group: str = ""
+    schedule: str = DEFAULT_SCHEDULE
 
     def __post_init__(self) -> None:
-        if not self.dataset:
-            object.__setattr__(self, "dataset", dataset(self.connector))
+        if not self.schema:
+            object.__setattr__(self, "schema", dataset(self.connector))
+
+    @property
+    def is_function(self) -> bool:
+        """Whether it runs at Google."""
+        return self.host == DEFAULT_HOST
+
+    @property
+    def python(self) -> str:
+        """The Python it runs on, such as `3.12`."""
+        return python_version(self.runtime) if self.is_function else self.python_version
 
 
 def deployments(repository: Repository) -> Mapping[str, Deployment]:
@@ -103,7 +125,7 @@ def limits_and_pythons(repository: Repository) -> dict[str, dict[str, Any]]:
 
 
 def _pythons(mine: Iterable[Deployment]) -> list[str]:
-    versions = {python_version(one.runtime) for one in mine}
+    versions = {one.python for one in mine}
     return sorted(versions, key=lambda version: tuple(map(int, version.split("."))))
 
 
@@ -164,8 +186,12 @@ class _Group:
             region=self._region(target, generation),
             max_instances=self._read("max_instances", 1, generation),
             service_account=self._read("service_account", target and target.service_account, generation),
-            dataset=self._read("dataset", "", generation),
+            schema=self._read("schema", "", generation),
             env=self._env(),
+            host=self._host(),
+            python_version=self._read("python_version", DEFAULT_PYTHON, generation),
+            group=self._read("group", target.group if target else "", generation),
+            schedule=self._read("schedule", DEFAULT_SCHEDULE, generation),
         )
 
     def _check_keys(self) -> None:
@@ -173,7 +199,9 @@ class _Group:
             if key not in self.options:
                 self._problem(self.line, f"{key} is missing")
         for key, value in self.options.items():
-            if key not in KEYS:
+            if key in FORMER:
+                self._problem(value.line, f"`{key}` is called `{FORMER[key]}` now")
+            elif key not in KEYS:
                 self._problem(value.line, unknown_name(key, dict.fromkeys(KEYS)))
 
     def _existing(self, key: str, known: Iterable[str]) -> str:
@@ -197,6 +225,20 @@ class _Group:
             return default
         return value.data
 
+    @property
+    def _is_function(self) -> bool:
+        return self.options.get("host", Value(DEFAULT_HOST, self.line)).data == DEFAULT_HOST
+
+    def _host(self) -> str:
+        """The host; options that mean nothing there are problems."""
+        host = str(self._read("host", DEFAULT_HOST, DEFAULT_GENERATION))
+        others = ONLY_OF_SDK if host == DEFAULT_HOST else ONLY_OF_FUNCTIONS
+        for key in others:
+            if key in self.options:
+                what = f"{key} means nothing with `host: {host}`; leave it out"
+                self._problem(self.options[key].line, what)
+        return host
+
     def _limits(self, generation: int) -> Limits:
         timeout = self._read("timeout", DEFAULT_TIMEOUT, generation)
         memory = self._read("memory", DEFAULT_MEMORY, generation)
@@ -205,7 +247,12 @@ class _Group:
     def _region(self, target: Environment | None, generation: int) -> str:
         """The region, its own or the environment's; generation 1 isn't in all of them."""
         region = str(self._read("region", target.region if target else "", generation))
-        if target and "region" not in self.options and region not in REGIONS[generation]:
+        if (
+            target
+            and self._is_function
+            and "region" not in self.options
+            and region not in REGIONS[generation]
+        ):
             others = ", ".join(REGIONS[generation])
             self._problem(
                 self.line,
@@ -245,7 +292,27 @@ class _Group:
 
 
 def _clashes(found: Iterable[Deployment], known: Mapping[str, Environment]) -> Iterator[Problem]:
-    """Deployments that are one function at Google, where a name's case makes no difference."""
+    """Deployments that are one function at Google, or on two hosts one connection at Fivetran."""
+    every = list(found)
+    yield from _same_functions([one for one in every if one.is_function], known)
+    yield from _same_connections([one for one in every if one.group])
+
+
+def _same_connections(found: Iterable[Deployment]) -> Iterator[Problem]:
+    """Two functions may take turns behind one connection; a package has its own, and a schema is one connection's."""
+    seen: dict[tuple[str, str], Deployment] = {}
+    for one in found:
+        first = seen.setdefault((one.group, one.schema), one)
+        if first is not one and not (first.is_function and one.is_function):
+            yield Problem(
+                f"{FILE}:{one.line}: {one.key}",
+                f"the schema {one.schema} in the group {one.group} is that of `{first.key}` on line {first.line}, and "
+                "a schema is one connection's: give one of them another `schema`",
+            )
+
+
+def _same_functions(found: Iterable[Deployment], known: Mapping[str, Environment]) -> Iterator[Problem]:
+    """Two that are one function at Google, where a name's case makes no difference."""
     seen: dict[tuple[str, str, str], Deployment] = {}
     for one in found:
         project = known[one.environment].project

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tools.locked.declared import google_rules
+from tools.locked.declared import fivetran_rules, google_rules
 from tools.locked.declared.strict_yaml import Value
 from tools.locked.declared.value_rules import Boolean, OneOf, Rule, Text, refusal, unknown_name
 from tools.repository.errors import Problem, RepositoryError
@@ -30,6 +30,11 @@ REGION = OneOf(google_rules.REGIONS[2], "a region of Google's")
 SERVICE_ACCOUNT = Text(
     google_rules.SERVICE_ACCOUNT, "a service account's address, such as NAME@PROJECT.iam.gserviceaccount.com"
 )
+GROUP = Text(
+    fivetran_rules.GROUP,
+    "the id of a group at Fivetran, such as decent_dropsy (the destination's overview shows it)",
+    fivetran_rules.MAX_GROUP,
+)
 NAME_OF_ONE = Text(NAME.pattern, "the name of an environment: lower-case words joined by hyphens")
 
 REQUIRED: Mapping[str, Rule] = {
@@ -45,6 +50,7 @@ OPTIONAL: Mapping[str, Rule] = {
     "service_account": SERVICE_ACCOUNT,
     "approval": Boolean(),
     "after": NAME_OF_ONE,
+    "group": GROUP,
 }
 KEYS = {**REQUIRED, **OPTIONAL}
 
@@ -55,7 +61,8 @@ class Environment:
 
     `auth` is `oidc` (CircleCI's identity token, no key anywhere) or `key` (a service account's key in the context);
     `service_account`, if given, is who the functions run as. With `approval` a person releases the deploys in
-    CircleCI; `after` names the environment whose deploys of the same connector go first.
+    CircleCI; `after` names the environment whose deploys of the same connector go first; `group` is the id of the group
+    at Fivetran whose destination its connections load into.
     """
 
     name: str
@@ -66,6 +73,7 @@ class Environment:
     service_account: str | None = None
     approval: bool = False
     after: str | None = None
+    group: str = ""
 
 
 def environments(repository: Repository) -> Mapping[str, Environment]:

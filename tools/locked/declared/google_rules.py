@@ -39,9 +39,8 @@ REGIONS = {
 }  # fmt: skip
 """By generation: https://cloud.google.com/functions/docs/locations. A region that Google adds is added here."""
 
-DATASET = "[a-z_][a-z0-9_]*"
 MAX_DATASET = 1024
-"""BigQuery's own limit; lower case because Fivetran writes a schema's name so."""
+"""Characters of a dataset's name, by BigQuery's own limit."""
 
 VARIABLE = "[A-Za-z_][A-Za-z0-9_]*"
 

@@ -11,9 +11,13 @@ from typing import Any
 
 from tools.locked.declared.deployment_options import (
     DEFAULT_GENERATION,
+    DEFAULT_HOST,
     ENV,
     ENV_MEANING,
+    HOSTS,
     KEY,
+    ONLY_OF_FUNCTIONS,
+    ONLY_OF_SDK,
     OPTIONS,
     REQUIRED,
     RESERVED,
@@ -37,7 +41,7 @@ def schema() -> dict[str, Any]:
         "$schema": DRAFT,
         "$comment": f"Made by `{COMMAND}` from tools/locked/declared/deployment_options.py; don't edit.",
         "title": "deploy.yaml",
-        "description": "What runs where: one group a Cloud Function.",
+        "description": "What runs where: one group a Cloud Function, or a package of Fivetran's Connector SDK.",
         "type": ["object", "null"],
         "propertyNames": _bare(KEY.schema),
         "additionalProperties": _group(),
@@ -64,10 +68,24 @@ def _group() -> dict[str, Any]:
         "required": list(REQUIRED),
         "additionalProperties": False,
         "properties": {**properties, ENV: _env()},
-        "if": {"required": ["generation"], "properties": {"generation": {"const": 3 - DEFAULT_GENERATION}}},
-        "then": _of_generation(3 - DEFAULT_GENERATION),
-        "else": _of_generation(DEFAULT_GENERATION),
+        "allOf": [
+            {
+                "if": _says("generation", 3 - DEFAULT_GENERATION),
+                "then": _of_generation(3 - DEFAULT_GENERATION),
+                "else": _of_generation(DEFAULT_GENERATION),
+            },
+            {
+                "if": _says("host", next(host for host in HOSTS if host != DEFAULT_HOST)),
+                "then": {"properties": dict.fromkeys(ONLY_OF_FUNCTIONS, False)},
+                "else": {"properties": dict.fromkeys(ONLY_OF_SDK, False)},
+            },
+        ],
     }
+
+
+def _says(key: str, value: str | int) -> dict[str, Any]:
+    """Whether a group has the option with this value."""
+    return {"required": [key], "properties": {key: {"const": value}}}
 
 
 def _of_generation(which: int) -> dict[str, Any]:

@@ -40,6 +40,8 @@ def stage(repository: Repository, one: Deployment, *, stale_lock: bool = False) 
     RepositoryError if a lock is stale (unless `stale_lock`, which a person forces) or missing, a wheel can't be built,
     or a file of the package couldn't arrive as it is.
     """
+    if not one.is_function:
+        raise RepositoryError(f"{one.key}: `host: {one.host}` can't be bundled or deployed from here yet")
     project = repository.connector(one.connector)
     ships = locks_of(repository, project.name)[0]
     if (stale := list(ships.problems(repository.root))) and not (stale_lock and ships.file.is_file()):

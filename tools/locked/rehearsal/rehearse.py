@@ -190,8 +190,8 @@ class Rehearsal:
         passed = emulator.setup_test()
         self.account.saw("setup test", f"passed: {passed['bytes']:,} bytes in {passed['seconds']:.2f} s")
         warehouse = scratch / "warehouse.duckdb"
-        report = emulator.sync(warehouse, self.one.dataset)
-        rows = emulator.rows(warehouse, self.one.dataset, list(report["tables"]))
+        report = emulator.sync(warehouse, self.one.schema)
+        rows = emulator.rows(warehouse, self.one.schema, list(report["tables"]))
         if not any(rows.values()):
             raise RepositoryError("the sync is complete, and no row is in the warehouse")
         self.account.rows = rows

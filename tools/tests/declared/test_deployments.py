@@ -55,24 +55,54 @@ def test_three_lines_make_a_deployment(small: Repository) -> None:
     assert deployment(small, "acme") == Deployment(
         key="acme", function="acme", connector="acme", environment="dev", limits=Limits(1, 540, 1024),
         runtime="python312", line=1, region="us-central1", max_instances=1, service_account=None,
-        dataset="acme_export", env={},
+        schema="acme_export", env={}, host="function", python_version="3.13", group="", schedule="fivetran",
     )  # fmt: skip
 
 
 def test_every_option_is_read(small: Repository, write: Write) -> None:
-    """A word each changes name, generation, limits, Python, region, instances, account, dataset and variables."""
+    """A word each changes name, generation, limits, Python, region, instances, account, variables and connection."""
     write(
         "deploy.yaml",
         f"acme-big:\n{GROUP}  name: acme\n  generation: 2\n  timeout: 3600\n  memory: 3000\n  runtime: python314\n"
         "  region: me-west1\n  max_instances: 3\n  service_account: runner@dev-project.iam.gserviceaccount.com\n"
-        "  dataset: acme_raw\n  env:\n    MODE: 'yes'\n    PLACE: off\n",
+        "  schema: acme_raw\n  group: decent_dropsy\n  schedule: airflow\n  env:\n    MODE: 'yes'\n    PLACE: off\n",
     )
     assert deployment(small, "acme-big") == Deployment(
         key="acme-big", function="acme", connector="acme", environment="dev", limits=Limits(2, 3600, 3000),
         runtime="python314", line=1, region="me-west1", max_instances=3,
-        service_account="runner@dev-project.iam.gserviceaccount.com", dataset="acme_raw",
-        env={"MODE": "yes", "PLACE": "off"},
+        service_account="runner@dev-project.iam.gserviceaccount.com", schema="acme_raw",
+        env={"MODE": "yes", "PLACE": "off"}, group="decent_dropsy", schedule="airflow",
     )  # fmt: skip
+
+
+def test_one_word_makes_it_a_package_of_fivetrans(small: Repository, write: Write) -> None:
+    """With a Python of Fivetran's, on which its connector is tested, in the environment's group."""
+    toml = (small.root / "pyproject.toml").read_text("utf-8")
+    toml = toml.replace(
+        "us-central1", "me-west1"
+    )  # where generation 1 isn't offered, which is a function's matter
+    write("pyproject.toml", toml + 'group = "decent_dropsy"\n')
+    write("deploy.yaml", f"acme:\n{GROUP}  host: connector_sdk\n")
+    one = deployment(small, "acme")
+    assert (one.is_function, one.python, one.group, one.schema) == (
+        False,
+        "3.13",
+        "decent_dropsy",
+        "acme_export",
+    )
+    assert limits_and_pythons(small)["acme"]["pythons"] == ["3.13"]
+
+
+def test_a_schema_is_one_connections_unless_two_functions_take_turns(small: Repository) -> None:
+    """Beside the function, the same connector's package needs a schema of its own."""
+    there = f"{GROUP}  group: decent_dropsy\n"
+    message = refused(
+        small, f"acme:\n{there}acme-next:\n{there}  generation: 2\nacme-sdk:\n{there}  host: connector_sdk\n"
+    )
+    assert message == (
+        "deploy.yaml:10: acme-sdk: the schema acme_export in the group decent_dropsy is that of `acme` on line 1, and a "
+        "schema is one connection's: give one of them another `schema`"
+    )
 
 
 def test_the_default_python_is_one_that_can_be_tested(small: Repository, write: Write) -> None:
@@ -110,7 +140,8 @@ def test_every_mistake_comes_out_at_once_with_its_line(small: Repository) -> Non
         "deploy.yaml:3: acme: there is no environment 'deve'. Did you mean `dev`? There is: dev",
         (
             "deploy.yaml:4: acme: what is `timout`? Did you mean `timeout`? There are: connector, environment, name, "
-            "generation, runtime, memory, timeout, region, max_instances, service_account, dataset, env"
+            "generation, runtime, memory, timeout, region, max_instances, service_account, host, "
+            "python_version, group, schema, schedule, env"
         ),
         (
             "deploy.yaml:5: 'Bad_Name': a function's name can't be the text 'Bad_Name'. It must be lower-case letters and "
@@ -148,7 +179,15 @@ def test_every_mistake_comes_out_at_once_with_its_line(small: Repository) -> Non
         ("name: -x", "name can't be the text '-x'"),
         ("generation: 2\n  name: Acme", "5: acme: name can't be the text 'Acme'. It must be lower-case"),
         ("<<: *defaults", "4: acme: <<: `*defaults` is an alias, which isn't read here: write the lines out"),
-        ("dataset: 2024-99-99", "dataset can't be the text '2024-99-99'"),
+        ("schema: 2024-99-99", "schema can't be the text '2024-99-99'"),
+        ("dataset: acme_raw", "4: acme: `dataset` is called `schema` now"),
+        ("host: connector-sdk", "host can't be the text 'connector-sdk'. Did you mean `connector_sdk`?"),
+        ("host: connector_sdk\n  python_version: 3.13", "python_version can't be the number 3.13: write '3.13', in quotes"),
+        ("host: connector_sdk\n  memory: 512", "5: acme: memory means nothing with `host: connector_sdk`; leave it out"),
+        ("host: connector_sdk\n  env: {}", "5: acme: env means nothing with `host: connector_sdk`"),
+        ("python_version: '3.13'", "4: acme: python_version means nothing with `host: function`"),
+        ("group: decent dropsy", "group can't be the text 'decent dropsy'. It must be the id of a group at Fivetran"),
+        ("schedule: manual", "schedule can't be the text 'manual'. It must be one of fivetran, airflow"),
         ("region: us-centrl1", "region can't be the text 'us-centrl1'. Did you mean `us-central1`?"),
         ("region: mars-1", "region can't be the text 'mars-1'. It must be a region of generation 1"),
         ("service_account: someone", "service_account can't be the text 'someone'"),

@@ -53,7 +53,7 @@ def test_every_mistake_comes_out_at_once_with_its_line(small: Repository) -> Non
         "pyproject.toml:2: dev: context is missing",
         "pyproject.toml:2: dev: region is missing",
         "pyproject.toml:3: dev: project can't be the number 1",
-        "pyproject.toml:4: dev: what is `regoin`? Did you mean `region`? There are: project, region, context, auth, service_account, approval, after",
+        "pyproject.toml:4: dev: what is `regoin`? Did you mean `region`? There are: project, region, context, auth, service_account, approval, after, group",
         "pyproject.toml:5: dev: auth can't be the text 'odic'",
         "pyproject.toml:6: dev: approval can't be the text 'yes'",
     ]

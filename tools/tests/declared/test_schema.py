@@ -16,7 +16,7 @@ from small_repository import ROOT, add_project
 
 from tools.locked.checks.checks import run
 from tools.locked.declared import schema
-from tools.locked.declared.deployment_options import KEYS, OPTIONS, REQUIRED
+from tools.locked.declared.deployment_options import KEYS, ONLY_OF_FUNCTIONS, ONLY_OF_SDK, OPTIONS, REQUIRED
 from tools.locked.declared.deployments import deployments
 from tools.repository.errors import RepositoryError
 from tools.repository.model import Repository
@@ -43,7 +43,11 @@ RIGHT: dict[str, list[Any]] = {
     "region": ["us-central1", "europe-west1"],
     "max_instances": [1, 2, 1000],
     "service_account": ["runner@dev-project.iam.gserviceaccount.com", "12-compute@developer.gserviceaccount.com"],
-    "dataset": ["acme_export", "_a", "a" * 1024],
+    "host": ["function", "connector_sdk"],
+    "python_version": ["3.11", "3.14"],
+    "group": ["decent_dropsy", "a"],
+    "schema": ["acme_export", "_a", "a" * 1024],
+    "schedule": ["fivetran", "airflow"],
     "env": [{}, {"A": ""}, {"_b": "x\ny", "K_SERVICES": "é"}],
 }  # fmt: skip
 """Values that are right in both generations."""
@@ -131,13 +135,30 @@ def test_a_schema_without_a_rule_would_be_found(shared: Repository, key: str) ->
     """The property above has the power to find a rule that one side lacks: the mutant of each option."""
     mutant = schema.schema()
     group = mutant["additionalProperties"]
-    for rules in (group, group["then"], group["else"]):
+    generation, _ = group["allOf"]
+    for rules in (group, generation["then"], generation["else"]):
         if key in rules["properties"]:
             rules["properties"][key] = {}
     validator = Validator(mutant)
     base = {"connector": "acme", "environment": "dev"}
+    if key in ONLY_OF_SDK:
+        base["host"] = "connector_sdk"
     documents = ({"acme": {**base, key: value}} for value in DOUBTFUL)
     assert any(validator.is_valid(document) != reader_takes(shared, document) for document in documents)
+
+
+@pytest.mark.parametrize(
+    ("host", "key"),
+    [*(("connector_sdk", key) for key in ONLY_OF_FUNCTIONS), *(("function", key) for key in ONLY_OF_SDK)],
+)
+def test_what_means_nothing_on_a_host_is_underlined_there(shared: Repository, host: str, key: str) -> None:
+    """By the editor and by the reader, and for no other reason than the host."""
+    other = {"function": "connector_sdk", "connector_sdk": "function"}[host]
+    group = {"connector": "acme", "environment": "dev", key: RIGHT[key][0]}
+    for of_host, right in ((host, False), (other, True)):
+        document = {"acme": {**group, "host": of_host}}
+        assert VALIDATOR.is_valid(document) is right
+        assert reader_takes(shared, document) is right
 
 
 def test_the_schema_is_a_schema() -> None:
