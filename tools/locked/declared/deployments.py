@@ -227,7 +227,7 @@ class _Group:
 
     @property
     def _is_function(self) -> bool:
-        return self.options.get("host", Value(DEFAULT_HOST, self.line)).data == DEFAULT_HOST
+        return bool(self.options.get("host", Value(DEFAULT_HOST, self.line)).data == DEFAULT_HOST)
 
     def _host(self) -> str:
         """The host; options that mean nothing there are problems."""
