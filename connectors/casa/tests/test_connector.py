@@ -10,7 +10,7 @@ from listed import arrived, at_source, list_text_ids
 from fivetran_emulator.contract import Trial, Trials
 from fivetran_emulator.contract.lab.warehouse import MemoryWarehouse
 from fivetran_emulator.practice import serving
-from fivetran_emulator.practice.loading import load
+from fivetran_emulator.practice.serving import load
 
 
 def test_google_serves_it_as_it_is(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from fivetran_emulator.contract import Trial
 from fivetran_emulator.contract.lab.connection import Connection
 from fivetran_emulator.contract.lab.warehouse import MemoryWarehouse
 from fivetran_emulator.practice import serving
-from fivetran_emulator.practice.loading import load
+from fivetran_emulator.practice.serving import load
 
 ROWS = {"airlines": 3, "airports": 2, "planes": 2, "weather": 10, "flights": 30, "remarks": 3}
 

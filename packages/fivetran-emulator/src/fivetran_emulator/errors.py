@@ -1,14 +1,26 @@
-"""What can go wrong, in words for a person, each with the exit status that belongs to it.
+"""What can go wrong, in words for a person: what ends a command, what is worth a warning, and the errors of a practice source.
 
-Every error carries all the problems found, not the first one.
+An error of a command has the exit status that belongs to it, and carries all the problems found, not the first one. A finding
+is what Fivetran accepts in silence and a connector's author would want to know: it never stops a sync.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
-__all__ = ["EmulatorError", "FunctionError", "LimitError", "UsageError", "WarehouseError"]
+__all__ = [
+    "EmulatorError",
+    "Finding",
+    "Findings",
+    "FunctionError",
+    "LimitError",
+    "PracticeError",
+    "Refusal",
+    "UsageError",
+    "WarehouseError",
+]
 
 
 class EmulatorError(Exception):
@@ -49,3 +61,54 @@ class WarehouseError(EmulatorError):
     """The warehouse file cannot be opened, read or written; what was committed before stays."""
 
     exit_status = 3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One observation: a stable `code`, what was seen, and what to do about it."""
+
+    code: str
+    text: str
+    hint: str
+
+
+class Findings:
+    """The findings of one sync in the order they were first met, each with the number of times it was met."""
+
+    def __init__(self) -> None:
+        self._counts: dict[Finding, int] = {}
+
+    def add(self, *findings: Finding) -> None:
+        """Take note of `findings`."""
+        for finding in findings:
+            self._counts[finding] = self._counts.get(finding, 0) + 1
+
+    def add_counted(self, counted: Iterable[tuple[Finding, int]]) -> None:
+        """Take note of findings that somebody else has counted."""
+        for finding, times in counted:
+            self._counts[finding] = self._counts.get(finding, 0) + times
+
+    def counted(self) -> list[tuple[Finding, int]]:
+        """Every distinct finding with the number of times it was met."""
+        return list(self._counts.items())
+
+
+class PracticeError(Exception):
+    """practice.py cannot be used as it is, and must be changed; the text says where and how."""
+
+
+class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a failure
+    """Raised by a route, a page style or an access rule to answer with an HTTP error: the API works as it should.
+
+    `message` is put into the source's usual error shape; give `body` instead where the real API answers something
+    of its own. `body` is any JSON value.
+    """
+
+    def __init__(
+        self, status: int, message: str = "", *, body: object = None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.body = body
+        self.headers = dict(headers or {})

@@ -13,7 +13,7 @@ from fivetran_emulator.contract.checks import named
 from fivetran_emulator.contract.lab.function import InProcess
 from fivetran_emulator.contract.subject import PracticeSubject
 from fivetran_emulator.practice import Offset, Source
-from fivetran_emulator.practice.loading import Practice
+from fivetran_emulator.practice.serving import Practice
 
 ROWS = [{"id": number, "count": number} for number in range(5)]
 

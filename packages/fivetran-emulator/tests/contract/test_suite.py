@@ -11,7 +11,7 @@ import pytest
 from fivetran_emulator.contract.check import NotRun, Violation, check
 from fivetran_emulator.contract.subject import Exemption, PracticeSubject
 from fivetran_emulator.contract.suite import contract_tests, run_check
-from fivetran_emulator.practice.errors import PracticeError
+from fivetran_emulator.errors import PracticeError
 
 DAY = date(2026, 6, 1)
 

@@ -9,7 +9,7 @@ from mutants.reference import Problem, Reference, Row
 from mutants.source import practice
 
 from fivetran_emulator.practice import ClientCredentials, Source
-from fivetran_emulator.practice.loading import Practice
+from fivetran_emulator.practice.serving import Practice
 
 CLIENT, SECRET = "practice-client-0123", "practice-client-secret-4567"
 TOKEN_PATH = "/oauth/token"

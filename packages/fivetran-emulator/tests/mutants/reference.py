@@ -21,7 +21,7 @@ import requests
 from flask import Request, Response
 from mutants.source import practice
 
-from fivetran_emulator.practice.loading import Practice
+from fivetran_emulator.practice.serving import Practice
 
 State = dict[str, Any]
 Row = dict[str, Any]

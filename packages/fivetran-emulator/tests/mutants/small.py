@@ -11,7 +11,7 @@ from mutants.source import TOKEN, ticket
 from mutants.wide import Lists, Wide, WithTotal
 
 from fivetran_emulator.practice import Bearer, Offset, PageToken, Request, Source
-from fivetran_emulator.practice.loading import Practice
+from fivetran_emulator.practice.serving import Practice
 
 
 def _source(rows: int, *, page: int) -> Practice:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from fivetran_emulator.practice import Bearer, Offset, PageToken, Request, Source
-from fivetran_emulator.practice.loading import Practice
+from fivetran_emulator.practice.serving import Practice
 
 TOKEN = "practice-token-0123456789"
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)

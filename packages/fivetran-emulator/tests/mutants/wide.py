@@ -15,7 +15,7 @@ from mutants.reference import Problem, Reference, Row, State
 from mutants.source import TOKEN, ticket
 
 from fivetran_emulator.practice import Bearer, Listed, Page, PageToken, Refusal, Request, Source
-from fivetran_emulator.practice.loading import Practice
+from fivetran_emulator.practice.serving import Practice
 
 Lists = Callable[[], dict[str, tuple[str, Row]]]
 """The lists of a table by name: path and query of each. Asked for again in each call."""

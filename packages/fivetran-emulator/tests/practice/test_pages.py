@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.test import Client
 
+from fivetran_emulator.errors import PracticeError
 from fivetran_emulator.practice import Keyset, NextLink, Offset, PageNumber, PageStyle, PageToken, Source
-from fivetran_emulator.practice.errors import PracticeError
 from fivetran_emulator.practice.pages import Listed, Page, steps
 
 ROWS = [{"id": number, "name": f"row {number}"} for number in range(23)]

@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from fivetran_emulator.practice import PracticeError, Source, serving
-from fivetran_emulator.practice.loading import load
+from fivetran_emulator.practice.serving import load
 
 PRACTICE = """
 from fivetran_emulator.practice import Bearer, Offset, Source

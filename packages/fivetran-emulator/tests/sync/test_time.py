@@ -18,9 +18,9 @@ import pytest
 import requests
 from scripted import Emulator, Json
 
-from fivetran_emulator.clock import SyncClock
 from fivetran_emulator.errors import FunctionError
 from fivetran_emulator.protocol.function import FunctionReply, FunctionRequest, HttpFunction, PlatformLimits
+from fivetran_emulator.sync.loop import SyncClock
 
 
 def page(request: Json) -> Json:

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 import requests
 
-from fivetran_emulator.clock import SyncClock
 from fivetran_emulator.errors import UsageError
 from fivetran_emulator.protocol.function import GENERATIONS, HttpFunction
 from fivetran_emulator.secrets import Secrets, read_secrets
+from fivetran_emulator.sync.loop import SyncClock
 
 __all__ = ["function_of", "headers_of", "payload_members", "require_url", "secrets_of"]
 

@@ -17,9 +17,8 @@ import msgspec
 import requests
 
 from fivetran_emulator.commands.call_options import function_of, payload_members, require_url, secrets_of
-from fivetran_emulator.errors import EmulatorError, FunctionError
+from fivetran_emulator.errors import EmulatorError, Finding, FunctionError
 from fivetran_emulator.protocol.answer import read_failure
-from fivetran_emulator.protocol.findings import Finding
 from fivetran_emulator.protocol.function import (
     FunctionReply,
     FunctionRequest,

@@ -17,12 +17,11 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from fivetran_emulator.clock import SyncClock
-from fivetran_emulator.errors import FunctionError, WarehouseError
-from fivetran_emulator.protocol.findings import Finding
+from fivetran_emulator.errors import Finding, FunctionError, WarehouseError
 from fivetran_emulator.protocol.function import Sender
 from fivetran_emulator.protocol.rules import Rules
 from fivetran_emulator.secrets import Secrets
+from fivetran_emulator.sync.loop import SyncClock
 from fivetran_emulator.sync.result import AcceptedAnswer, SyncResult
 from fivetran_emulator.sync.run import SyncPlan, SyncRun
 from fivetran_emulator.warehouse.columns import ColumnKind

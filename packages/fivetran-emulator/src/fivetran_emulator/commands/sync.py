@@ -17,7 +17,6 @@ from dataclasses import fields
 import duckdb
 import requests
 
-from fivetran_emulator.clock import SyncClock, fixed_clock
 from fivetran_emulator.commands.call_options import function_of, payload_members, require_url, secrets_of
 from fivetran_emulator.commands.second_reading import SecondReading
 from fivetran_emulator.errors import EmulatorError, UsageError
@@ -34,6 +33,7 @@ from fivetran_emulator.report.document import document
 from fivetran_emulator.report.html import ReportPage, require_report_path
 from fivetran_emulator.report.screen import Screen, console_for
 from fivetran_emulator.secrets import Secrets
+from fivetran_emulator.sync.loop import SyncClock, fixed_clock
 from fivetran_emulator.sync.result import SyncResult
 from fivetran_emulator.sync.run import SyncPlan, SyncRun
 from fivetran_emulator.warehouse.database import open_warehouse, require_schema

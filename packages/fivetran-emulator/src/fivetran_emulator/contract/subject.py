@@ -22,7 +22,7 @@ from fivetran_emulator.contract.lab.trial import Trial
 from fivetran_emulator.contract.lab.virtual_time import VirtualTime
 from fivetran_emulator.contract.lab.warehouse import Difference, Key, MemoryWarehouse, differences
 from fivetran_emulator.contract.releases import Release, read
-from fivetran_emulator.practice.loading import Practice, load
+from fivetran_emulator.practice.serving import Practice, load
 
 __all__ = ["Clean", "Exemption", "NewConnection", "PracticeSubject", "Subject", "answered", "two_syncs"]
 

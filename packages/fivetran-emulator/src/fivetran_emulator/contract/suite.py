@@ -19,7 +19,7 @@ from fivetran_emulator.contract.checks.releases import record as record_release
 from fivetran_emulator.contract.lab.function import InProcess
 from fivetran_emulator.contract.releases import version_of
 from fivetran_emulator.contract.subject import Exemption, PracticeSubject
-from fivetran_emulator.practice.errors import PracticeError
+from fivetran_emulator.errors import PracticeError
 
 if TYPE_CHECKING:
     import pytest

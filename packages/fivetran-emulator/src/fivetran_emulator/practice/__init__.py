@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from werkzeug.wrappers import Request
 
+from fivetran_emulator.errors import PracticeError, Refusal
 from fivetran_emulator.practice.access import (
     Basic,
     Bearer,
@@ -16,10 +17,9 @@ from fivetran_emulator.practice.access import (
     HeaderKey,
     LogIn,
     QueryKey,
+    RateLimit,
     RotatingTokens,
 )
-from fivetran_emulator.practice.errors import PracticeError, Refusal
-from fivetran_emulator.practice.limits import RateLimit
 from fivetran_emulator.practice.listings import Csv, Lines
 from fivetran_emulator.practice.pages import (
     Header,

@@ -12,9 +12,8 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from fivetran_emulator.practice.errors import PracticeError
-from fivetran_emulator.practice.loading import load
-from fivetran_emulator.practice.serving import address_of, server_of
+from fivetran_emulator.errors import PracticeError
+from fivetran_emulator.practice.serving import address_of, load, server_of
 
 USAGE = "usage: python -m fivetran_emulator.practice PATH/practice.py"
 

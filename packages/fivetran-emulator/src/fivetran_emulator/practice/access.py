@@ -1,4 +1,4 @@
-"""Who may ask: the ways an API recognises its caller, as small rules a `Source` applies to every request.
+"""Who may ask, and how much: the rules that a `Source` applies to every request before it is answered.
 
 A rule refuses with 401 unless it says otherwise; Bugzilla, for one, answers 400 to a wrong key, and a connector that
 only knows 401 would call that an outage.
@@ -6,6 +6,7 @@ only knows 401 would call that an outage.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -14,7 +15,7 @@ from urllib.parse import unquote_plus
 
 from werkzeug.wrappers import Request
 
-from fivetran_emulator.practice.errors import Refusal
+from fivetran_emulator.errors import Refusal
 
 
 class Access(Protocol):
@@ -220,3 +221,43 @@ class RotatingTokens:
             return self.refresh_token
         digest = sha256(f"{kind}:{number}:{self.client_secret}:{self.refresh_token}".encode()).hexdigest()
         return f"{kind}-{number}-{digest[:32]}" if number else ""
+
+
+@dataclass
+class RateLimit:
+    """`requests` in each window of `per` seconds; the next one gets `status` until the window is over.
+
+    Every answer says in the headers `limit`, `remaining` and `reset` how many there are, how many are left, and when the window
+    ends: in seconds from now, or with `epoch` as a moment in seconds since 1970. None leaves a header out. With `retry_after` a
+    refusal has a ``Retry-After`` too. The first window begins with the first request.
+    """
+
+    requests: int
+    per: float = 60.0
+    status: int = 429
+    limit: str | None = "X-RateLimit-Limit"
+    remaining: str | None = "X-RateLimit-Remaining"
+    reset: str | None = "X-RateLimit-Reset"
+    epoch: bool = False
+    retry_after: bool = False
+    _began: float | None = field(default=None, init=False, repr=False)
+    _used: int = field(default=0, init=False, repr=False)
+
+    def headers(self) -> dict[str, str]:
+        """Count a request; the headers that its answer has. `Refusal` for one too many."""
+        now = time.time()
+        if self._began is None or now >= self._began + self.per:
+            passed = 0.0 if self._began is None else (now - self._began) // self.per * self.per
+            self._began, self._used = (now if self._began is None else self._began + passed), 0
+        self._used += 1
+        ends = self._began + self.per
+        left = -(-(ends - now) // 1)
+        said = self._said(max(0, self.requests - self._used), int(-(-ends // 1) if self.epoch else left))
+        if self._used > self.requests:
+            waiting = {"Retry-After": str(int(left))} if self.retry_after else {}
+            raise Refusal(self.status, "too many requests", headers={**said, **waiting})
+        return said
+
+    def _said(self, left: int, ends: int) -> dict[str, str]:
+        said: Mapping[str | None, int] = {self.limit: self.requests, self.remaining: left, self.reset: ends}
+        return {name: str(value) for name, value in said.items() if name is not None}

@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 from werkzeug.wrappers import Request
 
-from fivetran_emulator.practice.errors import PracticeError, Refusal
+from fivetran_emulator.errors import PracticeError, Refusal
 from fivetran_emulator.practice.rows import ordered
 
 Row = dict[str, Any]

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from werkzeug.wrappers import Request, Response
 
-from fivetran_emulator.practice.errors import PracticeError
+from fivetran_emulator.errors import PracticeError
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from fivetran_emulator.practice.errors import PracticeError, Refusal
+from fivetran_emulator.errors import PracticeError, Refusal
 
 Row = Mapping[str, Any]
 KeyValue = tuple[object, ...]

@@ -16,22 +16,22 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from fivetran_emulator.practice.access import TokenAccess
-from fivetran_emulator.practice.errors import PracticeError, Refusal
-from fivetran_emulator.practice.limits import RateLimit
+from fivetran_emulator.errors import PracticeError, Refusal
+from fivetran_emulator.practice.access import RateLimit, TokenAccess
 from fivetran_emulator.practice.listings import (
     PUBLIC,
     Csv,
     Delta,
     Filters,
+    GraphQL,
     Lines,
     Listing,
+    ReportJob,
     WhenEmpty,
     json_response,
 )
 from fivetran_emulator.practice.pages import PageStyle, Place, put, steps
 from fivetran_emulator.practice.rows import Row, Rows
-from fivetran_emulator.practice.services import GraphQL, ReportJob
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment

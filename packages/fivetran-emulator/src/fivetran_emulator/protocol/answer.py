@@ -17,8 +17,7 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 
-from fivetran_emulator.errors import FunctionError
-from fivetran_emulator.protocol.findings import Finding
+from fivetran_emulator.errors import Finding, FunctionError
 from fivetran_emulator.protocol.json_faults import json_fault
 from fivetran_emulator.protocol.rules import Rules
 

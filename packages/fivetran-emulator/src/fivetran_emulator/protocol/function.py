@@ -20,9 +20,8 @@ import requests
 import urllib3
 
 from fivetran_emulator import __version__
-from fivetran_emulator.errors import FunctionError, LimitError
+from fivetran_emulator.errors import Finding, FunctionError, LimitError
 from fivetran_emulator.protocol.answer import read_failure
-from fivetran_emulator.protocol.findings import Finding
 from fivetran_emulator.protocol.shared_facts import MAX_ANSWER_BYTES, MAX_SECONDS, REPORT_HEADER
 
 __all__ = [

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import requests
 from werkzeug.wrappers import Request, Response
 
-from fivetran_emulator.practice.errors import PracticeError
+from fivetran_emulator.errors import PracticeError
 from fivetran_emulator.practice.recorded import ADDRESS, ApiRequest, request_of
 from fivetran_emulator.practice.serving import address_of, server_of
 from fivetran_emulator.recording.anonymizing import Anonymized, Steering, anonymized

@@ -13,8 +13,7 @@ from pathlib import Path
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from fivetran_emulator.errors import EmulatorError, UsageError
-from fivetran_emulator.protocol.findings import Finding
+from fivetran_emulator.errors import EmulatorError, Finding, UsageError
 from fivetran_emulator.protocol.function import PlatformLimits
 from fivetran_emulator.report.strips import Part, failed_calls, strips_of
 from fivetran_emulator.report.wording import megabytes, plural, seconds, share, shortened

@@ -22,8 +22,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from fivetran_emulator.errors import EmulatorError
-from fivetran_emulator.protocol.findings import Finding
+from fivetran_emulator.errors import EmulatorError, Finding
 from fivetran_emulator.report.wording import shortened
 from fivetran_emulator.secrets import Secrets
 from fivetran_emulator.sync.result import AcceptedAnswer, SyncResult

@@ -9,9 +9,8 @@ from datetime import datetime
 
 import duckdb
 
-from fivetran_emulator.errors import UsageError
+from fivetran_emulator.errors import Finding, UsageError
 from fivetran_emulator.protocol.answer import Answer
-from fivetran_emulator.protocol.findings import Finding
 from fivetran_emulator.protocol.rules import Rules
 from fivetran_emulator.secrets import Secrets
 from fivetran_emulator.sync.left_out import signs_of_rows_left_out

@@ -17,7 +17,7 @@ from typing import TypeGuard
 import duckdb
 import msgspec
 
-from fivetran_emulator.protocol.findings import Finding
+from fivetran_emulator.errors import Finding
 from fivetran_emulator.protocol.kept_state import is_ours
 from fivetran_emulator.sync.result import SyncResult
 from fivetran_emulator.warehouse.columns import ColumnKind

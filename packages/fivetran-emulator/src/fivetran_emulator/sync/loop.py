@@ -1,7 +1,8 @@
 """The sync loop: call, check, commit, and again while the answer says `hasMore`.
 
 Fivetran documents no retry within a sync: a failed call ends it, the state stays that of the last accepted answer, and the
-next sync goes on from there. The loop knows neither a network nor a warehouse; a call that fails raises.
+next sync goes on from there. The loop knows neither a network nor a warehouse; a call that fails raises. The clocks of a sync
+are handed in, so that a test can hold them still.
 
 Source: "Sync overview" of Fivetran's documentation, see `docs/protocol.md`.
 """
@@ -9,11 +10,14 @@ Source: "Sync overview" of Fivetran's documentation, see `docs/protocol.md`.
 from __future__ import annotations
 
 import enum
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Protocol, TypeVar
 
-__all__ = ["Kept", "run_calls"]
+__all__ = ["Kept", "SyncClock", "fixed_clock", "run_calls"]
 
 
 class Kept(enum.Enum):
@@ -56,3 +60,21 @@ def run_calls(
         if arrived is Kept.ALL and not answer.has_more:
             return True
     raise AssertionError  # pragma: no cover - count() has no end
+
+
+@dataclass(frozen=True)
+class SyncClock:
+    """`now` gives the UTC time, which may jump and so only dates records; `elapsed` seconds that only grow."""
+
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    elapsed: Callable[[], float] = time.monotonic
+
+
+def fixed_clock(sync: int) -> SyncClock:
+    """The same times in every run: sync number `sync` of a connection has a day of its own, counted from 2026-01-01.
+
+    Every look at the clock is one second after the last; nothing takes any time.
+    """
+    seconds = count()
+    day = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=sync)
+    return SyncClock(now=lambda: day + timedelta(seconds=next(seconds)), elapsed=lambda: 0.0)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from fivetran_emulator.protocol.findings import Findings
+from fivetran_emulator.errors import Findings
 from fivetran_emulator.protocol.function import InvocationReport
 from fivetran_emulator.protocol.rules import Rules
 from fivetran_emulator.warehouse.ledger import LoadedTable

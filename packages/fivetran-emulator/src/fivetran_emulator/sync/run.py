@@ -11,10 +11,8 @@ from typing import Protocol
 
 import duckdb
 
-from fivetran_emulator.clock import SyncClock
-from fivetran_emulator.errors import EmulatorError, FunctionError
+from fivetran_emulator.errors import EmulatorError, Finding, FunctionError
 from fivetran_emulator.protocol.answer import Answer, read_answer
-from fivetran_emulator.protocol.findings import Finding
 from fivetran_emulator.protocol.function import (
     FunctionReply,
     FunctionRequest,
@@ -25,7 +23,7 @@ from fivetran_emulator.protocol.function import (
 from fivetran_emulator.protocol.rules import MAX_EMPTY_ANSWERS, Rules
 from fivetran_emulator.secrets import Secrets
 from fivetran_emulator.sync.destination import Destination
-from fivetran_emulator.sync.loop import Kept, run_calls
+from fivetran_emulator.sync.loop import Kept, SyncClock, run_calls
 from fivetran_emulator.sync.result import AcceptedAnswer, SyncResult
 from fivetran_emulator.warehouse.load import Loaded
 

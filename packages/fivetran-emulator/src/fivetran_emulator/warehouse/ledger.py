@@ -14,7 +14,7 @@ from datetime import datetime
 
 import duckdb
 
-from fivetran_emulator.protocol.findings import Finding
+from fivetran_emulator.errors import Finding
 from fivetran_emulator.warehouse.columns import ColumnKind
 from fivetran_emulator.warehouse.database import LEDGER_SCHEMA
 

@@ -12,9 +12,8 @@ from datetime import datetime
 
 import duckdb
 
-from fivetran_emulator.errors import FunctionError
+from fivetran_emulator.errors import Finding, FunctionError
 from fivetran_emulator.protocol.answer import Answer
-from fivetran_emulator.protocol.findings import Finding
 from fivetran_emulator.protocol.rules import Rules
 from fivetran_emulator.warehouse.columns import ColumnKind, kind_of, types_in, wider
 from fivetran_emulator.warehouse.database import quoted, table_sql

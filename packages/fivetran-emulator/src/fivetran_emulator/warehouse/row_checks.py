@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import chain
 
-from fivetran_emulator.errors import FunctionError
+from fivetran_emulator.errors import Finding, FunctionError
 from fivetran_emulator.protocol.answer import Answer, Row
-from fivetran_emulator.protocol.findings import Finding
 from fivetran_emulator.protocol.rules import Rules
 from fivetran_emulator.warehouse.ledger import LoadedTable
 from fivetran_emulator.warehouse.naming import NAMINGS, SYSTEM_PREFIX, Naming, collisions

@@ -19,8 +19,8 @@ from decimal import Decimal
 import duckdb
 import msgspec
 
+from fivetran_emulator.errors import Finding
 from fivetran_emulator.protocol.answer import Row
-from fivetran_emulator.protocol.findings import Finding
 from fivetran_emulator.protocol.rules import Rules
 from fivetran_emulator.warehouse.columns import ColumnKind, fits_decimal, kind_of, wider
 from fivetran_emulator.warehouse.database import quoted, table_sql

@@ -28,8 +28,7 @@ from fivetran_emulator.contract.lab.network import (
 )
 from fivetran_emulator.contract.lab.trial import Trial
 from fivetran_emulator.contract.lab.virtual_time import VirtualTime
-from fivetran_emulator.practice.loading import Practice
-from fivetran_emulator.practice.serving import serving
+from fivetran_emulator.practice.serving import Practice, serving
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication

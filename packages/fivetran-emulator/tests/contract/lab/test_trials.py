@@ -9,8 +9,8 @@ from mutants.reference import Reference
 
 from fivetran_emulator.contract import Trial, Trials
 from fivetran_emulator.contract.lab.trial import trials_of
+from fivetran_emulator.errors import PracticeError
 from fivetran_emulator.practice import Source
-from fivetran_emulator.practice.errors import PracticeError
 
 PAGE = Path(__file__).parents[5] / "docs" / "contract.md"
 PRACTICE = "from mutants.source import practice\nsource, secrets = practice().source, practice().secrets\n"

@@ -28,9 +28,9 @@ from fivetran_emulator.contract.lab.network import ADDRESS, Network, in_this_thr
 from fivetran_emulator.contract.lab.source_tables import SourceTable, source_tables
 from fivetran_emulator.contract.lab.virtual_time import VirtualTime
 from fivetran_emulator.contract.lab.warehouse import MemoryWarehouse
-from fivetran_emulator.practice.errors import PracticeError
-from fivetran_emulator.practice.loading import Practice, load
+from fivetran_emulator.errors import PracticeError
 from fivetran_emulator.practice.rows import Rows
+from fivetran_emulator.practice.serving import Practice, load
 
 __all__ = ["Trial", "Trials", "trials_of"]
 
