@@ -16,8 +16,10 @@ from fivetran_runtime.errors import (
 from fivetran_runtime.http._places import Header
 from fivetran_runtime.http.auth import Auth, Basic, Bearer, HeaderKey, OutgoingRequest, QueryKey
 from fivetran_runtime.http.client import Client
+from fivetran_runtime.http.keysets import Keyset
 from fivetran_runtime.http.oauth import ClientCredentials, FetchedToken, RefreshToken
-from fivetran_runtime.http.pagination import Keyset, NextLink, Offset, PageNumber, PageToken
+from fivetran_runtime.http.offsets import Offset, PageNumber
+from fivetran_runtime.http.tokens import NextLink, PageToken
 from fivetran_runtime.operations import At, Children, Delete, Keep, Row, Skip
 from fivetran_runtime.tables import Table
 

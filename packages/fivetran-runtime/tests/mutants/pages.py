@@ -39,7 +39,7 @@ def _split_at_every_dot(_: Fault) -> Fault:
 
 
 def _silence_is_the_end(original: Fault) -> Fault:
-    return lambda page, rows, place, absent: original(page, rows, place, absent or "end")
+    return lambda self, rows, place, absent: original(self, rows, place, absent or "end")
 
 
 def _cap_is_the_end(original: Fault) -> Fault:
@@ -54,7 +54,7 @@ def _cap_is_the_end(original: Fault) -> Fault:
 
 
 def _says_no_more(original: Fault) -> Fault:
-    return lambda page, place, absent: original(page, place, absent or "end")
+    return lambda self, place, absent: original(self, place, absent or "end")
 
 
 def _unnoticed(*checks: str) -> Callable[[Fault], Fault]:
@@ -81,30 +81,30 @@ MUTANTS = (
     ),
     Mutant(
         "a place that was renamed is not the end of a list with tokens or links",
-        "fivetran_runtime.http.pagination._require_end",
-        lambda _: lambda page, rows, place, absent, *, size, found: None,  # noqa: ARG005 - as the original's
+        "fivetran_runtime.http._pages.Page.require_end",
+        lambda _: lambda self, rows, place, absent, *, size, found: None,  # noqa: ARG005 - as the original's
         f"{_PAGES}::test_a_place_that_was_renamed_is_not_the_end",
     ),
     Mutant(
         "where pages are counted, a place that says nothing is not the end",
-        "fivetran_runtime.http.pagination._goes_on",
+        "fivetran_runtime.http._pages.Page.goes_on",
         _silence_is_the_end,
         f"{_PAGES}::test_where_pages_are_counted_the_next_one_is_asked_for",
     ),
     Mutant(
         "a member that says more follows is seen, whatever it is called",
-        "fivetran_runtime.http.pagination.leads_on",
+        "fivetran_runtime.http._pages.leads_on",
         lambda _: lambda body: None,  # noqa: ARG005
         f"{_PAGES}::test_a_place_that_was_renamed_is_not_the_end",
     ),
     *(
         Mutant(
-            f"an empty page that says more follows is no end: {style}",
-            f"fivetran_runtime.http.pagination.{style}.following",
+            f"an empty page that says more follows is no end: {style.partition('.')[2]}",
+            f"fivetran_runtime.http.{style}.following",
             _empty_is_the_end,
             _EMPTY_PAGE,
         )
-        for style in ("Offset", "PageNumber", "Keyset")
+        for style in ("offsets.Offset", "offsets.PageNumber", "keysets.Keyset")
     ),
     Mutant(
         "a full page whose place was never found is no end",
@@ -136,19 +136,19 @@ MUTANTS = (
     ),
     Mutant(
         "a link in the header is seen where one in the body is looked for",
-        "fivetran_runtime.http.pagination._linked",
-        lambda _: lambda page: None,  # noqa: ARG005
+        "fivetran_runtime.http._pages.Page.next_link",
+        lambda _: lambda self: None,  # noqa: ARG005
         f"{_PAGES}::test_a_link_in_the_header_is_seen_where_one_in_the_body_is_looked_for",
     ),
     Mutant(
         "a header that says more follows is seen where another one is looked for",
-        "fivetran_runtime.http.pagination.header_that_leads_on",
+        "fivetran_runtime.http._pages.header_that_leads_on",
         lambda _: lambda headers: None,  # noqa: ARG005
         "http/test_places.py::test_a_header_that_was_misspelt_is_not_the_end",
     ),
     Mutant(
         "a condition that leaves the key out is an error",
-        "fivetran_runtime.http.pagination._require_condition",
+        "fivetran_runtime.http.keysets._require_condition",
         lambda _: lambda condition, *, has_then: None,  # noqa: ARG005
         f"{_PAGES}::test_a_condition_without_the_key_is_an_error",
     ),
@@ -161,20 +161,20 @@ MUTANTS = (
     ),
     Mutant(
         "a token's place of more that is not there is no end",
-        "fivetran_runtime.http.pagination._says_more",
+        "fivetran_runtime.http._pages.Page.says_more",
         _says_no_more,
         f"{_PAGES}::test_a_place_of_more_that_is_not_there_is_an_error",
     ),
     Mutant(
         "an end that contradicts the page before is none",
-        "fivetran_runtime.http.pagination._require_no_promise",
-        lambda _: lambda page, instead: None,  # noqa: ARG005
+        "fivetran_runtime.http._pages.Page.require_no_promise",
+        lambda _: lambda self, instead: None,  # noqa: ARG005
         f"{_PAGES}::test_an_end_that_contradicts_the_page_before_is_none",
     ),
     Mutant(
         "more without a token is a contradiction",
-        "fivetran_runtime.http.pagination._require_no_promise",
-        lambda _: lambda page, instead: None,  # noqa: ARG005
+        "fivetran_runtime.http._pages.Page.require_no_promise",
+        lambda _: lambda self, instead: None,  # noqa: ARG005
         f"{_PAGES}::test_more_without_a_token_is_a_contradiction",
     ),
     Mutant(
@@ -197,15 +197,15 @@ MUTANTS = (
     ),
     Mutant(
         "a list that ends at its cap is not at its end",
-        "fivetran_runtime.http.pagination.Offset.following",
+        "fivetran_runtime.http.offsets.Offset.following",
         _cap_is_the_end,
         f"{_PAGES}::test_a_list_that_ends_at_its_cap_is_an_error",
     ),
     Mutant(
         "the first page's total holds for those that have none",
-        "fivetran_runtime.http.pagination._count",
+        "fivetran_runtime.http._pages.Page.count",
         lambda original: (
-            lambda page, place, *, is_first: original(page, place, is_first=is_first) if is_first else None
+            lambda self, place, *, is_first: original(self, place, is_first=is_first) if is_first else None
         ),
         f"{_PAGES}::test_a_page_that_is_empty_before_the_first_pages_total_is_no_end",
     ),
@@ -217,7 +217,7 @@ MUTANTS = (
     ),
     Mutant(
         "rows that share a key are distinguished by a second one",
-        "fivetran_runtime.http.pagination._condition",
+        "fivetran_runtime.http.keysets._condition",
         lambda original: lambda condition, keys: original(condition, [keys[0], 10**9]),
         f"{_PAGES}::test_rows_that_share_a_key_are_distinguished_by_a_second_one",
     ),

@@ -10,7 +10,6 @@ from mutants.mutant import Mutant
 
 Fault = Callable[..., Any]
 _CLIENT, _CONNECTOR = "fivetran_runtime.http.client", "fivetran_runtime.connector"
-_PAGES = "fivetran_runtime.http.pagination"
 
 
 def _only_as_it_is_written(original: Fault) -> Fault:
@@ -75,14 +74,14 @@ MUTANTS = (
     ),
     Mutant(
         "a total that is the page's own count ends no list",
-        f"{_PAGES}.Offset._is_full",
+        "fivetran_runtime.http.offsets.Offset._is_full",
         lambda _: lambda self, page, rows: False,  # noqa: ARG005 - as the original's
         "http/test_pagination.py::test_a_total_that_is_the_pages_own_count_ends_no_list",
     ),
     Mutant(
         "a negative total ends no list",
-        f"{_PAGES}._number",
-        lambda _: lambda page, place, value: int(value),  # noqa: ARG005
+        "fivetran_runtime.http._pages.Page._number",
+        lambda _: lambda self, place, value: int(value),  # noqa: ARG005
         "http/test_pagination.py::test_a_negative_number_is_no_end",
     ),
     Mutant(

@@ -176,8 +176,8 @@ class Delay:
         DeclarationError: the rate is not like "10/s", "300/min" or "5000/h".
     """
 
-    def __init__(self, rate: str | None) -> None:
-        self._spacing = self._parse(rate) if rate else 0.0
+    def __init__(self, rate: str) -> None:
+        self._spacing = self._parse(rate)
         self._next = 0.0
         self._lock = threading.Lock()
 

@@ -46,6 +46,7 @@ from fivetran_runtime.http._deadlines import (
     within,
 )
 from fivetran_runtime.http._excerpts import excerpt
+from fivetran_runtime.http._pages import Page
 from fivetran_runtime.http._places import ABSENT, Asked, Place, is_there, look_up, shown_place
 from fivetran_runtime.http._retries import (
     Delay,
@@ -56,7 +57,7 @@ from fivetran_runtime.http._retries import (
     wait_of,
 )
 from fivetran_runtime.http.auth import Anonymous, Auth, Basic, Credentials, OutgoingRequest
-from fivetran_runtime.http.pagination import NoRows, Page, Paginator, read_pages
+from fivetran_runtime.http.pagination import NoRows, Paginator, read_pages
 from fivetran_runtime.operations import At
 
 RETRIED = frozenset({429, 500, 502, 503, 504})
@@ -190,7 +191,7 @@ class Client:
             running().redactor.add(self._address.password.reveal())
         self._headers = {"Accept": _ACCEPT, **(headers or {})}
         self._timeouts = (connect_timeout, read_timeout)
-        self._delay = Delay(rate)
+        self._delay = Delay(rate) if rate else None
         self._allowed_hosts = allowed_hosts
         self._max_bytes = max_bytes
         self._errors = errors
@@ -644,7 +645,8 @@ class Client:
     ) -> tuple[requests.Response, bytearray | None]:
         """One request and its body; None where that is still to be read."""
         invocation = running()
-        invocation.wait(self._delay.seconds(), "keeping to the rate limit")
+        if self._delay is not None:
+            invocation.wait(self._delay.seconds(), "keeping to the rate limit")
         invocation.budget.require(0, f"asking {shown(url)}")
         request = self._prepared(method, url, parameters, json, form, wanted)
         invocation.count(requests=1)
