@@ -19,7 +19,7 @@ from uuid import UUID
 
 import msgspec
 
-from fivetran_runtime.errors import DefectError
+from fivetran_runtime.errors import DefectError, kind_of
 
 # BigQuery's INT64 and Fivetran's LONG (docs/protocol.md, "Types").
 _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
@@ -121,7 +121,7 @@ def _problem(value: Any) -> str | None:
             return "a datetime without an offset: give it the zone the source means, timezone.utc for one"
         case int() | float() | str() | Decimal() | datetime() | date() | UUID():
             return None
-    return f"a {type(value).__name__}, which has no JSON form: convert it to text, a number, a list or a dict"
+    return f"{kind_of(value)}, which has no JSON form: convert it to text, a number, a list or a dict"
 
 
 def _refused(where: Callable[[], str], column: str, what: str) -> DefectError:

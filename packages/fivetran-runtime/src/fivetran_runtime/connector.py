@@ -11,7 +11,7 @@ from typing import Any, TypeVar, Unpack
 
 from fivetran_runtime._sync.names import table_problems
 from fivetran_runtime.config import Config
-from fivetran_runtime.errors import ConfigurationError, DeclarationError, DefectError
+from fivetran_runtime.errors import ConfigurationError, DeclarationError, DefectError, kind_of
 from fivetran_runtime.function import handler
 from fivetran_runtime.function.envelope import Answer, Request
 from fivetran_runtime.tables import Options, Read, Table
@@ -182,9 +182,7 @@ def _run(function: Check, client: Any, what: str) -> None:
         hint = f"Check the credentials and what they may read; raising an error in the {what} says more."
         raise ConfigurationError(f"The {what} {_name_of(function)} returned False.", hint=hint)
     if isinstance(result, Iterator) or inspect.isawaitable(result):
-        message = (
-            f"The {what} {_name_of(function)} returned a {type(result).__name__}, of which nothing has run."
-        )
+        message = f"The {what} {_name_of(function)} returned {kind_of(result)}, of which nothing has run."
         raise DefectError(message, hint="Read what it gives, for instance with next() or list().")
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NoReturn
+
+from fivetran_runtime.errors import DefectError
 
 
 class At:
@@ -20,6 +22,11 @@ class At:
 
     def __repr__(self) -> str:
         return f"At({', '.join(f'{name}={value!r}' for name, value in self.position.items())})"
+
+    def __getitem__(self, column: object) -> NoReturn:
+        """What reads rows of `Client.pages` by itself meets the At between the pages, too."""
+        message = f"{self!r}[{column!r}]: between the rows of two pages there is an At, which is no row."
+        raise DefectError(message, hint="Make rows with pages(..., row=...), and yield from it.")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, At) and self.position == other.position
@@ -96,8 +103,8 @@ class Children:
         self.of = of
 
     def __repr__(self) -> str:
-        of = ", ".join(f"{name}={value!r}" for name, value in self.of.items())
-        return f"Children({self.table!r}, ..., {of})"
+        of = [f"{name}={value!r}" for name, value in self.of.items()]
+        return f"Children({', '.join([repr(self.table), '...', *of])})"
 
 
 class Delete:

@@ -35,8 +35,8 @@ Fetch = Callable[[Any, list[Any]], Iterable[Any]]
 Embeds = Callable[[Any], Mapping[int, Any]]
 """What rows hold of other objects: client -> number of each object, and what of it is in the rows, as plain values."""
 
-Parents = Callable[[Any], Iterable[int | str]]
-"""The parents of a table's rows: client -> the key of each."""
+Parents = Callable[[Any], Iterable[Any]]
+"""The parents of a table's rows: client -> the key of each, and whatever `At` a paginator puts between them."""
 
 Scope = Callable[[Any], Any]
 """What of a configuration decides which rows a table holds: configuration -> plain values."""
@@ -92,7 +92,8 @@ class Table:
             Without it the first `since` is None.
         children: child tables that this function also yields, name to key.
         parents: for rows that are read parent by parent, such as each repository's issues: a function of the client that
-            gives the parents' keys (int or str). The table function is called for each of them, as the one argument
+            gives the parents' keys (int or str), such as `lambda client: client.pages("/repositories", PageNumber(),
+            row=lambda one: one["id"])`. The table function is called for each of them, as the one argument
             without a default. They share one mark; one that is new, or back after it was away or skipped (`Skip`), is
             read from the floor.
         keeps: for a source that gives a token with a listing and later tells what changed since: the function's parameter,
@@ -304,7 +305,7 @@ def _order_problems(table: Table) -> Iterable[str]:
 
 def _kept_problems(table: Table) -> Iterable[str]:
     parents: object = table.parents
-    if parents is not None and not callable(parents):
+    if parents is not None and not (callable(parents) and takes(parents, None)):
         yield "parents= is a function of the client that gives the parents' keys"
     if parents is not None and table.in_order:
         yield "in_order= is for one list, and with parents= there is one for each"
@@ -336,6 +337,17 @@ def _deletion_problems(table: Table) -> Iterable[str]:
         yield "fetch= is a function of the client and a list of keys, beside listing="
     if isinstance(table.max_missing, bool) or not 0 <= table.max_missing <= 1:
         yield "max_missing= is a share of the keys, from 0 to 1"
+
+
+def takes(function: Any, *arguments: object) -> bool:
+    """Whether a function can be called with these arguments; of some that are written in C nothing is known."""
+    try:
+        inspect.signature(function).bind(*arguments)
+    except ValueError:
+        return True
+    except TypeError:
+        return False
+    return True
 
 
 def _is_understood(annotation: Any) -> bool:

@@ -240,12 +240,12 @@ def test_credentials_that_say_nothing_of_their_way_are_refused(auth: Any) -> Non
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (None, "Own.headers gave a NoneType, not a dict of names and texts. Where there is nothing to add"),
+        (None, "Own.headers gave None, not a dict of names and texts. Where there is nothing to add"),
         (
             {"X-Key": Secret(KEY)},
             "Own.headers gave a Secret for X-Key, not a text. A Secret's text is its rev",
         ),
-        ({"X-Key": 5}, "Own.headers gave a int for X-Key, not a text"),
+        ({"X-Key": 5}, "Own.headers gave an int for X-Key, not a text"),
         ([("X-Key", KEY)], "Own.headers gave a list, not a dict"),
     ],
 )
@@ -347,7 +347,7 @@ def test_an_encoded_client_secret_is_hidden(invocation: Invocation) -> None:
     [
         ({"client_id": "me"}, r"parameters= holds client_id, which is sent anyway\. .*argument client_id=\."),
         ({"grant_type": "password"}, "parameters= holds grant_type, .* fetch the token with FetchedToken"),
-        ({"ttl": 60}, "parameters= holds a int for ttl, not a text"),
+        ({"ttl": 60}, "parameters= holds an int for ttl, not a text"),
     ],
 )
 def test_parameters_that_do_not_fit_are_refused(parameters: Any, message: str) -> None:
@@ -472,7 +472,7 @@ def test_a_fetch_without_a_token_is_reported(answer: Any) -> None:
 
     with (
         serving(FINE) as source,
-        pytest.raises(ConfigurationError, match=r"log_in fetched a .* without a tok") as caught,
+        pytest.raises(ConfigurationError, match=r"log_in fetched .* without a tok") as caught,
     ):
         Client(source.url, auth=FetchedToken(log_in)).get("/rows")
     assert KEY not in str(caught.value)

@@ -99,7 +99,7 @@ class Level(IntEnum):
         (time(12), "a time"),
         (float("nan"), "not a finite number"),
         (Decimal("Infinity"), "not a finite number"),
-        (object(), "a object"),
+        (object(), "an object"),
         ([[1]], "a list"),
         ([1, {"secret"}], "a set"),
     ],

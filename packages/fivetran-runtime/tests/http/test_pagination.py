@@ -623,10 +623,10 @@ def test_a_position_that_does_not_move_is_an_error(
         ({"items": []}, "data", "no 'data' in the answer"),
         ({"items": [], "total": 1}, "data", "there is: items, total"),
         ({"data": {"items": 1}}, "data.rows", "looking for data.rows"),
-        ({"data": None}, "data", "NoneType, not a list"),
+        ({"data": None}, "data", "None, not a list"),
         ({"data": {"1": {}}}, "data", "dict, not a list"),
         ({"error": "quota"}, None, "the body is a dict, not a list"),
-        (None, None, "the body is a NoneType"),
+        (None, None, "the body is None"),
         ([], "data", "there is: a list"),
     ],
 )

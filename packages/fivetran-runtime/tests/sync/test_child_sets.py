@@ -387,11 +387,11 @@ def one(item: Any, **options: Any) -> str:
     [
         (Children("notes", [], order_id=1), "which is not among its children. Declare it: children={'notes'"),
         (Children("lines", []), "it names whose they are by as many columns as orders has in its key, id"),
-        (Children("lines", [[]], order_id=1), "Table lines: Children('lines', ..., order_id=1) gave a list"),  # type: ignore[list-item]
+        (Children("lines", [[]], order_id=1), "Table orders: Children('lines', ..., order_id=1) gave a list"),  # type: ignore[list-item]
         (Children("lines", [{"order_id": 2, "line": 1}], order_id=1), "gave a row whose order_id is 2"),
         (
             Children("lines", [{"number": 1}], order_id=1),
-            "Table lines: a row has nothing in its key column line",
+            "Table orders, child lines: a row has nothing in its key column line",
         ),
     ],
 )

@@ -228,7 +228,7 @@ def test_children_travel_with_their_parents_unit() -> None:
         (Row("others", {"id": 1}), "Table things yielded a row of others, which is not among its children."),
         (Delete(id=1, name="x"), "Table things: a Delete names name, which are not of the key."),
         (Delete("zz", id=1), "Table things yielded a Delete of zz, which is not among its children."),
-        (Delete("parts", a=1), "Table parts: a Delete does not name b, of the key a, b."),
+        (Delete("parts", a=1), "Table things, child parts: a Delete does not name b, of the key a, b."),
         ({"id": Decimal("5.0"), "_fivetran_x": 1}, "Table things, key id=5.0: the column name"),
         (At(page=2), "Table things yielded At(page=2); its parameters are: n, not page."),
     ],

@@ -306,6 +306,37 @@ def test_a_page_that_is_no_longer_known_begins_its_parent_again(monkeypatch: pyt
     assert len(fivetran.tables["rows"]) == 10
 
 
+def test_a_parent_that_is_refused_at_once_is_asked_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing was read of it before, so there is no position that its source could have forgotten."""
+    asked: list[int] = []
+    app = Connector("refusing")
+
+    @app.table(key=["parent", "id"], parents=lambda _: [1, 2])
+    def rows(_: Any, parent: int, page: int = 0) -> Iterator[Any]:
+        asked.append(parent)
+        if page == 0:
+            raise ConfigurationError("there is nothing here", status=404)
+        yield {"parent": parent, "id": page}
+
+    replies = Fivetran(app.handler).sync()
+    assert replies[-1].body["errorMessage"] == "Table rows: there is nothing here"
+    assert asked == [1]
+    assert "no longer knows" not in capsys.readouterr().out
+
+
+def test_parents_may_be_pages_of_keys() -> None:
+    """What a paginator puts between its pages is no parent."""
+    app = Connector("paged")
+
+    @app.table(key="id", parents=lambda _: iter([1, At(page=2), 2]))
+    def rows(_: Any, parent: int) -> Iterator[Any]:
+        yield {"id": parent}
+
+    fivetran = Fivetran(app.handler)
+    fivetran.sync()
+    assert [row["id"] for row in fivetran.tables["rows"].values()] == [1, 2]
+
+
 def one(*items: Any, parents: Any = lambda _: [1], annotation: Any = int) -> str:
     app = Connector("one")
 

@@ -19,7 +19,7 @@ from fivetran_runtime import At, Connector
 from fivetran_runtime._encoding import decode, encode
 from fivetran_runtime._sync.positions import restored, stored
 from fivetran_runtime._sync.state import State, load
-from fivetran_runtime.errors import DefectError
+from fivetran_runtime.errors import DefectError, kind_of
 from fivetran_runtime.tables import Table
 
 EMPTY = inspect.Parameter.empty
@@ -139,7 +139,7 @@ def test_what_would_not_come_back_is_refused_at_the_first_at(annotation: Any, va
         stored(table, At(after=value))
     text = str(raised.value)
     assert text.startswith(
-        f"Table things yielded At(after={value!r}), a {type(value).__name__}, and after is annotated"
+        f"Table things yielded At(after={value!r}), {kind_of(value)}, and after is annotated"
     )
     assert f"annotated {shown}: the next call could not get it back." in text
     assert "Annotate the parameter" in text

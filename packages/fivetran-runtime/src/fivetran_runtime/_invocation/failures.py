@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 import sysconfig
 import traceback
 from collections.abc import Mapping
@@ -23,9 +25,22 @@ def as_connector_error(error: BaseException, *, table: str | None = None) -> Con
     if isinstance(error, OutOfBudget):
         return TransientError(f"The invocation ended before it could answer: {error.why}.")
     where = f" ({line})" if (line := _authors_line(error)) else ""
-    defect = DefectError(f"{type(error).__name__}: {error}{where}")
+    defect = _wrongly_called(error, where) or DefectError(f"{type(error).__name__}: {error}{where}")
     defect.__cause__ = error
     return _naming(table, defect)
+
+
+def _wrongly_called(error: BaseException, where: str) -> DefectError | None:
+    """The error where something public was called with other arguments than it has."""
+    called = _CALL.fullmatch(str(error)) if isinstance(error, TypeError) else None
+    if called is None or called["name"] not in sys.modules["fivetran_runtime"].__all__:
+        return None
+    method = "" if called["method"] == "__init__" else f".{called['method']}"
+    message = f"{called['name']}{method}(...) was given other arguments than it has{where}: {called['what']}."
+    return DefectError(message, hint="docs/api.md says which it has.")
+
+
+_CALL = re.compile(r"(?P<name>\w+)\.(?P<method>\w+)\(\) (?P<what>(takes|missing|got) .*)")
 
 
 def combined(failures: Mapping[str, ConnectorError]) -> ConnectorError:
@@ -60,9 +75,19 @@ def _more(names: list[str]) -> str:
 
 
 def _naming(table: str | None, error: ConnectorError) -> ConnectorError:
-    if table is not None and not error.message.startswith(f"Table {table}"):
-        error.message = f"Table {table}: {error.message}"
+    """The error with the table in front of it; what names another one is about a child of it."""
+    named = _NAMED.match(error.message)
+    if table is None or (
+        named and error.message.startswith((f"Table {table}:", f"Table {table} ", f"Table {table},"))
+    ):
+        return error
+    error.message = (
+        f"Table {table}, child {error.message[named.end() :]}" if named else f"Table {table}: {error.message}"
+    )
     return error
+
+
+_NAMED = re.compile(r"Table (?=\S)")
 
 
 def _authors_line(error: BaseException) -> str | None:

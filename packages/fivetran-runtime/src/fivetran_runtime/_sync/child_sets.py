@@ -25,9 +25,9 @@ from fivetran_runtime._invocation.context import running
 from fivetran_runtime._sync.keys import Key, columns_of, in_order, key_of, kinds_of, part
 from fivetran_runtime._sync.row_encoder import Writer
 from fivetran_runtime._sync.state import TableState
-from fivetran_runtime.errors import DefectError
+from fivetran_runtime.errors import DefectError, kind_of
 from fivetran_runtime.operations import At, Children, Delete, Row
-from fivetran_runtime.tables import Table
+from fivetran_runtime.tables import Table, takes
 
 Take = Callable[[object], str | None]
 """Takes a row or a delete into the open unit; why the call ends there, if it does."""
@@ -168,12 +168,13 @@ class ChildSets:
     def _rows(
         self, item: Children, known: _Known | None, writer: Writer, take: Take, now: set[Key]
     ) -> str | None:
-        given: Iterable[Any] = item.rows() if callable(item.rows) else item.rows
-        for found in given:
+        for found in _given(self._table, item):
             if isinstance(found, At):
                 continue  # a paginator's; the position of this table is another one
             if not isinstance(found, Mapping):
-                message = f"Table {item.table}: {item!r} gave a {type(found).__name__}; it gives the rows, as dicts."
+                message = (
+                    f"Table {self._table.name}: {item!r} gave {kind_of(found)}; it gives the rows, as dicts."
+                )
                 raise DefectError(message)
             columns = self._joined(item, found)
             writer.key(item.table, columns)
@@ -185,12 +186,11 @@ class ChildSets:
                 known.kinds |= dict(zip(known.rest, kinds_of(values), strict=True))
         return None
 
-    @staticmethod
-    def _joined(item: Children, found: Mapping[str, Any]) -> dict[str, Any]:
+    def _joined(self, item: Children, found: Mapping[str, Any]) -> dict[str, Any]:
         """A child's columns with those that say whose it is."""
         for name, value in item.of.items():
             if name in found and part(found[name]) != part(value):
-                message = f"Table {item.table}: {item!r} gave a row whose {name} is {found[name]!r}."
+                message = f"Table {self._table.name}: {item!r} gave a row whose {name} is {found[name]!r}."
                 raise DefectError(message, hint="It gives the rows of that one alone.")
         return {**item.of, **found}
 
@@ -292,6 +292,10 @@ class ChildSets:
         if len(item.of) != len(table.primary_key):
             message = f"Table {table.name} yielded {item!r}; it names whose they are by as many columns as {table.name} has in its key"
             raise DefectError(f"{message}, {', '.join(table.primary_key)}, in their order.")
+        for column, value in item.of.items():
+            if value is None or isinstance(value, dict | list | tuple):
+                message = f"Table {table.name} yielded {item!r}: {column} is {kind_of(value)}"
+                raise DefectError(f"{message}; it names whose they are, by a value of the key.")
         if name in self._state.no_room:
             return None
         known = self._load(name)
@@ -335,6 +339,24 @@ class ChildSets:
         self._store(name, None)
         self._loaded[name] = None
         self._state.no_room = {**self._state.no_room, name: number}
+
+
+def _given(table: Table, item: Children) -> Iterable[Any]:
+    """What is given as the rows.
+
+    Raises:
+        DefectError: neither that nor a function without arguments that gives them.
+    """
+    rows: Any = item.rows
+    if callable(rows) and not takes(rows):
+        message = f"Table {table.name}: the function of {item!r} takes arguments; it is called without any."
+        raise DefectError(message, hint=f'Write Children("{item.table}", lambda: ..., ...).')
+    given = rows() if callable(rows) else rows
+    if not isinstance(given, Iterable) or isinstance(given, str | bytes | Mapping):
+        by = "the function of " if callable(rows) else ""
+        message = f"Table {table.name}: {by}{item!r} gave {kind_of(given)} for the rows; it gives a list of dicts, or yields them."
+        raise DefectError(message, hint="Where there are none, give [].")
+    return given
 
 
 def _answers() -> int:

@@ -41,6 +41,7 @@ from fivetran_runtime._sync.start import Terms
 from fivetran_runtime._sync.state import State, TableState
 from fivetran_runtime._sync.table_pass import Pass
 from fivetran_runtime.errors import ConnectorError, DefectError, TransientError
+from fivetran_runtime.operations import At
 from fivetran_runtime.tables import Parents, Table
 
 if TYPE_CHECKING:
@@ -296,10 +297,10 @@ class _Call:
         """The parents there are; tables that name the same function ask once in a call."""
         if parents not in self._parents:
             listed = parents(self._client)
-            if isinstance(listed, str) or not isinstance(listed, Iterable):
+            if isinstance(listed, str | Mapping) or not isinstance(listed, Iterable):
                 message = f"Table {table.name}: parents= gave {listed!r:.40}; it gives the keys of several."
                 raise DefectError(message, hint="Give a list of them, or yield them.")
-            self._parents[parents] = list(listed)
+            self._parents[parents] = [one for one in listed if not isinstance(one, At)]  # as pages() has them
         return self._parents[parents]
 
     def _children(self, table: Table) -> ChildSets | None:

@@ -23,7 +23,7 @@ from fivetran_runtime._sync.keys import Key, part
 from fivetran_runtime._sync.start import floor_of
 from fivetran_runtime._sync.state import TableState
 from fivetran_runtime._sync.table_pass import Pass
-from fivetran_runtime.errors import DefectError
+from fivetran_runtime.errors import DefectError, kind_of
 from fivetran_runtime.operations import At, Children, Delete, Keep, Skip
 from fivetran_runtime.tables import Table
 
@@ -59,6 +59,8 @@ class ParentsPass(Pass):
         """Those that this pass has."""
         self._ended: Key | None = None
         """The one whose end the open unit holds."""
+        self._entered: Mapping[str, Any] = {}
+        """Where in the list of the one that is read its reading has begun."""
         if self._start.opens:
             state.no_room.pop(PARENTS, None)
 
@@ -71,6 +73,9 @@ class ParentsPass(Pass):
             logs.emit("WARNING", text, table=name)
             return set()
 
+    def _is_resumed(self) -> bool:
+        return bool(self._entered)
+
     def _beginning(self) -> dict[str, Any]:
         """A position that is no longer known is one within a parent: that parent is read again."""
         at = self._around or self._position
@@ -80,7 +85,7 @@ class ParentsPass(Pass):
         """Read the parents that are left, and complete the pass."""
         within, left = self._within(position), self._left(position.get(self._name))
         for place, parent in enumerate(left):
-            self._around = {self._name: self._listed[parent]}
+            self._around, self._entered = {self._name: self._listed[parent]}, within
             if cut := self._read_parent(client, parent, within):
                 return cut
             within = {}
@@ -160,8 +165,10 @@ def _as_called(table: Table, name: str, listed: Iterable[Any]) -> dict[Key, Any]
     called: dict[Key, Any] = {}
     for parent in listed:
         if type(parent) not in (int, str):
-            message = f"Table {table.name}: parents= gave a {type(parent).__name__}; it gives the parents' keys, int or str."
-            raise DefectError(message, hint="Give a column of them: (one['id'] for one in ...).")
+            message = f"Table {table.name}: parents= gave {kind_of(parent)}; it gives the parents' keys, int or str."
+            raise DefectError(
+                message, hint="Give a column of them: pages(..., row=lambda one: one['id']), for instance."
+            )
         if annotation in (inspect.Parameter.empty, type(parent)):
             called[part(parent)] = parent
         else:

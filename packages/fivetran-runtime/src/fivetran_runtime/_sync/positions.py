@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from fivetran_runtime._encoding import decode, encode
-from fivetran_runtime.errors import DefectError
+from fivetran_runtime.errors import DefectError, kind_of
 from fivetran_runtime.operations import At, Keep
 from fivetran_runtime.tables import Table
 
@@ -122,7 +122,7 @@ def _read_back(typed: Any, annotation: Any) -> Any:
 def _refused(table: Table, kind: type[At | Keep], name: str, value: Any) -> DefectError:
     annotation = table.position[name]
     shown = repr(value) if kind is At else "..."
-    what = f"Table {table.name} yielded {kind.__name__}({name}={shown}), a {type(value).__name__}"
+    what = f"Table {table.name} yielded {kind.__name__}({name}={shown}), {kind_of(value)}"
     if annotation is inspect.Parameter.empty:
         return DefectError(
             f"{what}, which the next call could not get back as it is: {name} has no annotation.",

@@ -10,7 +10,7 @@ from fivetran_runtime._encoding import encode_row
 from fivetran_runtime._sync.batch import Batch
 from fivetran_runtime._sync.keys import Key, part
 from fivetran_runtime._sync.names import column_problems
-from fivetran_runtime.errors import DefectError
+from fivetran_runtime.errors import DefectError, kind_of
 from fivetran_runtime.operations import Delete, Row
 from fivetran_runtime.tables import Table
 
@@ -44,15 +44,16 @@ class Writer:
                 raise DefectError(
                     message, hint=f'Yield Children("{item.table}", rows, ...), or declare a table.'
                 )
+            columns: object = item.columns
+            if not isinstance(columns, Mapping):
+                message = f"Table {self._table.name} yielded Row({item.table!r}, ...) with {kind_of(columns)} for the columns; it takes a dict."
+                raise DefectError(message)
             self._insert(item.table, item.columns, batch)
         elif isinstance(item, Delete):
             self._delete(item, batch)
         else:
-            what = "a list: yield from it" if isinstance(item, list) else f"a {type(item).__name__}"
-            message = (
-                f"Table {self._table.name} yielded {what}; it may yield dicts, Row, Children, Delete and At."
-            )
-            raise DefectError(message)
+            may = "it may yield dicts, Row, Children, Delete, At, Keep and Skip."
+            raise DefectError(f"Table {self._table.name} yielded {_no_row(item)}; {may}")
 
     def _insert(self, name: str, columns: Mapping[str, Any], batch: Batch) -> None:
         key = self.key(name, columns)
@@ -120,7 +121,7 @@ class Writer:
         if type(value) is str:
             return part(value)
         if value is None or isinstance(value, dict | list | tuple):
-            what = "nothing" if value is None else f"a {type(value).__name__}"
+            what = "nothing" if value is None else kind_of(value)
             where = f"Table {name}: a row has {what} in its key column {column}."
             raise DefectError(f"{where} {described(columns)}")
         try:
@@ -137,6 +138,15 @@ class Writer:
 def written(value: object) -> str:
     """A value for people: a number as the source wrote it."""
     return str(value) if isinstance(value, Decimal) else repr(value)
+
+
+def _no_row(item: object) -> str:
+    """What was yielded in the place of a row."""
+    if isinstance(item, list):
+        return "a list: yield from it"
+    return (
+        f"the class {item.__name__}: write {item.__name__}(...)" if isinstance(item, type) else kind_of(item)
+    )
 
 
 def described(columns: Mapping[str, Any]) -> str:

@@ -183,7 +183,7 @@ class Pass:
         if not says_so and (refused.status not in _STALE or self._committed):
             return False
         has_kept = self._kept is not None and bool(self._kept.arguments)
-        goes_on = self._position != self._beginning() or (says_so and self._committed)
+        goes_on = self._is_resumed() or (says_so and self._committed)
         if goes_on and self._may_restart and not self.restarted and not (says_so and has_kept):
             self._restart(refused)
             return True
@@ -193,6 +193,10 @@ class Pass:
         self._position, self._sent, self._committed = {}, 0, False
         self._deletes.begin(whole=True)
         return True
+
+    def _is_resumed(self) -> bool:
+        """Whether the list that is read was asked for from a position in it, which its source may have forgotten."""
+        return bool(self._position)
 
     def _beginning(self) -> dict[str, Any]:
         """Where the reading begins again when the source no longer knows its position."""

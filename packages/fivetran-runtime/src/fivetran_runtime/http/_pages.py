@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from fivetran_runtime.errors import DefectError, TransientError
+from fivetran_runtime.errors import DefectError, TransientError, kind_of
 from fivetran_runtime.http._places import (
     ABSENT,
     Header,
@@ -172,7 +172,7 @@ class Page(msgspec.Struct, frozen=True):
 
     def wrong_lead(self, place: Place, value: Any, what: str) -> DefectError:
         """The error for a value that cannot be what its place is to hold."""
-        return DefectError(f"{self.url}: {shown_place(place)} is a {type(value).__name__}, not {what}.")
+        return DefectError(f"{self.url}: {shown_place(place)} is {kind_of(value)}, not {what}.")
 
     def not_there(self, place: Place) -> DefectError:
         """The error for a place that is missing: the source has changed, or has answered something else."""

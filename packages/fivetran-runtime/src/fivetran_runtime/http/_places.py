@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from fivetran_runtime.errors import DefectError
+from fivetran_runtime.errors import DefectError, kind_of
 
 _HEADER_NAME = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)  # a token: RFC 9110, 5.6.2
 
@@ -216,7 +216,7 @@ def members(value: Any) -> str:
     """The names of an object's members, or what else it is."""
     if isinstance(value, dict):
         return ", ".join(sorted(map(str, value))) or "nothing"
-    return f"a {type(value).__name__}"
+    return kind_of(value)
 
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")

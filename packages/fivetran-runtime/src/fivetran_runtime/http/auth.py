@@ -16,7 +16,7 @@ import msgspec
 
 from fivetran_runtime._invocation.context import running
 from fivetran_runtime.config import Secret
-from fivetran_runtime.errors import DefectError
+from fivetran_runtime.errors import DefectError, kind_of
 
 
 class OutgoingRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,7 +138,7 @@ class Credentials:
     def __init__(self, auth: Auth) -> None:
         given: object = auth
         if not isinstance(given, Auth):
-            message = f"The client's auth= is a {type(given).__name__}, which says nothing of how it is sent."
+            message = f"The client's auth= is {kind_of(given)}, which says nothing of how it is sent."
             raise DefectError(message, hint=_WAYS)
         self._auth = auth
         self.names: set[str] = set()
@@ -173,11 +173,11 @@ class Credentials:
     def _texts(self, method: str, given: object) -> dict[str, str]:
         name = f"{type(self._auth).__name__}.{method}"
         if not isinstance(given, Mapping):
-            message = f"{name} gave a {type(given).__name__}, not a dict of names and texts."
+            message = f"{name} gave {kind_of(given)}, not a dict of names and texts."
             raise DefectError(message, hint="Where there is nothing to add, return {}.")
         for key, value in given.items():
             if not isinstance(key, str) or not isinstance(value, str):
-                message = f"{name} gave a {type(value).__name__} for {key}, not a text."
+                message = f"{name} gave {kind_of(value)} for {key}, not a text."
                 raise DefectError(message, hint="A Secret's text is its reveal().")
         return dict(given)
 

@@ -28,7 +28,7 @@ from fivetran_runtime._invocation.clock import clock
 from fivetran_runtime._invocation.context import Invocation, running
 from fivetran_runtime._invocation.redaction import Redactor
 from fivetran_runtime.config import Secret
-from fivetran_runtime.errors import ConfigurationError, ConnectorError, DefectError, TransientError
+from fivetran_runtime.errors import ConfigurationError, ConnectorError, DefectError, TransientError, kind_of
 from fivetran_runtime.http._addresses import Address, host_of, parameters_of, root, shown, without
 from fivetran_runtime.http._bodies import (
     NotJsonError,
@@ -1010,7 +1010,7 @@ def _parameter(name: str, value: Any, what: str = "query parameter") -> str:
         case UUID():
             return str(value)
     is_no_number = isinstance(value, float | Decimal)
-    found = "not a finite number" if is_no_number else f"a {type(value).__name__}"
+    found = "not a finite number" if is_no_number else kind_of(value)
     raise DefectError(f"The {what} {name} is {found}, which cannot be sent.", hint=_SENDABLE)
 
 

@@ -15,7 +15,7 @@ from urllib.parse import quote_plus
 from fivetran_runtime._invocation.clock import clock
 from fivetran_runtime._invocation.logs import warn
 from fivetran_runtime.config import Secret
-from fivetran_runtime.errors import ConfigurationError, DefectError
+from fivetran_runtime.errors import ConfigurationError, DefectError, kind_of
 from fivetran_runtime.http.auth import Auth, Basic, OutgoingRequest
 from fivetran_runtime.http.client import Client
 
@@ -84,14 +84,14 @@ class FetchedToken(Auth):
             token = token.reveal()
         if not isinstance(token, str) or not token:
             name = getattr(self._fetch, "__name__", type(self._fetch).__name__)
-            message = f"{name} fetched a {type(answer).__name__} without a token."
+            message = f"{name} fetched {kind_of(answer)} without a token."
             raise ConfigurationError(message, hint="Give its text, or an object with access_token.")
         return token, seconds
 
 
 def _require_function(fetch: object) -> None:
     if not callable(fetch):
-        message = f"FetchedToken's fetch is a {type(fetch).__name__}, not a function that fetches a token."
+        message = f"FetchedToken's fetch is {kind_of(fetch)}, not a function that fetches a token."
         raise DefectError(message, hint="Give the function itself: FetchedToken(log_in).")
 
 
@@ -161,7 +161,7 @@ def _require_free(who: str, parameters: Mapping[str, object]) -> None:
             message = f"{who}: parameters= holds {name}, which is sent anyway."
             raise DefectError(message, hint=f"Leave it out of parameters=; {_PLACES[name]}")
         if not isinstance(value, str | Secret):
-            message = f"{who}: parameters= holds a {type(value).__name__} for {name}, not a text."
+            message = f"{who}: parameters= holds {kind_of(value)} for {name}, not a text."
             raise DefectError(message, hint="A form has texts only.")
 
 

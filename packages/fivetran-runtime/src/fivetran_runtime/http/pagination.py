@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol
 import msgspec
 
 from fivetran_runtime._encoding import encode
-from fivetran_runtime.errors import ConfigurationError, DefectError
+from fivetran_runtime.errors import ConfigurationError, DefectError, kind_of
 from fivetran_runtime.http._pages import Page, Trail
 from fivetran_runtime.http._places import ABSENT, Header, Place, is_there, shown_place
 from fivetran_runtime.operations import At
@@ -258,7 +258,7 @@ def _listed(page: Page, rows: Place | None, no_rows: NoRows) -> list[Any]:
     if rows is not None and listed is ABSENT:
         raise page.not_there(rows)
     place = f"{shown_place(rows)} is" if rows else "the body is"
-    msg = f"{page.url}: {place} a {type(listed).__name__}, not a list of rows."
+    msg = f"{page.url}: {place} {kind_of(listed)}, not a list of rows."
     said_none = page.status if page.status != 200 else "null"
     hint = f"If the source says so that it has none, say no_rows={said_none!r}." if listed is None else ""
     raise DefectError(msg, hint=hint)
