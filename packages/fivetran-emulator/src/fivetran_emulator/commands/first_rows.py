@@ -25,8 +25,8 @@ from fivetran_emulator.commands.call_options import function_of, payload_members
 from fivetran_emulator.errors import EmulatorError
 from fivetran_emulator.protocol.answer import Answer, Row, read_answer
 from fivetran_emulator.protocol.function import FunctionRequest, Sender, require_success
+from fivetran_emulator.report.figures import plural
 from fivetran_emulator.report.screen import Screen, console_for
-from fivetran_emulator.report.wording import plural
 from fivetran_emulator.secrets import Secrets
 from fivetran_emulator.sync.loop import Kept, run_calls
 

@@ -13,13 +13,14 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 import requests
 
 from fivetran_emulator.commands.call_options import function_of, payload_members, require_url, secrets_of
-from fivetran_emulator.commands.second_reading import SecondReading
-from fivetran_emulator.errors import EmulatorError, UsageError
+from fivetran_emulator.errors import EmulatorError, Finding, FunctionError, UsageError, WarehouseError
 from fivetran_emulator.protocol.function import GENERATIONS, Sender
 from fivetran_emulator.protocol.rules import Rules
 from fivetran_emulator.protocol.senders import (
@@ -29,18 +30,19 @@ from fivetran_emulator.protocol.senders import (
     ReplayingSender,
     read_faults,
 )
-from fivetran_emulator.report.document import document
 from fivetran_emulator.report.html import ReportPage, require_report_path
 from fivetran_emulator.report.screen import Screen, console_for
 from fivetran_emulator.secrets import Secrets
 from fivetran_emulator.sync.loop import SyncClock, fixed_clock
-from fivetran_emulator.sync.result import SyncResult
+from fivetran_emulator.sync.result import AcceptedAnswer, SyncResult, document
 from fivetran_emulator.sync.run import SyncPlan, SyncRun
-from fivetran_emulator.warehouse.database import open_warehouse, require_schema
-from fivetran_emulator.warehouse.ledger import syncs_begun
+from fivetran_emulator.warehouse.comparison import key_differences
+from fivetran_emulator.warehouse.database import open_warehouse, require_schema, transaction
+from fivetran_emulator.warehouse.ledger import Ledger, LoadedTable, syncs_begun
 
 __all__ = ["run_sync"]
 
+_ATTACHED = "fivetran_emulator_second_reading"
 _DIFFERS = 1
 _PAUSED = 4
 _INTERRUPTED = 130
@@ -130,7 +132,7 @@ class _Command:
         members: Mapping[str, object],
     ) -> None:
         self._screen.say("verifying: everything is read a second time, from an empty state")
-        second = SecondReading(function, secrets=self._secrets, rules=self._rules, members=members)
+        second = _SecondReading(function, secrets=self._secrets, rules=self._rules, members=members)
         found = second.compare(warehouse, report)
         report.findings.add(*found)
         self._differs = bool(found)
@@ -212,3 +214,84 @@ def _interrupts_ignored() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+# `--verify`. A sync goes on from the state, and does not ask again for what the state says was read. So the second reading begins
+# with an empty state and asks for everything, into a file that is thrown away.
+
+
+class _Silent:
+    """Shows nothing of the second reading."""
+
+    def started(self, report: SyncResult) -> None:
+        """Nothing is shown."""
+
+    def call_started(self, number: int) -> None:
+        """Nothing is shown."""
+
+    def accepted(self, accepted: AcceptedAnswer) -> None:
+        """Nothing is shown."""
+
+
+class _SecondReading:
+    """A sync of the same function from an empty state. It leaves nothing behind."""
+
+    def __init__(
+        self, function: Sender, *, secrets: Secrets, rules: Rules, members: Mapping[str, object]
+    ) -> None:
+        self._function, self._secrets = function, secrets
+        self._rules, self._members = rules, members
+
+    def compare(self, warehouse: duckdb.DuckDBPyConnection, report: SyncResult) -> list[Finding]:
+        """A finding for each keyed table whose keys differ from those that `report`'s sync left in `warehouse`.
+
+        They are kept with that sync's warnings. Raises FunctionError when the second reading fails, WarehouseError when its file
+        cannot be used.
+        """
+        with TemporaryDirectory(prefix="second-reading-") as folder:
+            # No schema can have this name, and a schema of the file's name could not be distinguished from it.
+            file = Path(folder) / f"{uuid.uuid4()}.duckdb"
+            tables = self._read(file, report.schema)
+            try:
+                with _attached(warehouse, file):
+                    found = list(key_differences(warehouse, report.schema, report.tables, tables, _ATTACHED))
+            except duckdb.InterruptException as error:
+                raise KeyboardInterrupt from error
+            except duckdb.Error as error:
+                raise WarehouseError(f"the two readings cannot be compared: {error}") from error
+        with transaction(warehouse):
+            Ledger(warehouse, report.schema).warn(
+                report.sync_id, [(finding, 1) for finding in found], redact=self._secrets.redact
+            )
+        return found
+
+    def _read(self, file: Path, schema: str) -> Mapping[str, LoadedTable]:
+        with open_warehouse(file) as scratch:
+            plan = SyncPlan(
+                schema=schema,
+                path=str(file),
+                sync_id=str(uuid.uuid4()),
+                rules=self._rules,
+                members=self._members,
+            )
+            sync = SyncRun(
+                self._function, scratch, plan, secrets=self._secrets, clock=SyncClock(), observer=_Silent()
+            )
+            try:
+                sync.run()
+            except FunctionError as error:
+                problems = [f"the second reading failed: {problem}" for problem in error.problems]
+                raise FunctionError(*problems, details=error.details, hint=error.hint) from error
+            if sync.result.outcome != "complete":
+                raise FunctionError("the second reading did not end within six hours")
+            return sync.result.tables
+
+
+@contextmanager
+def _attached(warehouse: duckdb.DuckDBPyConnection, file: Path) -> Iterator[None]:
+    place = str(file).replace("'", "''")
+    warehouse.execute(f"ATTACH '{place}' AS {_ATTACHED} (READ_ONLY)")
+    try:
+        yield
+    finally:
+        warehouse.execute(f"DETACH {_ATTACHED}")

@@ -6,13 +6,16 @@ A change of the state follows Fivetran's REST rules, see `docs/protocol.md`; a s
 can be changed under it.
 """
 
+# ruff: noqa: S608 - every identifier in the SQL is quoted or our own, every value is a parameter
+
 from __future__ import annotations
 
 import argparse
 import json
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -24,9 +27,17 @@ from fivetran_emulator.errors import EmulatorError, UsageError
 from fivetran_emulator.protocol.kept_state import doubts, explained, merged, refusals
 from fivetran_emulator.report.screen import Screen, console_for
 from fivetran_emulator.secrets import Secrets
-from fivetran_emulator.warehouse.database import open_warehouse, quoted, require_schema, transaction
-from fivetran_emulator.warehouse.landed import LandedTable, differences, landed_tables, past_syncs
-from fivetran_emulator.warehouse.ledger import Ledger, connections, write_ledger_schema
+from fivetran_emulator.warehouse.comparison import differences
+from fivetran_emulator.warehouse.database import (
+    LEDGER_SCHEMA,
+    open_warehouse,
+    quoted,
+    require_schema,
+    table_sql,
+    transaction,
+)
+from fivetran_emulator.warehouse.ledger import Ledger, LoadedTable, connections, write_ledger_schema
+from fivetran_emulator.warehouse.merge import SYNCED
 
 __all__ = ["run_on_warehouse"]
 
@@ -63,13 +74,24 @@ def _schema(warehouse: duckdb.DuckDBPyConnection, options: argparse.Namespace) -
     raise UsageError(f"{options.warehouse} has no connection `{options.schema}`", hint=there)
 
 
+@dataclass(frozen=True)
+class _LandedTable:
+    """A table in the warehouse: its key, rows, SQL types by column, and when a row was last synced (UTC, ISO 8601)."""
+
+    name: str
+    key: tuple[str, ...]
+    rows: int
+    columns: Mapping[str, str]
+    last_synced: str | None
+
+
 def _tables(warehouse: duckdb.DuckDBPyConnection, options: argparse.Namespace) -> int:
     schema = _schema(warehouse, options)
     if options.against is not None:
         return _compare(warehouse, schema, options.against)
-    tables = landed_tables(warehouse, schema)
+    tables = [_landed(warehouse, schema, table) for table in Ledger(warehouse, schema).tables().values()]
     if options.json:
-        print(_document([_table_facts(table) for table in tables]))
+        print(_document(msgspec.to_builtins(tables)))
         return 0
     for table in tables:
         key = f"key {', '.join(table.key)}" if table.key else "no key"
@@ -81,6 +103,16 @@ def _tables(warehouse: duckdb.DuckDBPyConnection, options: argparse.Namespace) -
     return 0
 
 
+def _landed(warehouse: duckdb.DuckDBPyConnection, schema: str, table: LoadedTable) -> _LandedTable:
+    sql = table_sql(warehouse, schema, table.name)
+    types = warehouse.execute(f"SELECT column_name, column_type FROM (DESCRIBE {sql})").fetchall()
+    found = warehouse.execute(
+        f"SELECT count(*), strftime(max({SYNCED}), '%Y-%m-%dT%H:%M:%SZ') FROM {sql}"
+    ).fetchone()
+    rows, last = found or (0, None)
+    return _LandedTable(table.name, table.key, int(rows), dict(types), last)
+
+
 def _compare(warehouse: duckdb.DuckDBPyConnection, schema: str, other: str) -> int:
     if other not in connections(warehouse):
         raise UsageError(f"there is no connection `{other}` to compare with")
@@ -90,7 +122,7 @@ def _compare(warehouse: duckdb.DuckDBPyConnection, schema: str, other: str) -> i
 
 
 def _log(warehouse: duckdb.DuckDBPyConnection, options: argparse.Namespace) -> int:
-    syncs = past_syncs(warehouse, _schema(warehouse, options), options.last)
+    syncs = _past_syncs(warehouse, _schema(warehouse, options), options.last)
     if options.json:
         print(_document(syncs))
         return 0
@@ -111,6 +143,40 @@ def _log(warehouse: duckdb.DuckDBPyConnection, options: argparse.Namespace) -> i
         if sync["error"]:
             print(f"    error: {sync['error']}")
     return 0
+
+
+def _past_syncs(warehouse: duckdb.DuckDBPyConnection, schema: str, last: int) -> list[dict[str, object]]:
+    """The `last` syncs of the connection with their invocations and warnings, oldest first, as plain data."""
+    syncs = _records(
+        warehouse,
+        f"""SELECT sync_id, outcome, url, strftime(started_at, '%Y-%m-%dT%H:%M:%SZ') AS started_at,
+            round(epoch(ended_at) - epoch(started_at), 1) AS seconds, error
+        FROM (SELECT *, rowid AS place FROM {LEDGER_SCHEMA}.syncs WHERE connection = $1 ORDER BY place DESC LIMIT $2)
+        ORDER BY place""",
+        schema,
+        last,
+    )
+    for sync in syncs:
+        sync["invocations"] = _records(
+            warehouse,
+            f"""SELECT number, has_more, cut, row_count AS rows, delete_count AS deletes, bytes, seconds
+            FROM {LEDGER_SCHEMA}.invocations WHERE connection = $1 AND sync_id = $2 ORDER BY number""",
+            schema,
+            sync["sync_id"],
+        )
+        sync["warnings"] = _records(
+            warehouse,
+            f"SELECT code, text, hint, times FROM {LEDGER_SCHEMA}.warnings WHERE connection = $1 AND sync_id = $2",
+            schema,
+            sync["sync_id"],
+        )
+    return syncs
+
+
+def _records(warehouse: duckdb.DuckDBPyConnection, sql: str, *values: object) -> list[dict[str, object]]:
+    found = warehouse.execute(sql, list(values))
+    names = [column[0] for column in found.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
 def _ended(sync: dict[str, object]) -> object:
@@ -161,7 +227,7 @@ def _with_instants_as_text(warehouse: duckdb.DuckDBPyConnection, sql: str) -> du
         f"CAST({quoted(name)} AS VARCHAR) AS {quoted(name)}" if "TIME ZONE" in kind else quoted(name)
         for name, kind, *_ in described
     )
-    return warehouse.execute(f"SELECT {columns} FROM ({query})")  # noqa: S608 - the own question of whoever asks
+    return warehouse.execute(f"SELECT {columns} FROM ({query})")
 
 
 def _without_nan(value: object) -> object:
@@ -181,16 +247,6 @@ def _print_rows(names: list[str], rows: list[tuple[object, ...]]) -> None:
     for row in rows:
         table.add_row(*(Text("NULL", style="dim") if value is None else Text(str(value)) for value in row))
     console_for(sys.stdout).print(table)
-
-
-def _table_facts(table: LandedTable) -> dict[str, object]:
-    return {
-        "name": table.name,
-        "key": list(table.key),
-        "rows": table.rows,
-        "columns": dict(table.columns),
-        "last_synced": table.last_synced,
-    }
 
 
 def _document(facts: object) -> str:

@@ -27,8 +27,7 @@ from fivetran_emulator.errors import PracticeError
 from fivetran_emulator.practice.recorded import ADDRESS, ApiRequest, request_of
 from fivetran_emulator.practice.serving import address_of, server_of
 from fivetran_emulator.recording.anonymizing import Anonymized, Steering, anonymized
-from fivetran_emulator.recording.exchanges import ApiExchange
-from fivetran_emulator.recording.page_limit import EndlessError, PageLimit
+from fivetran_emulator.recording.exchanges import ApiExchange, EndlessError, PageLimit
 from fivetran_emulator.recording.pseudonyms import Pseudonyms
 
 if TYPE_CHECKING:

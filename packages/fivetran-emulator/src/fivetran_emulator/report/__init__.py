@@ -1,1 +1,1 @@
-"""What a sync came to, for people and programs: the screen, a JSON document, a page."""
+"""What a sync came to, for people: the screen and a page."""

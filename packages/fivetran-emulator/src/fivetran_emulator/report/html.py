@@ -15,8 +15,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from fivetran_emulator.errors import EmulatorError, Finding, UsageError
 from fivetran_emulator.protocol.function import PlatformLimits
-from fivetran_emulator.report.strips import Part, failed_calls, strips_of
-from fivetran_emulator.report.wording import megabytes, plural, seconds, share, shortened
+from fivetran_emulator.report.figures import (
+    Part,
+    failed_calls,
+    megabytes,
+    plural,
+    seconds,
+    share,
+    shortened,
+    strips_of,
+)
 from fivetran_emulator.secrets import Secrets
 from fivetran_emulator.sync.result import AcceptedAnswer, SyncResult
 from fivetran_emulator.warehouse.ledger import LoadedTable

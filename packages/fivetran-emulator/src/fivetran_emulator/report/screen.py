@@ -23,7 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fivetran_emulator.errors import EmulatorError, Finding
-from fivetran_emulator.report.wording import shortened
+from fivetran_emulator.report.figures import shortened
 from fivetran_emulator.secrets import Secrets
 from fivetran_emulator.sync.result import AcceptedAnswer, SyncResult
 from fivetran_emulator.warehouse.database import quoted

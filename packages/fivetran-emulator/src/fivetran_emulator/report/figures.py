@@ -1,20 +1,32 @@
-"""The invocations of a sync in pictures: strips that lie under each other, with one column for each invocation.
+"""How a report shows numbers and values: in a few characters, and invocations as strips that lie under each other.
 
-A strip is scaled to its own highest column, since an answer of 200 kB would be invisible beside the limit.
+Three digits say how large something is; the exact figures are in the page's table. A strip has a column for each invocation, and
+is scaled to its own highest one, since an answer of 200 kB would be invisible beside the limit.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fivetran_emulator.protocol.function import PlatformLimits
-from fivetran_emulator.report.wording import megabytes, plural, seconds, share
 from fivetran_emulator.sync.result import AcceptedAnswer, SyncResult
 from fivetran_emulator.warehouse.merge import Counts
 
-__all__ = ["Column", "Part", "Strip", "failed_calls", "strips_of"]
+__all__ = [
+    "Column",
+    "Part",
+    "Strip",
+    "failed_calls",
+    "megabytes",
+    "plural",
+    "seconds",
+    "share",
+    "shortened",
+    "strips_of",
+]
 
 _MAX_COLUMNS = 240
 """Beyond these, neighbouring invocations share a column: a thinner one could not be seen."""
@@ -27,6 +39,48 @@ _CUTS = {
     "wait": "it waited for the source, or would have, for longer than there was time",
     "failed": "the source failed after some rows had come",
 }
+
+
+def megabytes(size: float) -> str:
+    """Bytes in the unit that leaves one to three digits before the point; a megabyte is 10**6 bytes."""
+    if size < 1_000:
+        return f"{size:.0f} bytes"
+    if size < 1_000_000:
+        return f"{size / 1e3:.3g} kB" if size < 999_500 else "1 MB"
+    return f"{size / 1e6:,.3g} MB" if size < 999_500_000 else f"{size / 1e6:,.0f} MB"
+
+
+def seconds(time: float) -> str:
+    """Seconds, as milliseconds below one and as minutes or hours above ninety."""
+    if time < 0.0005:
+        return "0 s"
+    if time < 1:
+        return f"{time * 1e3:.0f} ms"
+    if time < 90:
+        return f"{time:.1f} s"
+    return f"{time / 60:.1f} min" if time < 5_400 else f"{time / 3_600:.1f} h"
+
+
+def share(part: float, whole: float) -> str:
+    """A percentage without digits that mean nothing."""
+    percent = 100 * part / whole
+    return "below 1 %" if 0 < percent < 1 else f"{percent:.0f} %"
+
+
+def plural(number: int, noun: str) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def shortened(value: str) -> str:
+    """A value of the state as far as it says something: of packed ones only the size does."""
+    if not value:
+        return "(none)"
+    if len(value) <= _LONGEST_VALUE:
+        return value
+    if re.fullmatch(r'"\S+"', value):
+        return f"({len(value) - 2:,} characters)"
+    return value[: _LONGEST_VALUE - 3] + "..."
 
 
 @dataclass(frozen=True)
@@ -240,3 +294,6 @@ def _title(one: AcceptedAnswer) -> str:
         else []
     )
     return "\n".join([*lines, "hasMore" if one.has_more else "the last answer"])
+
+
+_LONGEST_VALUE = 48
