@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from fivetran_runtime._sync.names import table_problems
 from fivetran_runtime.config import Config
 from fivetran_runtime.errors import ConfigurationError, DeclarationError, DefectError, kind_of
-from fivetran_runtime.function import handler
-from fivetran_runtime.function.envelope import Answer, Request
 from fivetran_runtime.tables import Options, Read, Table
+
+if TYPE_CHECKING:
+    from fivetran_runtime.function.envelope import Answer, Request
 
 AnyRead = TypeVar("AnyRead", bound=Read)
 Check = Callable[[Any], object]
@@ -148,6 +149,7 @@ class Connector:
     @property
     def handler(self) -> Callable[[Request], Answer]:
         """The function for functions-framework: `main = app.handler`."""
+        from fivetran_runtime.function import handler  # noqa: PLC0415 - other hosts do without it
 
         def main(request: Request) -> Answer:
             return handler.answer(self, request)

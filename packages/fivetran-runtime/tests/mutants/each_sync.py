@@ -33,9 +33,9 @@ def _what_takes_the_time_ends_the_call(original: Fault) -> Fault:
 
 
 def _the_sync_never_ends(original: Fault) -> Fault:
-    def settle(self: Any, *, is_new: bool) -> None:
+    def settle(self: Any) -> None:
         sync = self._state.sync
-        original(self, is_new=is_new)
+        original(self)
         self._state.sync = sync
 
     return settle
@@ -52,8 +52,8 @@ def _every_reading_is_new(original: Fault) -> Fault:
 
 
 def _empty_answers_are_counted_for_ever(_: Fault) -> Fault:
-    def leave_the_rest(self: Any, why: str, *, ends: bool) -> None:
-        self._progress.waits = ends  # and the state keeps its count
+    def leave_the_rest(self: Any, leave: Any) -> None:
+        self._progress.leaves_the_rest = leave.ends  # and the state keeps its count
 
     return leave_the_rest
 
@@ -126,7 +126,7 @@ MUTANTS = (
     ),
     Mutant(
         "a finished table that is read again and has nothing new is not sent again",
-        "fivetran_runtime._sync.loop._Call._digest_of",
+        "fivetran_runtime._sync.reread.Rereading._digest_of",
         _every_reading_is_new,
     ),
     Mutant(
@@ -158,7 +158,7 @@ MUTANTS = (
     ),
     Mutant(
         "stretches without rows are given to the next sync before Fivetran gives up",
-        "fivetran_runtime._sync.loop.MAX_EMPTY_ANSWERS",
+        "fivetran_runtime.function.rules.FunctionRules.max_empty_answers",
         lambda _: 10**9,
         f"{_CUTS}::test_stretches_without_rows_go_on_over_as_many_syncs_as_they_take",
     ),
@@ -206,7 +206,7 @@ MUTANTS = (
     ),
     Mutant(
         "without a sync id a second listing without a key deletes it while another table fails",
-        "fivetran_runtime._sync.loop._Call._has_decided",
+        "fivetran_runtime._sync.reread.Rereading._has_decided",
         lambda _: lambda self, reading, before: False,  # noqa: ARG005
         f"{_EACH_SYNC}::test_deletes_are_found_while_another_table_fails",
     ),

@@ -143,19 +143,19 @@ MUTANTS = (
     ),
     Mutant(
         "a mark counts under the settings that it was reached under",
-        "fivetran_runtime._sync.loop.Terms",
+        "fivetran_runtime._sync.readings.Terms",
         _in_settings("scope"),
         f"{_MARKS}::test_a_filter_that_widens_brings_the_old_rows",
     ),
     Mutant(
         "a position of another address begins its pass again",
-        "fivetran_runtime._sync.loop.Terms",
+        "fivetran_runtime._sync.readings.Terms",
         _in_settings("place"),
         f"{_MARKS}::test_a_position_of_another_address_begins_the_pass_again",
     ),
     Mutant(
         "a renamed object is renamed in the rows that hold it",
-        "fivetran_runtime._sync.loop.Terms",
+        "fivetran_runtime._sync.readings.Terms",
         _in_settings("embedded"),
         f"{_MARKS}::test_a_renamed_object_is_renamed_in_the_rows_that_hold_it",
     ),
@@ -228,7 +228,7 @@ MUTANTS = (
     ),
     Mutant(
         "tables share the room for keys",
-        "fivetran_runtime._sync.loop.room_for",
+        "fivetran_runtime._sync.deletes.room_for",
         lambda _: lambda part, state: 700_000,  # noqa: ARG005
         f"{_MISSING}::test_keys_without_room_fail_their_table_alone_and_lose_no_rows",
     ),

@@ -136,7 +136,7 @@ MUTANTS = (
     ),
     Mutant(
         "numbers in untyped secrets are hidden",
-        "fivetran_runtime.function.handler.all_texts",
+        "fivetran_runtime._sync.session.all_texts",
         _only_texts,
         f"{_CONFIG}::test_a_number_in_untyped_secrets_is_hidden",
     ),

@@ -13,12 +13,12 @@ from mutants.mutant import Mutant
 
 Fault = Callable[..., Any]
 _TESTS = "http/test_single_use.py"
-_MODULE, _HANDLER = "fivetran_runtime.http._single_use", "fivetran_runtime.function.handler"
+_MODULE, _SESSION = "fivetran_runtime.http._single_use", "fivetran_runtime._sync.session.Session"
 
 
 def _rows_at_once(_: Fault) -> Fault:
-    def renew_tokens(state: Any, invocation: Any) -> None:
-        for credentials in invocation.single_use:
+    def renew_tokens(self: Any, state: Any) -> None:
+        for credentials in self._invocation.single_use:
             credentials.restore(state.credentials())
             credentials.renewed()
 
@@ -26,10 +26,10 @@ def _rows_at_once(_: Fault) -> Fault:
 
 
 def _all_in_one_call(_: Fault) -> Fault:
-    def renew_tokens(state: Any, invocation: Any) -> None:
-        for credentials in invocation.single_use:
+    def renew_tokens(self: Any, state: Any) -> None:
+        for credentials in self._invocation.single_use:
             credentials.restore(state.credentials())
-        if any([credentials.renewed() for credentials in invocation.single_use]):  # noqa: C419 - the fault
+        if any([credentials.renewed() for credentials in self._invocation.single_use]):  # noqa: C419 - the fault
             raise NoToken("new tokens")
 
     return renew_tokens
@@ -51,13 +51,13 @@ def _only_when_it_has_run_out(_: Fault) -> Fault:
 MUTANTS = (
     Mutant(
         "new tokens are in the state before the source is asked for rows",
-        f"{_HANDLER}._renew_tokens",
+        f"{_SESSION}._renew_tokens",
         _rows_at_once,
         f"{_TESTS}::test_new_tokens_are_in_the_state_before_anything_else_is_asked",
     ),
     Mutant(
         "one refresh token is exchanged in a call",
-        f"{_HANDLER}._renew_tokens",
+        f"{_SESSION}._renew_tokens",
         _all_in_one_call,
         f"{_TESTS}::test_two_credentials_are_exchanged_in_two_calls",
     ),

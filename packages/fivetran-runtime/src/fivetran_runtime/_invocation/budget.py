@@ -1,9 +1,10 @@
 """What one invocation may use: bytes of answer, seconds, memory; and when it has to stop.
 
-What the limits are says the host, such as function/limits.py. The client looks at the time before each request, and an
-`At` is a place to stop; a table whose rows come slowly from elsewhere (a library, a file, a computation) would go on
-until the platform ends the call, and with it what all tables have read in it; `RowClock` sees to that. Code that never
-yields cannot be ended.
+What the limits are says the host, such as function/rules.py. `Limits` are what the platform enforces; `Ends` is when an
+answer ends although it would allow more, so that "every 60 s or 10 MB, and no end" can be said. The client looks at the
+time before each request, and an `At` is a place to stop; a table whose rows come slowly from elsewhere (a library, a
+file, a computation) would go on until the platform ends the call, and with it what all tables have read in it;
+`RowClock` sees to that. Code that never yields cannot be ended.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from math import inf, isfinite
 from pathlib import Path
 from typing import NoReturn
 
@@ -64,21 +66,45 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """The host's limits for one invocation; a small function's where nothing is said.
 
     Attributes:
-        answer_bytes: largest answer the platform lets through.
-        seconds: the function's time-out.
-        memory_bytes: the memory the function was given.
+        answer_bytes: largest answer the platform lets through, and so the largest unit, too.
+        seconds: after which the platform ends it; infinite where it does not.
+        memory_bytes: the memory there is.
+        max_wait: seconds that a source may ask to be waited for at once, where there is time for it.
     """
 
     answer_bytes: int = 10 * MB
     seconds: float = 60
     memory_bytes: int = 256 * 2**20
+    max_wait: float = inf
+
+
+class Ends(msgspec.Struct, frozen=True, kw_only=True):
+    """When an answer ends that the limits would let go on: at the next `At`, or between two tables.
+
+    Attributes:
+        bytes: of rows and deletes.
+        seconds: since it was begun.
+    """
+
+    bytes: float = inf
+    seconds: float = inf
+
+
+class Wording(msgspec.Struct, frozen=True, kw_only=True):
+    """What the host is called in messages, and what a person can do there."""
+
+    host: str = "the function"
+    more_time: str = "raise the time-out or yield At(...) more often"
+    more_memory: str = "give the function more memory in deploy.yaml"
 
 
 class Budget:
-    """How much of the limits is left, from the moment the request arrived."""
+    """How much of the limits is left, from the moment the invocation began."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, ends: Ends | None = None, wording: Wording | None = None) -> None:
         self.limits = limits
+        self.wording = wording or Wording()
+        self._ends = ends or Ends()
         self.row_bytes = int(limits.answer_bytes * (1 - _ENVELOPE))
         self._usable_seconds = limits.seconds * _USABLE_TIME
         self._start = clock().monotonic()
@@ -125,12 +151,30 @@ class Budget:
         finally:
             self._usable_seconds = before
 
+    def time_to_wait(self) -> float:
+        """Seconds for which this answer may wait for a source."""
+        return min(self.remaining(), max(0.0, self._ends.seconds - self.elapsed()))
+
+    def ended_by(self, used_bytes: int) -> str | None:
+        """What an answer with so many bytes of rows has reached of its ends: "bytes" or "time"; None to go on."""
+        if used_bytes >= self._ends.bytes:
+            return "bytes"
+        return "time" if self.elapsed() >= self._ends.seconds else None
+
+    def allotted(self) -> str:
+        """Within what all has to be done, for a sentence about what was not; empty where there is no end."""
+        seconds = self.limits.seconds
+        return f" within {self.wording.host}'s {seconds:g} s" if isfinite(seconds) else ""
+
     def require(self, seconds: float, why: str) -> None:
         """Make sure that this many seconds are left before spending them.
 
         Raises:
-            OutOfBudget: they are not.
+            OutOfBudget: they are not, or are more than a source may ask for.
         """
+        if seconds > self.limits.max_wait:
+            most = f"{self.limits.max_wait:g} s are waited for at most"
+            self._stop("wait", f"{why} would take {_in_words(seconds)} and {most}")
         remaining = self.remaining()
         if remaining <= 0:
             self._stop("time", f"{self.elapsed():.0f} of {self.limits.seconds:g} seconds are used")
@@ -177,11 +221,11 @@ class Budget:
         Returns:
             "bytes", "time" or "memory", or None to go on.
         """
-        if used_bytes + unit_bytes > self.row_bytes:
+        if used_bytes + unit_bytes > min(self.row_bytes, self._ends.bytes):
             return "bytes"
         if unit_seconds * 2 >= self.remaining():
             return "time"
-        return "memory" if self._memory_is_short() else None
+        return self.ended_by(used_bytes) or ("memory" if self._memory_is_short() else None)
 
     def _memory_is_short(self) -> bool:
         in_use, limit = memory_in_use(), self.limits.memory_bytes

@@ -34,9 +34,10 @@ class SingleUse(Protocol):
 
 @dataclass
 class Invocation:
-    """One call of the function.
+    """One call of the function, or what answers to it under another host.
 
     Attributes:
+        labels: what every log line has, so that the host's log and others can be joined.
         requests: HTTP requests sent to the source, retries included.
         retries: how many of them repeated a failed one.
         waited_seconds: time slept between them.
@@ -48,7 +49,7 @@ class Invocation:
     budget: Budget
     redactor: Redactor = field(default_factory=Redactor)
     sync_id: str | None = None
-    trace: str | None = None
+    labels: dict[str, str] = field(default_factory=dict)
     requests: int = 0
     retries: int = 0
     waited_seconds: float = 0.0
@@ -88,7 +89,7 @@ class Invocation:
         """
         if self.others_first:
             self.budget.stop_waiting(why)
-        left = self.budget.remaining()
+        left = self.budget.time_to_wait()
         if left:
             clock().sleep(min(seconds, left))
             self._count_wait(min(seconds, left))

@@ -1,8 +1,8 @@
-"""Structured logs: one JSON object per line on standard output, as Google Cloud Logging reads them.
+"""Structured logs: by default one JSON object per line on standard output, as Google Cloud Logging reads them.
 
 A line with `severity` and `message` keeps both there; other members become its payload. Every line carries the
-connector and its version, the sync id, and the request's trace when there is one, so that Fivetran's log and
-Google's can be joined. See https://cloud.google.com/functions/docs/monitoring/logging.
+connector and its version, and the invocation's labels. See https://cloud.google.com/functions/docs/monitoring/logging.
+Another host gives `install` a writer of its own.
 
 What a connector prints goes to the same place, so it is cleaned as well: a text at a time, as it is written.
 """
@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
 import threading
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, TextIO
 
@@ -32,18 +31,24 @@ def emit(severity: str, message: str, **fields: Any) -> None:
         fields: extra members; JSON values.
     """
     invocation = running()
-    line = {
-        "severity": severity,
-        "message": message,
-        **fields,
-        **_joins(invocation.sync_id, invocation.trace),
-    }
+    line = {"severity": severity, "message": message, **fields, **invocation.labels}
     # Cleaned before it is encoded: in JSON text a secret like 1234 would take numbers apart.
-    text = encode(_printable(line)).decode()
     with suppress(OSError):  # a log that cannot be written must not fail a sync
-        output = sys.stdout.uncleaned if isinstance(sys.stdout, _CleanOutput) else sys.stdout
-        output.write(text + "\n")
-        output.flush()
+        _writer(_printable(line))
+
+
+Line = dict[str, Any]
+"""One entry of the log: `severity`, `message` and JSON values, without any secret."""
+
+
+def write_json(line: Line) -> None:
+    """Write it as a line of JSON to standard output."""
+    output = sys.stdout.uncleaned if isinstance(sys.stdout, _CleanOutput) else sys.stdout
+    output.write(encode(line).decode() + "\n")
+    output.flush()
+
+
+_writer: Callable[[Line], None] = write_json
 
 
 def warn(text: object, *, counted_as: str | None = None) -> None:
@@ -113,14 +118,6 @@ def _printable(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [_printable(inner) for inner in value]
     return value
-
-
-def _joins(sync_id: str | None, trace: str | None) -> dict[str, str]:
-    joins = {"sync_id": sync_id} if sync_id else {}
-    project = os.environ.get("GOOGLE_CLOUD_PROJECT") or os.environ.get("GCP_PROJECT")
-    if trace and project:
-        joins["logging.googleapis.com/trace"] = f"projects/{project}/traces/{trace}"
-    return joins
 
 
 class _JsonLines(logging.Handler):
@@ -206,7 +203,7 @@ def _log_ended_thread(ended: threading.ExceptHookArgs) -> None:
     emit("ERROR", message, exception=clean_printed(text))
 
 
-def install() -> None:
+def install(writer: Callable[[Line], None] = write_json) -> None:
     """Make `logging` write such lines too, from INFO on, and every other handler clean ones.
 
     Python's root logger starts at WARNING, which silently swallows a connector's progress lines. The HTTP library
@@ -214,7 +211,12 @@ def install() -> None:
     handler that somebody adds later, or one of another logger, gets clean ones; what a log call adds as `extra`
     comes after that, and is cleaned by a filter. What is printed, warnings and tracebacks included, is cleaned as it
     is written. An exception that ends a thread becomes a line, unless somebody else takes care of these.
+
+    Args:
+        writer: where lines go.
     """
+    global _writer  # noqa: PLW0603 - a process has one host
+    _writer = writer
     _clean_output()
     if threading.excepthook is threading.__excepthook__:
         threading.excepthook = _log_ended_thread

@@ -1,7 +1,8 @@
 """The rows and deletes of one answer, at most one operation per key: the last.
 
 Fivetran gives no order between `insert` and `delete` of one answer (docs/protocol.md, "Rows"), so a key may be
-in one of them only, and only once.
+in one of them only, and only once. `Deletes` is where a pass asks which more deletes go in: none, unless the table infers
+some (`delete_strategies.py`).
 """
 
 from __future__ import annotations
@@ -9,9 +10,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from itertools import product
+from typing import NamedTuple
 
 from fivetran_runtime._encoding import encode
 from fivetran_runtime._sync.keys import Key
+from fivetran_runtime.tables import Table
+
+
+class Upsert(NamedTuple):
+    """A row, as JSON text of its columns."""
+
+    columns: bytes
+
+
+class Deletion(NamedTuple):
+    """A row that is deleted, as JSON text of its key columns."""
+
+    columns: bytes
+
+
+Operation = Upsert | Deletion
 
 
 class _Operations:
@@ -104,6 +122,12 @@ class Batch:
             for encoded in chosen.values()
         )
 
+    def __iter__(self) -> Iterator[tuple[str, Key, Operation]]:
+        """Table, key and operation of each; a key of a table comes once."""
+        for name, operations in self._tables.items():
+            yield from ((name, key, Deletion(columns)) for key, columns in operations.deletes.items())
+            yield from ((name, key, Upsert(columns)) for key, columns in operations.rows.items())
+
     def counts(self, *, deletes: bool) -> dict[str, int]:
         """Rows, or deletes, per table; tables without any are left out."""
         return {name: len(chosen) for name, chosen in self._chosen(deletes=deletes)}
@@ -121,3 +145,47 @@ class Batch:
         for name, operations in self._tables.items():
             if chosen := operations.deletes if deletes else operations.rows:
                 yield name, chosen
+
+
+def digest_text(digest: int) -> str:
+    """The sum of digests as the state keeps it."""
+    return f"{digest % 2**64:016x}"
+
+
+class Deletes:
+    """No deletes are inferred.
+
+    Attributes:
+        table: what is read.
+        are_pending: whether deletes did not fit into the last answer, so that they come first.
+        infers: whether any are inferred.
+        needs_listing: whether a table that keeps a token has to be listed all the same.
+        only_changes: whether the pass brings only what has changed, and shows nothing of what has not.
+        confirms: whether it is a second listing, which only decides on what the first did not find.
+    """
+
+    are_pending = infers = needs_listing = only_changes = confirms = False
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+
+    def begin(self, *, whole: bool) -> None:
+        """A pass begins; `whole` if at the floor."""
+
+    def begin_again(self) -> None:
+        """An open pass is read from its beginning once more, since its position does not count any longer."""
+
+    def take(self, unit: Batch) -> Batch:
+        """A unit has become whole; what of it is sent."""
+        return unit
+
+    def complete(self) -> bool:
+        """The pass is complete; whether the next one has to start at the floor."""
+        return False
+
+    def next(self, _room: int) -> tuple[Batch, bool]:
+        """As many deletes as fit into so many bytes, and whether those are all."""
+        return Batch(), True
+
+    def save(self) -> None:
+        """The invocation's part of the pass ends."""

@@ -1,6 +1,6 @@
 """How the deletes of a table are inferred: what a strategy does at each step of the table's pass.
 
-`Deletes` infers none. `ByListing` is for the pass that shows which keys there are: it deletes those that are not found.
+`Deletes`, in `batch.py`, infers none. `ByListing` is for the pass that shows which keys there are: it deletes those that are not found.
 `BesideListing` is for the pass of a table with a cursor, next to such a listing. The sets of keys, and the rules for
 them, are in `deletes.py`.
 """
@@ -10,52 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fivetran_runtime._encoding import encode
-from fivetran_runtime._sync.batch import Batch
+from fivetran_runtime._sync.batch import Batch, Deletes
 from fivetran_runtime._sync.deletes import Missing
 from fivetran_runtime._sync.keys import Key
 from fivetran_runtime.tables import Table
 
 if TYPE_CHECKING:
     from fivetran_runtime._sync.child_sets import ChildSets
-
-
-class Deletes:
-    """No deletes are inferred.
-
-    Attributes:
-        table: what is read.
-        are_pending: whether deletes did not fit into the last answer, so that they come first.
-        infers: whether any are inferred.
-        needs_listing: whether a table that keeps a token has to be listed all the same.
-        only_changes: whether the pass brings only what has changed, and shows nothing of what has not.
-        confirms: whether it is a second listing, which only decides on what the first did not find.
-    """
-
-    are_pending = infers = needs_listing = only_changes = confirms = False
-
-    def __init__(self, table: Table) -> None:
-        self.table = table
-
-    def begin(self, *, whole: bool) -> None:
-        """A pass begins; `whole` if at the floor."""
-
-    def begin_again(self) -> None:
-        """An open pass is read from its beginning once more, since its position does not count any longer."""
-
-    def take(self, unit: Batch) -> Batch:
-        """A unit has become whole; what of it is sent."""
-        return unit
-
-    def complete(self) -> bool:
-        """The pass is complete; whether the next one has to start at the floor."""
-        return False
-
-    def next(self, _room: int) -> tuple[Batch, bool]:
-        """As many deletes as fit into so many bytes, and whether those are all."""
-        return Batch(), True
-
-    def save(self) -> None:
-        """The invocation's part of the pass ends."""
 
 
 class ByListing(Deletes):

@@ -18,7 +18,7 @@ from typing import Any
 from fivetran_runtime._encoding import encode
 from fivetran_runtime._invocation import logs
 from fivetran_runtime._sync import positions
-from fivetran_runtime._sync.delete_strategies import Deletes
+from fivetran_runtime._sync.batch import Deletes
 from fivetran_runtime._sync.state import TableState
 from fivetran_runtime.operations import Keep
 from fivetran_runtime.tables import Table

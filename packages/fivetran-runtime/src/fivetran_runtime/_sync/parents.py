@@ -18,7 +18,7 @@ from typing import Any
 from fivetran_runtime._invocation import logs
 from fivetran_runtime._sync import keys as packing
 from fivetran_runtime._sync import positions
-from fivetran_runtime._sync.delete_strategies import Deletes
+from fivetran_runtime._sync.batch import Deletes
 from fivetran_runtime._sync.keys import Key, part
 from fivetran_runtime._sync.start import floor_of
 from fivetran_runtime._sync.state import TableState

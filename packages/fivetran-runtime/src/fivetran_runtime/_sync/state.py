@@ -222,9 +222,7 @@ class State(msgspec.Struct):
         dumped |= self.unknown
         size = len(encode(dumped))
         if size > STATE_BYTES:
-            message = (
-                f"The state has grown to {size:,} bytes; at most {STATE_BYTES:,} may travel in every request."
-            )
+            message = f"The state has grown to {size:,} bytes; at most {STATE_BYTES:,} may travel with every answer."
             raise DefectError(message, hint="Yield smaller positions in At(...).")
         return dumped
 

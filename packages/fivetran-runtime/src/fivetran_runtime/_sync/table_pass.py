@@ -23,9 +23,8 @@ from fivetran_runtime._invocation import logs
 from fivetran_runtime._invocation.budget import Budget, OutOfBudget, RowClock
 from fivetran_runtime._invocation.clock import clock
 from fivetran_runtime._scope import embedded_name
-from fivetran_runtime._sync.batch import Batch
+from fivetran_runtime._sync.batch import Batch, Deletes
 from fivetran_runtime._sync.closing import close
-from fivetran_runtime._sync.delete_strategies import Deletes
 from fivetran_runtime._sync.high_water import Marks
 from fivetran_runtime._sync.keys import Key
 from fivetran_runtime._sync.positions import stored
@@ -255,7 +254,8 @@ class Pass:
         try:
             return self._consume(items)
         finally:
-            if isinstance(items, Generator):
+            has_ended = getattr(items, "gi_frame", items) is None
+            if isinstance(items, Generator) and not has_ended:
                 close(items, f"Table {self._table.name}")
 
     def _consume(self, items: Iterator[Any]) -> str | None:

@@ -13,8 +13,7 @@ from typing import Any, Protocol
 import msgspec
 
 from fivetran_runtime._encoding import decode, encode
-from fivetran_runtime._sync.loop import Progress
-from fivetran_runtime.tables import Table
+from fivetran_runtime._sync.session import Ended, schema_json
 
 Answer = tuple[bytes, int, dict[str, str]]
 """Body, status and headers, as Flask takes them."""
@@ -77,29 +76,24 @@ def parse(request: Request) -> Envelope:
     )
 
 
-def answer_body(tables: list[Table], state: dict[str, Any], progress: Progress) -> bytes:
+def answer_body(ended: Ended) -> bytes:
     """The JSON of a sync's answer, put together from rows that are encoded already."""
-    batch = progress.batch
+    batch = ended.batch
     return b"".join(
         (
             b'{"state":',
-            encode(state),
+            encode(ended.state),
             b',"insert":',
             *batch.json(deletes=False),
             b',"delete":',
             *batch.json(deletes=True),
             b',"schema":',
-            schema_json(tables),
+            schema_json(ended.tables),
             b',"hasMore":',
-            b"true" if progress.has_more else b"false",
+            b"true" if ended.has_more else b"false",
             b"}",
         )
     )
-
-
-def schema_json(tables: list[Table]) -> bytes:
-    """The JSON of the keys of all tables, children included."""
-    return encode({name: {"primary_key": list(key)} for table in tables for name, key in table.keys.items()})
 
 
 def setup_body(state: object) -> bytes:

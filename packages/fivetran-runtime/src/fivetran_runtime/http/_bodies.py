@@ -198,10 +198,11 @@ def require_room(body: bytes | bytearray, what: str) -> None:
 
 def too_large(what: str) -> DefectError:
     """The error for an answer that does not fit."""
-    limit = running().budget.limits.memory_bytes / 2**20
+    budget = running().budget
+    limit, wording = budget.limits.memory_bytes / 2**20, budget.wording
     return DefectError(
-        f"{what}; the function has {limit:.0f} MB of memory.",
-        hint="Ask for smaller pages, or give the function more memory in deploy.yaml.",
+        f"{what}; {wording.host} has {limit:.0f} MB of memory.",
+        hint=f"Ask for smaller pages, or {wording.more_memory}.",
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from fivetran_runtime._invocation.budget import MB, Limits
 from fivetran_runtime.errors import ConfigurationError
-from fivetran_runtime.function.limits import limits_from
+from fivetran_runtime.function.rules import limits_from
 
 
 def test_without_a_word_googles_defaults_hold() -> None:

@@ -1,4 +1,7 @@
-"""The limits of a Google Cloud Function, as its deployment states them.
+"""What a function is allowed, and what an answer without anything new means to Fivetran.
+
+An error carries no state and no rows: Fivetran keeps the state it has. After more than ten answers in a row without
+rows it ends the sync as failed (docs/protocol.md, "The call loop").
 
 Nothing tells a function its limits while it runs, so the deployment does, in three environment variables:
 FIVETRAN_GENERATION (1 or 2), FIVETRAN_TIMEOUT_S, FIVETRAN_MEMORY_MB. Without them Google's defaults hold:
@@ -11,10 +14,42 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fivetran_runtime._invocation.budget import Limits
+from fivetran_runtime._sync.loop import MAX_RESTARTS, Leave, Progress
+from fivetran_runtime._sync.state import SyncState
 from fivetran_runtime.errors import ConfigurationError
 
 ANSWER_BYTES = {1: 10_000_000, 2: 32_000_000}
 """The largest answer per generation; https://cloud.google.com/functions/quotas says MB, read here as 10^6."""
+
+
+class FunctionRules:
+    """When a sync of a function goes on, when it leaves the rest to the next one, and when it has failed."""
+
+    max_empty_answers = 9
+
+    def settle(self, progress: Progress, sync: SyncState) -> Leave | None:
+        """What to make of an answer that leaves something unfinished; None to be called again.
+
+        Raises:
+            ConnectorError: it brings nothing new, or a table that fails would never be reported.
+        """
+        if not progress.is_new:
+            raise progress.failure()
+        sync.empty = 0 if progress.batch else sync.empty + 1
+        if sync.empty >= self.max_empty_answers:
+            return self._leave_after_empty(progress, sync)
+        if sync.id is None and max(sync.restarts.values(), default=0) > MAX_RESTARTS:
+            return Leave(f"a pass has begun again more than {MAX_RESTARTS} times", ends=True)
+        return None
+
+    @staticmethod
+    def _leave_after_empty(progress: Progress, sync: SyncState) -> Leave:
+        """With a failure to be reported it goes on until Fivetran ends it as failed; positions are kept either way."""
+        if progress.waits and progress.failures:
+            raise progress.failure()
+        waits = "".join(f"; table {name} waits: {why}" for name, why in progress.waits.items())
+        why = f"{sync.empty} answers in a row have brought no rows{waits}"
+        return Leave(why, ends=not sync.failed)
 
 
 def limits_from(environment: Mapping[str, str]) -> Limits:
