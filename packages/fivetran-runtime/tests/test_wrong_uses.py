@@ -9,8 +9,26 @@ from typing import Any
 
 import pytest
 from fivetran import Fivetran
+from source_server import Says, serving
 
-from fivetran_runtime import At, Children, Connector, Delete, Keep, Row, Skip
+from fivetran_runtime import (
+    At,
+    Bearer,
+    Children,
+    Client,
+    Connector,
+    Delete,
+    Header,
+    Keep,
+    Keyset,
+    NextLink,
+    Offset,
+    PageNumber,
+    PageToken,
+    Row,
+    Secret,
+    Skip,
+)
 
 Case = tuple[Callable[..., Any], str]
 
@@ -99,3 +117,172 @@ def test_what_a_table_yields_wrongly_is_named(item: Callable[[], Any], says: str
         yield item()
 
     require_sentence(reading(orders, children=LINES), says)
+
+
+PLACES: list[Any] = [7, "", [], [1], True]
+NUMBERS: list[Any] = ["10", -1, 2.5, True, [1]]
+IS_PLACE, IS_PARAM = "it has to be a place, such as", "it has to be the name of a parameter, such as"
+
+PAGINATORS: dict[tuple[Any, str], tuple[list[Any], str]] = {
+    (Offset, "offset"): ([*NUMBERS, None], "a number, 0 or more."),
+    (Offset, "size"): ([*NUMBERS, 0, None], "a number of rows above 0."),
+    (Offset, "overlap"): ([*NUMBERS, None], "a number, 0 or more."),
+    (Offset, "total"): (PLACES, IS_PLACE),
+    (Offset, "param"): ([*PLACES, None], IS_PARAM),
+    (Offset, "size_param"): (PLACES, IS_PARAM),
+    (Offset, "at"): ([7, "", None, "no name"], "the name of the table function's parameter."),
+    (Offset, "cap"): ([*NUMBERS, 0], "a number of rows above 0, or None."),
+    (PageNumber, "page"): ([*NUMBERS, None], "a number, 0 or more."),
+    (PageNumber, "first"): ([*NUMBERS, None], "a number, 0 or more."),
+    (PageNumber, "more"): (PLACES, IS_PLACE),
+    (PageNumber, "last"): (PLACES, IS_PLACE),
+    (PageNumber, "absent"): (["stop", 7, True], "None, 'end' or 'error'."),
+    (PageNumber, "empty"): (["stop", None], "'skip', 'end' or 'error'."),
+    (PageToken, "next"): ([*PLACES, None], IS_PLACE),
+    (PageToken, "more"): (PLACES, IS_PLACE),
+    (PageToken, "param"): ([*PLACES, None], IS_PARAM),
+    (PageToken, "size"): ([*NUMBERS, 0], "a number of rows above 0, or None."),
+    (PageToken, "size_param"): ([*PLACES, None], IS_PARAM),
+    (PageToken, "at"): ([7, "", "no name"], "the name of the table function's parameter, or None."),
+    (NextLink, "link"): ([7, "", [1]], "the address that an At has named, or None."),
+    (NextLink, "next"): (PLACES, IS_PLACE),
+    (NextLink, "size"): ([*NUMBERS, 0], "a number of rows above 0, or None."),
+    (NextLink, "own_host"): ([None, 1, "yes"], "True or False."),
+    (Keyset, "column"): ([*PLACES, None], IS_PLACE),
+    (Keyset, "then"): (PLACES, IS_PLACE),
+    (Keyset, "more"): (PLACES, IS_PLACE),
+    (Keyset, "condition"): ([7, "", "x", "{1}", "{"], "no text with {0} for the key"),
+    (Header, "name"): ([None, 7, "", "a b"], "it has to be the name of a header"),
+}
+
+
+def asking(ask: Callable[[Client], Any]) -> str:
+    """The message of a table that asks a source, which has no row."""
+    with serving(Says([])) as source:
+        app = Connector("wrong", client=lambda _: Client(source.url))
+
+        @app.table(key="id")
+        def orders(client: Client, page: int = 1) -> Iterator[Any]:
+            yield from ask(client)
+
+        return answered(app)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value", "says"),
+    [(*of, value, says) for of, (values, says) in PAGINATORS.items() for value in values],
+)
+def test_an_argument_of_a_paginator_is_named(kind: Any, name: str, value: Any, says: str) -> None:
+    """Before the source is asked."""
+
+    def ask(client: Client) -> Any:
+        made = kind(**{name: value})
+        return client.pages("/orders", PageToken(next=made) if kind is Header else made)
+
+    message = asking(ask)
+    require_sentence(message, says)
+    assert f"{kind.__name__}" in message
+    assert f"{name}=" in message
+
+
+FUNCTIONS: list[Any] = [7, "x", lambda: 1, lambda a, b: (a, b)]
+
+PAGES: dict[str, tuple[list[Any], str]] = {
+    "rows": (PLACES, IS_PLACE),
+    "row": (FUNCTIONS, "it has to be a function that makes a row"),
+    "at": ([7, "x", ["project"]], "it has to be a dict of the table function's parameters"),
+    "json": ([7, "x", []], "A position goes into an object"),
+    "form": ([7, "x", ["a"]], "it has to be a dict of the form's fields"),
+    "headers": ([7, "x", ["a"]], "it has to be a dict of names and texts"),
+    "no_rows": ([None, 7, "x", 200, 401, 500, [None]], 'it takes "null", "absent" and statuses'),
+    "past_end": ([None, 7, "null", 200, 401], "it takes statuses: 204, 304, or those of a refusal"),
+    "decode": (FUNCTIONS, "it has to be a function that takes the body's bytes"),
+}
+READ: dict[str, Callable[[Client, Any], Any]] = {
+    "lines": lambda client, given: client.lines("/orders", **{"resume": None, **given}),
+    "csv": lambda client, given: client.csv("/orders", **{"resume": None, **given}),
+    "get": lambda client, given: client.get(given.pop("path", "/orders"), **given),
+    "post": lambda client, given: client.post("/orders", **given),
+    "request": lambda client, given: client.request(**{"method": "GET", "path": "/orders", **given}),
+    "wait": lambda client, given: client.wait(**{"seconds": 1, "why": "a report", **given}),
+    "pages": lambda client, given: client.pages("/orders", **{"paginator": PageNumber(), **given}),
+}
+CALLS: dict[tuple[str, str], tuple[list[Any], str]] = {
+    **{("pages", name): case for name, case in PAGES.items()},
+    ("pages", "paginator"): ([None, 7, "x", Offset], "it has to be Offset(...), PageNumber(...),"),
+    ("lines", "resume"): ([7, "x", [1]], "Give it the parameter of the table's function: resume:"),
+    ("lines", "row"): (FUNCTIONS, "it has to be a function that makes a row"),
+    ("lines", "at"): ([7, "x"], "it has to be a dict of the table function's parameters"),
+    ("csv", "row"): (FUNCTIONS, "it has to be a function that makes a row"),
+    ("csv", "columns"): ([None, 7, "id", [1], iter(["id"])], "it has to be names of columns, such as"),
+    ("csv", "has_header"): ([None, "yes"], "it has to be True or False"),
+    ("csv", "delimiter"): ([None, "", "ab", 7, "\n"], "it has to be one character, and no line break"),
+    ("csv", "quotechar"): ([None, "ab", 7], "it has to be one character, and no line break"),
+    ("csv", "escapechar"): (["", "ab", 7], "it has to be one character, and no line break"),
+    ("csv", "encoding"): (["nope", 7, "", b"utf-8"], "Python knows no such encoding"),
+    ("get", "path"): ([None, 7], "it has to be a path such as '/users'"),
+    ("get", "headers"): ([7, "x", []], "it has to be a dict of names and texts"),
+    ("get", "decode"): (FUNCTIONS, "it has to be a function that takes the body's bytes"),
+    ("post", "json"): ([object(), {"key": Secret("a-secret-key")}], "json= holds what has no JSON form"),
+    ("post", "form"): ([7, "x"], "it has to be a dict of the form's fields"),
+    ("post", "idempotent"): (["yes", 1], "it has to be True or False"),
+    ("request", "method"): ([None, 7, "", "G T"], "it has to be a method, such as 'PATCH'"),
+    ("request", "query"): ([7, "x", [1]], "it has to be a dict of parameters"),
+    ("request", "accept"): ([7, "x"], "it has to be statuses, such as"),
+    ("wait", "seconds"): ([None, 0, -1, "x", True, float("nan")], "it has to be a number of seconds above 0"),
+    ("wait", "why"): ([None, "", " ", 7], 'say what is waited for, as in "report 17"'),
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "value", "says"),
+    [(*of, value, says) for of, (values, says) in CALLS.items() for value in values],
+)
+def test_an_argument_of_a_request_is_named(method: str, name: str, value: Any, says: str) -> None:
+    """Whichever way of asking has it."""
+    message = asking(lambda client: READ[method](client, {name: value}))
+    require_sentence(message, says)
+    assert f"{name}=" in message
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"json": {}, "form": {}}, "json= and form= are both given; a request has one body."),
+        ({"paginator": PageToken(param=["page", "after"])}, "param=['page', 'after'] is a place in a body"),
+        ({"paginator": PageToken(), "past_end": 404}, "past_end= goes with positions that are counted"),
+        ({"paginator": Offset(), "at": {"offset": 1}}, "at= names offset, which is the position"),
+        ({"headers": {"a b": "x"}}, "headers= has the name 'a b', which no header can have"),
+        ({"headers": {"A": object()}}, "The header A is an object, which cannot be sent"),
+        ({"q": object()}, "The query parameter q is an object, which cannot be sent"),
+    ],
+)
+def test_arguments_that_do_not_go_together_are_named(given: dict[str, Any], says: str) -> None:
+    """At once, and not only when a second page is asked for."""
+    require_sentence(asking(lambda client: READ["pages"](client, given)), says)
+
+
+CLIENT: dict[str, tuple[list[Any], str]] = {
+    "url": ([None, 7], "it has to be an address, such as"),
+    "auth": ([7, "x", Bearer], "says nothing of how it is sent. Give Bearer(...)"),
+    "headers": ([7, "x", {"a b": "x"}, {"A": 7}, {7: "x"}], "Client(headers=...): "),
+    "connect_timeout": ([None, 0, -1, "x", True], "it has to be a number of seconds above 0"),
+    "read_timeout": ([None, 0, -1, "x", True], "it has to be a number of seconds above 0"),
+    "rate": ([7, "x", "0/s"], 'like "10/s", "300/min" or "5000/h"'),
+    "allowed_hosts": ([None, "x", [1], 7, ["https://x"]], "it has to be names of hosts, such as"),
+    "max_bytes": ([0, -1, "x", True, 1.5], "it has to be a number of bytes above 0, or None"),
+    "errors": (PLACES, IS_PLACE),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [(name, value, says) for name, (values, says) in CLIENT.items() for value in values],
+)
+def test_an_argument_of_a_client_is_named(name: str, value: Any, says: str) -> None:
+    """When the client is made, so that no table is."""
+    app = Connector("wrong", client=lambda _: Client(**{"url": "http://acme.example", name: value}))
+    app.table(name="orders", key="id")(lambda client: client.get("/orders"))
+    message = answered(app)
+    require_sentence(message, says, begins="")
+    assert name in message

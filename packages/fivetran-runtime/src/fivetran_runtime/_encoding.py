@@ -19,7 +19,8 @@ from uuid import UUID
 
 import msgspec
 
-from fivetran_runtime.errors import DefectError, kind_of
+from fivetran_runtime._arguments import kind_of
+from fivetran_runtime.errors import DefectError
 
 # BigQuery's INT64 and Fivetran's LONG (docs/protocol.md, "Types").
 _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1

@@ -9,9 +9,10 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
+from fivetran_runtime._arguments import kind_of
 from fivetran_runtime._sync.names import table_problems
 from fivetran_runtime.config import Config
-from fivetran_runtime.errors import ConfigurationError, DeclarationError, DefectError, kind_of
+from fivetran_runtime.errors import ConfigurationError, DeclarationError, DefectError
 from fivetran_runtime.tables import Options, Read, Table
 
 if TYPE_CHECKING:

@@ -73,11 +73,3 @@ class StateError(DefectError):
 
 SEVEREST_FIRST: tuple[type[ConnectorError], ...] = (ConfigurationError, DefectError, TransientError)
 """The order in which several tables' failures compete to name the failed sync: what a person can fix first."""
-
-
-def kind_of(value: object) -> str:
-    """What a value is, for a message that must not show it: "None", "a list", "an int"."""
-    if value is None:
-        return "None"
-    name = type(value).__name__
-    return f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"

@@ -20,6 +20,7 @@ from uuid import UUID
 import msgspec
 
 from fivetran_runtime import cursors
+from fivetran_runtime._arguments import takes
 from fivetran_runtime._scope import Digest, digests_of
 from fivetran_runtime.errors import DeclarationError
 
@@ -337,17 +338,6 @@ def _deletion_problems(table: Table) -> Iterable[str]:
         yield "fetch= is a function of the client and a list of keys, beside listing="
     if isinstance(table.max_missing, bool) or not 0 <= table.max_missing <= 1:
         yield "max_missing= is a share of the keys, from 0 to 1"
-
-
-def takes(function: Any, *arguments: object) -> bool:
-    """Whether a function can be called with these arguments; of some that are written in C nothing is known."""
-    try:
-        inspect.signature(function).bind(*arguments)
-    except ValueError:
-        return True
-    except TypeError:
-        return False
-    return True
 
 
 def _is_understood(annotation: Any) -> bool:

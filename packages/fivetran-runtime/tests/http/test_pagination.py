@@ -730,17 +730,6 @@ def test_an_empty_page_with_a_link_is_no_end_unless_the_author_says_so(paginator
         pages_of(strict, *pages, rows="rows")
 
 
-def test_a_word_that_is_none_is_an_error() -> None:
-    """Of all paginators, with what there is."""
-    wrong: dict[str, Paginator] = {
-        "PageToken: empty='stop' is none of 'skip', 'end', 'error'": PageToken(empty="stop"),  # type: ignore[arg-type]
-        "PageNumber: absent='stop' is none of None, 'end', 'error'": PageNumber(absent="stop"),  # type: ignore[arg-type]
-    }
-    for what, paginator in wrong.items():
-        with pytest.raises(DefectError, match=re.escape(what)):
-            pages_of(paginator, [])
-
-
 @pytest.mark.parametrize("total", [23, "23", " 23 "])
 @pytest.mark.parametrize("later", [{}, {"total": None}])
 def test_a_total_may_be_said_on_the_first_page_only(total: Any, later: dict[str, Any]) -> None:
@@ -1021,13 +1010,6 @@ def test_a_function_that_makes_no_condition_is_an_error(made: Any) -> None:
     """Without one, the first page would come again."""
     with pytest.raises(DefectError, match=re.escape(f"the function condition= gave {made!r}")):
         pages_of(Keyset(condition=lambda _: made), [{"id": 1}], [])
-
-
-@pytest.mark.parametrize("cap", ["10", 0, -1, 2.5, True])
-def test_a_cap_is_a_number_of_rows(cap: Any) -> None:
-    """One sentence that names the argument."""
-    with pytest.raises(DefectError, match=re.escape(f"Offset(cap={cap!r}): it has to be a number of rows")):
-        Offset(cap=cap)
 
 
 def test_a_key_with_a_quote_is_written_by_a_function() -> None:

@@ -16,10 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fivetran_runtime import At, Connector
+from fivetran_runtime._arguments import kind_of
 from fivetran_runtime._encoding import decode, encode
 from fivetran_runtime._sync.positions import restored, stored
 from fivetran_runtime._sync.state import State, load
-from fivetran_runtime.errors import DefectError, kind_of
+from fivetran_runtime.errors import DefectError
 from fivetran_runtime.tables import Table
 
 EMPTY = inspect.Parameter.empty

@@ -19,15 +19,16 @@ from typing import Any
 
 import msgspec
 
+from fivetran_runtime._arguments import kind_of, takes
 from fivetran_runtime._encoding import encode
 from fivetran_runtime._invocation import logs
 from fivetran_runtime._invocation.context import running
 from fivetran_runtime._sync.keys import Key, columns_of, in_order, key_of, kinds_of, part
 from fivetran_runtime._sync.row_encoder import Writer
 from fivetran_runtime._sync.state import TableState
-from fivetran_runtime.errors import DefectError, kind_of
+from fivetran_runtime.errors import DefectError
 from fivetran_runtime.operations import At, Children, Delete, Row
-from fivetran_runtime.tables import Table, takes
+from fivetran_runtime.tables import Table
 
 Take = Callable[[object], str | None]
 """Takes a row or a delete into the open unit; why the call ends there, if it does."""

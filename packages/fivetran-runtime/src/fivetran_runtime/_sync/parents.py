@@ -15,6 +15,7 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from fivetran_runtime._arguments import kind_of
 from fivetran_runtime._invocation import logs
 from fivetran_runtime._sync import keys as packing
 from fivetran_runtime._sync import positions
@@ -23,7 +24,7 @@ from fivetran_runtime._sync.keys import Key, part
 from fivetran_runtime._sync.start import floor_of
 from fivetran_runtime._sync.state import TableState
 from fivetran_runtime._sync.table_pass import Pass
-from fivetran_runtime.errors import DefectError, kind_of
+from fivetran_runtime.errors import DefectError
 from fivetran_runtime.operations import At, Children, Delete, Keep, Skip
 from fivetran_runtime.tables import Table
 

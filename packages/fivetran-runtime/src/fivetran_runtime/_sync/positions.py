@@ -18,8 +18,9 @@ from typing import Any
 
 import msgspec
 
+from fivetran_runtime._arguments import kind_of
 from fivetran_runtime._encoding import decode, encode
-from fivetran_runtime.errors import DefectError, kind_of
+from fivetran_runtime.errors import DefectError
 from fivetran_runtime.operations import At, Keep
 from fivetran_runtime.tables import Table
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from fivetran_runtime._arguments import kind_of
 from fivetran_runtime._encoding import encode_row
 from fivetran_runtime._sync.batch import Batch
 from fivetran_runtime._sync.keys import Key, part
 from fivetran_runtime._sync.names import column_problems
-from fivetran_runtime.errors import DefectError, kind_of
+from fivetran_runtime.errors import DefectError
 from fivetran_runtime.operations import Delete, Row
 from fivetran_runtime.tables import Table
 

@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from fivetran_runtime.errors import DefectError, TransientError, kind_of
+from fivetran_runtime._arguments import kind_of
+from fivetran_runtime.errors import DefectError, TransientError
 from fivetran_runtime.http._places import (
     ABSENT,
     Header,

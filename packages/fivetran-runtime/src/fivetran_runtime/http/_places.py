@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from fivetran_runtime.errors import DefectError, kind_of
+from fivetran_runtime._arguments import kind_of, wrong
+from fivetran_runtime.errors import DefectError
 
 _HEADER_NAME = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)  # a token: RFC 9110, 5.6.2
 
@@ -30,11 +31,13 @@ class Header(msgspec.Struct, frozen=True):
     name: str
 
     def __post_init__(self) -> None:
-        if type(self.name) is not str or not _HEADER_NAME.fullmatch(self.name):
-            message = (
-                f"Header(name={self.name!r}): it has to be the name of a header, such as 'X-Next-Cursor'."
-            )
-            raise DefectError(message)
+        if not is_header_name(self.name):
+            raise wrong("Header", "name", self.name, "the name of a header, such as 'X-Next-Cursor'")
+
+
+def is_header_name(name: object) -> bool:
+    """Whether a header can be called so."""
+    return type(name) is str and _HEADER_NAME.fullmatch(name) is not None
 
 
 Place = str | Sequence[str] | Header
@@ -42,6 +45,16 @@ Place = str | Sequence[str] | Header
 
 ABSENT: Any = object()
 """What `look_up` gives where there is nothing, which is not the same as null."""
+
+
+def is_place(value: object) -> bool:
+    """Whether it is a `Place`, and not an empty one."""
+    if isinstance(value, str | Header):
+        return value != ""
+    return isinstance(value, list | tuple) and bool(value) and all(type(name) is str for name in value)
+
+
+A_PLACE = "a place, such as 'meta.next', ['a.b', 'c'], or Header('X-Next')"
 
 
 def look_up(body: Any, place: Place) -> Any:

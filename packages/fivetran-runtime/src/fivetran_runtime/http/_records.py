@@ -16,6 +16,7 @@ from typing import Any, NoReturn, Protocol
 import msgspec
 import requests
 
+from fivetran_runtime._arguments import wrong
 from fivetran_runtime._encoding import decode
 from fivetran_runtime.errors import DefectError, TransientError
 from fivetran_runtime.http._bodies import NotJsonError, decoded
@@ -91,6 +92,7 @@ class Place:
 class Form(Protocol):
     """How rows are written in a body."""
 
+    name: str
     accept: str
     encoding: str | None
 
@@ -104,6 +106,7 @@ class Form(Protocol):
 class LinesForm:
     """One JSON object a line."""
 
+    name = "lines"
     accept = "application/x-ndjson, application/jsonl, */*;q=0.5"
     encoding = None
 
@@ -172,6 +175,7 @@ class CsvForm(msgspec.Struct, frozen=True):
     escapechar: str | None
     encoding: str | None
 
+    name = "csv"
     accept = "text/csv, text/tab-separated-values, */*;q=0.5"
 
     def require_kind(self, response: requests.Response, what: str) -> None:
@@ -294,8 +298,10 @@ def csv_form(
     Raises:
         DefectError: it cannot be written so; names the argument.
     """
-    if isinstance(columns, str) or not all(type(name) is str and name for name in columns):
+    if not isinstance(columns, list | tuple) or not all(type(name) is str and name for name in columns):
         raise DefectError(f"csv(columns={columns!r}): it has to be names of columns, such as ('id', 'name').")
+    if type(has_header) is not bool:
+        raise wrong("csv", "has_header", has_header, "True or False")
     if not has_header and not columns:
         raise DefectError("csv(has_header=False) needs columns=, the names of all columns in their order.")
     if len(set(columns)) < len(columns):

@@ -14,9 +14,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
+from fivetran_runtime._arguments import kind_of
 from fivetran_runtime._invocation.context import running
 from fivetran_runtime.config import Secret
-from fivetran_runtime.errors import DefectError, kind_of
+from fivetran_runtime.errors import DefectError
 
 
 class OutgoingRequest(msgspec.Struct, frozen=True, kw_only=True):

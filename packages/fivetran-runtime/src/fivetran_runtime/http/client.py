@@ -21,6 +21,7 @@ import msgspec
 import requests
 import urllib3
 
+from fivetran_runtime._arguments import kind_of, takes, wrong
 from fivetran_runtime._encoding import encode
 from fivetran_runtime._invocation import logs
 from fivetran_runtime._invocation.budget import MB, OutOfBudget
@@ -28,7 +29,7 @@ from fivetran_runtime._invocation.clock import clock
 from fivetran_runtime._invocation.context import Invocation, running
 from fivetran_runtime._invocation.redaction import Redactor
 from fivetran_runtime.config import Secret
-from fivetran_runtime.errors import ConfigurationError, ConnectorError, DefectError, TransientError, kind_of
+from fivetran_runtime.errors import ConfigurationError, ConnectorError, DefectError, TransientError
 from fivetran_runtime.http._addresses import Address, host_of, parameters_of, root, shown, without
 from fivetran_runtime.http._bodies import (
     NotJsonError,
@@ -47,7 +48,17 @@ from fivetran_runtime.http._deadlines import (
 )
 from fivetran_runtime.http._excerpts import excerpt
 from fivetran_runtime.http._pages import Page
-from fivetran_runtime.http._places import ABSENT, Asked, Place, is_there, look_up, shown_place
+from fivetran_runtime.http._places import (
+    A_PLACE,
+    ABSENT,
+    Asked,
+    Place,
+    is_header_name,
+    is_place,
+    is_there,
+    look_up,
+    shown_place,
+)
 from fivetran_runtime.http._retries import (
     Delay,
     FailedRequest,
@@ -57,7 +68,7 @@ from fivetran_runtime.http._retries import (
     wait_of,
 )
 from fivetran_runtime.http.auth import Anonymous, Auth, Basic, Credentials, OutgoingRequest
-from fivetran_runtime.http.pagination import NoRows, Paginator, read_pages
+from fivetran_runtime.http.pagination import NoRows, Paginator, read_pages, require_usable
 from fivetran_runtime.operations import At
 
 RETRIED = frozenset({429, 500, 502, 503, 504})
@@ -117,21 +128,23 @@ class Wanted(msgspec.Struct, frozen=True):
         """
         if decode is None:
             return _JSON
-        if not callable(decode):
+        if not (callable(decode) and takes(decode, b"")):
             hint = 'A query parameter of this name can stand in the path: "/users?decode=all".'
-            raise DefectError(
-                f"decode={decode!r}: it has to be a function that takes the body's bytes.", hint=hint
-            )
+            raise wrong("", "decode", decode, "a function that takes the body's bytes", hint=hint)
         return cls({"Accept": "*/*"}, decode=decode)
 
-    def with_headers(self, headers: Mapping[str, Any] | None, accept: Collection[int]) -> Wanted:
+    def with_headers(self, headers: Mapping[str, Any] | None, accept: Any) -> Wanted:
         """The same for a request that is sent with headers of the author's, or whose refusal is an answer.
 
         Raises:
             DefectError: a header has no text.
         """
-        if not headers and not accept:
+        if headers is None and not accept:
             return self
+        if not isinstance(headers, Mapping | None):
+            raise wrong("", "headers", headers, "a dict of names and texts")
+        if isinstance(accept, str) or not isinstance(accept, Collection):
+            raise wrong("request", "accept", accept, "statuses, such as (404, 410)")
         return msgspec.structs.replace(self, own=_header_texts(headers or {}), accept=accept)
 
     def headers_beside(self, own: Mapping[str, str]) -> dict[str, str]:
@@ -182,6 +195,17 @@ class Client:
         max_bytes: int | None = None,
         errors: Place | None = None,
     ) -> None:
+        _require_right(
+            headers=headers,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            rate=rate,
+            allowed_hosts=allowed_hosts,
+            max_bytes=max_bytes,
+            errors=errors,
+        )
+        if not isinstance(url, str):
+            raise wrong("Client", "url", url, "an address, such as 'https://api.acme.example/v2'")
         self._address = Address.parse(url)
         self.url = self._address.url
         self._credentials = Credentials(_auth_of(self._address) if auth is None else auth)
@@ -246,7 +270,7 @@ class Client:
         Args:
             path: as for `get`.
             json: the body, as JSON.
-            form: the body, as a form.
+            form: the body, as a form; its fields are sent as parameters of `query` are.
             headers: as for `get`.
             idempotent: whether asking twice does no harm. Only then is a failed request sent again.
             query: as for `get`.
@@ -302,15 +326,19 @@ class Client:
             TransientError: a page is empty, or behind the end, although the source says that more rows follow.
             Others as `get`.
         """
+        require_usable(paginator)
+        if rows is not None and not is_place(rows):
+            raise wrong("pages", "rows", rows, f"{A_PLACE}, or None where the body is the list")
+        _require_items("pages", row, at)
         none = NoRows.parse(paginator, no_rows, past_end)
-        if json is not None and form is not None:
-            raise DefectError("pages(): json= and form= are both given; a list is asked for with one body.")
         listing = (
             None if json is None and form is None and headers is None else Asked(query, json, form, headers)
         )
+        _require_request(query, json, form, headers)
         sizes = (listing or Asked(query)).sizes() if listing or query else frozenset()
-        if listing:
-            listing.at(dict.fromkeys(paginator.query(), 0))  # is there room for the next position, too?
+        position = paginator.query()
+        if listing or not all(type(param) is str for param in position):
+            (listing or Asked(query)).at(dict.fromkeys(position, 0))  # is there room for the next one, too?
 
         def ask(target: str, position: Mapping[Any, Any], accepted: Collection[int]) -> Page:
             if listing is None and (asked := _with_position(query, position)) is not None:
@@ -358,7 +386,7 @@ class Client:
         """
         from fivetran_runtime.http._records import LinesForm  # noqa: PLC0415 - most connectors read no streams
 
-        yield from self._stream(path, LinesForm(), resume, row, at or {}, query)
+        yield from self._stream(path, LinesForm(), resume, row, at, query)
 
     def csv(
         self,
@@ -411,7 +439,7 @@ class Client:
             escapechar=escapechar,
             encoding=encoding,
         )
-        yield from self._stream(path, form, resume, row, at or {}, query)
+        yield from self._stream(path, form, resume, row, at, query)
 
     def _stream(
         self,
@@ -419,11 +447,12 @@ class Client:
         form: Any,
         resume: Any,
         row: Callable[[Any], Any] | None,
-        at: Mapping[str, Any],
+        at: Mapping[str, Any] | None,
         query: Any,
     ) -> Iterator[Any]:
         from fivetran_runtime.http import streams  # noqa: PLC0415 - most connectors read no streams
 
+        _require_items(form.name, row, at)
         url = self._target(path)
         what = f"GET {shown(url)}"
 
@@ -439,7 +468,7 @@ class Client:
             _before_retry(failed, tries, idempotent=True, what=what)
 
         source = streams.StreamedBody(shown(url), self._timeouts[1], opened, before_retry)
-        for item in streams.read(source, form, resume, at):
+        for item in streams.read(source, form, resume, at or {}):
             yield item if row is None or isinstance(item, At) else row(item)
 
     def wait(self, seconds: float, why: str) -> None:
@@ -490,6 +519,11 @@ class Client:
         decode: Decode | None = None,
     ) -> Reply:
         """Send a request until it is answered; see `get` and `post`. Statuses of `accept` are an answer, and no error."""
+        if type(method) is not str or not method.replace("-", "").isalpha():
+            raise wrong("request", "method", method, "a method, such as 'PATCH'")
+        if not isinstance(idempotent, bool | None):
+            raise wrong("", "idempotent", idempotent, "True or False")
+        _require_request(query, json, form, headers)
         idempotent = method in ("GET", "HEAD") if idempotent is None else idempotent
         wanted = Wanted.by(decode).with_headers(headers, accept)
         return self._answered(
@@ -536,6 +570,8 @@ class Client:
             raise answered_with_errors(where, errors, is_refusal=is_graphql and "data" not in reply.json)
 
     def _target(self, path: str) -> str:
+        if not isinstance(path, str):
+            raise wrong("", "path", path, "a path such as '/users', or a whole address")
         if "://" not in path.partition("?")[0]:
             return self._address.join(path)
         url = self._address.resolve(path, self.url)
@@ -688,7 +724,7 @@ class Client:
         headers |= wanted.headers_beside(headers)
         if wanted.own and self._address.is_own(url):
             headers |= wanted.own
-        data: Any = form
+        data: Any = None if form is None else [*_parameters(form, "form field")]
         if json is not None:
             data = _json_body(json)
             headers.setdefault("Content-Type", "application/json")
@@ -754,6 +790,65 @@ class StrangerError(DefectError, ConfigurationError):
 
 _ADDRESS_HINT = "If the source is there, give the client that address: its credentials go nowhere else."
 _HOSTS_HINT = "If that is meant, name it in the client's allowed_hosts=."
+
+
+def _require_right(
+    *, headers: Any, rate: Any, allowed_hosts: Any, max_bytes: Any, errors: Any, **seconds: Any
+) -> None:
+    """Raise DefectError for an argument of a client that cannot be used."""
+    for name, value in seconds.items():
+        if type(value) not in (int, float) or not 0 < value < inf:
+            raise wrong("Client", name, value, "a number of seconds above 0")
+    if not isinstance(rate, str | None):
+        raise wrong("Client", "rate", rate, 'like "10/s", "300/min" or "5000/h"')
+    is_list = isinstance(allowed_hosts, Collection) and not isinstance(allowed_hosts, str | Mapping)
+    if not is_list or not all(type(host) is str and host and "/" not in host for host in allowed_hosts):
+        raise wrong(
+            "Client", "allowed_hosts", allowed_hosts, "names of hosts, such as ('files.acme.example',)"
+        )
+    if max_bytes is not None and (type(max_bytes) is not int or max_bytes < 1):
+        raise wrong("Client", "max_bytes", max_bytes, "a number of bytes above 0, or None")
+    if errors is not None and not is_place(errors):
+        raise wrong("Client", "errors", errors, f"{A_PLACE}, or None")
+    _require_headers(headers)
+
+
+def _require_headers(headers: Any) -> None:
+    """Raise DefectError for what are no headers; their values may be secrets, and are not shown."""
+    if not isinstance(headers, Mapping | None):
+        raise DefectError(
+            f"Client(headers=...): it is {kind_of(headers)}, and has to be a dict of names and texts."
+        )
+    for name, value in (headers or {}).items():
+        if not is_header_name(name) or not isinstance(value, str | None):
+            what = (
+                f"{name} is {kind_of(value)}, not a text"
+                if is_header_name(name)
+                else f"no header can be called {name!r}"
+            )
+            raise DefectError(
+                f"Client(headers=...): {what}.", hint="For a Secret there is auth=HeaderKey(name, secret)."
+            )
+
+
+def _require_items(of: str, row: Any, at: Any) -> None:
+    """Raise DefectError for what makes no rows, or adds nothing to an At."""
+    if row is not None and not (callable(row) and takes(row, None)):
+        raise wrong(of, "row", row, "a function that makes a row of what the source lists")
+    if not isinstance(at, Mapping | None):
+        raise wrong(of, "at", at, "a dict of the table function's parameters, such as {'project': project}")
+
+
+def _require_request(query: Any, json: Any, form: Any, headers: Any) -> None:
+    """Raise DefectError for what cannot be sent with a request."""
+    if not isinstance(query, Mapping | None):
+        raise wrong("request", "query", query, "a dict of parameters")
+    if not isinstance(form, Mapping | None):
+        raise wrong("", "form", form, "a dict of the form's fields")
+    if not isinstance(headers, Mapping | None):
+        raise wrong("", "headers", headers, "a dict of names and texts")
+    if json is not None and form is not None:
+        raise DefectError("json= and form= are both given; a request has one body.")
 
 
 def _outgoing(request: requests.PreparedRequest) -> OutgoingRequest:
@@ -951,7 +1046,12 @@ def _json_body(value: Any) -> bytes:
     try:
         return standard_json.dumps(value, allow_nan=False).encode()
     except TypeError:
+        pass
+    try:
         return encode(value)
+    except TypeError as error:
+        hint = "A Secret's text is its reveal()."
+        raise DefectError(f"json= holds what has no JSON form ({error}).", hint=hint) from None
 
 
 def _with_position(query: Mapping[str, Any], position: Mapping[Any, Any]) -> dict[str, Any] | None:
@@ -971,6 +1071,9 @@ def _header_texts(headers: Mapping[str, Any]) -> dict[str, str]:
     Raises:
         DefectError: a value has no text.
     """
+    for name in headers:
+        if not is_header_name(name):
+            raise DefectError(f"headers= has the name {name!r}, which no header can have.")
     return {name: _header_text(name, value) for name, value in headers.items() if value is not None}
 
 
@@ -982,11 +1085,11 @@ def _header_text(name: str, value: Any) -> str:
     return _parameter(name, value, what="header")
 
 
-def _parameters(query: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _parameters(query: Mapping[str, Any], what: str = "query parameter") -> Iterator[tuple[str, str]]:
     for name, value in query.items():
         for one in value if isinstance(value, list | tuple) else [value]:
             if one is not None:
-                yield name, _parameter(name, one)
+                yield name, _parameter(name, one, what)
 
 
 def _parameter(name: str, value: Any, what: str = "query parameter") -> str:

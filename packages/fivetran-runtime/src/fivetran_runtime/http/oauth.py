@@ -12,10 +12,11 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote_plus
 
+from fivetran_runtime._arguments import kind_of
 from fivetran_runtime._invocation.clock import clock
 from fivetran_runtime._invocation.logs import warn
 from fivetran_runtime.config import Secret
-from fivetran_runtime.errors import ConfigurationError, DefectError, kind_of
+from fivetran_runtime.errors import ConfigurationError, DefectError
 from fivetran_runtime.http.auth import Auth, Basic, OutgoingRequest
 from fivetran_runtime.http.client import Client
 

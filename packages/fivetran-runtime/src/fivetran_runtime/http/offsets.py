@@ -40,10 +40,6 @@ class Offset(OnPath, frozen=True):
     at: str = "offset"
     cap: int | None = None
 
-    def __post_init__(self) -> None:
-        if self.cap is not None and (type(self.cap) is not int or self.cap < 1):
-            raise DefectError(f"Offset(cap={self.cap!r}): it has to be a number of rows above 0, or None.")
-
     def query(self) -> Mapping[Any, Any]:
         return asked(self.param, self.offset, self.size_param, self.size)
 

@@ -12,10 +12,11 @@ from typing import Any, ClassVar, Protocol
 
 import msgspec
 
+from fivetran_runtime._arguments import kind_of, wrong
 from fivetran_runtime._encoding import encode
-from fivetran_runtime.errors import ConfigurationError, DefectError, kind_of
+from fivetran_runtime.errors import ConfigurationError, DefectError
 from fivetran_runtime.http._pages import Page, Trail
-from fivetran_runtime.http._places import ABSENT, Header, Place, is_there, shown_place
+from fivetran_runtime.http._places import A_PLACE, ABSENT, Header, Place, is_place, is_there, shown_place
 from fivetran_runtime.operations import At
 
 Param = str | Sequence[str] | Header
@@ -151,7 +152,9 @@ def read_pages(
     Raises:
         DefectError: a page has no list of rows, or one that was read comes again: the source ignores the position.
     """
-    _require_words(paginator)
+    if both := at.keys() & paginator.position().keys():
+        message = f"pages(): at= names {', '.join(sorted(both))}, which is the position of the paginator."
+        raise DefectError(message, hint="Leave it out: each At names it anyway.")
     trail = Trail()
     while (page := _page(ask, path, paginator, no_rows, trail)) is not None:
         listed = _listed(page, rows, no_rows)
@@ -184,19 +187,39 @@ def _page(ask: Ask, path: str, paginator: Paginator, no_rows: NoRows, trail: Tra
     return page
 
 
-_WORDS: tuple[tuple[str, tuple[str | None, ...]], ...] = (
-    ("absent", (None, "end", "error")),
-    ("empty", ("skip", "end", "error")),
-)
+_IS_RIGHT: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "int": (lambda value: type(value) is int and value >= 0, "a number, 0 or more"),
+    "Rows": (lambda value: type(value) is int and value > 0, "a number of rows above 0"),
+    "Place": (is_place, A_PLACE),
+    "Param": (
+        lambda value: (type(value) is str and value != "") or is_place(value),
+        "the name of a parameter, such as 'cursor', Header('X-Cursor'), or with json= a place in it",
+    ),
+    "Link": (lambda value: type(value) is str and bool(value), "the address that an At has named"),
+    "str": (
+        lambda value: type(value) is str and value.isidentifier(),
+        "the name of the table function's parameter",
+    ),
+    "bool": (lambda value: type(value) is bool, "True or False"),
+    "Absent": (lambda value: value in (None, "end", "error"), "None, 'end' or 'error'"),
+    "Empty": (lambda value: value in ("skip", "end", "error"), "'skip', 'end' or 'error'"),
+}
+"""Of each kind of argument: what it has to be."""
+_KINDS = {"size": "Rows", "cap": "Rows", "link": "Link"}
 
 
-def _require_words(paginator: Paginator) -> None:
-    for name, words in _WORDS:
-        word = getattr(paginator, name, words[0])
-        if word not in words:
-            allowed = ", ".join(map(repr, words))
-            msg = f"{type(paginator).__name__}: {name}={word!r} is none of {allowed}."
-            raise DefectError(msg)
+def require_usable(paginator: Any) -> None:
+    """Raise DefectError for what is no paginator, or has an argument of another kind than its annotation says."""
+    kind = type(paginator)
+    if isinstance(paginator, type) or not hasattr(paginator, "following"):
+        wanted = "Offset(...), PageNumber(...), PageToken(...), NextLink(...) or Keyset(...)"
+        raise wrong("pages", "paginator", paginator, wanted)
+    for name, annotation in kind.__annotations__.items():
+        written, none, _ = str(annotation).partition(" | None")
+        is_right, wanted = _IS_RIGHT.get(_KINDS.get(name, written), (None, ""))
+        value = getattr(paginator, name)
+        if is_right is not None and not ((none and value is None) or is_right(value)):
+            raise wrong(kind.__name__, name, value, f"{wanted}{', or None' if none else ''}")
 
 
 def _hint_at_the_end(refused: ConfigurationError, paginator: Paginator) -> None:
@@ -209,7 +232,12 @@ _PAST_END = frozenset({400, 404, 410, 416, 422})
 
 def _note_position(trail: Trail, position: Mapping[str, Any]) -> None:
     # A hash of each is little to keep, and enough to know it again.
-    trail.positions[hash(encode(position))] = trail.pages
+    try:
+        trail.positions[hash(encode(position))] = trail.pages
+    except TypeError:
+        ((name, value),) = position.items()
+        message = f"pages(): the position {name} is {kind_of(value)}, which no At could name."
+        raise DefectError(message, hint="Give the paginator the table function's parameter.") from None
 
 
 def _require_new_position(page: Page, position: Mapping[str, Any]) -> None:
