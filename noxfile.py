@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))  # nox loads this file without its folder on the path
 
 from tools.environments import locks, machine, virtual_environments
-from tools.local import adopting, readmes, recording, scaffolding, scheduling, syncing, testing
+from tools.local import adopting, connecting, readmes, recording, scaffolding, scheduling, syncing, testing
 from tools.local.processes import foreground
 from tools.repository import names
 from tools.repository.arguments import Arguments
@@ -378,6 +378,16 @@ def deploy(session: nox.Session) -> None:
     )
     arguments.read(session.posargs)
     run_tool("tools.locked.deploying.deploy", *session.posargs, failing="not deployed")
+
+
+@nox.session(default=False)
+@reports_errors
+def connect(session: nox.Session) -> None:
+    """FUNCTION: its connection at Fivetran, made and tested; --secrets FILE; --status --pause --sync --resync --state."""
+    function = connecting.asked(session.posargs).function
+    run_tool(
+        "tools.locked.connecting.connect", *session.posargs, failing=f"{function}: not done, or not wholly"
+    )
 
 
 @nox.session(default=False)

@@ -1,0 +1,92 @@
+"""What a connection is of: a function at Google, or a package of the Connector SDK at Fivetran.
+
+The two differ in the service's name and in a part of the configuration; what a connection goes through is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from tools.locked.connecting.connection import Connection
+from tools.locked.connecting.fivetran_api import Json
+from tools.locked.connecting.secrets_file import Secrets
+
+SERVICES = {"function": "google_cloud_function", "connector_sdk": "connector_sdk"}
+"""By host, as deploy.yaml names it: Fivetran's name of the kind of connection."""
+
+
+class Host(Protocol):
+    """Where the connector of a connection runs."""
+
+    @property
+    def service(self) -> str:
+        """Fivetran's name of the kind of connection."""
+
+    @property
+    def place(self) -> Mapping[str, str]:
+        """What says where the connector is, by its key in the configuration; shown to people."""
+
+    def secrets(self, secrets: Secrets, existing: Connection | None) -> Json:
+        """The secrets as a part of the configuration."""
+
+    def failing(self, existing: Connection) -> str:
+        """What to look at when the setup test fails, beyond its own messages."""
+
+
+@dataclass(frozen=True)
+class FunctionHost:
+    """A Cloud Function, called at `trigger`; `grant` is the command that lets an account call it, `{account}` in it.
+
+    https://fivetran.com/docs/connectors/functions/google-cloud-functions/api-configuration.
+    """
+
+    trigger: str
+    grant: str
+    service: str = SERVICES["function"]
+
+    @property
+    def place(self) -> Mapping[str, str]:
+        """Its address."""
+        return {"function_trigger": self.trigger}
+
+    def secrets(self, secrets: Secrets, existing: Connection | None) -> Json:
+        """As a list; a connection that has them as one text of JSON, which older ones do, keeps that form."""
+        if existing and existing.config.get("secrets") and not existing.secret_keys:
+            return {"secrets": secrets.as_json}
+        return {"secrets_list": secrets.listed}
+
+    def failing(self, existing: Connection) -> str:
+        """Whom the function has to let in."""
+        account = existing.config.get("service_account_email")
+        if not account:
+            return ""
+        return (
+            f"Fivetran calls it as {account}; if it isn't let in:\n    {self.grant.format(account=account)}"
+        )
+
+
+@dataclass(frozen=True)
+class SdkHost:
+    """A package uploaded to Fivetran, on a Python of Fivetran's.
+
+    https://fivetran.com/docs/rest-api/api-reference/connector-sdk.
+    """
+
+    package: str
+    python_version: str
+    service: str = SERVICES["connector_sdk"]
+
+    @property
+    def place(self) -> Mapping[str, str]:
+        """The package and its Python."""
+        return {"package_id": self.package, "python_version": self.python_version}
+
+    def secrets(self, secrets: Secrets, existing: Connection | None) -> Json:
+        """As a list, the only form there is."""
+        return {"secrets_list": secrets.listed}
+
+    def failing(self, existing: Connection) -> str:
+        """Its log is at Fivetran."""
+        return "what the connector logged is in the connection's logs at Fivetran"

@@ -1,0 +1,185 @@
+"""What a run would change at Fivetran, found out before anything is: as lines for people and as the request's body.
+
+What Fivetran shows is compared. What it masks, the secrets and a function's address, can't be: it is compared with what
+this machine last sent, and where that isn't known either, the line says so instead of claiming a difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from tools.locked.connecting.connection import CONNECTED, Connection, require_group
+from tools.locked.connecting.fivetran_api import Json
+from tools.locked.connecting.hosts import Host
+from tools.locked.connecting.last_sent import Sent
+from tools.locked.connecting.secrets_file import Secrets
+from tools.locked.declared.deployments import Deployment
+from tools.repository.errors import RepositoryError
+
+SCHEDULE_TYPES = {"fivetran": "auto", "airflow": "manual"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`changes` and `notes` are lines; `body` is what is sent, empty if no setting changes; then test and unpause."""
+
+    existing: Connection | None
+    changes: tuple[str, ...]
+    notes: tuple[str, ...]
+    test: bool
+    unpause: bool
+    body: Json = field(repr=False)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything is as it should be."""
+        return not (self.body or self.test or self.unpause)
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What a connection should be: the deployment, where it runs, the secrets if a file was given, whether to unpause."""
+
+    one: Deployment
+    host: Host
+    secrets: Secrets | None
+    unpause: bool = False
+
+    @property
+    def schedule_type(self) -> str:
+        """Fivetran's word for who starts syncs."""
+        return SCHEDULE_TYPES[self.one.schedule]
+
+    def plan(self, existing: Connection | None, sent: Sent | None) -> Plan:
+        """What is left to do. RepositoryError if a new connection has no secrets."""
+        if existing is None:
+            return self._creation()
+        return _Comparison(self, existing, sent).plan()
+
+    def _creation(self) -> Plan:
+        one, secrets = self.one, self.secrets
+        if secrets is None:
+            raise RepositoryError(
+                f"{one.key}: there is no connection yet, and a new one needs its secrets: --secrets FILE, an object of JSON "
+                f"({{}} if it needs none; connectors/{one.connector}/README.md lists them)"
+            )
+        by_airflow = one.schedule == "airflow"
+        lines = (
+            f"a new connection of the service {self.host.service}",
+            f"group: {require_group(one)}",
+            f"schema: {one.schema}, for ever",
+            *(f"{key}: {value}" for key, value in self.host.place.items()),
+            f"secrets: {secrets.keys} (from {secrets})",
+            "schedule: Airflow's; manual, and paused until its first run"
+            if by_airflow
+            else "schedule: Fivetran's",
+        )
+        body = {
+            "group_id": one.group,
+            "service": self.host.service,
+            "paused": True,
+            "run_setup_tests": False,
+            "schedule_type": self.schedule_type,
+            "config": {"schema": one.schema, **self.host.place, **self.host.secrets(secrets, None)},
+        }
+        return Plan(None, lines, (), test=True, unpause=self.unpause or not by_airflow, body=body)
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """An existing connection beside what it should be."""
+
+    intent: Intent
+    there: Connection
+    sent: Sent | None
+    changes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def plan(self) -> Plan:
+        config = {**self._place(), **self._secrets()}
+        body: Json = {"config": config} if config else {}
+        if self._schedule_differs():
+            self.changes.append(f"schedule_type: {self.there.schedule_type} -> {self.intent.schedule_type}")
+            body["schedule_type"] = self.intent.schedule_type
+        if body:
+            body["run_setup_tests"] = False
+        unpause = self._unpause()
+        test = (
+            bool(config)
+            or self.there.setup_state != CONNECTED
+            or (self.sent is not None and not self.sent.tested)
+        )
+        return Plan(self.there, tuple(self.changes), tuple(self.notes), test=test, unpause=unpause, body=body)
+
+    def _schedule_differs(self) -> bool:
+        """Without `schedule: airflow` nothing is declared: who set it to manual at Fivetran meant it."""
+        by_airflow = self.intent.one.schedule == "airflow"
+        return by_airflow and self.there.schedule_type != self.intent.schedule_type
+
+    def _place(self) -> Json:
+        """The address or package, where it differs or, masked, goes along with new secrets."""
+        place = self.intent.host.place
+        if self.sent is not None and self.sent.holds("place", place) and not self._contradicted(place):
+            return {}
+        return {key: value for key, value in place.items() if self._differs(key, value)}
+
+    def _contradicted(self, place: Mapping[str, str]) -> bool:
+        return any(self.there.shown(key) not in (None, value) for key, value in place.items())
+
+    def _differs(self, key: str, value: str) -> bool:
+        shown = self.there.shown(key)
+        if shown is not None:
+            if shown != value:
+                self.changes.append(f"{key}: {shown} -> {value}")
+            return shown != value
+        if self.sent is not None and "place" in self.sent.parts:
+            self.changes.append(f"{key}: not what was sent from here on {self.sent.at} -> {value}")
+            return True
+        if self.intent.secrets is not None:
+            self.changes.append(f"{key}: not shown by Fivetran, so not compared -> {value}")
+            return True
+        self.notes.append(f"{key}: not shown by Fivetran; left as it is (--secrets FILE sends it, too)")
+        return False
+
+    def _secrets(self) -> Json:
+        """The secrets, unless this machine knows that it has sent these very ones."""
+        secrets, sent = self.intent.secrets, self.sent
+        if secrets is None:
+            return {}
+        keys = self.there.secret_keys
+        same_keys = keys is None or sorted(keys) == sorted(secrets.texts)
+        if sent is not None and sent.holds("secrets", secrets.texts) and same_keys:
+            self.notes.append(
+                f"secrets: as sent from here on {sent.at}; Fivetran doesn't show whether they were changed since"
+            )
+            return {}
+        self.changes.append(f"secrets: {'; '.join(self._secrets_words(secrets, keys))}")
+        return self.intent.host.secrets(secrets, self.there)
+
+    def _secrets_words(self, secrets: Secrets, keys: list[str] | None) -> Iterator[str]:
+        """What can honestly be said of a change of values that nobody sees."""
+        yield f"all replaced by those of {secrets}: {secrets.keys}"
+        if added := [key for key in secrets.texts if key not in (keys or secrets.texts)]:
+            yield f"new: {', '.join(added)}"
+        if dropped := [key for key in keys or () if key not in secrets.texts]:
+            yield f"dropped: {', '.join(dropped)}"
+        if self.sent is None or "secrets" not in self.sent.parts:
+            yield "Fivetran doesn't show the values there, so whether they differ isn't known"
+        elif not self.sent.holds("secrets", secrets.texts):
+            yield f"they differ from what was sent from here on {self.sent.at}"
+
+    def _unpause(self) -> bool:
+        """A connection that has synced and is paused was paused by somebody, who is asked by --unpause."""
+        if not self.there.paused:
+            return False
+        if self.intent.unpause or (self.intent.one.schedule != "airflow" and not self.there.has_synced):
+            self.changes.append("paused: true -> false, once the setup test has passed")
+            return True
+        who = (
+            "until Airflow's first run"
+            if not self.there.has_synced
+            else "though it has synced: --unpause goes on"
+        )
+        self.notes.append(f"paused, {who}")
+        return False

@@ -1,0 +1,106 @@
+"""A team with a deployed function, an account at Fivetran and secrets: what the tests of connecting act with."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from fake_fivetran import KEY, SECRET, FakeFivetran, Made
+
+from tools.local.connecting import asked
+from tools.locked.connecting.connect import connect
+from tools.locked.connecting.fivetran_api import Account, FivetranApi
+from tools.locked.rehearsal.functions import LiveFunction
+from tools.locked.rehearsal.google import Answer, Call, FakeGoogle
+from tools.repository.model import Repository
+
+GROUP = "decent_dropsy"
+TOKEN = "token-that-nobody-may-see"
+SECRETS = {"token": TOKEN, "url": "https://acme.example"}
+
+
+@dataclass
+class Function:
+    """acme's function: two pages of tickets, for who has the token."""
+
+    token: str = TOKEN
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+
+    def __call__(self, _: LiveFunction, call: Call) -> Answer:
+        """As Fivetran's protocol has it."""
+        body = call.body
+        self.bodies.append(body)
+        if body["secrets"].get("token") != self.token:
+            repeated = body["secrets"].get("token") if body.get("setup_test") else "it"
+            message = f"The source answered 401 to {repeated}: check token."
+            return Answer(500, json.dumps({"errorMessage": message, "errorType": "configuration"}).encode())
+        if body.get("setup_test"):
+            return Answer(200, b'{"state": {}, "schema": {}, "hasMore": false}')
+        page = body["state"].get("page", 0)
+        rows = {"tickets": [{"id": page * 2 + n} for n in (1, 2)]} if page < 2 else {}
+        answer = {
+            "state": {"page": page + 1},
+            "insert": rows,
+            "schema": {"tickets": {"primary_key": ["id"]}},
+            "hasMore": page < 1,
+        }
+        return Answer(200, json.dumps(answer).encode())
+
+
+@dataclass
+class Team:
+    """A repository with the group acme, whose function is deployed and may be called, and an account at Fivetran."""
+
+    repository: Repository
+    google: FakeGoogle
+    fivetran: FakeFivetran
+    live: LiveFunction
+    function: Function
+    waited: list[float] = field(default_factory=list)
+    session: requests.Session = field(default_factory=requests.Session)
+
+    @property
+    def root(self) -> Path:
+        """The repository's folder."""
+        return self.repository.root
+
+    def declare(self, *lines: str) -> None:
+        """Deploy.yaml's group, with more lines."""
+        text = "".join(
+            f"  {line}\n" for line in ("connector: acme", "environment: dev", f"group: {GROUP}", *lines)
+        )
+        (self.root / "deploy.yaml").write_text(f"acme:\n{text}")
+
+    def secrets(self, name: str = "secrets.json", **changes: Any) -> str:
+        """A file of acme's secrets."""
+        file = self.root / name
+        content = {**SECRETS, **changes}
+        file.write_text(json.dumps({key: value for key, value in content.items() if value is not None}))
+        return str(file)
+
+    def api(self, *, secret: str = SECRET, url: str = "") -> FivetranApi:
+        """Fivetran, waiting without time passing."""
+        return FivetranApi(Account(url or self.fivetran.url, KEY, secret), self.session, self.waited.append)
+
+    def connect(self, *arguments: str, api: FivetranApi | None = None) -> None:
+        """What `nox -s connect -- acme ARGUMENTS` does."""
+        connect(Repository(self.root), asked(["acme", *arguments]), api or self.api())
+
+    def connected(self, *arguments: str) -> Made:
+        """The connection, made in one go; the log of requests is empty again."""
+        self.connect("--secrets", self.secrets(), "--yes", *arguments)
+        self.fivetran.calls.clear()
+        return self.fivetran.only()
+
+
+def shown(capsys: pytest.CaptureFixture[str]) -> str:
+    """Everything that was printed, without a secret in it."""
+    captured = capsys.readouterr()
+    text = captured.out + captured.err
+    for secret in (TOKEN, KEY, SECRET):
+        assert secret not in text
+    return text
