@@ -13,18 +13,26 @@ from source_server import Says, serving
 
 from fivetran_runtime import (
     At,
+    Auth,
+    Basic,
     Bearer,
     Children,
     Client,
+    ClientCredentials,
     Connector,
     Delete,
+    FetchedToken,
     Header,
+    HeaderKey,
     Keep,
     Keyset,
     NextLink,
     Offset,
+    OutgoingRequest,
     PageNumber,
     PageToken,
+    QueryKey,
+    RefreshToken,
     Row,
     Secret,
     Skip,
@@ -286,3 +294,106 @@ def test_an_argument_of_a_client_is_named(name: str, value: Any, says: str) -> N
     message = answered(app)
     require_sentence(message, says, begins="")
     assert name in message
+
+
+SECRET, TEXT = Secret("a-secret-key"), "a-secret-key"
+NO_SECRETS: list[Any] = [None, TEXT, 7]
+OAUTH: dict[str, tuple[list[Any], str]] = {
+    "url": ([None, 7], "it has to be an address, such as"),
+    "client_id": ([None, 7], "it has to be a text"),
+    "client_secret": (NO_SECRETS, "and has to be a Secret. Annotate the setting with Secret"),
+    "parameters": ([7, "x", {"a": 7}, {"client_id": "x"}], "parameters= "),
+    "basic": ([None, "yes"], "it has to be True or False"),
+}
+REFRESH: dict[str, tuple[list[Any], str]] = {
+    **OAUTH,
+    "refresh_token": (NO_SECRETS, "and has to be a Secret. Annotate the setting with Secret"),
+    "single_use": ([None, "yes"], "it has to be True or False"),
+}
+FETCHED: dict[str, tuple[list[Any], str]] = {
+    "fetch": ([None, "x", lambda one: one], "FetchedToken's fetch "),
+    "header": ([None, 7, "", "a b"], "it has to be the name of a header, such as"),
+    "scheme": ([7], "it has to be the word before the token, or None"),
+    "seconds": (["x", -1, 0, True], "it has to be a number of seconds above 0, or None"),
+}
+SIMPLE: dict[tuple[Any, str], tuple[list[Any], str]] = {
+    (Bearer, "token"): (NO_SECRETS, "and has to be a Secret."),
+    (Basic, "user"): ([None, 7], "and has to be a text or a Secret."),
+    (Basic, "password"): (NO_SECRETS, "and has to be a Secret."),
+    (HeaderKey, "name"): ([None, 7, "", "a b"], "it has to be the name of a header, such as"),
+    (HeaderKey, "key"): (NO_SECRETS, "and has to be a Secret."),
+    (QueryKey, "name"): ([None, 7, ""], "it has to be the name of a query parameter, such as"),
+    (QueryKey, "key"): (NO_SECRETS, "and has to be a Secret."),
+    **{(ClientCredentials, name): case for name, case in OAUTH.items()},
+    (ClientCredentials, "scope"): ([7, ["read"]], "it has to be a text such as"),
+    **{(RefreshToken, name): case for name, case in REFRESH.items()},
+    **{(FetchedToken, name): case for name, case in FETCHED.items()},
+}
+RIGHT: dict[Any, dict[str, Any]] = {
+    Bearer: {"token": SECRET},
+    Basic: {"user": "me", "password": SECRET},
+    HeaderKey: {"name": "X-Key", "key": SECRET},
+    QueryKey: {"name": "key", "key": SECRET},
+    ClientCredentials: {"url": "http://acme.example", "client_id": "me", "client_secret": SECRET},
+    RefreshToken: {
+        "url": "http://acme.example",
+        "client_id": "me",
+        "client_secret": SECRET,
+        "refresh_token": SECRET,
+    },
+    FetchedToken: {"fetch": lambda: TEXT},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value", "says"),
+    [(*of, value, says) for of, (values, says) in SIMPLE.items() for value in values],
+)
+def test_an_argument_of_credentials_is_named(kind: Any, name: str, value: Any, says: str) -> None:
+    """When the client is made; and no secret is shown that was given as a text."""
+    app = Connector(
+        "wrong", client=lambda _: Client("http://acme.example", auth=kind(**RIGHT[kind] | {name: value}))
+    )
+    app.table(name="orders", key="id")(lambda client: client.get("/orders"))
+    message = answered(app)
+    require_sentence(message, says, begins="")
+    assert name in message
+    assert TEXT not in message
+
+
+class Own(Auth):
+    """Credentials of an author's, which give something else than they have to."""
+
+    def __init__(self, gives: Any) -> None:
+        self.gives = gives
+
+    def headers(self, request: OutgoingRequest) -> Any:
+        return self.gives() if callable(self.gives) else self.gives
+
+
+class WithoutRequest(Auth):
+    """Credentials that take no request."""
+
+    def headers(self) -> Any:  # type: ignore[override]
+        return {}
+
+
+@pytest.mark.parametrize(
+    ("auth", "says"),
+    [
+        (lambda: Own(None), "Own.headers gave None, not a dict of names and texts."),
+        (lambda: Own({"A": 7}), "Own.headers gave an int for A, not a text."),
+        (lambda: Own({7: "a"}), "Own.headers gave a str for 7, not a text."),
+        (
+            lambda: Own({"A": SECRET}),
+            "Own.headers gave a Secret for A, not a text. A Secret's text is its reveal().",
+        ),
+        (lambda: Own(lambda: Auth().hide(None)), "Auth.hide() was given None; it hides texts."),  # type: ignore[arg-type]
+        (WithoutRequest, "WithoutRequest.headers takes something else than one argument, the request."),
+    ],
+)
+def test_credentials_of_an_author_that_are_wrong_are_named(auth: Callable[[], Auth], says: str) -> None:
+    """By their class and method."""
+    app = Connector("wrong", client=lambda _: Client("http://127.0.0.1:1", auth=auth()))
+    app.table(name="orders", key="id")(lambda client: client.get("/orders"))
+    require_sentence(answered(app), says, begins="")

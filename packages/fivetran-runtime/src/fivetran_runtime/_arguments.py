@@ -30,12 +30,6 @@ def wrong(of: str, name: str, value: object, wanted: str, *, hint: str = "") -> 
     return DefectError(f"{f'{of}({given})' if of else given}: it has to be {wanted}.", hint=hint)
 
 
-def wrong_secret(of: str, name: str, value: object) -> DefectError:
-    """The error for a secret that is none; what it is may be one all the same, and is not shown."""
-    message = f"{of}({name}=...): it is {kind_of(value)}, and has to be a Secret."
-    return DefectError(message, hint="Annotate the setting with Secret; Secret(text) makes one of a text.")
-
-
 def kind_of(value: object) -> str:
     """What a value is, for a message that must not show it: "None", "a list", "an int"."""
     if value is None:

@@ -237,7 +237,13 @@ def test_an_access_token_that_is_refused_at_once_is_reported(fivetran: Fivetran,
     fivetran.syncs = 1
     fivetran.call()
     rotating.revoke_access()
-    assert "HTTP 401" in message(fivetran.call())
+    said = message(fivetran.call())
+    assert "HTTP 401" in said
+    assert "gave the access token at 2026-01-01T00:00:00Z" in said
+    assert (
+        "exchanged again only when it is 10 minutes old: the credentials are right, so check what they may read"
+        in said
+    )
     assert len(rotating.exchanges) == 1
 
 

@@ -30,6 +30,7 @@ CREDENTIALS = "credentials"
 """The member of the state's `kept` that all this is in."""
 
 _TOO_YOUNG = timedelta(minutes=10)  # to be refused because it is old: another one would be refused, too
+_FRESH = "the credentials are right, so check what they may read (scopes, roles), and that the token is meant for this address."
 
 
 class Entry(msgspec.Struct, omit_defaults=True):
@@ -174,6 +175,13 @@ class SingleUseTokens(Auth):
         if self._entry is not None and clock().now() - self._entry.since >= _TOO_YOUNG:
             raise self._renewed_next("the source has refused the access token")
         return False
+
+    @property
+    def why_refused(self) -> str:
+        """What is known of an access token that the source refuses, and that is not exchanged for another one."""
+        if self._entry is None:
+            return ""
+        return f"{self._endpoint} gave the access token at {self._entry.fetched}, and it is exchanged again only when it is {_TOO_YOUNG // timedelta(minutes=1)} minutes old: {_FRESH}"
 
     def _is_due(self) -> bool:
         entry = self._entry

@@ -14,10 +14,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
-from fivetran_runtime._arguments import kind_of
+from fivetran_runtime._arguments import kind_of, takes, wrong
 from fivetran_runtime._invocation.context import running
 from fivetran_runtime.config import Secret
 from fivetran_runtime.errors import DefectError
+from fivetran_runtime.http._places import is_header_name
 
 
 class OutgoingRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,8 +78,28 @@ class Auth:
         """Keep texts out of every message and log from now on: a token that was fetched, for instance.
 
         The secrets of the connection and what is fetched by `FetchedToken` are hidden anyway.
+
+        Args:
+            texts: what is hidden, each as a text or a Secret.
+
+        Raises:
+            DefectError: one is neither.
         """
+        for text in texts:
+            if not isinstance(text, str | Secret):
+                raise DefectError(f"{type(self).__name__}.hide() was given {kind_of(text)}; it hides texts.")
         running().redactor.add(*(text.reveal() if isinstance(text, Secret) else text for text in texts))
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def require_secret(of: str, name: str, value: object) -> None:
+    """Raise DefectError for what is no Secret; it may be one all the same, and is not shown."""
+    if not isinstance(value, Secret):
+        message = f"{of}({name}=...): it is {kind_of(value)}, and has to be a Secret."
+        raise DefectError(message, hint="Annotate the setting with Secret; Secret(text) makes one of a text.")
 
 
 class Anonymous(Auth):
@@ -89,6 +110,7 @@ class Bearer(Auth):
     """`Authorization: Bearer TOKEN`."""
 
     def __init__(self, token: Secret) -> None:
+        require_secret("Bearer", "token", token)
         self._token = token
 
     def headers(self, request: OutgoingRequest) -> Mapping[str, str]:
@@ -99,6 +121,9 @@ class Basic(Auth):
     """`Authorization: Basic`, from a user name and a password, in UTF-8 (RFC 7617)."""
 
     def __init__(self, user: str | Secret, password: Secret) -> None:
+        if not isinstance(user, str | Secret):
+            raise DefectError(f"Basic(user=...): it is {kind_of(user)}, and has to be a text or a Secret.")
+        require_secret("Basic", "password", password)
         self._user = user.reveal() if isinstance(user, Secret) else user
         self._password = password
 
@@ -111,6 +136,9 @@ class HeaderKey(Auth):
     """A key in a header of the source's choosing, e.g. `HeaderKey("X-Api-Key", config.key)`."""
 
     def __init__(self, name: str, key: Secret) -> None:
+        if not is_header_name(name):
+            raise wrong("HeaderKey", "name", name, "the name of a header, such as 'X-Api-Key'")
+        require_secret("HeaderKey", "key", key)
         self._name = name
         self._key = key
 
@@ -122,6 +150,9 @@ class QueryKey(Auth):
     """A key in the query, for sources that take it nowhere else; it ends up in the source's access log."""
 
     def __init__(self, name: str, key: Secret) -> None:
+        if not _is_name(name):
+            raise wrong("QueryKey", "name", name, "the name of a query parameter, such as 'api_key'")
+        require_secret("QueryKey", "key", key)
         self._name = name
         self._key = key
 
@@ -141,10 +172,21 @@ class Credentials:
         if not isinstance(given, Auth):
             message = f"The client's auth= is {kind_of(given)}, which says nothing of how it is sent."
             raise DefectError(message, hint=_WAYS)
+        for method in ("headers", "query") if type(auth).__module__.partition(".")[0] != _OURS else ():
+            if not takes(getattr(auth, method), None):
+                message = (
+                    f"{type(auth).__name__}.{method} takes something else than one argument, the request."
+                )
+                raise DefectError(message, hint=f"Write def {method}(self, request).")
         self._auth = auth
         self.names: set[str] = set()
         self._given: deque[str] = deque(maxlen=_MAX_REMEMBERED)
         self.renew = auth.renew
+
+    @property
+    def why_refused(self) -> str:
+        """What is known of credentials that were refused, for the message; empty where nothing is."""
+        return getattr(self._auth, "why_refused", "")
 
     def headers(self, request: OutgoingRequest) -> dict[str, str]:
         """The headers for a request to the client's own host."""
@@ -184,6 +226,7 @@ class Credentials:
 
 
 _WAYS = "Give Bearer(...), Basic(...), HeaderKey(...), QueryKey(...), ClientCredentials(...), or an Auth of your own."
+_OURS = __name__.partition(".")[0]
 _MAX_REMEMBERED = 64  # signatures are others in each request; a link repeats what its page was asked with
 
 

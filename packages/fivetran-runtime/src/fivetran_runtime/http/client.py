@@ -556,7 +556,7 @@ class Client:
                 continue
             if reply.status in wanted.accept or (reply.status == _NOT_MODIFIED and wanted.own):
                 return reply
-            return _accepted(method, reply)
+            return _accepted(method, reply, self._credentials.why_refused if reply.status == 401 else "")
 
     def _require_answer(self, reply: Reply, json: Any) -> None:
         """Raise for an error that comes with a success, as those of GraphQL do: what is beside it is not whole."""
@@ -934,7 +934,7 @@ def _require_time(invocation: Invocation, what: str) -> None:
         raise
 
 
-def _accepted(method: str, reply: Reply) -> Reply:
+def _accepted(method: str, reply: Reply, why_refused: str = "") -> Reply:
     if 200 <= reply.status < 300:
         return reply
     said = _said(reply)
@@ -943,7 +943,10 @@ def _accepted(method: str, reply: Reply) -> Reply:
     kind: type[ConnectorError] = TransientError
     hint = ""
     if 300 <= reply.status < 500 and reply.status not in _NOT_NOW:
-        kind, hint = ConfigurationError, _HINTS.get(reply.status, _PATH_HINT if reply.status < 400 else "")
+        kind, hint = (
+            ConfigurationError,
+            why_refused or _HINTS.get(reply.status, _PATH_HINT if reply.status < 400 else ""),
+        )
     raise kind(message, hint=hint, status=reply.status, cause=cause)
 
 

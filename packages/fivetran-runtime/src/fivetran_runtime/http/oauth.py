@@ -9,16 +9,20 @@ import threading
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
-from fivetran_runtime._arguments import kind_of
+from fivetran_runtime._arguments import kind_of, takes, wrong
 from fivetran_runtime._invocation.clock import clock
 from fivetran_runtime._invocation.logs import warn
 from fivetran_runtime.config import Secret
 from fivetran_runtime.errors import ConfigurationError, DefectError
-from fivetran_runtime.http.auth import Auth, Basic, OutgoingRequest
+from fivetran_runtime.http._places import is_header_name
+from fivetran_runtime.http.auth import Auth, Basic, OutgoingRequest, require_secret
 from fivetran_runtime.http.client import Client
+
+if TYPE_CHECKING:
+    from fivetran_runtime.http._single_use import SingleUseTokens
 
 _MAX_EARLY_S = 30.0
 _YEAR_S = 366 * 86_400.0
@@ -52,6 +56,12 @@ class FetchedToken(Auth):
         seconds: float | None = None,
     ) -> None:
         _require_function(fetch)
+        if not is_header_name(header):
+            raise wrong("FetchedToken", "header", header, "the name of a header, such as 'X-Token'")
+        if not isinstance(scheme, str | None):
+            raise wrong("FetchedToken", "scheme", scheme, "the word before the token, or None")
+        if seconds is not None and (type(seconds) not in (int, float) or not seconds > 0):
+            raise wrong("FetchedToken", "seconds", seconds, "a number of seconds above 0, or None")
         if scheme is None:
             scheme = "Bearer" if header.lower() == "authorization" else ""
         self._fetch = fetch
@@ -75,6 +85,11 @@ class FetchedToken(Auth):
         refused, self._token = self._token, None
         return refused is not None
 
+    @property
+    def why_refused(self) -> str:
+        """What is known of a token that is refused right after it was fetched: `renew` has brought another one."""
+        return _REFUSED_AGAIN
+
     def _read(self, answer: object) -> tuple[str, float]:
         """The token, and for how many seconds it holds."""
         if isinstance(answer, Mapping):
@@ -90,7 +105,14 @@ class FetchedToken(Auth):
         return token, seconds
 
 
+_REFUSED_AGAIN = "Another token was fetched and was refused, too: check what it may read, and that it is meant for this address."
+
+
 def _require_function(fetch: object) -> None:
+    if callable(fetch) and not takes(fetch):
+        name = getattr(fetch, "__name__", type(fetch).__name__)
+        message = f"FetchedToken's fetch {name} takes arguments; it is called without any."
+        raise DefectError(message, hint="Give what it needs by functools.partial, or a lambda.")
     if not callable(fetch):
         message = f"FetchedToken's fetch is {kind_of(fetch)}, not a function that fetches a token."
         raise DefectError(message, hint="Give the function itself: FetchedToken(log_in).")
@@ -118,7 +140,12 @@ class _TokenEndpoint:
         parameters: Mapping[str, str | Secret] | None,
         basic: bool,
     ) -> None:
-        _require_free(who, parameters or {})
+        if not isinstance(client_id, str):
+            raise wrong(who, "client_id", client_id, "a text")
+        require_secret(who, "client_secret", client_secret)
+        if not isinstance(basic, bool):
+            raise wrong(who, "basic", basic, "True or False")
+        _require_free(who, parameters)
         self._who: dict[str, str]
         self._parameters = {name: _text(value) for name, value in (parameters or {}).items()}
         if basic:  # RFC 6749, 2.3.1: both are encoded as in a form first
@@ -156,8 +183,12 @@ class _TokenEndpoint:
 _OWN_ARGUMENTS = ("client_id", "client_secret", "refresh_token", "grant_type")
 
 
-def _require_free(who: str, parameters: Mapping[str, object]) -> None:
-    for name, value in parameters.items():
+def _require_free(who: str, parameters: Mapping[str, object] | None) -> None:
+    if not isinstance(parameters, Mapping | None):
+        raise DefectError(
+            f"{who}: parameters= is {kind_of(parameters)}, and has to be a dict of names and texts."
+        )
+    for name, value in (parameters or {}).items():
         if name in _OWN_ARGUMENTS:
             message = f"{who}: parameters= holds {name}, which is sent anyway."
             raise DefectError(message, hint=f"Leave it out of parameters=; {_PLACES[name]}")
@@ -203,6 +234,8 @@ class ClientCredentials(FetchedToken):
         basic: bool = False,
     ) -> None:
         who = type(self).__name__
+        if not isinstance(scope, str | None):
+            raise wrong(who, "scope", scope, "a text such as 'read:users write:users', or None")
         endpoint = _TokenEndpoint(
             who, url, client_id=client_id, client_secret=client_secret, parameters=parameters, basic=basic
         )
@@ -249,6 +282,9 @@ class RefreshToken(FetchedToken):
         self._endpoint = _TokenEndpoint(
             who, url, client_id=client_id, client_secret=client_secret, parameters=parameters, basic=basic
         )
+        require_secret(who, "refresh_token", refresh_token)
+        if not isinstance(single_use, bool):
+            raise wrong(who, "single_use", single_use, "True or False")
         super().__init__(partial(self._exchange_same, refresh_token.reveal()))
         self._kept = _kept_in_state(self._endpoint, refresh_token) if single_use else None
 
@@ -257,6 +293,10 @@ class RefreshToken(FetchedToken):
 
     def renew(self) -> bool:
         return super().renew() if self._kept is None else self._kept.renew()
+
+    @property
+    def why_refused(self) -> str:
+        return super().why_refused if self._kept is None else self._kept.why_refused
 
     def _exchange_same(self, refresh_token: str) -> dict[str, Any]:
         """An exchange of a token that stays valid."""
@@ -270,7 +310,7 @@ class RefreshToken(FetchedToken):
 _NEW_ONE = "{url} gave a new refresh token, which was not kept. If the old one is void now or later, say single_use=True."
 
 
-def _kept_in_state(endpoint: _TokenEndpoint, seed: Secret) -> Auth:
+def _kept_in_state(endpoint: _TokenEndpoint, seed: Secret) -> SingleUseTokens:
     from fivetran_runtime.http._single_use import SingleUseTokens  # noqa: PLC0415 - few sources need it
 
     return SingleUseTokens(endpoint.refreshed, seed, seconds_of=_seconds, endpoint=endpoint.url)
