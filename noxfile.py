@@ -279,7 +279,7 @@ GENERATORS = {
     "tools.locked.ci.config": ".circleci/",
     "tools.locked.declared.schema": "deploy.yaml's schema",
     "tools.locked.house.architecture": "docs/architecture.md",
-    "tools.locked.house.api_page": "docs/api.md",
+    "tools.locked.house.api_page": "docs/api.md or docs/practice.md",
     "tools.locked.house.examples_page": "docs/examples.md",
     "tools.locked.checks.shared_facts": "what the emulator shares with the runtime",
 }

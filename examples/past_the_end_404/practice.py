@@ -6,7 +6,7 @@ LINKS = [{"id": number, "text": f"Link {number}: " + "…" * 40} for number in r
 EPICS = [{"id": number, "group_id": number % 2 + 1, "text": "…" * 40} for number in range(1, 25)]
 
 source = Source(access=Bearer("practice-token"))
-source.listing("/links", LINKS, pages=PageNumber(size=5, more=None, past_end=404), within="results")
+source.listing("/links", LINKS, pages=PageNumber(size=5, past_end=404), within="results")
 epics = source.rows("epics", EPICS)
 
 

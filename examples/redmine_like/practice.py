@@ -33,7 +33,7 @@ source.listing(
     within="issues",
     cursor="updated_on",
     since="updated_on",
-    since_form=">={}",
+    since_form=">={0}",
     include=["attachments"],
     public=lambda issue: not issue["is_private"],
 )

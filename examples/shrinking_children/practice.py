@@ -16,7 +16,7 @@ source = Source(access=Bearer("practice-token"))
 source.listing(
     "/orders",
     ORDERS,
-    pages=Keyset(size=4, param="after"),
+    pages=Keyset(size=4),
     cursor="updated_at",
     since="since",
     within="orders",

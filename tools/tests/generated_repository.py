@@ -140,7 +140,7 @@ from fivetran_emulator.practice import Bearer, PageToken, Source
 TICKETS = [{"id": number, "updated_at": f"2026-01-{number % 28 + 1:02}T12:00:00Z"} for number in range(1, 251)]
 
 source = Source(access=Bearer("practice-token"))
-source.listing("/tickets", TICKETS, pages=PageToken(), cursor="updated_at", since="updated_since")
+source.listing("/tickets", TICKETS, pages=PageToken(param="bookmark"), cursor="updated_at", since="updated_since")
 
 secrets = {"token": "practice-token", "url": "{url}"}
 '''

@@ -134,7 +134,7 @@ TICKETS = [
     {"id": n, "name": f"Ticket {n}", "updated_at": f"2026-01-{n % 28 + 1:02}T12:00:00Z"} for n in range(1, 121)
 ]
 source = Source(access=Bearer("practice-token"))
-source.listing("/tickets", TICKETS, pages=PageToken(size=50), cursor="updated_at", since="updated_since")
+source.listing("/tickets", TICKETS, pages=PageToken(size=50, param="bookmark"), cursor="updated_at", since="updated_since")
 secrets = {"token": "practice-token", "url": "{url}"}
 """
 

@@ -136,9 +136,10 @@ def facts_current(repository: Repository) -> Iterator[Problem]:
 
 @check("api")
 def api_current(repository: Repository) -> Iterator[Problem]:
-    """The page docs/api.md says what the docstrings of the runtime's public names say now."""
-    if api_page.stale(repository):
-        yield Problem(api_page.PAGE, "it isn't current", f"run `{api_page.COMMAND}`")
+    """The pages docs/api.md and docs/practice.md say what the docstrings of the public names say now."""
+    for page in api_page.pages(repository):
+        if api_page.is_stale(repository, page):
+            yield Problem(page.file, "it isn't current", f"run `{api_page.COMMAND}`")
 
 
 @check("examples")

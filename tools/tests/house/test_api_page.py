@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import re
+
 import pytest
-from small_repository import Write
+from small_repository import ROOT, Write
 
 from tools.locked.checks.checks import run
-from tools.locked.house.api_page import PAGE, rendered
+from tools.locked.house.api_page import PRACTICE, rendered
+from tools.locked.house.api_page import RUNTIME as PAGE_OF_RUNTIME
 from tools.repository.errors import RepositoryError
 from tools.repository.model import Repository
 
 RUNTIME = "packages/fivetran-runtime/src/fivetran_runtime"
+PAGE = PAGE_OF_RUNTIME.file
 FRONT = """from fivetran_runtime.pages import Numbered
 
 __all__ = ["Numbered"]
@@ -115,3 +119,33 @@ def test_a_public_name_that_is_no_class_is_an_error(documented: Repository, writ
     write(f"{RUNTIME}/__init__.py", FRONT.replace('["Numbered"]', '["Numbered", "other"]'))
     with pytest.raises(RepositoryError, match="other is no class"):
         rendered(documented)
+
+
+def test_a_field_that_is_made_for_each_is_shown_by_what_it_is(documented: Repository, write: Write) -> None:
+    """Not by the call that says so; and one that has to be given has no default."""
+    fields = """    token: str = field(repr=False)
+    parameters: dict[str, str] = field(default_factory=dict)
+    _began: float = 0
+    page: int = 1
+"""
+    write(f"{RUNTIME}/pages.py", PAGES.replace("    page: int = 1\n", fields))
+    assert "    Numbered(token, parameters=dict(), page=1, *, size=100)\n" in rendered(documented)
+
+
+ARGUMENTS = re.compile(r"^#+ (?P<name>[\w.]+)\n\n    \w+\((?P<arguments>.*)\)$", re.MULTILINE)
+
+
+def test_every_argument_of_the_practice_kit_is_explained() -> None:
+    """In the entry of its class or function; an argument that nobody explains has to be guessed."""
+    text = (ROOT / PRACTICE.file).read_text("utf-8")
+    unexplained = []
+    for entry in re.split(r"\n(?=#{2,3} )", text)[1:]:
+        if (found := ARGUMENTS.match(entry)) is None:
+            continue
+        names = re.findall(r"(?:^|, )\**(\w+)(?:=(?:\([^)]*\)|'[^']*'|[^,(']|\(\))*)?", found["arguments"])
+        unexplained += [
+            f"{found['name']}: {name}"
+            for name in names
+            if not re.search(rf"\b{name}\b", entry[found.end() :])
+        ]
+    assert "; ".join(unexplained) == ""

@@ -6,9 +6,14 @@ is what Fivetran accepts in silence and a connector's author would want to know:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 __all__ = [
     "EmulatorError",
@@ -20,6 +25,7 @@ __all__ = [
     "Refusal",
     "UsageError",
     "WarehouseError",
+    "checks_arguments",
 ]
 
 
@@ -100,8 +106,11 @@ class PracticeError(Exception):
 class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a failure
     """Raised by a route, a page style or an access rule to answer with an HTTP error: the API works as it should.
 
-    `message` is put into the source's usual error shape; give `body` instead where the real API answers something
-    of its own. `body` is any JSON value.
+    Args:
+        status: its status.
+        message: what it says, in the source's usual body for errors.
+        body: any JSON value, in the place of that body.
+        headers: headers of the answer.
     """
 
     def __init__(
@@ -112,3 +121,27 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a failure
         self.message = message
         self.body = body
         self.headers = dict(headers or {})
+
+
+def checks_arguments(called: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a class or a method of the kit: wrong arguments are a `PracticeError` that lists the right ones."""
+    if isinstance(called, type):
+        made: Any = called
+        made.__init__ = _checked(made.__init__, called.__name__)
+        return called
+    return _checked(called, called.__name__)
+
+
+def _checked(function: Callable[P, R], name: str) -> Callable[P, R]:
+    signature = inspect.signature(function)
+    taken = ", ".join(list(signature.parameters)[1:]) or "nothing"
+
+    @functools.wraps(function)
+    def call(*arguments: P.args, **named: P.kwargs) -> R:
+        try:
+            signature.bind(*arguments, **named)
+        except TypeError as error:
+            raise PracticeError(f"{name}(): {error}; it takes {taken}") from None
+        return function(*arguments, **named)
+
+    return call

@@ -19,7 +19,7 @@ def _source(rows: int, *, page: int) -> Practice:
     tickets = source.rows(
         "tickets", map(ticket, range(1, rows + 1)), cursor="updated_at", tombstone={"deleted": True}
     )
-    source.listing("/tickets", tickets, pages=PageToken(size=page), since="updated_since")
+    source.listing("/tickets", tickets, pages=PageToken(size=page, param="bookmark"), since="updated_since")
     users = [
         {"id": f"u{number:02}", "name": f"User {number}", "age": number} for number in range(1, rows + 1)
     ]

@@ -29,7 +29,7 @@ def practice() -> Practice:
     tickets = source.rows(
         "tickets", map(ticket, range(1, 37)), cursor="updated_at", tombstone={"deleted": True}
     )
-    source.listing("/tickets", tickets, pages=PageToken(size=10), since="updated_since")
+    source.listing("/tickets", tickets, pages=PageToken(size=10, param="bookmark"), since="updated_since")
     users = [{"id": f"u{number:02}", "name": f"User {number}", "age": number} for number in range(1, 48)]
     source.listing("/users", users, pages=Offset(size=10), within=None)
 

@@ -42,7 +42,7 @@ def wide_practice() -> Practice:
     tickets = source.rows(
         "tickets", map(ticket, range(1, 25)), cursor="updated_at", tombstone={"deleted": True}
     )
-    source.listing("/tickets", tickets, pages=PageToken(size=10), since="updated_since")
+    source.listing("/tickets", tickets, pages=PageToken(size=10, param="bookmark"), since="updated_since")
     users = [{"id": f"u{number:02}", "name": "Somebody", "age": number % 3} for number in range(1, 18)]
     source.listing("/users", users, pages=WithTotal())
     projects = [{"id": f"p{number}", "name": f"Project {number}"} for number in range(1, 4)]

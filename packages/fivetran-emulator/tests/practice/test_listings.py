@@ -55,7 +55,7 @@ def test_a_total_stands_in_the_body_or_in_a_header() -> None:
         "data": [ROWS[6]],
         "meta": {"total": 7},
     }
-    pages = PageNumber(size=3, more=None, total=Header("X-WP-Total"), pages=Header("X-WP-TotalPages"))
+    pages = PageNumber(size=3, total=Header("X-WP-Total"), last=Header("X-WP-TotalPages"))
     answer = get(listed(pages=pages, within=None), page=2)
     assert (answer.headers["X-WP-Total"], answer.headers["X-WP-TotalPages"]) == ("7", "3")
     assert ids(answer) == [4, 5, 6]
@@ -73,7 +73,7 @@ def test_behind_the_last_page_there_is_404_where_the_source_says_so(pages: Any) 
 
 def test_a_search_reaches_only_so_many_results() -> None:
     """The page that would lead behind them is refused."""
-    client = listed(pages=Offset(size=3, window=6))
+    client = listed(pages=Offset(size=3, cap=6))
     assert [get(client, offset=offset).status_code for offset in (0, 3, 6)] == [200, 200, 400]
 
 
@@ -138,19 +138,19 @@ def test_who_shows_no_valid_key_sees_the_public_part_with_status_200() -> None:
 
 
 @pytest.mark.parametrize(
-    ("empty", "status", "body"),
-    [("list", 200, {"data": []}), ("null", 200, {"data": None}), ("absent", 200, {}), ("204", 204, None)],
+    ("no_rows", "status", "body"),
+    [("list", 200, {"data": []}), ("null", 200, {"data": None}), ("absent", 200, {}), (204, 204, None)],
 )
-def test_no_rows_look_as_the_source_writes_them(empty: Any, status: int, body: object) -> None:
+def test_no_rows_look_as_the_source_writes_them(no_rows: Any, status: int, body: object) -> None:
     """A list, null, nothing, or no body."""
-    answer = get(listed(empty=empty), offset=7)
+    answer = get(listed(no_rows=no_rows), offset=7)
     assert answer.status_code == status
     assert (answer.get_json(silent=True) if answer.data else None) == body
 
 
 def test_a_post_is_asked_in_its_body() -> None:
     """Places of it for the position, the size and the filter; GET is no longer answered."""
-    pages = PageToken(size=3, param="page.after", limit="page.size", next="paging.next.after", omit=True)
+    pages = PageToken(size=3, param="page.after", size_param="page.size", next="paging.next.after", omit=True)
     client = listed(method="POST", pages=pages, since="filter.from")
     first: Any = client.post("/rows", json={"page": {"size": 2}, "filter": {"from": "2026-01-05"}}).json
     assert [row["id"] for row in first["data"]] == [5, 6]
@@ -164,15 +164,15 @@ def test_a_token_on_the_last_page_is_not_the_end() -> None:
     """`more` is; asked with that token the source has nothing, and gives it again."""
     client = listed(pages=PageToken(size=4, more="has_more", always=True))
     pages: list[Any] = [get(client).json]
-    pages += [get(client, bookmark=pages[-1]["next"]).json for _ in range(1)]
-    pages.append(get(client, bookmark=pages[-1]["next"]).json)
+    pages += [get(client, token=pages[-1]["next"]).json for _ in range(1)]
+    pages.append(get(client, token=pages[-1]["next"]).json)
     assert [page["has_more"] for page in pages] == [True, False, False]
     assert pages[1]["next"] == pages[2]["next"]
 
 
 def test_a_link_that_says_that_nothing_is_behind_it() -> None:
     """As Sentry does: the last page has one too."""
-    client = listed(pages=NextLink(size=4, next=None, results=True))
+    client = listed(pages=NextLink(size=4, results=True))
     first = get(client).headers["Link"]
     assert first.endswith('rel="next"; results="true"')
     cursor = first.partition("cursor=")[2].partition(">")[0].replace("%3D", "=")
@@ -181,13 +181,13 @@ def test_a_link_that_says_that_nothing_is_behind_it() -> None:
 
 def test_links_may_have_the_host_that_only_the_source_knows() -> None:
     """Behind a proxy."""
-    answer: Any = get(listed(pages=NextLink(size=4, host="http://api.internal:8080"))).json
+    answer: Any = get(listed(pages=NextLink(size=4, next="next", host="http://api.internal:8080"))).json
     assert answer["next"].startswith("http://api.internal:8080/rows?cursor=")
 
 
 def test_a_keyset_may_stand_in_a_query_language() -> None:
     """With `=` in it the row itself comes too."""
-    client = listed(pages=Keyset(size=3, param="id", form=">={}"))
+    client = listed(pages=Keyset(size=3, param="id", condition=">={0}"))
     assert ids(get(client, id=">=3")) == [3, 4, 5]
     assert get(client, id="3").status_code == 400
 

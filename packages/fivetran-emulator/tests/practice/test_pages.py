@@ -37,7 +37,7 @@ def by_token(ask: Ask, limit: int) -> Iterator[dict[str, Any]]:
     body = ask(limit=limit).json
     yield from body["data"]
     while token := body["meta"]["next"]:
-        body = ask(limit=limit, bookmark=token).json
+        body = ask(limit=limit, token=token).json
         yield from body["data"]
 
 
@@ -67,18 +67,18 @@ def by_link_in_the_header(ask: Ask, limit: int) -> Iterator[dict[str, Any]]:
 
 def by_key(ask: Ask, limit: int) -> Iterator[dict[str, Any]]:
     after = -1
-    while rows := ask(after_id=after, limit=limit).json["data"]:
+    while rows := ask(after=after, limit=limit).json["data"]:
         yield from rows
         after = rows[-1]["id"]
 
 
 STYLES: list[tuple[PageStyle, Read]] = [
     (Offset(), by_offset),
-    (PageNumber(), by_number),
+    (PageNumber(more="has_next"), by_number),
     (PageToken(next="meta.next"), by_token),
     (NextLink(next="links.next"), by_link_in_the_body),
     (NextLink(next=["@odata.nextLink"], omit=True), by_odata_link),
-    (NextLink(next=None), by_link_in_the_header),
+    (NextLink(), by_link_in_the_header),
     (Keyset(), by_key),
 ]
 
@@ -128,15 +128,32 @@ def test_a_token_whose_row_is_deleted_has_expired() -> None:
     ask = asking(source)
     token = ask(limit=3).json["next"]
     rows.remove(2)
-    assert ask(bookmark=token).status_code == 400
-    assert ask(bookmark="no token at all").status_code == 400
+    assert ask(token=token).status_code == 400
+    assert ask(token="no token at all").status_code == 400
+
+
+def test_a_token_that_is_asked_by_another_name_is_refused() -> None:
+    """The first page would come again and again; the refusal names both sides."""
+    source = Source()
+    source.listing("/rows", ROWS, pages=PageToken(param="after"))
+    ask = asking(source)
+    answer = ask(bookmark=ask(limit=3).json["next"])
+    assert answer.status_code == 400
+    assert "bookmark holds the token of a page, and practice.py has PageToken(param='after')" in answer.text
+
+
+def test_the_number_of_the_last_page_counts_from_the_first() -> None:
+    """Four pages that begin at 0 end at 3."""
+    source = Source()
+    source.listing("/rows", ROWS, pages=PageNumber(size=-(-len(ROWS) // 4), first=0, last="last_page"))
+    assert asking(source)().json["last_page"] == 3
 
 
 def test_a_keyset_of_text_keys_is_sorted_as_text() -> None:
     """The listing's own order does not matter to a keyset."""
     source = Source()
     source.listing("/rows", [{"id": name} for name in "cabd"], pages=Keyset())
-    assert [row["id"] for row in asking(source)(after_id="a").json["data"]] == ["b", "c", "d"]
+    assert [row["id"] for row in asking(source)(after="a").json["data"]] == ["b", "c", "d"]
 
 
 def test_a_name_with_a_dot_is_written_as_a_list() -> None:

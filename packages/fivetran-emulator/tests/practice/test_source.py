@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import Any
 
 import pytest
@@ -266,6 +267,58 @@ def test_rows_that_no_api_could_hold_are_refused(rows: list[dict[str, object]], 
     """A key twice or not at all is a mistake in practice.py, reported when it is loaded."""
     with pytest.raises(PracticeError, match=complaint):
         Source().listing("/rows", rows, pages=Offset())
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: Offset(limit="count"),
+            "Offset(): got an unexpected keyword argument 'limit'; it takes size, param, size_param, total, past_end, cap",
+        ),
+        (
+            lambda: Source().listing("/rows", ROWS),
+            "listing(): missing a required argument: 'pages'; it takes path, rows, pages, key,",
+        ),
+        (
+            lambda: HeaderKey("X-Key"),
+            "HeaderKey(): missing a required argument: 'key'; it takes name, key, status",
+        ),
+        (
+            lambda: Source().rows("tickets", [{"id": 1, "updated_on": ""}], cursor="updated_at"),
+            "practice rows tickets: no row has the column updated_at that is their cursor; they have id, updated_on",
+        ),
+        (
+            lambda: Source().rows("tickets", [{"number": 7}]),
+            "practice rows tickets: a row has no id, which is its key: {'number': 7}; say which is with key=",
+        ),
+        (
+            lambda: Source().listing("/rows", ROWS, pages=Offset(), since="updated_since"),
+            "practice source, /rows: updated_since compares with a column that nobody names: say which with cursor=",
+        ),
+        (
+            lambda: Source().rows("tickets", ROWS).remove(99),
+            "practice rows tickets: there is no row (99,) to remove; the key is id",
+        ),
+        (
+            lambda: Source().rows("tickets", ROWS).update(99, title="new"),
+            "practice rows tickets: there is no row (99,) to update; the key is id",
+        ),
+    ],
+)
+def test_a_mistake_in_a_practice_source_is_one_sentence(make: Any, message: str) -> None:
+    """It says what and where, and what to write instead: a bare TypeError or KeyError leaves its author to guess."""
+    with pytest.raises(PracticeError, match=re.escape(message)) as raised:
+        make()
+    assert "\n" not in str(raised.value)
+
+
+def test_an_update_changes_what_it_names_and_is_a_change() -> None:
+    """The other columns stay, and who asks for changes gets the row."""
+    rows = Source().rows("tickets", [{"id": 1, "title": "old", "state": "open"}])
+    rows.update(1, title="new")
+    assert rows.listed() == [{"id": 1, "title": "new", "state": "open"}]
+    assert rows.changes(0) == {(1,): {"id": 1, "title": "new", "state": "open"}}
 
 
 def test_one_path_and_one_table_are_given_once() -> None:

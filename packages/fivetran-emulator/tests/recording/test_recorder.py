@@ -172,11 +172,11 @@ def test_equal_values_stay_equal_across_columns_and_pages(tmp_path: Path) -> Non
         (
             PageToken(size=4),
             "/people",
-            lambda body: body["next"] and f"/people?bookmark={quote(body['next'])}",
+            lambda body: body["next"] and f"/people?token={quote(body['next'])}",
         ),
-        (NextLink(size=4), "/people", lambda body: body["next"]),
+        (NextLink(size=4, next="next"), "/people", lambda body: body["next"]),
         (
-            PageNumber(size=4),
+            PageNumber(size=4, more="has_next"),
             "/people?page=1",
             lambda body: f"/people?page={body['data'][-1]['id'] // 4 + 1}" if body["has_next"] else None,
         ),
@@ -284,9 +284,7 @@ def test_a_token_that_the_source_hands_out_is_a_secret_too(tmp_path: Path) -> No
 def test_a_long_list_ends_early_and_the_end_is_marked(tmp_path: Path) -> None:
     """The source is asked for two pages; the third is empty, leads nowhere, and is called made up."""
     with recording(listing(PageToken(size=2)), tmp_path, pages=2) as tape:
-        rows = walk(
-            tape.get, "/people", lambda body: body["next"] and f"/people?bookmark={quote(body['next'])}"
-        )
+        rows = walk(tape.get, "/people", lambda body: body["next"] and f"/people?token={quote(body['next'])}")
         entries = json.loads(tape.finished())["recordings"]
     assert [row["id"] for row in rows] == [1, 2, 3, 4]
     assert [entry["body"] for entry in entries if entry.get("made_up")] == [{"data": [], "next": None}]

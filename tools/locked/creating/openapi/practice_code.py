@@ -95,16 +95,16 @@ def _served_pages(paging: Paging) -> str:
     if paging.style == "none":
         return "OnePage()"
     arguments = [f"param={paging.param!a}"] if paging.param else []
-    arguments += [f"limit={paging.size_param!a}"] if paging.size_param else []
+    arguments += [f"size_param={paging.size_param!a}"] if paging.size_param else []
     if paging.style == "token":
         arguments.append(f"next={place(paging.place)}")
     if paging.style == "link":
-        arguments.append(f"next={place(paging.place) if paging.place else None}")
+        arguments += [f"next={place(paging.place)}"] if paging.place else []
     if paging.style == "keyset":
         arguments.append(f"column={paging.column!a}")
     if paging.style == "page":
-        arguments.append(f"more={place(paging.place) if paging.place else None}")
-        arguments += [f"pages={place(paging.last)}"] if paging.last else []
+        arguments += [f"more={place(paging.place)}"] if paging.place else []
+        arguments += [f"last={place(paging.last)}"] if paging.last else []
         arguments += [f"first={paging.first}"] if paging.first != 1 else []
     return f"{STYLES[paging.style]}({', '.join(arguments)})"
 

@@ -15,7 +15,7 @@ from urllib.parse import unquote_plus
 
 from werkzeug.wrappers import Request
 
-from fivetran_emulator.errors import Refusal
+from fivetran_emulator.errors import Refusal, checks_arguments
 
 
 class Access(Protocol):
@@ -25,9 +25,15 @@ class Access(Protocol):
         """Return for a caller who may ask; raise `Refusal` for one who may not."""
 
 
+@checks_arguments
 @dataclass(frozen=True)
 class Bearer:
-    """``Authorization: Bearer <token>``."""
+    """``Authorization: Bearer <token>``.
+
+    Args:
+        token: the only one that may ask.
+        status: how others are answered.
+    """
 
     token: str = field(repr=False)
     status: int = 401
@@ -39,9 +45,16 @@ class Bearer:
             raise Refusal(self.status, "the access token is missing or wrong")
 
 
+@checks_arguments
 @dataclass(frozen=True)
 class Basic:
-    """``Authorization: Basic``, a user and a password."""
+    """``Authorization: Basic``, a user and a password.
+
+    Args:
+        user: the only one who may ask.
+        password: the user's.
+        status: how others are answered.
+    """
 
     user: str
     password: str = field(repr=False)
@@ -54,32 +67,46 @@ class Basic:
             raise Refusal(self.status, "the user or the password is wrong")
 
 
+@checks_arguments
 @dataclass(frozen=True)
 class HeaderKey:
-    """A key in a header of its own, such as ``X-Api-Key``."""
+    """A key in a header of its own, such as ``X-Api-Key``.
 
-    header: str
+    Args:
+        name: the header's.
+        key: the only one that may ask.
+        status: how others are answered.
+    """
+
+    name: str
     key: str = field(repr=False)
     status: int = 401
 
     def check(self, request: Request) -> None:
         """Refuse a request whose header is missing or wrong."""
-        if request.headers.get(self.header) != self.key:
-            raise Refusal(self.status, f"the header {self.header} is missing or wrong")
+        if request.headers.get(self.name) != self.key:
+            raise Refusal(self.status, f"the header {self.name} is missing or wrong")
 
 
+@checks_arguments
 @dataclass(frozen=True)
 class QueryKey:
-    """A key among the query's parameters, such as ``?api_key=``."""
+    """A key among the query's parameters, such as ``?api_key=``.
 
-    param: str
+    Args:
+        name: the parameter's.
+        key: the only one that may ask.
+        status: how others are answered.
+    """
+
+    name: str
     key: str = field(repr=False)
     status: int = 401
 
     def check(self, request: Request) -> None:
         """Refuse a request whose parameter is missing or wrong."""
-        if request.args.get(self.param) != self.key:
-            raise Refusal(self.status, f"the parameter {self.param} is missing or wrong")
+        if request.args.get(self.name) != self.key:
+            raise Refusal(self.status, f"the parameter {self.name} is missing or wrong")
 
 
 @runtime_checkable
@@ -93,12 +120,19 @@ class TokenAccess(Protocol):
         """The JSON for a request that logs in; None for any other. `Refusal` for one who may not."""
 
 
+@checks_arguments
 @dataclass(frozen=True)
 class LogIn:
-    """A way to log in of the source's own: `exchange` answers POST `path`, and every other request shows `token`.
+    """A way to log in of the source's own: one path gives a token, and every other request shows it.
 
-    `exchange` gets the request and gives the JSON of the answer, in which the token is; or it raises `Refusal`. The token
-    is wanted in `header`, after `scheme` ("Bearer ", with the blank) where there is one.
+    Args:
+        path: what is asked by POST to log in.
+        exchange: answers that: a function of the request that gives the JSON of the answer, in which the token is, or raises
+            `Refusal`.
+        token: the token that it gives.
+        header: where requests show it.
+        scheme: what stands before it there, e.g. "Bearer ", with the blank.
+        status: how requests without it are answered.
     """
 
     path: str
@@ -117,11 +151,19 @@ class LogIn:
         return self.exchange(request) if (request.method, request.path) == ("POST", self.path) else None
 
 
+@checks_arguments
 @dataclass(frozen=True)
 class ClientCredentials:
-    """OAuth2 client credentials (RFC 6749, 4.4): POST `path` trades the id and the secret, in a form, for a bearer token.
+    """OAuth2 client credentials (RFC 6749, 4.4): an id and a secret are exchanged for a bearer token.
 
-    `basic` wants them by Basic authentication instead (2.3.1), and `parameters` is what else the form has to hold.
+    Args:
+        client_id: the id.
+        client_secret: the secret.
+        path: what is asked by POST for a token.
+        seconds: how long a token holds, as the answer has it.
+        status: how requests without it are answered.
+        basic: whether id and secret are wanted by Basic authentication (RFC 6749, 2.3.1), not in the form.
+        parameters: what else the form has to hold, e.g. {"audience": "https://api.acme.example"}.
     """
 
     client_id: str
@@ -166,12 +208,20 @@ class ClientCredentials:
         return sha256(f"{self.client_id}:{self.client_secret}".encode()).hexdigest()
 
 
+@checks_arguments
 @dataclass
 class RotatingTokens:
     """OAuth2 refresh tokens that hold for one exchange (RFC 6749, 6): each gives an access token and the next refresh token.
 
-    `takes` says which refresh tokens are exchanged: the "latest" alone, as most sources do; the "previous" one, too, as those
-    with a time of grace; or "any" that this source ever gave, which is what checks that go back to an old state need.
+    Args:
+        client_id: the id.
+        client_secret: the secret.
+        refresh_token: the first refresh token.
+        path: what is asked by POST for an exchange.
+        seconds: how long an access token holds, as the answer has it.
+        takes: which refresh tokens are exchanged: the "latest" alone, as most sources do; the "previous" one, too, as those with
+            a time of grace; or "any" that this source ever gave, which is what checks that go back to an old state need.
+        exchanges: how many there were so far.
     """
 
     client_id: str
@@ -223,13 +273,21 @@ class RotatingTokens:
         return f"{kind}-{number}-{digest[:32]}" if number else ""
 
 
+@checks_arguments
 @dataclass
 class RateLimit:
-    """`requests` in each window of `per` seconds; the next one gets `status` until the window is over.
+    """So many requests in each window of time; the next one is refused until the window is over.
 
-    Every answer says in the headers `limit`, `remaining` and `reset` how many there are, how many are left, and when the window
-    ends: in seconds from now, or with `epoch` as a moment in seconds since 1970. None leaves a header out. With `retry_after` a
-    refusal has a ``Retry-After`` too. The first window begins with the first request.
+    The first window begins with the first request.
+
+    Args:
+        requests: how many.
+        per: seconds of a window.
+        status: the status of a refusal.
+        limit, remaining: the headers in which every answer says how many there are and how many are left; None leaves one out.
+        reset: the header that says when the window ends: in seconds from now.
+        epoch: whether `reset` is a moment instead, in seconds since 1970.
+        retry_after: whether a refusal has a ``Retry-After`` too.
     """
 
     requests: int

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from werkzeug.wrappers import Request, Response
 
-from fivetran_emulator.errors import Refusal
+from fivetran_emulator.errors import Refusal, checks_arguments
 from fivetran_emulator.practice.pages import (
     Listed,
     PageStyle,
@@ -36,21 +36,26 @@ from fivetran_emulator.practice.rows import Rows, not_before, ordered
 Row = dict[str, Any]
 PUBLIC = "practice.public"
 """In a request's environ: who asks showed no valid key, and sees only what everybody may see."""
-WhenEmpty = Literal["list", "null", "absent", "204"]
+WhenEmpty = Literal["list", "null", "absent", 204]
 """What a page without rows has in the place of its rows."""
 _UNITS = {"seconds": 1.0, "milliseconds": 1000.0}
 
 
+@checks_arguments
 @dataclass(frozen=True)
 class Csv:
-    """Rows as CSV, or TSV with a tab for `delimiter`. Null is an empty field, a list or an object its JSON.
+    """Rows as CSV. Null is an empty field, a list or an object its JSON.
 
-    `columns` are those of the header, also where there are no rows; by default what the rows have.
+    Args:
+        delimiter: what is between fields; a tab for TSV.
+        encoding: that of the text.
+        has_header: whether the first line names the columns.
+        columns: the columns, also where there are no rows; by default those that the rows have.
     """
 
     delimiter: str = ","
     encoding: str = "utf-8"
-    header: bool = True
+    has_header: bool = True
     columns: Sequence[str] = ()
 
     def __call__(self, rows: Sequence[Row]) -> tuple[bytes, str]:
@@ -58,12 +63,13 @@ class Csv:
         written = io.StringIO(newline="")
         columns = list(dict.fromkeys([*self.columns, *(column for row in rows for column in row)]))
         table = csv.writer(written, delimiter=self.delimiter)
-        if self.header:
+        if self.has_header:
             table.writerow(columns)
         table.writerows([_field(row.get(column)) for column in columns] for row in rows)
         return written.getvalue().encode(self.encoding), f"text/csv; charset={self.encoding}"
 
 
+@checks_arguments
 @dataclass(frozen=True)
 class Lines:
     """Rows as one JSON object a line."""
@@ -84,7 +90,7 @@ class Filters:
 
     since: str | None = None
     after: str | None = None
-    form: str = "{}"
+    form: str = "{0}"
     epoch: Literal["seconds", "milliseconds"] | None = None
     equal: Sequence[str] = ()
     include: Sequence[str] = ()
@@ -133,7 +139,7 @@ class Listing:
     within: Place | None = "data"
     order: tuple[str, ...] = ()
     parents: Rows | None = None
-    empty: WhenEmpty = "list"
+    no_rows: WhenEmpty = "list"
     form: Callable[[Sequence[Row]], tuple[bytes, str]] | None = None
     gzipped: bool = False
 
@@ -152,15 +158,15 @@ class Listing:
     def _enveloped(
         self, rows: list[Row], members: Mapping[Any, object], headers: Mapping[str, str]
     ) -> Response:
-        if not rows and self.empty == "204":
+        if not rows and self.no_rows == 204:
             return Response(status=204, headers=dict(headers))
-        listed = None if not rows and self.empty == "null" else rows
+        listed = None if not rows and self.no_rows == "null" else rows
         if self.within is None:
             return json_response(listed, headers=headers)
         body: dict[str, Any] = {}
         for place, value in members.items():
             put(body, steps(place), value)
-        if rows or self.empty != "absent":
+        if rows or self.no_rows != "absent":
             put(body, steps(self.within), listed)
         return json_response(body, headers=headers)
 

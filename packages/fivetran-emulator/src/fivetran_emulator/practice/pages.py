@@ -4,7 +4,7 @@ None of them says more than real ones do: each says that there is more only wher
 of them may give fewer rows than asked (`cap`), so a connector that takes a short page for the last one loses rows here
 as it would in production.
 
-What a page is asked by (`param`, `limit`) stands in the query, or in the body of a POST: there it is a place, like "paging.after".
+What a page is asked by (`param`, `size_param`) stands in the query, or in the body of a POST: there it is a place, like "paging.after".
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 from werkzeug.wrappers import Request
 
-from fivetran_emulator.errors import PracticeError, Refusal
+from fivetran_emulator.errors import PracticeError, Refusal, checks_arguments
 from fivetran_emulator.practice.rows import ordered
 
 Row = dict[str, Any]
@@ -26,7 +26,11 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Header:
-    """A place that is no member of the body: the header with this name."""
+    """A place that is no member of the body: a header of the answer.
+
+    Args:
+        name: the header's.
+    """
 
     name: str
 
@@ -63,7 +67,13 @@ def put(body: dict[str, Any], path: Sequence[str], value: object) -> None:
 
 @dataclass(frozen=True)
 class Page:
-    """Some rows, and what stands beside them: `members` by their places in the body (a tuple where a name has a dot), headers."""
+    """A page of a page style of your own.
+
+    Args:
+        rows: its rows.
+        members: what stands beside them in the body, by place: a tuple where a name has a dot.
+        headers: headers of the answer.
+    """
 
     rows: Sequence[Row]
     members: Mapping[Any, object] = field(default_factory=dict)
@@ -85,19 +95,35 @@ def page_saying(rows: Sequence[Row], said: Sequence[tuple[SaidAt, object]]) -> P
 
 @dataclass(frozen=True)
 class Listed:
-    """What a page style cuts its page from: all rows of the answer, who is who, and the source's cap on a page."""
+    """What a page style cuts its page from.
+
+    Args:
+        rows: all rows of the answer.
+        identity: the key of a row, a function of it: ``Rows.identity``.
+        cap: the most rows that a page has now, whatever is asked: ``source.cap``.
+    """
 
     rows: Sequence[Row]
     identity: Callable[[Row], tuple[object, ...]]
     cap: int | None = None
 
     def size(self, request: Request, param: str, default: int) -> int:
-        """How many rows this page has at most: what was asked, but never more than the cap."""
+        """How many rows this page has at most: what was asked, but never more than the cap.
+
+        Args:
+            request: the request.
+            param: the parameter that asks for a size.
+            default: the size where none is asked for.
+        """
         asked = whole(request, param, default, least=1)
         return asked if self.cap is None else min(asked, self.cap)
 
     def after(self, key: Sequence[object]) -> int:
-        """The place behind the row with this key; `Refusal` (400) when it is no longer listed."""
+        """The place behind a row; `Refusal` (400) when it is no longer listed.
+
+        Args:
+            key: the row's key.
+        """
         for place, row in enumerate(self.rows):
             if list(self.identity(row)) == list(key):
                 return place + 1
@@ -105,87 +131,113 @@ class Listed:
 
 
 class PageStyle(Protocol):
-    """Anything that can cut the asked page out of a listing."""
+    """Anything that can cut the asked page out of a listing: what `pages=` takes."""
 
     def page(self, listed: Listed, request: Request) -> Page:
-        """The page this request asks for; `Refusal` (400) for one that asks nonsense."""
+        """The page this request asks for; `Refusal` (400) for one that asks nonsense.
+
+        Args:
+            listed: what it is cut from.
+            request: what is asked.
+        """
 
 
+@checks_arguments
 @dataclass(frozen=True)
 class Offset:
-    """``?offset=200&limit=100``.
+    """``?offset=200&limit=100``: rows counted from the start. A page behind the last row is empty.
 
-    `total` is where the answer says how many rows there are in all; unless it is given, nothing says whether there is more.
-    `past_end` is the status for an offset behind the last row, 404 at some sources; without it such a page is empty. `window` is how
-    many rows can be reached at all: what leads behind it is refused with 400, as search engines do.
+    Args:
+        size: rows of a page, where fewer are not asked for.
+        param, size_param: names of the parameters for the offset and the size; in the body of a POST their places.
+        total: where the answer says how many rows there are in all, e.g. "meta.total" or Header("X-Total"); by default nothing
+            says whether there is more.
+        past_end: the status of a page behind the last row, 404 at some sources.
+        cap: how many rows can be reached at all; what leads behind them is refused with 400, as search engines do.
     """
 
     size: int = 100
     param: str = "offset"
-    limit: str = "limit"
+    size_param: str = "limit"
     total: SaidAt = None
     past_end: int | None = None
-    window: int | None = None
+    cap: int | None = None
 
     def page(self, listed: Listed, request: Request) -> Page:
         """The rows from the offset on."""
         start, size = (
             whole(request, self.param, 0, least=0),
-            listed.size(request, self.limit, self.size),
+            listed.size(request, self.size_param, self.size),
         )
-        _require_within(self.window, start + size)
+        _require_within(self.cap, start + size)
         rows = _cut(listed, start, size, self.past_end)
         return page_saying(rows, [(self.total, len(listed.rows))])
 
 
+@checks_arguments
 @dataclass(frozen=True)
 class PageNumber:
-    """``?page=3&per_page=100``.
+    """``?page=3&per_page=100``: numbered pages. One behind the last is empty.
 
-    Each of these is said where its argument names a place: `more`, whether there is a next page; `total`, the number of rows;
-    `pages`, the number of pages. `past_end` and `window` are as in `Offset`.
+    Args:
+        size: rows of a page, where fewer are not asked for.
+        param, size_param: as for `Offset`.
+        first: the number of the first page, 0 at some sources.
+        more: where the answer says whether there is a next page; by default nowhere.
+        total: where it says how many rows there are.
+        last: where it says which number the last page has.
+        past_end, cap: as for `Offset`.
     """
 
     size: int = 100
     param: str = "page"
-    limit: str = "per_page"
+    size_param: str = "per_page"
     first: int = 1
-    more: SaidAt = "has_next"
+    more: SaidAt = None
     total: SaidAt = None
-    pages: SaidAt = None
+    last: SaidAt = None
     past_end: int | None = None
-    window: int | None = None
+    cap: int | None = None
 
     def page(self, listed: Listed, request: Request) -> Page:
         """The asked page."""
-        size = listed.size(request, self.limit, self.size)
+        size = listed.size(request, self.size_param, self.size)
         start = (whole(request, self.param, self.first, least=self.first) - self.first) * size
-        _require_within(self.window, start + size)
+        _require_within(self.cap, start + size)
         there = len(listed.rows)
-        said = [(self.more, start + size < there), (self.total, there), (self.pages, -(-there // size))]
+        last = self.first - 1 + -(-there // size)
+        said = [(self.more, start + size < there), (self.total, there), (self.last, last)]
         return page_saying(_cut(listed, start, size, self.past_end), said)
 
 
+@checks_arguments
 @dataclass(frozen=True)
 class PageToken:
-    """``?bookmark=<opaque>``, the next token standing at the place `next`; on the last page it is null.
+    """``?token=<opaque>``: a token in each answer leads to the next page.
 
     The token names the page's last row. Once that row is deleted the token is refused, as an expired one would be.
-    With `omit` the last page leaves `next` out, as many sources do. `more` is where it says whether there is a next page; with
-    `always` the last page has a token too, and only `more` says that it is the last.
+
+    Args:
+        size: rows of a page, where fewer are not asked for.
+        param, size_param: as for `Offset`, for the token and the size.
+        next: where the answer has the next page's token; on the last page it is null.
+        omit: whether the last page leaves `next` out instead, as many sources do.
+        more: where the answer says whether there is a next page; by default nowhere.
+        always: whether the last page has a token too, so that only `more` says that it is the last.
     """
 
     size: int = 100
-    param: str = "bookmark"
+    param: str = "token"
     next: SaidAt = "next"
-    limit: str = "limit"
+    size_param: str = "limit"
     omit: bool = False
     more: SaidAt = None
     always: bool = False
 
     def page(self, listed: Listed, request: Request) -> Page:
         """The page behind the token's row."""
-        size = listed.size(request, self.limit, self.size)
+        size = listed.size(request, self.size_param, self.size)
+        _require_asked_by(self.param, request)
         rows, token = _behind(listed, request, self.param, size, always=self.always)
         more = bool(rows) and rows[-1] is not listed.rows[-1]
         leading = (
@@ -194,26 +246,33 @@ class PageToken:
         return page_saying(rows, [*leading, (self.more, more)])
 
 
+@checks_arguments
 @dataclass(frozen=True)
 class NextLink:
-    """The address of the next page, at the place `next` or (None) in a ``Link: <...>; rel="next"`` header.
+    """The whole address of the next page, in the body or in a ``Link: <...>; rel="next"`` header.
 
-    With `omit` the last page leaves `next` out, as OData does with ``["@odata.nextLink"]``; else it is null there. With `results`
-    the header leads on from the last page too, and says ``results="false"``. `host` begins the addresses as the source knows
-    itself, behind a proxy, such as "http://api.internal:8080"; otherwise they begin as they were asked.
+    Args:
+        size: rows of a page, where fewer are not asked for.
+        next: where in the body the address is, e.g. "paging.next"; null on the last page. By default it is in the header.
+        param: the parameter of the address that holds its place.
+        size_param: as for `Offset`.
+        omit: whether the last page leaves `next` out instead, as OData does with ``["@odata.nextLink"]``.
+        results: whether the header leads on from the last page too, and says ``results="false"`` there.
+        host: what the addresses begin with, for a source that knows itself by another name, e.g. "http://api.internal:8080";
+            "" for addresses without a host. By default they begin as they were asked.
     """
 
     size: int = 100
-    next: Place | None = "next"
+    next: Place | None = None
     param: str = "cursor"
-    limit: str = "limit"
+    size_param: str = "per_page"
     omit: bool = False
     results: bool = False
     host: str | None = None
 
     def page(self, listed: Listed, request: Request) -> Page:
         """The page behind the link's row; the last one has no link (in the body: null)."""
-        size = listed.size(request, self.limit, self.size)
+        size = listed.size(request, self.size_param, self.size)
         rows, token = _behind(listed, request, self.param, size, always=self.results)
         link = self._link(request, token) if token else None
         if self.next is not None:
@@ -228,37 +287,47 @@ class NextLink:
         return f"{base}?{urlencode([*asked, (self.param, token)])}"
 
 
+@checks_arguments
 @dataclass(frozen=True)
 class Keyset:
-    """``?after_id=120``: the rows whose `column` is greater, in that column's order. Nothing can slip through.
+    """``?after=120``: the rows whose key is greater, sorted by it. Nothing can slip through.
 
-    `form` is what the value looks like where it stands in a query language: ``param="issue_id", form=">={}"`` for
-    ``?issue_id=>=120``. A form with "=" before the value gives the row with this very value too.
+    Args:
+        size: rows of a page, where fewer are not asked for.
+        column: the column that holds the key.
+        param, size_param: as for `Offset`, for the key and the size.
+        condition: what the key looks like where it stands in a query language: with ``param="issue_id"`` ">={0}" for
+            ``?issue_id=>=120``. One with "=" before the key gives the row with this very key too.
     """
 
     size: int = 100
     column: str = "id"
-    param: str = "after_id"
-    limit: str = "limit"
-    form: str = "{}"
+    param: str = "after"
+    size_param: str = "limit"
+    condition: str = "{0}"
 
     def page(self, listed: Listed, request: Request) -> Page:
         """The rows behind the given value, in order of the column."""
         rows = sorted(listed.rows, key=lambda row: ordered(row[self.column]))
-        if after := value_in(parameter(request, self.param) or "", self.form, self.param):
+        if after := value_in(parameter(request, self.param) or "", self.condition, self.param):
             numeric = any(isinstance(row[self.column], int) for row in rows)
             bound = ordered(_number(after, self.param) if numeric else after)
-            too = self.form.partition("{}")[0].endswith("=")
+            too = self.condition.partition("{0}")[0].endswith("=")
             rows = [
                 row
                 for row in rows
                 if (value := ordered(row[self.column])) > bound or (too and value == bound)
             ]
-        return Page(rows[: listed.size(request, self.limit, self.size)])
+        return Page(rows[: listed.size(request, self.size_param, self.size)])
 
 
 def parameter(request: Request, name: str) -> str | None:
-    """What is asked under a name: in the query, else in the form or at that place of a JSON body; None if it isn't there."""
+    """What is asked under a name: in the query, else in the form or at that place of a JSON body; None if it isn't there.
+
+    Args:
+        request: the request.
+        name: the parameter's, e.g. "after" or "filter.after".
+    """
     if (given := request.args.get(name, request.form.get(name))) is not None or not request.is_json:
         return given
     value: Any = request.get_json(silent=True)
@@ -268,17 +337,24 @@ def parameter(request: Request, name: str) -> str | None:
 
 
 def value_in(text: str, form: str, param: str) -> str:
-    """The value in a text of this form: ">=7" of the form ">={}" -> "7". `Refusal` (400) for another form; empty stays empty."""
-    before, _, behind = form.partition("{}")
+    """The value in a text of this form: ">=7" of the form ">={0}" -> "7". `Refusal` (400) for another form; empty stays empty."""
+    before, _, behind = form.replace("{0}", "{}").partition("{}")
     if not text:
         return ""
     if not (text.startswith(before) and text.endswith(behind) and len(text) > len(before) + len(behind)):
-        raise Refusal(400, f"{param} must look like {form.format('...')}, not {text!r}")
+        raise Refusal(400, f"{param} must look like {before}...{behind}, not {text!r}")
     return text[len(before) : len(text) - len(behind)]
 
 
 def whole(request: Request, param: str, default: int, *, least: int | None) -> int:
-    """A whole number among what is asked; `Refusal` (400) for anything else or for one below `least`."""
+    """A whole number among what is asked; `Refusal` (400) for anything else.
+
+    Args:
+        request: the request.
+        param: the parameter's name.
+        default: what it is where it isn't asked.
+        least: the smallest that is taken; None for no bound.
+    """
     text = parameter(request, param)
     if text is None:
         return default
@@ -301,9 +377,19 @@ def _cut(listed: Listed, start: int, size: int, past_end: int | None) -> Sequenc
     return listed.rows[start : start + size]
 
 
-def _require_within(window: int | None, end: int) -> None:
-    if window is not None and end > window:
-        raise Refusal(400, f"only the first {window} results can be reached: narrow the search")
+def _require_within(cap: int | None, end: int) -> None:
+    if cap is not None and end > cap:
+        raise Refusal(400, f"only the first {cap} results can be reached: narrow the search")
+
+
+def _require_asked_by(param: str, request: Request) -> None:
+    """`Refusal` (400) where the token of a page is asked by another name: the same page would come for ever."""
+    for name, value in request.args.items():
+        if name != param and is_token(value):
+            raise Refusal(
+                400,
+                f"{name} holds the token of a page, and practice.py has PageToken(param={param!r}): make them the same",
+            )
 
 
 def _behind(
@@ -321,6 +407,14 @@ def _behind(
 def token_of(key: Sequence[object]) -> str:
     """An opaque text for a key."""
     return base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
+
+
+def is_token(text: str) -> bool:
+    """Whether `token_of` can have made a text."""
+    try:
+        return isinstance(json.loads(base64.urlsafe_b64decode(text)), list)
+    except ValueError:
+        return False
 
 
 def key_of(token: str) -> list[Any]:

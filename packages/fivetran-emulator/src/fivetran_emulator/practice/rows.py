@@ -20,11 +20,17 @@ KeyValue = tuple[object, ...]
 class Rows:
     """One table of the source, in the order the API lists it.
 
-    `key` names the columns that identify a row, `cursor` the column that moves when a row changes (None: there is
-    none), `tombstone` the columns a deleted row is listed with, such as ``{"deleted": True}`` (None: it is listed no
-    more). It remembers what changed and what
-    went, for listings of changes. Safe to read and change from several threads. Raises `PracticeError` for rows without their key or with
-    a key twice.
+    It remembers what changed and what was removed, for listings of changes. Safe to read and change from several threads.
+
+    Args:
+        name: what messages call it.
+        rows: its rows, which are copied.
+        key: the column that identifies a row, or the columns.
+        cursor: the column that moves when a row changes, if there is one.
+        tombstone: the columns a deleted row is listed with, e.g. ``{"deleted": True}``; by default it is no longer listed.
+
+    Raises:
+        PracticeError: a row has no key, or that of another one; or no row has the cursor.
     """
 
     def __init__(
@@ -49,11 +55,16 @@ class Rows:
             if (identity := self.identity(row)) in self._rows:
                 raise PracticeError(f"practice rows {name}: two rows have the key {identity}")
             self._rows[identity] = row
+        if cursor is not None and self._rows and not any(cursor in row for row in self._rows.values()):
+            raise PracticeError(
+                f"practice rows {name}: no row has the column {cursor} that is their cursor; {_columns(self._rows.values())}"
+            )
 
     def identity(self, row: Row) -> KeyValue:
         """The key of a row as a tuple of its key columns' values."""
         if missing := [column for column in self.key if row.get(column) is None]:
-            raise PracticeError(f"practice rows {self.name}: a row has no {', '.join(missing)}: {dict(row)}")
+            msg = f"practice rows {self.name}: a row has no {', '.join(missing)}, which is its key: {dict(row)}; say which is with key="
+            raise PracticeError(msg)
         return tuple(row[column] for column in self.key)
 
     def listed(self) -> list[dict[str, Any]]:
@@ -68,13 +79,46 @@ class Rows:
             self._note(self.identity(row))
 
     def remove(self, *key: object) -> None:
-        """Take the row with this key away; `KeyError` when there is none."""
+        """Take the row with this key away.
+
+        Args:
+            key: the values of its key columns.
+
+        Raises:
+            PracticeError: there is no such row.
+        """
         with self._lock:
+            if key not in self._rows:
+                raise PracticeError(
+                    f"practice rows {self.name}: there is no row {key} to remove; the key is {', '.join(self.key)}"
+                )
             del self._rows[key]
             self._note(key)
 
+    def update(self, *key: object, **columns: object) -> None:
+        """Change columns of the row with this key, as an edit at the source does; a cursor does not move by itself.
+
+        Args:
+            key: the values of its key columns.
+            columns: what changes, by name.
+
+        Raises:
+            PracticeError: there is no such row.
+        """
+        with self._lock:
+            if key not in self._rows:
+                raise PracticeError(
+                    f"practice rows {self.name}: there is no row {key} to update; the key is {', '.join(self.key)}"
+                )
+            self._rows[key] = {**self._rows[key], **columns}
+            self._note(key)
+
     def changes(self, since: int) -> dict[KeyValue, dict[str, Any] | None]:
-        """What was put or taken away after a `version`, by key: the row as it is now, None for one that was taken away."""
+        """What was put or taken away, by key: the row as it is now, None for one that was taken away.
+
+        Args:
+            since: a ``version`` of these rows, after which.
+        """
         with self._lock:
             changed = [key for key, version in self._changed.items() if version > since]
             return {key: dict(self._rows[key]) if key in self._rows else None for key in changed}
@@ -92,6 +136,11 @@ class Rows:
     def __len__(self) -> int:
         with self._lock:
             return len(self._rows)
+
+
+def _columns(rows: Iterable[Row]) -> str:
+    """Which columns rows have."""
+    return f"they have {', '.join(dict.fromkeys(column for row in rows for column in row))}"
 
 
 def ordered(value: object) -> tuple[int, float, str]:

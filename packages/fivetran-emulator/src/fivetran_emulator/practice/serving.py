@@ -56,7 +56,11 @@ def address_of(server: BaseWSGIServer) -> str:
 
 @contextmanager
 def serving(app: Application) -> Iterator[str]:
-    """Serve an application from a thread while the block runs; yields its address."""
+    """Serve an application while a ``with`` block runs; gives its address.
+
+    Args:
+        app: the source, or any WSGI or ASGI application.
+    """
     server = server_of(app)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
@@ -132,8 +136,8 @@ def _run(path: Path) -> ModuleType:
     sys.modules[spec.name] = module
     try:
         exec(_compiled(path, path.stat().st_mtime_ns), module.__dict__)  # noqa: S102 - the author's own file
-    except PracticeError:
-        raise
+    except PracticeError as error:
+        raise PracticeError(f"{_place(path, error)}: {error}") from error
     except Exception as error:
         raise PracticeError(f"{_place(path, error)}: {type(error).__name__}: {error}") from error
     return module

@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from fivetran_emulator.errors import PracticeError, Refusal
+from fivetran_emulator.errors import PracticeError, Refusal, checks_arguments
 from fivetran_emulator.practice.access import RateLimit, TokenAccess
 from fivetran_emulator.practice.listings import (
     PUBLIC,
@@ -49,15 +49,20 @@ def plain_error(status: int, message: str) -> object:
     return {"error": message, "status": status}
 
 
+@checks_arguments
 class Source:
     """An API of listings and routes, as a WSGI application.
 
-    `access` is the rule every request must pass (None: anybody may ask). `error` gives the body of the source's own
-    refusals from (status, message). `rate` is how much may be asked. `cap`, which may be set at any time, is the most rows a page of
-    a listing has, whatever was asked.
-
         source = Source(access=Bearer("practice-token"))
         source.listing("/tickets", TICKETS, pages=PageNumber(), cursor="updated_at", since="updated_since")
+
+    Its attribute `cap`, which may be set at any time, is the most rows a page of a listing has, whatever was asked; `tables` are its
+    `Rows` by name.
+
+    Args:
+        access: the rule that every request must pass, e.g. `Bearer`; by default anybody may ask.
+        error: makes the body of the source's refusals: a function of status and message.
+        rate: how much may be asked.
     """
 
     def __init__(
@@ -75,6 +80,7 @@ class Source:
         self._routes: dict[tuple[str, str], Route] = {}
         self._public: set[tuple[str, str]] = set()
 
+    @checks_arguments
     def rows(
         self,
         name: str,
@@ -84,13 +90,25 @@ class Source:
         cursor: str | None = None,
         tombstone: Row | None = None,
     ) -> Rows:
-        """Keep a table of rows under `name` for routes of one's own; `source.tables` finds it again."""
+        """Keep a table of rows for routes of your own; `source.tables` finds it again.
+
+        Args:
+            name: the table's name at the source.
+            rows: its rows, which are copied: plain dicts.
+            key: the column that identifies a row, or the columns.
+            cursor: the column that moves when a row changes, if there is one.
+            tombstone: the columns a deleted row is listed with, e.g. ``{"deleted": True}``; by default it is no longer listed.
+
+        Raises:
+            PracticeError: the name is taken; a row has no key, or that of another one; or no row has the cursor.
+        """
         if name in self.tables:
             msg = f"the practice source has two tables called {name}; give one another name"
             raise PracticeError(msg)
         self.tables[name] = Rows(name, rows, key=key, cursor=cursor, tombstone=tombstone)
         return self.tables[name]
 
+    @checks_arguments
     def listing(
         self,
         path: str,
@@ -103,7 +121,7 @@ class Source:
         within: Place | None = "data",
         since: str | None = None,
         after: str | None = None,
-        since_form: str = "{}",
+        since_form: str = "{0}",
         epoch: Literal["seconds", "milliseconds"] | None = None,
         equal: Sequence[str] = (),
         include: Sequence[str] = (),
@@ -111,30 +129,47 @@ class Source:
         order: Sequence[str] = (),
         parents: Rows | None = None,
         public: Callable[[dict[str, Any]], bool] | None = None,
-        empty: WhenEmpty = "list",
+        no_rows: WhenEmpty = "list",
         form: Csv | Lines | None = None,
         gzipped: bool = False,
         method: Literal["GET", "POST"] = "GET",
     ) -> Rows:
-        """Answer `path` with pages of `rows`, and return the mutable rows.
+        """Answer a path with pages of rows; gives the `Rows`, which a test may change.
 
-        `within` is the place of the rows in the body, like "result.items" or a list of names (None: the body is the bare list);
-        without rows there is then a list, or as `empty` says null, nothing ("absent"), or no body at all ("204").
+        Args:
+            path: what is asked. A parameter in it (``/projects/<project_id>/tasks``) keeps the rows of that value.
+            rows: plain dicts, or the `Rows` that another path lists, too.
+            pages: how they are paged: `Offset`, `PageNumber`, `PageToken`, `NextLink` or `Keyset`.
+            key: the column that identifies a row, or the columns, where `rows` are plain dicts.
+            cursor: the column that moves when a row changes, if there is one.
+            tombstone: the columns a deleted row is listed with, as for `Source.rows`.
+            within: where in the body the rows are, e.g. "result.items" or ["odd.name"]; None where the body is the list.
+            since: the parameter that keeps rows whose `cursor` is that or later.
+            after: the one that keeps only later ones.
+            since_form: what its value looks like, e.g. ">={0}" for ``?updated_on=>=2026-01-01``.
+            epoch: its unit, where it is a number since 1970 and the column is not.
+            equal: parameters that keep the rows with that very value in the column of the same name.
+            include: columns that come only when they are asked for.
+            include_param: the parameter that asks for them, divided by commas.
+            order: the columns that the API sorts by; by default the order of `rows`.
+            parents: the parents' rows: a parameter in the path that is the key of none of them is a 404.
+            public: which rows those see who show no valid key, with status 200: a function of the row.
+            no_rows: what an answer without rows has in their place: "list", an empty one; "null"; "absent", nothing; 204, no body.
+            form: `Csv()` or `Lines()` where the body is not JSON.
+            gzipped: whether the body is a gzip file.
+            method: with "POST" all parameters are places of the request's body: since="filter.updated_since".
 
-        `since` is the parameter that keeps rows whose `cursor` column is that or later, `after` one that keeps later ones only. What
-        its value looks like says `since_form`, ">={}" for ``?updated_on=>=2026-01-01``, and `epoch`, where it is a number since 1970 and
-        the column is not. `equal` are parameters that keep the rows of that very value. `include` are columns that come only when
-        `include_param` names them. A parameter in the path (``/projects/<project_id>/tasks``) keeps the rows of that value; with
-        `parents` one that is the key of none of these is a 404. `order` are the columns the API sorts by.
-
-        `public` says which rows those see who show no valid key, with status 200. `form` is the form of the body, where it is not
-        JSON. With method="POST" all parameters are places of the request's body: since="filter.updated_since".
+        Raises:
+            PracticeError: as `Source.rows`; the path is answered already; or `since` or `after` without a cursor.
         """
         if not isinstance(rows, Rows):
             name = path.rstrip("/").rpartition("/")[2].removesuffix(".json")
             rows = self.rows(name, rows, key=key, cursor=cursor, tombstone=tombstone)
+        if (since or after) and rows.cursor is None:
+            msg = f"practice source, {path}: {since or after} compares with a column that nobody names: say which with cursor="
+            raise PracticeError(msg)
         filters = Filters(since, after, since_form, epoch, equal, include, include_param, public)
-        listing = Listing(rows, pages, filters, within, tuple(order), parents, empty, form, gzipped)
+        listing = Listing(rows, pages, filters, within, tuple(order), parents, no_rows, form, gzipped)
         self._add(
             path,
             lambda request, **given: listing.answer(request, self.cap, given),
@@ -143,6 +178,7 @@ class Source:
         )
         return rows
 
+    @checks_arguments
     def detail(
         self,
         path: str,
@@ -153,7 +189,16 @@ class Source:
         include_param: str = "include",
         public: Callable[[dict[str, Any]], bool] | None = None,
     ) -> None:
-        """Answer GET `path`, like ``/issues/<id>.json``, with the row of that key; 404 for none. The arguments are as for `listing`."""
+        """Answer a path such as ``/issues/<id>.json`` with the row of that key; 404 for none.
+
+        Args:
+            path: what is asked, with the key as its parameter.
+            rows: the `Rows` that a listing gave.
+            within: where in the body the row is; by default the body is the row.
+            include: columns that come only when they are asked for.
+            include_param: the parameter that asks for them.
+            public: which rows those see who show no valid key.
+        """
         filters = Filters(include=include, include_param=include_param, public=public)
 
         def answer(request: Request, **given: str) -> object:
@@ -167,6 +212,7 @@ class Source:
 
         self._add(path, answer, public=public is not None)
 
+    @checks_arguments
     def delta(
         self,
         path: str,
@@ -182,25 +228,44 @@ class Source:
         expired: int = 410,
         links: bool = False,
     ) -> None:
-        """Answer GET `path` with all `rows`, whose last page has a token at `last`; asked with it, `token`, with what changed since.
+        """Answer a path with all rows and a token; asked with the token, with what has changed since.
 
-        A row that went comes with its key and `removed`, like ``{"status": "cancelled"}``. Pages lead on by `next` and `page`; with
-        `links` both are whole addresses, as Microsoft Graph has them. ``rows.forget()`` lets the tokens given so far expire: they
-        get the status `expired`.
+        ``rows.forget()`` lets the tokens given so far expire.
+
+        Args:
+            path: what is asked.
+            rows: the `Rows`, made by `Source.rows`.
+            removed: the columns with which a removed row comes, beside its key, e.g. ``{"status": "cancelled"}``.
+            within: where in the body the rows are.
+            token: the parameter that takes the token.
+            last: where the last page has it.
+            page: the parameter that takes the token of the next page.
+            next: where the answer has that.
+            size: rows of a page.
+            expired: the status for a token that has expired.
+            links: whether both are whole addresses in the answer, as Microsoft Graph has them.
         """
         delta = Delta(rows, within, token, last, page, next, removed, size, expired, links)
         self._add(path, lambda request: delta.answer(request, self.cap))
 
+    @checks_arguments
     def graphql(
         self, path: str, tables: Mapping[str, Rows], *, size: int = 100, since: str | None = None
     ) -> None:
-        """Answer POST `path` with a connection of nodes for each of these fields: variables `after`, `first`, and `since` by its name.
+        """Answer a path by POST with a connection of nodes for each field; variables are `after` and `first`.
 
         All columns come, whatever the query names. A field that is not there is an error in an answer with status 200.
+
+        Args:
+            path: what is asked.
+            tables: the `Rows` of each field, by its name.
+            size: nodes of a page, where fewer are not asked for.
+            since: the variable that keeps rows whose cursor is that or later.
         """
         answers = GraphQL(tables, size, since)
         self._add(path, lambda request: answers.answer(request, self.cap), method="POST")
 
+    @checks_arguments
     def job(
         self,
         path: str,
@@ -210,14 +275,29 @@ class Source:
         form: Csv | Lines,
         gzipped: bool = False,
     ) -> None:
-        """Let POST `path` begin a report: ``{"id", "status"}``; GET ``path/ID`` says "running", then "done" with its "url"."""
+        """Let a POST begin a report, ``{"id", "status"}``; GET of ``path/ID`` says "running", then "done" with its "url".
+
+        Args:
+            path: what is asked.
+            rows: the `Rows` that the report is of, as they are when it is asked for.
+            seconds: how long it takes.
+            form: `Csv()` or `Lines()`.
+            gzipped: whether the file is gzip.
+        """
         job = ReportJob(rows, seconds, form, gzipped)
         self._add(path, job.create, method="POST")
         self._add(f"{path}/<report>", job.status)
         self._add(f"{path}/<report>/file", job.download)
 
     def route(self, path: str, *, method: Literal["GET", "POST"] = "GET") -> Callable[[F], F]:
-        """Decorate a function that answers `path` in a shape of the API's own."""
+        """Decorate a function that answers a path in a shape of the API's own.
+
+        It gets werkzeug's `Request` and the path's parameters by name, and gives any JSON value or a werkzeug `Response`, or raises `Refusal`.
+
+        Args:
+            path: what is asked.
+            method: how.
+        """
 
         def add(function: F) -> F:
             self._add(path, function, method=method)
