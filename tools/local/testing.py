@@ -15,7 +15,7 @@ from tools.environments.virtual_environments import VirtualEnvironment, project_
 from tools.local import faults, readmes, shipped_imports
 from tools.local.processes import foreground
 from tools.local.tested_pythons import environments_of, failing, not_run, pythons_to_test
-from tools.repository.errors import RepositoryError, at
+from tools.repository.errors import RepositoryError, StaleError, at
 from tools.repository.examples import EXAMPLES, examples_of
 from tools.repository.model import TOOLS, Repository, group, python_files, requirement_name
 from tools.repository.names import normalized, sessions_asked_for, unknown
@@ -60,8 +60,9 @@ def asked_for(repository: Repository, command_line: Sequence[str]) -> list[str]:
 def run_tests(repository: Repository, subject: str, options: Sequence[str] = ()) -> None:
     """Run a subject's tests on each Python it is deployed on, whole suites on both cores where they may.
 
-    RepositoryError if one fails, if there are none, or under CI if a Python is missing. A release is recorded of what is
-    right in every respect: with --write-released lint and types come first.
+    RepositoryError if one fails, if there are none, or under CI if a Python is missing; last, if a connector's README is not
+    what its code says. A release is recorded of what is right in every respect: with --write-released lint, types and the README
+    come first.
     """
     if WRITES_RELEASE in options:
         lint(repository, [subject])
@@ -70,7 +71,8 @@ def run_tests(repository: Repository, subject: str, options: Sequence[str] = ())
     environments = [one.prepare() for one in environments_of(repository, subject, pythons)]
     if subject in repository.connectors:
         shipped_imports.require_declared(repository, repository.connector(subject), environments[0])
-        readmes.update(repository, [subject], check=True, environment=environments[0])
+    if WRITES_RELEASE in options:
+        _require_current_readme(repository, subject, environments[0])
     wrong = []
     for environment in environments:
         if pythons.here:
@@ -83,8 +85,21 @@ def run_tests(repository: Repository, subject: str, options: Sequence[str] = ())
         f"{subject} isn't tested on Python {version}, which it is deployed on"
         for version in failing(pythons.missing)
     ]
+    try:
+        _require_current_readme(repository, subject, environments[0])
+    except RepositoryError as error:
+        if not wrong:
+            raise
+        # A connector that can't even be asked has failed its tests, which have shown why.
+        wrong += [str(error)] if isinstance(error, StaleError) else []
     if wrong:
         raise RepositoryError("\n".join(wrong))
+
+
+def _require_current_readme(repository: Repository, subject: str, environment: VirtualEnvironment) -> None:
+    """StaleError for a connector whose README is not what its code says."""
+    if subject in repository.connectors:
+        readmes.update(repository, [subject], check=True, environment=environment)
 
 
 def run_examples(repository: Repository, names: Sequence[str]) -> None:
