@@ -8,6 +8,7 @@ import pytest
 from werkzeug.test import Client, TestResponse
 from werkzeug.wrappers import Request
 
+from fivetran_emulator import practice
 from fivetran_emulator.practice import (
     Basic,
     Bearer,
@@ -23,6 +24,8 @@ from fivetran_emulator.practice import (
 )
 from fivetran_emulator.practice.access import Access
 
+WRONG: Any = practice
+"""The kit, for calls that a type checker would find wrong."""
 ROWS = [
     {"id": 1, "team": "red", "updated_at": "2026-01-01T10:00:00Z"},
     {"id": 2, "team": "blue", "updated_at": "2026-01-02T01:00:00+02:00"},
@@ -273,15 +276,15 @@ def test_rows_that_no_api_could_hold_are_refused(rows: list[dict[str, object]], 
     ("make", "message"),
     [
         (
-            lambda: Offset(limit="count"),
+            lambda: WRONG.Offset(limit="count"),
             "Offset(): got an unexpected keyword argument 'limit'; it takes size, param, size_param, total, past_end, cap",
         ),
         (
-            lambda: Source().listing("/rows", ROWS),
+            lambda: WRONG.Source().listing("/rows", ROWS),
             "listing(): missing a required argument: 'pages'; it takes path, rows, pages, key,",
         ),
         (
-            lambda: HeaderKey("X-Key"),
+            lambda: WRONG.HeaderKey("X-Key"),
             "HeaderKey(): missing a required argument: 'key'; it takes name, key, status",
         ),
         (
