@@ -24,7 +24,7 @@ from fivetran_emulator.practice import (
 )
 from fivetran_emulator.practice.access import Access
 
-WRONG: Any = practice
+MISUSED: Any = practice
 """The kit, for calls that a type checker would find wrong."""
 ROWS = [
     {"id": 1, "team": "red", "updated_at": "2026-01-01T10:00:00Z"},
@@ -276,15 +276,15 @@ def test_rows_that_no_api_could_hold_are_refused(rows: list[dict[str, object]], 
     ("make", "message"),
     [
         (
-            lambda: WRONG.Offset(limit="count"),
+            lambda: MISUSED.Offset(limit="count"),
             "Offset(): got an unexpected keyword argument 'limit'; it takes size, param, size_param, total, past_end, cap",
         ),
         (
-            lambda: WRONG.Source().listing("/rows", ROWS),
+            lambda: MISUSED.Source().listing("/rows", ROWS),
             "listing(): missing a required argument: 'pages'; it takes path, rows, pages, key,",
         ),
         (
-            lambda: WRONG.HeaderKey("X-Key"),
+            lambda: MISUSED.HeaderKey("X-Key"),
             "HeaderKey(): missing a required argument: 'key'; it takes name, key, status",
         ),
         (
