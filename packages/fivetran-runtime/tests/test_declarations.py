@@ -118,6 +118,24 @@ def one_parent_page(_: Any, project: int, page: int = 1) -> Iterator[Any]:
             "listing= is for a table with a cursor",
         ),
         (no_parameters, {"key": "a"}, "takes the client as its first parameter"),
+        (plain, {"key": "a", "columns": ["ratio"]}, "columns= is a dict of columns and their types"),
+        (
+            plain,
+            {"key": "a", "columns": {"ratio": "float"}},
+            "columns= gives ratio the type 'float'; there are boolean, long, double, decimal(P, S), string",
+        ),
+        (plain, {"key": "a", "columns": {"ratio": None}}, "columns= gives ratio the type None"),
+        (plain, {"key": "a", "columns": {"price": "decimal(2, 4)"}}, "a decimal has 1 to 38 digits"),
+        (
+            plain,
+            {"key": "a", "columns": {"lines": {"price": "double"}}},
+            "columns= names the table lines, which is none of its children",
+        ),
+        (
+            plain,
+            {"key": "a", "children": {"lines": "id"}, "columns": {"lines": {"price": "money"}}},
+            "columns= gives lines.price the type 'money'",
+        ),
         (no_defaults, {"key": "a"}, "needs a default: project, page"),
     ],
 )

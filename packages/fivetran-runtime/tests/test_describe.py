@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from msgspec import Meta
@@ -21,3 +22,24 @@ def test_what_is_said_of_a_part_of_a_union_is_shown() -> None:
     section = readme_section(Connector("acme", config=Acme))
     assert '"start": 7' in section
     assert "| `start` | a whole number | optional | the first number |" in section
+
+
+def test_declared_types_are_a_column_of_the_tables() -> None:
+    """Of the table and of its children; a connector that declares none has no such column."""
+    app = Connector("acme")
+
+    @app.table(
+        key="id", children={"lines": ["id"]}, columns={"due": "date", "lines": {"price": "decimal(12, 2)"}}
+    )
+    def orders(_: object) -> Iterator[object]:
+        yield {}
+
+    @app.table(key="id")
+    def users(_: object) -> Iterator[object]:
+        yield {}
+
+    section = readme_section(app)
+    assert "| table | key | read | types |\n|---|---|---|---|\n" in section
+    assert "| `orders` | `id` | whole, in every sync | `due` date |" in section
+    assert "| `lines` | `id` | with `orders` | `price` decimal(12, 2) |" in section
+    assert "| `users` | `id` | whole, in every sync |  |" in section

@@ -546,6 +546,31 @@ class NumberOrText(Mutant):
         return row | {"price": str(row["price"])} if row["id"] == 7 else row
 
 
+class DeclaredOtherwise(Mutant):
+    """A price that is declared as a day."""
+
+    kills = "C63"
+
+    def __call__(self, request: Any) -> Any:
+        return declaring({"price": "date"}, request, super().__call__(request))
+
+
+class DeclaredUnderAnotherName(Mutant):
+    """A column whose declared name is misspelt."""
+
+    kills = "C63"
+
+    def __call__(self, request: Any) -> Any:
+        return declaring({"prize": "double"}, request, super().__call__(request))
+
+
+def declaring(columns: Row, request: Any, answer: Any) -> Any:
+    """The answer with the types of columns of tickets, where it is a setup test's."""
+    if request.get_json().get("setup_test") is True:
+        answer.headers["X-Connector-Invocation"] = json.dumps({"columns": {"tickets": columns}})
+    return answer
+
+
 class NoOffset(Mutant):
     """Instants without an offset."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -79,13 +79,19 @@ def _tables(tables: Iterable[Table]) -> Iterable[str]:
     if not listed:
         return
     yield "## Tables\n"
-    yield "| table | key | read |"
-    yield "|---|---|---|"
+    has_types = any(table.columns for table in listed)
+    yield f"| table | key | read |{' types |' if has_types else ''}"
+    yield f"|---|---|---|{'---|' if has_types else ''}"
     for table in listed:
         for name, key in table.keys.items():
             read = _reading(table) if name == table.name else f"with `{table.name}`"
-            yield f"| `{name}` | {_code(key)} | {read} |"
+            types = f" {_types(table.column_types.get(name, {}))} |" if has_types else ""
+            yield f"| `{name}` | {_code(key)} | {read} |{types}"
     yield ""
+
+
+def _types(columns: Mapping[str, str]) -> str:
+    return ", ".join(f"`{column}` {kind}" for column, kind in columns.items())
 
 
 def _code(columns: Iterable[str]) -> str:

@@ -42,6 +42,9 @@ Parents = Callable[[Any], Iterable[Any]]
 Scope = Callable[[Any], Any]
 """What of a configuration decides which rows a table holds: configuration -> plain values."""
 
+Columns = Mapping[str, str | Mapping[str, str]]
+"""Column to type, and child table to its columns and their types; the types are in `_column_types.py`."""
+
 _EMPTY = inspect.Parameter.empty
 _TYPED = (float, Decimal, date, timedelta, UUID)
 
@@ -64,6 +67,7 @@ class Options(TypedDict, total=False):
     max_missing: float
     listing: Read | None
     fetch: Fetch | None
+    columns: Columns | None
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,11 @@ class Table:
             yields at least the key columns of all rows there are. They are compared, not sent.
         fetch: with listing=: a function of the client and a list of keys that yields their rows. It brings what
             the listing shows and no pass has sent; without it such a key costs one pass from the floor.
+        columns: the types of columns, where they are to be known before a value comes: {"ratio": "double", "due": "date"},
+            of children {"lines": {"price": "decimal(12, 2)"}}. A type is boolean, long, double, decimal(P, S), string,
+            json, date, datetime (without an offset) or timestamp (an instant). Columns that are left out get the type of
+            their values. A function's answers are the same with and without it; Fivetran's Connector SDK sends
+            fractions of columns that are not declared as 32 bits.
 
     Raises:
         DeclarationError: the declaration does not fit together; names the table and says how to fix it.
@@ -132,6 +141,7 @@ class Table:
     max_missing: float = 0.5
     listing: Read | None = None
     fetch: Fetch | None = None
+    columns: Columns | None = None
     only_keys: bool = False
     """Whether this is another table's listing: its rows are compared, not sent."""
 
@@ -253,6 +263,15 @@ class Table:
         """A digest of the settings that decide which rows the table holds; `settings` is that of all of them."""
         return digests_of(self.scope(config)) if self.scope else settings
 
+    @property
+    def column_types(self) -> dict[str, dict[str, str]]:
+        """The declared types of the columns, by table; of tables that declare none nothing."""
+        if not self.columns:
+            return {}
+        from fivetran_runtime._column_types import by_table  # noqa: PLC0415 - most connectors declare none
+
+        return by_table(self.columns, self.name)
+
     def deletes_missing(self, config: Any) -> bool:
         """Whether rows that are no longer found are deleted under this configuration."""
         chosen = self.on_missing(config) if callable(self.on_missing) else self.on_missing
@@ -288,6 +307,10 @@ def _problems(table: Table) -> Iterable[str]:
     if table.floor is not None and not table.cursor:
         yield "floor= needs a cursor"
     yield from _deletion_problems(table)
+    if table.columns is not None:
+        from fivetran_runtime import _column_types  # noqa: PLC0415 - most connectors declare none
+
+        yield from _column_types.problems(table.columns, table.children or ())
 
 
 def _order_problems(table: Table) -> Iterable[str]:

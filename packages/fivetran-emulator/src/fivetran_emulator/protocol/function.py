@@ -307,6 +307,7 @@ class InvocationReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a function built on fivetran-runtime reports of an invocation in a header: the fields that are shown.
 
     Most functions send none, and what one sends is never relied upon. Seconds are wall time. None is what was not reported.
+    `columns` are the declared types of columns by table, which a setup test reports, unless they are too many.
     """
 
     connector: str | None = None
@@ -317,6 +318,8 @@ class InvocationReport(msgspec.Struct, frozen=True, kw_only=True):
     waited_seconds: float | None = None
     warnings: dict[str, Annotated[int, msgspec.Meta(ge=1)]] = {}
     other_warnings: int = 0
+    columns: dict[str, dict[str, str]] = {}
+    columns_left_out: bool = False
 
     def findings(self) -> Iterator[tuple[Finding, int]]:
         """What the connector warned of, and how often."""

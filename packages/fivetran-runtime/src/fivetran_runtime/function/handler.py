@@ -10,6 +10,7 @@ import os
 import traceback
 from typing import Any
 
+from fivetran_runtime._encoding import encode
 from fivetran_runtime._invocation import logs
 from fivetran_runtime._invocation.budget import Budget
 from fivetran_runtime._invocation.context import Invocation, run_as
@@ -74,11 +75,12 @@ def _labels(sync_id: str | None, trace: str) -> dict[str, str]:
 
 def _serve(connector: Served, envelope: Envelope, invocation: Invocation) -> Answer:
     report = _running(connector)
+    outcome: dict[str, Any]
     try:
         session = _session(connector, envelope, invocation)
         if envelope.setup_test:
             session.check(envelope.state)
-            sentence, outcome = "The setup test passed.", {"setup_test": "passed"}
+            sentence, outcome = "The setup test passed.", {"setup_test": "passed", **_columns(connector)}
             body = setup_body(envelope.state)
         else:
             ended = session.read(envelope.state, FunctionRules())
@@ -117,6 +119,19 @@ def _signature(connector: Served) -> str:
     return (
         " This is {connector} {version}, bundle {bundle}.".format_map(running) if "bundle" in running else ""
     )
+
+
+def _columns(connector: Served) -> dict[str, Any]:
+    """The declared types of columns, for the contract's check; too many have no room in a header."""
+    types: dict[str, Any] = {}
+    for table in connector.declared_tables:
+        types |= table.column_types
+    if not types:
+        return {}
+    return {"columns": types} if len(encode(types)) <= _MAX_COLUMNS_BYTES else {"columns_left_out": True}
+
+
+_MAX_COLUMNS_BYTES = 4_000
 
 
 def _fitting(ended: Ended, invocation: Invocation) -> bytes:
