@@ -9,12 +9,14 @@ from fivetran import call
 
 from fivetran_runtime import Connector
 from fivetran_runtime.function.envelope import REPORT_HEADER
+from fivetran_runtime.tables import Columns
 
 
 def test_a_setup_test_reports_the_declared_types_and_an_answer_is_the_same_with_them() -> None:
     """The contract asks for them; Fivetran gets nothing that it does not know."""
     replies = []
-    for columns in (None, {"ratio": "double", "lines": {"price": "decimal(12, 2)"}}):
+    typed_columns: Columns = {"ratio": "double", "lines": {"price": "decimal(12, 2)"}}
+    for columns in (None, typed_columns):
         app = Connector("acme")
 
         @app.table(key="id", children={"lines": "id"}, columns=columns)
