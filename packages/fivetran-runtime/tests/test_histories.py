@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from histories.history import KINDS, outcome
+from histories.history import outcome
+from histories.kinds import KINDS
 
-SHARES = 4
-SEEDS_A_SHARE = 50
+SHARES = 2
+SEEDS_A_SHARE = 100
 
 
 @pytest.mark.parametrize("share", range(SHARES))

@@ -12,7 +12,8 @@ import os
 import sys
 from collections import Counter
 
-from histories.history import KINDS, outcome
+from histories.history import outcome
+from histories.kinds import KINDS
 
 
 def main() -> None:

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from histories.destination import EMPTY, ENDLESS, BrokenPromiseError, Destination
-from histories.source import OUTAGE, Plan, Source, Thing
+from histories.differences import Held
+from histories.leftovers import Leftovers
+from histories.plans import Plan
+from histories.rows import Thing
+from histories.source import OUTAGE, Source
 
 TOO_MANY_KEYS = "do not fit into the state"
-
-Stale = set[tuple[str, str]]
-"""Tables and keys that were at the destination when its state was emptied: their deletes are not found."""
 
 
 def require_the_failure(
@@ -37,22 +38,21 @@ def require_the_failure(
 _SAID = (OUTAGE, "nothing could be completed", TOO_MANY_KEYS)
 
 
-def require_arrived(source: Source, destination: Destination, new: Iterable[tuple[Plan, Thing]]) -> None:
+def require_arrived(
+    source: Source, destination: Destination, new: Iterable[tuple[Plan, Thing]], leftovers: Leftovers
+) -> None:
     """Rows that were there before a sync have arrived in it, although other tables fail.
 
     Raises:
         BrokenPromiseError: one has not.
     """
-    late = [
-        f"{plan.name}: {thing.id}"
-        for plan, thing in new
-        if destination.tables.get(plan.name, {}).get(str(thing.id), {}).get("value") != thing.value
-    ]
+    held = Held(source, destination, leftovers)
+    late = [text for plan, thing in new for text in held.wrong_in(plan, thing)]
     if late:
         raise BrokenPromiseError(f"while {source.broken} fail, these rows wait: {late}")
 
 
-def require_equal(source: Source, destination: Destination, stale: Stale) -> None:
+def require_equal(source: Source, destination: Destination, leftovers: Leftovers) -> None:
     """The destination is what the source is, and stays so.
 
     A table whose keys come close to the room there is for them may be read from its floor again and again: the error in
@@ -61,7 +61,8 @@ def require_equal(source: Source, destination: Destination, stale: Stale) -> Non
     Raises:
         BrokenPromiseError: it is not.
     """
-    if wrong := _differences(source, destination, stale):
+    held = Held(source, destination, leftovers)
+    if wrong := [text for plan in source.plans for text in held.differences(plan)]:
         raise BrokenPromiseError("; ".join(wrong))
     said, moved = zip(*(_sync_again(destination) for _ in range(4)), strict=True)
     if any(moved[2:] if destination.over else moved) and not any(TOO_MANY_KEYS in text for text in said):
@@ -78,28 +79,3 @@ def _sync_again(destination: Destination) -> tuple[str, bool]:
 def _marks(destination: Destination) -> dict[str, Any]:
     """What is remembered of the tables, without the count that fades."""
     return {name: {**part, "lost": 0} for name, part in destination.state["tables"].items()}
-
-
-def _differences(source: Source, destination: Destination, stale: Stale) -> list[str]:
-    """Where the destination is not what the source is, in words."""
-    wrong = []
-    for plan in source.plans:
-        expected = {str(thing.id): thing for thing in source.visible(plan, destination.secrets["products"])}
-        rows, was_over = destination.tables.get(plan.name, {}), plan.name in destination.over
-        bad = [
-            key
-            for key, thing in expected.items()
-            if (key not in rows or rows[key]["value"] != thing.value) and not (was_over and thing.is_old)
-        ]
-        wrong += [f"{plan.name}: lost or old: {bad}"] if bad else []
-        if plan.deletes and not was_over:
-            extra = [key for key in rows if key not in expected and (plan.name, key) not in stale]
-            wrong += [f"{plan.name}: not deleted: {extra}"] if extra else []
-    return wrong
-
-
-def keys_part(destination: Destination, plan: Plan) -> dict[str, Any]:
-    """The part of the state that holds the table's keys."""
-    name = plan.name if plan.kind == "whole" else f"{plan.name}.keys"
-    part: dict[str, Any] = destination.state.get("tables", {}).get(name, {})
-    return part

@@ -6,6 +6,7 @@ import json
 import random
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +44,9 @@ class Destination:
     secrets: dict[str, Any]
     sends_id: bool
     happened: Counter[str]
+    keys: dict[str, tuple[str, ...]]
+    landed: Callable[[dict[str, dict[str, Any]]], None]
+    """Called with the state's parts of the tables when an answer has landed."""
     state: dict[str, Any] = field(default_factory=dict)
     tables: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     syncs: int = 0
@@ -72,8 +76,8 @@ class Destination:
     def _apply(self, answer: dict[str, Any]) -> None:
         for name in answer["insert"].keys() | answer["delete"].keys():
             rows = self.tables.setdefault(name, {})
-            deleted = {str(row["id"]) for row in answer["delete"].get(name, [])}
-            inserted = {str(row["id"]): row for row in answer["insert"].get(name, [])}
+            deleted = {self.key(name, row) for row in answer["delete"].get(name, [])}
+            inserted = {self.key(name, row): row for row in answer["insert"].get(name, [])}
             if deleted & inserted.keys():
                 raise BrokenPromiseError(f"{name}: a key is inserted and deleted in one answer")
             for key in deleted:
@@ -81,8 +85,14 @@ class Destination:
             rows.update(inserted)
         self.state.clear()
         self.state.update(answer["state"])
-        parts = answer["state"]["tables"].items()
-        self.over |= {name.removesuffix(".keys") for name, part in parts if "over" in part}
+        parts = answer["state"]["tables"]
+        self.over |= {name.removesuffix(".keys") for name, part in parts.items() if "over" in part}
+        self.over |= {what for part in parts.values() for what in part.get("no_room", ())}
+        self.landed(parts)
+
+    def key(self, name: str, row: dict[str, Any]) -> str:
+        """A row's canonical key."""
+        return "/".join(str(row[column]) for column in self.keys[name])
 
     def sync(
         self, *, max_calls: int = MAX_CALLS, losing: float = 0.0, chance: random.Random | None = None

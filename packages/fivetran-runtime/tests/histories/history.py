@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import io
 import os
 import random
 import traceback
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 from unittest import mock
 
 from fivetran_runtime._invocation.clock import use_clock
 from fivetran_runtime._sync import deletes as missing
 from histories import claims
-from histories.connectors import connector, draw_plan
+from histories.connectors import connector
 from histories.destination import BrokenPromiseError, Destination
-from histories.source import Failure, Plan, Source, Thing
+from histories.kinds import FAILURES
+from histories.plans import Plan, draw_plan
+from histories.rows import Thing
+from histories.source import Source
+from histories.trouble import Trouble
 
 QUIET = 6
 """Syncs that the policy may need: one ends what is open, one reads again, two miss a key, and two bring keys back."""
@@ -25,50 +29,7 @@ QUIET = 6
 SETTLING = 2
 """Syncs with failing tables, after which what was open in the others is complete and read again."""
 
-FAILURES: tuple[Failure, ...] = (
-    "unavailable", "refused", "wrong code", "unexpected", "on the second page", "hangs",
-)  # fmt: skip
-
 _PACKED = ("keys", "missed", "held", "found", "gone", "unsent", "tried", "absent")
-
-KINDS = (
-    "a sync with an id",
-    "a sync without an id",
-    "three failing syncs in a row",
-    "six failing syncs in a row",
-    "one table fails, others do not",
-    "all tables fail",
-    *(f"a table fails: {failure}" for failure in FAILURES),
-    "new rows while a table fails",
-    "a call cut by bytes",
-    "a call cut by time",
-    "a sync's first call cut by bytes",
-    "a sync's first call cut by time",
-    "a list of several pages",
-    "rows that change while a list is read",
-    "a row committed late",
-    "a position expired",
-    "a position expired four times in one table",
-    "another key",
-    "another address",
-    "a filter widened",
-    "a filter narrowed",
-    "a wrong key answered with fewer rows",
-    "most rows hidden",
-    "a hidden row shown with its old date",
-    "ids change their type",
-    "a clock an hour ahead",
-    "a clock an hour behind",
-    "a row dated ahead",
-    "a null cursor",
-    "keys near the room there is for them",
-    "keys beyond it",
-    "a release that adds members to the state",
-    "a release that knows fewer members",
-    "a state of {}",
-    "an answer lost",
-)
-"""What histories are made of; a test holds that each of them happens."""
 
 
 @dataclass
@@ -111,12 +72,21 @@ class History:
             {"token": "right", "products": ["a", "b"], "url": "https://one"},
             sends_id=chance.random() < 0.7,
             happened=result.happened,
+            keys={name: key for plan in plans for name, key in plan.keys.items()},
+            landed=self._landed,
             log=result.log,
         )
         self.source.state = self.destination.state
+        self.trouble = Trouble(chance, self.source, self.destination, result.happened)
         self.room = chance.choice([40, 80, 120, 200]) if chance.random() < 0.2 else missing.KEYS_BYTES
         self.is_short_of_room = self.room < missing.KEYS_BYTES
-        self.stale: claims.Stale = set()
+        self._note_plans()
+
+    def _note_plans(self) -> None:
+        for plan in self.source.plans:
+            self.happened["a table that keeps a token"] += plan.kind == "kept"
+            self.happened["a table with parents"] += bool(plan.parents)
+            self.happened["a table with children"] += bool(plan.lines)
 
     def run(self) -> None:
         """Run it.
@@ -133,6 +103,7 @@ class History:
         ):
             for _ in range(chance.choice([2, 4, 7])):
                 self.bad_sync()
+            self.trouble.roll_forward()
             if chance.random() < 0.6:
                 self.some_tables_fail()
             self.source.heal()
@@ -141,92 +112,35 @@ class History:
     # -- bad syncs --------------------------------------------------------------------------------------------
 
     def bad_sync(self) -> None:
+        """One in which something goes wrong."""
         chance, source = self.chance, self.source
-        self.draw_trouble()
-        self.change_secrets()
-        if chance.random() < 0.15:
-            self.change_release()
-        if chance.random() < 0.07:
-            self.empty_the_state()
+        self.trouble.draw()
         losing = chance.choice([0, 0, 0.2])
         self.destination.sync(max_calls=chance.choice([1, 3, 60]), losing=losing, chance=chance)
         self.look_at_keys()
         source.clock.seconds += chance.choice([10, 3_600, 90_000])
         source.change(chance.choice([0, 5, 40]))
 
-    def draw_trouble(self) -> None:
-        """What is wrong during the next sync."""
-        chance, source, happened = self.chance, self.source, self.happened
-        names = [plan.name for plan in source.plans]
-        source.failing = {name: chance.choice([0, 0, 0.1, 1]) for name in names}
-        source.broken = {name: chance.choice(FAILURES) for name in names if chance.random() < 0.12}
-        source.expiring = chance.choice([0, 0, 0.5, 1])
-        source.seconds_a_page = chance.choice([0, 0, 5, 20])
-        source.changes_a_page = chance.choice([0, 0, 3])
-        slow = chance.choice([0, 0, 0, -3_600])
-        source.clock.skew = slow if source.may_date_ahead else chance.choice([slow, 3_600])
-        if chance.random() < 0.1:
-            source.ids_are_text = not source.ids_are_text
-            happened["ids change their type"] += 1
-        if chance.random() < 0.07:
-            source.hide_most()
-            happened["most rows hidden"] += 1
-        happened["all tables fail"] += all(rate == 1 for rate in source.failing.values())
-        happened["rows that change while a list is read"] += source.changes_a_page > 0
-        happened["a clock an hour ahead"] += source.clock.skew > 0
-        happened["a clock an hour behind"] += source.clock.skew < 0
-        for failure in source.broken.values():
-            happened[f"a table fails: {failure}"] += 1
-
-    def change_secrets(self) -> None:
-        chance, secrets, happened = self.chance, self.destination.secrets, self.happened
-        if secrets["token"] == "wrong":
-            if chance.random() < 0.5:
-                secrets["token"] = "right again"
-                self.source.show_all()
-        elif chance.random() < 0.08:
-            secrets["token"] = "wrong"
-            self.source.hide_most()
-            happened["a wrong key answered with fewer rows"] += 1
-        elif chance.random() < 0.1:
-            secrets["token"] = f"right {chance.random()}"
-            happened["another key"] += 1
-        if chance.random() < 0.1:
-            before, secrets["url"] = secrets["url"], chance.choice(["https://one", "https://two"])
-            happened["another address"] += secrets["url"] != before
-        if chance.random() < 0.2:
-            products = chance.choice([["a"], ["a", "b"], ["a", "b", "c"], ["c"]])
-            happened["a filter widened"] += bool(set(products) - set(secrets["products"]))
-            happened["a filter narrowed"] += bool(set(secrets["products"]) - set(products))
-            secrets["products"] = products
-
-    def change_release(self) -> None:
-        """Another release has held the state: it adds members of its own, or had never known some of ours."""
-        chance, happened = self.chance, self.happened
-        state = copy.deepcopy(self.destination.state)
-        for part in state.get("tables", {}).values():
-            if chance.random() < 0.5:
-                part["later"] = {"x": 1}
-                happened["a release that adds members to the state"] += 1
-            if chance.random() < 0.3:
-                for member in ("newest", "first", "declared", "kinds"):
-                    happened["a release that knows fewer members"] += part.pop(member, None) is not None
-        self.destination.state.update(state and state | {"kept": {"token": "y"}})
-
-    def empty_the_state(self) -> None:
-        destination = self.destination
-        self.happened["a state of {}"] += bool(destination.state)
-        destination.state.clear()
-        self.stale |= {(name, key) for name, rows in destination.tables.items() for key in rows}
-
     def look_at_keys(self) -> None:
         """Note how full the room for keys is, and how often positions have expired."""
-        parts = [claims.keys_part(self.destination, plan) for plan in self.source.plans]
-        taken = sum(len(part.get(name) or "") for part in parts for name in _PACKED)
+        parts = self.destination.state.get("tables", {})
+        read = [parts.get(plan.keys_part, {}) for plan in self.source.plans]
+        taken = sum(len(part.get(name) or "") for part in read for name in _PACKED)
         self.happened["keys beyond it"] += bool(self.destination.over)
         self.happened["keys near the room there is for them"] += self.room / 2 < taken <= self.room
         expired = max(self.source.generations.values(), default=0)
         self.happened["a position expired four times in one table"] += expired >= 4
+
+    def _landed(self, parts: dict[str, dict[str, Any]]) -> None:
+        """An answer with these parts of the state has landed."""
+        for plan in self.source.plans:
+            part = parts.get(plan.name, {})
+            at = part.get("at") or {}
+            if plan.kind == "kept":
+                self.source.deltas[plan.name].note(part)
+                self.happened["a call cut within a pass of changes"] += "token" in at and "after" in at
+            self.happened["a call cut within a parent"] += "parent" in at and "after" in at
+            self.happened["a row and its children sent in parts"] += bool(plan.lines and part.get("sent"))
 
     # -- syncs in which some tables fail ----------------------------------------------------------------------
 
@@ -246,7 +160,7 @@ class History:
             said = self.destination.sync()
             claims.require_the_failure(source, self.destination, said, number, settled=number >= SETTLING)
             if number >= SETTLING:
-                claims.require_arrived(source, self.destination, new)
+                claims.require_arrived(source, self.destination, new, self.trouble.leftovers)
                 happened["new rows while a table fails"] += bool(new)
             source.clock.seconds += 600
 
@@ -265,7 +179,7 @@ class History:
             for _ in range(chance.choice([0, 1, 3])):
                 now, rows = int(source.clock.seconds), source.visible(plan, products)
                 if rows and chance.random() < 0.5:
-                    source.edit(thing := chance.choice(rows), now)
+                    source.edit(plan, thing := chance.choice(rows), now)
                 else:
                     thing = source.add(plan, now, chance.choice(products))
                 new[plan.name, thing.id] = plan, thing
@@ -283,7 +197,7 @@ class History:
                 raise BrokenPromiseError(f"quiet sync {number + 1}: {said}")
             self.confirm()
             self.source.clock.seconds += 600
-        claims.require_equal(self.source, self.destination, self.stale)
+        claims.require_equal(self.source, self.destination, self.trouble.leftovers)
 
     def confirm(self) -> None:
         """A person says that what is held back is really deleted."""

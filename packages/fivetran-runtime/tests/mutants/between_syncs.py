@@ -128,7 +128,40 @@ def _all_keys_count(_: Fault) -> Fault:
     return lambda self: True  # noqa: ARG005
 
 
+def _whoever_has_begun(original: Fault) -> Fault:
+    def changed(table: Any, state: Any, terms: Any) -> Any:
+        return original(table, state, terms) if state.children is not None else None
+
+    return changed
+
+
+def _whatever_the_settings(original: Fault) -> Fault:
+    def start(table: Any, state: Any, terms: Any) -> Any:
+        keeping = state.keeping
+        started = original(table, state, terms)
+        state.keeping = keeping
+        return started
+
+    return start
+
+
 MUTANTS = (
+    Mutant(
+        "a token that was given under other settings does not count",
+        "fivetran_runtime._sync.table_pass.start",
+        _whatever_the_settings,
+    ),
+    Mutant(
+        "a listing that a release without tokens has begun is begun again",
+        "fivetran_runtime._sync.start._changed_meanwhile",
+        _whoever_has_begun,
+        f"{_KEPT}::test_a_listing_that_a_release_without_tokens_has_begun_is_begun_again",
+    ),
+    Mutant(
+        "a release that adds parents begins an open pass again",
+        "fivetran_runtime._sync.parents.ParentsPass._drop_position_of_no_parent",
+        lambda _: lambda self: None,  # noqa: ARG005 - as the original's
+    ),
     Mutant(
         "what the first part of a listing has sent is missing when the listing begins again without it",
         "fivetran_runtime._sync.deletes.Missing.begin_again",

@@ -342,6 +342,26 @@ def test_a_token_counts_under_the_settings_that_it_was_given_under() -> None:
     assert asked == [("a", None), ("b", None), ("b", "of b")]
 
 
+def test_a_token_of_a_listing_under_other_settings_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is asked for before the list, the open pass holds it while the settings change."""
+    monkeypatch.setenv("FIVETRAN_ANSWER_BYTES", "2000")
+    app = Connector("filtered", config=Filtered)
+
+    @app.table(key="id", keeps="token")
+    def events(config: Filtered, page: int = 0, token: str | None = None) -> Iterator[Any]:
+        yield Keep(token=f"of {config.room}")
+        if token is None:
+            for place in range(page, 12):
+                yield {"id": place, "text": "x" * 300}
+                yield At(page=place + 1)
+
+    fivetran = Fivetran(app.handler)
+    assert fivetran.call().body["hasMore"]
+    fivetran.secrets = {"room": "b"}
+    fivetran.sync()
+    assert kept(fivetran) == {"token": "of b"}
+
+
 def test_a_pass_that_keeps_nothing_leaves_what_was_kept_and_none_forgets_it() -> None:
     """A listing whose token has expired does not go back to it."""
     values: list[Any] = [{"token": 1}, {}, {"token": None}, {"token": 2}]
@@ -410,6 +430,30 @@ def test_a_release_that_knows_nothing_of_it_lists_and_the_next_goes_on(
     fivetran.sync()
     assert present(fivetran) == calendar.events
     assert kept(fivetran) == {"token": 9}
+
+
+def test_a_listing_that_a_release_without_tokens_has_begun_is_begun_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A token of now is younger than what that release has read, and tells nothing of what has changed since."""
+    monkeypatch.setenv("FIVETRAN_ANSWER_BYTES", "1800")
+    calendar = Calendar(12)
+    app = Connector("calendar")
+
+    @app.table(key="id", on_missing="delete")
+    def events(_: Any, page: int = 0) -> Iterator[Any]:
+        for number in range(page, 12):
+            yield row(number, calendar.events[number])
+            yield At(page=number + 1)
+
+    fivetran = Fivetran(app.handler)
+    fivetran.call()
+    assert fivetran.state["tables"]["events"]["at"]
+    calendar.change(0, 5)
+    fivetran.main = connection(calendar).main
+    for _ in range(2):
+        fivetran.sync()
+    assert present(fivetran) == calendar.events
 
 
 def test_a_token_that_came_with_a_second_part_of_its_rows_does_not_count(

@@ -174,6 +174,32 @@ def test_a_parent_that_vanishes_in_the_middle_leaves_its_place_to_the_next(
     assert present(fivetran) == forge.seen()
 
 
+def test_a_release_that_adds_parents_begins_an_open_pass_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its position is in a list of all rows, and names no parent."""
+    monkeypatch.setenv("FIVETRAN_ANSWER_BYTES", "1500")
+    forge = two_repositories()
+    forge.listed = {1, 2}
+    app = Connector("forge")
+
+    @app.table(key=["repository", "id"], cursor="at")
+    def issues(_: Any, since: int | None, page: int = 0) -> Iterator[Any]:
+        while rows := forge.page(1, since, page):
+            yield from rows
+            page += len(rows)
+            yield At(page=page)
+
+    fivetran = Fivetran(app.handler)
+    fivetran.call()
+    assert fivetran.state["tables"]["issues"]["at"] == {"page": 4}
+    fivetran.main = forge.connection().main
+    for _ in range(2):
+        assert fivetran.sync()[-1].status == 200
+    assert present(fivetran) == forge.issues
+    assert "its position names no repository" in capsys.readouterr().out
+
+
 @given(data=st.data())
 @settings(deadline=None, max_examples=200)
 def test_every_row_of_every_parent_arrives_whatever_happens(data: st.DataObject) -> None:

@@ -51,6 +51,7 @@ class ParentsPass(Pass):
         super().__init__(deletes, state, **others)
         table = self._table
         self._name = table.parent or ""
+        self._drop_position_of_no_parent()
         self._listed = _as_called(table, self._name, listed)
         self._room_for_parents = room
         self._floor = floor_of(table, self._terms) if table.kind else None
@@ -64,6 +65,15 @@ class ParentsPass(Pass):
         """Where in the list of the one that is read its reading has begun."""
         if self._start.opens:
             state.no_room.pop(PARENTS, None)
+
+    def _drop_position_of_no_parent(self) -> None:
+        """A release without parents= has begun this pass: its position is in a list of all rows."""
+        if self._position and self._name not in self._position:
+            name = self._table.name
+            text = f"Table {name}: its position names no {self._name}; the table is read from the beginning of that pass."
+            logs.emit("WARNING", text, table=name)
+            self._position, self._sent = {}, 0
+            self._deletes.begin_again()
 
     def _unpacked(self, packed: str | None, known: set[Key] | None = None) -> set[Key]:
         try:

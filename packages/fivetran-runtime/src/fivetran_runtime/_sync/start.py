@@ -116,10 +116,22 @@ def _drop_what_changed(table: Table, state: TableState, terms: Terms) -> None:
     if terms.embedded is not None and state.embeds and not still_embedded(state.embeds, terms.embedded):
         _tell(name, "names that its rows hold have changed at the source", "is read from the start")
         state.forget_mark()
-    if state.at is not None and terms.place and not terms.place.is_of(state.place):
-        _tell(name, "settings have changed while it was read", "is read from the beginning of that pass")
+    if changed := _changed_meanwhile(table, state, terms):
+        _tell(name, changed, "is read from the beginning of that pass")
         state.sent = 0
-        state.at = {name: value for name, value in state.at.items() if name in table.kept}
+        state.at = {name: value for name, value in (state.at or {}).items() if name in table.kept}
+        state.keeping = None  # a token that was given under other settings may tell of other rows
+
+
+def _changed_meanwhile(table: Table, state: TableState, terms: Terms) -> str | None:
+    """What has changed since the open pass began, so that its position does not count; None for nothing."""
+    if state.at is None:
+        return None
+    if terms.place and not terms.place.is_of(state.place):
+        return "settings have changed while it was read"
+    if table.kept and state.children is None:  # a token of now would be younger than what was read
+        return "a release that keeps nothing has begun to read it"
+    return None
 
 
 def _wider(table: Table, state: TableState, terms: Terms) -> str | None:
@@ -146,8 +158,7 @@ def note_terms(table: Table, state: TableState, terms: Terms) -> None:
     if table.kind:
         floor = floor_of(table, terms)
         state.floor = None if floor is None else table.kind.dump(floor)
-    if table.remembers:
-        state.children = _children(table)
+    state.children = _children(table) if table.remembers else None
 
 
 def _children(table: Table) -> dict[str, list[str]]:
