@@ -55,7 +55,7 @@ class Delta:
             self.was_listed = "at" in part
         self.noted = place
 
-    def is_told(self, number: int) -> bool:
+    def is_reported(self, number: int) -> bool:
         """Whether a token tells of the last change of a row."""
         place = max((place for place, one in enumerate(self.log) if one == number), default=-1)
         gaps = [*self.gaps, *([range(self.noted, len(self.log))] if self.was_listed else [])]

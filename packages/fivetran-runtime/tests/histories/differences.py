@@ -72,11 +72,11 @@ class Held:
             return True
         if plan.deletes:
             return False
-        return plan.kind != "kept" or not self._is_told(plan, int(key))
+        return plan.kind != "kept" or not self._is_reported(plan, int(key))
 
-    def _is_told(self, plan: Plan, number: int) -> bool:
+    def _is_reported(self, plan: Plan, number: int) -> bool:
         """Whether a token tells that a row is deleted; none tells what another filter does not show."""
-        return number not in self.source.tables[plan.name] and self.source.deltas[plan.name].is_told(number)
+        return number not in self.source.tables[plan.name] and self.source.deltas[plan.name].is_reported(number)
 
     def _may_stay_behind(self, plan: Plan, key: str) -> bool:
         """Whether nothing shows that a child of a row that is there is deleted."""

@@ -118,7 +118,7 @@ class Reader:
             source.answer(plan)
             yield Keep(token=source.token(plan, settings.products))
         if token is not None:
-            yield from self._told(settings, token, *(after or (0, None)))
+            yield from self._reported(settings, token, *(after or (0, None)))
             return
         source.deltas[plan.name].was_listed = True
         began = began or source.token(plan, settings.products)
@@ -126,10 +126,10 @@ class Reader:
         if plan.token == "end":
             yield Keep(token=began)
 
-    def _told(self, settings: Settings, token: str, place: int, end: int | None) -> Iterator[Any]:
+    def _reported(self, settings: Settings, token: str, place: int, end: int | None) -> Iterator[Any]:
         source, plan = self.source, self.plan
         while True:
-            found, end = source.told(plan, token, place, end)
+            found, end = source.reported(plan, token, place, end)
             if not found:
                 break
             for one in found:

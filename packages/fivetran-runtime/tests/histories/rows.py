@@ -82,17 +82,17 @@ class Rows:
         return thing
 
     def edit(self, plan: Plan, thing: Thing, at: int) -> None:
-        self._date_anew(plan, thing, at)
+        self._touch(plan, thing, at)
         if plan.lines:
             self.sets[plan.name].change(thing.lines)
 
-    def _date_anew(self, plan: Plan, thing: Thing, at: int) -> None:
+    def _touch(self, plan: Plan, thing: Thing, at: int) -> None:
         self.values += 1
         thing.at, thing.value, thing.is_old = at, self.values, False
         self._tell(plan, thing)
 
     def _tell(self, plan: Plan, thing: Thing) -> None:
-        """Whoever asks with a token is told of this row."""
+        """Whoever asks with a token hears of this row."""
         if plan.kind == "kept":
             self.deltas[plan.name].log.append(thing.id)
 
@@ -151,7 +151,7 @@ class Rows:
         ):
             other = self.chance.choice(others)
             self.sets[plan.name].move(thing.lines, other.lines)
-            self._date_anew(plan, other, thing.at if thing.at is not None else int(self.clock.seconds))
+            self._touch(plan, other, thing.at if thing.at is not None else int(self.clock.seconds))
         if plan.parents and self.chance.random() < 0.1:
             thing.parent = self.chance.choice(NUMBERS)
 

@@ -89,7 +89,7 @@ class Source(Rows):
         """A token that tells of what changes from now on."""
         return str(self.deltas[plan.name].token(products))
 
-    def told(self, plan: Plan, text: str, place: int, end: int | None) -> tuple[list[Thing | int], int]:
+    def reported(self, plan: Plan, text: str, place: int, end: int | None) -> tuple[list[Thing | int], int]:
         """A page of what a token tells: rows as they are now, and numbers of those that are not there; and its end."""
         self.answer(plan, is_second_page=place > 0)
         delta, token = self.deltas[plan.name], Token.read(text)
@@ -102,11 +102,11 @@ class Source(Rows):
             raise ExpiredError(str(refused)) if plan.says_expired else refused
         end = len(delta.log) if end is None else end
         numbers = list(dict.fromkeys(delta.log[token.place : end]))[place : place + plan.page]
-        found = [self._told(plan, number, token.products) for number in numbers]
+        found = [self._reported(plan, number, token.products) for number in numbers]
         self.change(self.changes_a_page)
         return found, end
 
-    def _told(self, plan: Plan, number: int, products: Sequence[str]) -> Thing | int:
+    def _reported(self, plan: Plan, number: int, products: Sequence[str]) -> Thing | int:
         thing = self.tables[plan.name].get(number)
         if thing is not None and self.is_visible(plan, thing, products):
             return _as_it_is(thing)
