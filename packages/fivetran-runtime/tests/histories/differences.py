@@ -76,7 +76,8 @@ class Held:
 
     def _is_reported(self, plan: Plan, number: int) -> bool:
         """Whether a token tells that a row is deleted; none tells what another filter does not show."""
-        return number not in self.source.tables[plan.name] and self.source.deltas[plan.name].is_reported(number)
+        is_there, delta = number in self.source.tables[plan.name], self.source.deltas[plan.name]
+        return not is_there and delta.is_reported(number)
 
     def _may_stay_behind(self, plan: Plan, key: str) -> bool:
         """Whether nothing shows that a child of a row that is there is deleted."""
