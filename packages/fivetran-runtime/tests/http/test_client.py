@@ -1054,7 +1054,7 @@ class Tls:
         self.client = Client(url, auth=Bearer(Secret(KEY)))
 
     def follow(self, link: str) -> str:
-        return self.client._follow(f"{self.client.url}/rows", link)
+        return self.client._hosts.follow(f"{self.client.url}/rows", link)
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ MUTANTS = (
     ),
     Mutant(
         "a link with only a part of the key in it is followed",
-        "fivetran_runtime.http.client.Redactor",
+        "fivetran_runtime.http._addresses.Redactor",
         lambda original: lambda secrets, **_: original(secrets),
         "http/test_client.py::test_a_link_with_only_a_part_of_the_key_is_followed",
     ),

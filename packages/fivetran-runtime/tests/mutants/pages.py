@@ -130,7 +130,7 @@ MUTANTS = (
     ),
     Mutant(
         "a next link to another host is an error of its page",
-        "fivetran_runtime.http.client.Client._is_allowed",
+        "fivetran_runtime.http._addresses.Hosts._is_allowed",
         lambda _: lambda self, url: True,  # noqa: ARG005
         f"{_PAGES}::test_a_link_to_another_host_is_reported_with_the_page_it_is_on",
     ),
@@ -155,7 +155,7 @@ MUTANTS = (
     # What an author says of ends
     Mutant(
         "a partial answer of GraphQL is never taken for a whole one",
-        "fivetran_runtime.http.client.Client._require_answer",
+        "fivetran_runtime.http._sending.Sender._require_no_errors",
         lambda _: lambda self, reply, json: None,  # noqa: ARG005
         "http/test_places.py::test_a_partial_answer_is_asked_for_again",
     ),

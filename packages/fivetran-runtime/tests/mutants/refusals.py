@@ -9,7 +9,7 @@ from fivetran_runtime.http._retries import retry_after
 from mutants.mutant import Mutant
 
 Fault = Callable[..., Any]
-_CLIENT, _CONNECTOR = "fivetran_runtime.http.client", "fivetran_runtime.connector"
+_CONNECTOR = "fivetran_runtime.connector"
 
 
 def _only_as_it_is_written(original: Fault) -> Fault:
@@ -86,31 +86,31 @@ MUTANTS = (
     ),
     Mutant(
         "no query has a value as Python writes it",
-        f"{_CLIENT}._parameter",
+        "fivetran_runtime.http._outgoing._parameter",
         lambda _: lambda name, value: str(value),  # noqa: ARG005
         "http/test_client.py::test_a_parameter_that_would_become_pythons_text_is_refused",
     ),
     Mutant(
         "a 403 that is a rate limit is asked again",
-        f"{_CLIENT}.is_rate_limit",
+        "fivetran_runtime.http._sending.is_rate_limit",
         lambda _: lambda headers, now: False,  # noqa: ARG005
         "http/test_client.py::test_a_rate_limit_is_waited_for_whatever_its_status",
     ),
     Mutant(
         "a limit that is used up is waited for until it counts again",
-        f"{_CLIENT}.wait_of",
+        "fivetran_runtime.http._sending.wait_of",
         lambda _: lambda headers, now, *, is_limit: retry_after(headers.get("Retry-After"), now),  # noqa: ARG005
         "http/test_client.py::test_a_rate_limit_is_waited_for_whatever_its_status",
     ),
     Mutant(
         "a body in an encoding that was not asked for is named",
-        f"{_CLIENT}._unknown_encoding",
+        "fivetran_runtime.http._bodies.unknown_encoding",
         lambda _: lambda response: "",  # noqa: ARG005
         "http/test_client.py::test_a_body_in_an_encoding_that_cannot_be_read_is_named",
     ),
     Mutant(
         "the same host by another scheme is not called another host",
-        f"{_CLIENT}.Client._elsewhere",
+        "fivetran_runtime.http._addresses.Hosts._elsewhere",
         lambda _: lambda self, url: ("another host", "Name it in allowed_hosts=."),  # noqa: ARG005
         "http/test_client.py::test_the_same_host_by_another_scheme_is_called_that",
     ),

@@ -96,7 +96,7 @@ MUTANTS = (
     ),
     Mutant(
         "a body that trickles is over when the time is",
-        "fivetran_runtime.http.client.TimelyAdapter",
+        "fivetran_runtime.http._sending.TimelyAdapter",
         lambda _: the_library.adapters.HTTPAdapter,
         f"{_DEADLINES}::test_headers_have_a_time_of_their_own",
     ),
@@ -126,31 +126,31 @@ MUTANTS = (
     ),
     Mutant(
         "budget, counting and redaction hold in threads",
-        "fivetran_runtime.http.client.running",
+        "fivetran_runtime.http._sending.running",
         _boundless_in_threads,
         f"{_DEADLINES}::test_budget_and_counting_hold_in_threads",
     ),
     Mutant(
         "a setup test of a source that is down is two tries",
-        "fivetran_runtime.http.client._SETUP_TRIES",
+        "fivetran_runtime.http._retries._SETUP_TRIES",
         lambda _: 5,
         f"{_DEADLINES}::test_a_setup_test_of_a_source_that_is_down_is_reported_soon",
     ),
     Mutant(
         "a setup test does not wait for a minute",
-        "fivetran_runtime.http.client._SETUP_WAIT",
+        "fivetran_runtime.http._retries._SETUP_WAIT",
         lambda _: 600,
         f"{_DEADLINES}::test_a_setup_test_of_a_source_that_is_down_is_reported_soon",
     ),
     Mutant(
         "an answer that would not fit into the memory when decoded is refused in words",
-        "fivetran_runtime.http.client.require_room",
+        "fivetran_runtime.http._bodies.require_room",
         lambda _: lambda body, what: None,  # noqa: ARG005
         f"{_DEADLINES}::test_a_short_answer_that_takes_much_memory_is_refused_in_words",
     ),
     Mutant(
         "a body that does not fit into the memory is not read to its end",
-        "fivetran_runtime.http.client.largest_body",
+        "fivetran_runtime.http._sending.largest_body",
         lambda _: lambda: 2**62,
         f"{_DEADLINES}::test_a_body_is_read_as_far_as_there_is_memory",
     ),
@@ -196,7 +196,7 @@ MUTANTS = (
     # Rate limits
     Mutant(
         "a limit by the minute that says nothing is waited for",
-        "fivetran_runtime.http.client._LIMIT_TRIES",
+        "fivetran_runtime.http._retries._LIMIT_TRIES",
         lambda _: 5,
         f"{_CLIENT}::test_a_limit_by_the_minute_that_says_nothing_is_waited_for",
     ),

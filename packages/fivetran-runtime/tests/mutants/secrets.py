@@ -17,7 +17,7 @@ _CLIENT, _HANDLER, _CONFIG, _REDACTION = (
 
 
 def _sent_to_strangers(_: Fault) -> Fault:
-    return lambda self, url, parameters: ({**self._headers}, parameters)  # noqa: ARG005
+    return lambda self, *, is_own: {**self._headers}  # noqa: ARG005
 
 
 def _credentials_to_strangers(original: Fault) -> Fault:
@@ -28,8 +28,8 @@ def _credentials_to_strangers(original: Fault) -> Fault:
 
 
 def _body_to_strangers(original: Fault) -> Fault:
-    def redirected(self: Any, url: str, response: Any, *, has_body: bool) -> Any:
-        return original(self, url, response, has_body=False)
+    def redirected(self: Any, url: str, location: str, *, has_body: bool) -> Any:
+        return original(self, url, location, has_body=False)
 
     return redirected
 
@@ -142,25 +142,25 @@ MUTANTS = (
     ),
     Mutant(
         "headers go to the client's own host only",
-        "fivetran_runtime.http.client.Client._own",
+        "fivetran_runtime.http._outgoing.Writer._own_headers",
         _sent_to_strangers,
         f"{_CLIENT}::test_no_header_of_the_clients_goes_to_another_host",
     ),
     Mutant(
         "credentials go to the client's own host only",
-        "fivetran_runtime.http.client.Client._authenticate",
+        "fivetran_runtime.http._outgoing.Writer._authenticate",
         _credentials_to_strangers,
         f"{_CLIENT}::test_no_credentials_go_to_another_host",
     ),
     Mutant(
         "a body is not redirected to another host",
-        "fivetran_runtime.http.client.Client._redirected",
+        "fivetran_runtime.http._addresses.Hosts.redirected",
         _body_to_strangers,
         f"{_CLIENT}::test_no_body_is_redirected_to_another_host",
     ),
     Mutant(
         "a key that a link repeats under another name does not go into the state",
-        "fivetran_runtime.http.client.Client._without_credentials",
+        "fivetran_runtime.http._addresses.Hosts._without_credentials",
         _key_by_its_name_only,
         f"{_CLIENT}::test_a_key_under_another_name_does_not_become_a_position",
     ),

@@ -114,7 +114,7 @@ def _only_dicts(original: Fault) -> Fault:
 MUTANTS = (
     Mutant(
         "a body that an author's function cannot read is asked for again",
-        "fivetran_runtime.http.client._decoded_by",
+        "fivetran_runtime.http._sending.decoded_reply",
         _taken_for_none,
         "http/test_decode.py::test_a_body_that_it_cannot_read_is_asked_for_again",
     ),

@@ -9,6 +9,7 @@ import msgspec
 
 from fivetran_runtime.errors import DefectError
 from fivetran_runtime.function.envelope import BadRequestError
+from fivetran_runtime.http._bodies import NotJsonError
 from mutants.mutant import Mutant
 
 Fault = Callable[..., Any]
@@ -51,6 +52,13 @@ def _never_is_a_date(original: Fault) -> Fault:
     return complete
 
 
+def _without_reason(original: Fault) -> Fault:
+    def undecodable(url: str, response: Any, body: Any, _: Exception, **named: Any) -> Any:
+        return original(url, response, body, NotJsonError("no JSON"), **named)
+
+    return undecodable
+
+
 MUTANTS = (
     Mutant(
         "a fraction keeps every digit",
@@ -84,8 +92,8 @@ MUTANTS = (
     ),
     Mutant(
         "what is no JSON is reported with its reason",
-        "fivetran_runtime.http.client.NotJsonError",
-        lambda original: type("Other", (original,), {}),
+        "fivetran_runtime.http._bodies._undecodable",
+        _without_reason,
         f"{_CLIENT}::test_what_is_no_json_is_reported_with_the_reason_and_the_place",
     ),
     Mutant(

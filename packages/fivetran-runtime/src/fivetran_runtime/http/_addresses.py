@@ -7,13 +7,16 @@ query, or a path, and each of them holds for every request.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from urllib.parse import parse_qsl, unquote, urlencode, urljoin, urlsplit, urlunsplit
 
 import msgspec
 
+from fivetran_runtime._arguments import wrong
+from fivetran_runtime._invocation.redaction import Redactor
 from fivetran_runtime.config import Secret
-from fivetran_runtime.errors import ConfigurationError
+from fivetran_runtime.errors import ConfigurationError, DefectError
+from fivetran_runtime.http.auth import Credentials
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -102,6 +105,106 @@ class Address(msgspec.Struct, frozen=True):
         if not is_inner or not fits or parts.scheme not in _PORTS or not self.is_own(page):
             return None
         return urlunsplit(own._replace(query=parts.query, fragment=""))
+
+
+class Hosts:
+    """The hosts that a client asks: its own, with its credentials, and those that links and redirects may lead to.
+
+    Args:
+        address: the client's own.
+        allowed: the names of others.
+        credentials: what is in no link that is kept.
+    """
+
+    def __init__(self, address: Address, allowed: Collection[str], credentials: Credentials) -> None:
+        self.address = address
+        self._allowed = allowed
+        self._credentials = credentials
+
+    def target(self, path: str) -> str:
+        """The address of a path, or one that was given whole.
+
+        Raises:
+            StrangerError: it is on a host that is not asked.
+        """
+        if not isinstance(path, str):
+            raise wrong("", "path", path, "a path such as '/users', or a whole address")
+        if "://" not in path.partition("?")[0]:
+            return self.address.join(path)
+        url = self.address.resolve(path, self.address.url)
+        if not self._is_allowed(url):
+            what, hint = self._elsewhere(url)
+            message = f"{shown(self.address.url)} leads to {shown(url)}, {what}."
+            # As of a position that is no longer known: where the address was changed while a list was being read, the
+            # reading begins again at the new one.
+            raise StrangerError(message, hint=hint, status=410)
+        return url
+
+    def follow(self, page: str, link: str, own_host: bool = False) -> str:
+        """The address to ask for a link on a page, as it may stand in the state: without the client's own key.
+
+        Raises:
+            DefectError: it leads to another host, or holds a credential where it cannot be taken out.
+        """
+        url = self.address.resolve(link, page)
+        if not self._is_allowed(url):
+            url = self.address.seen_from_outside(url, page, own_host=own_host) or url
+        url = self._without_credentials(url)
+        if not self._is_allowed(url):
+            what, hint = self._elsewhere(url)
+            message = f"{shown(page)}: the link to the next page leads to {shown(url)}, {what}."
+            raise DefectError(message, hint=hint)
+        if self._credentials_in_links().clean(url) != url:
+            message = f"{shown(page)}: the link to the next page has the client's credentials in its path."
+            raise DefectError(message, hint="A link goes into the state, so it cannot be followed.")
+        return url
+
+    def redirected(self, url: str, location: str, *, has_body: bool) -> str:
+        """Where a redirect leads.
+
+        Raises:
+            ConfigurationError: to a host that is not asked.
+            DefectError: to another one than the client's own, with a body.
+        """
+        target = self.address.resolve(location, url)
+        if not self._is_allowed(target):
+            what, hint = self._elsewhere(target)
+            message = f"{shown(url)} redirects to {shown(target)}, {what}."
+            raise ConfigurationError(message, hint=f"Is the address right? {hint}")
+        if has_body and not self.address.is_own(target):
+            message = f"{shown(url)} redirects a request with a body to {shown(target)}, another host."
+            raise DefectError(
+                message, hint="A body goes only where it was meant to: ask that host by itself."
+            )
+        return target
+
+    def _without_credentials(self, url: str) -> str:
+        """A link without what the client adds anyway: its key, under any name, and what its address says."""
+        names = {*self._credentials.names, *(name for name, _ in self.address.query)}
+        clean = self._credentials_in_links().clean
+        return without(url, lambda name, value: name in names or clean(value) != value)
+
+    def _credentials_in_links(self) -> Redactor:
+        sure = (text for text in self._credentials.texts() if len(text) >= _SURE)
+        return Redactor(sure, in_parts=False)  # a part of one may be anything's name
+
+    def _elsewhere(self, url: str) -> tuple[str, str]:
+        """What an address is that is not the client's own, and what to do."""
+        if host_of(url) == host_of(self.address.url):
+            return "the same host by another scheme or port", _ADDRESS_HINT
+        return "another host", _HOSTS_HINT
+
+    def _is_allowed(self, url: str) -> bool:
+        return self.address.is_own(url) or host_of(url) in self._allowed
+
+
+class StrangerError(DefectError, ConfigurationError):
+    """An address is not on the client's own host, nor on one of `allowed_hosts`: the source's doing, or a person's."""
+
+
+_ADDRESS_HINT = "If the source is there, give the client that address: its credentials go nowhere else."
+_HOSTS_HINT = "If that is meant, name it in the client's allowed_hosts=."
+_SURE = 8  # a text of this length is not in a link by chance
 
 
 def _is_loopback(host: str | None) -> bool:

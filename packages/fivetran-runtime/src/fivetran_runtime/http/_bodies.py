@@ -1,4 +1,4 @@
-"""A body: whether it fits into the function's memory, and as JSON: every number with its digits, every declared charset.
+"""An answer's body: whether it fits into the function's memory, and as JSON: every number with its digits, every charset.
 
 A platform kills a function that takes more than it was given, in every sync again; what is refused in words can be
 put right. Decoded JSON takes several times the memory of its text: what each object, text and number takes is
@@ -10,17 +10,22 @@ from __future__ import annotations
 import codecs
 import gc
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
+import requests
 
 from fivetran_runtime._encoding import decode
+from fivetran_runtime._invocation import logs
 from fivetran_runtime._invocation.budget import MB, memory_in_use
 from fivetran_runtime._invocation.context import running
-from fivetran_runtime.errors import DefectError
+from fivetran_runtime.errors import ConfigurationError, ConnectorError, DefectError, TransientError
+from fivetran_runtime.http._addresses import shown
+from fivetran_runtime.http._refusals import excerpt
+from fivetran_runtime.http._retries import FailedRequest
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -31,6 +36,113 @@ _MARKS = (
 )
 _AROUND = 30
 _MAX_NAMED = 3
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """What the source answered: status, headers and decoded JSON, None where the body is empty; or what `decode=` gave."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    json: Any
+
+
+def reply_of(url: str, response: requests.Response, body: bytearray, *, was_redirected: bool) -> Reply:
+    """An answer whose body is JSON; a refusal's may be any text.
+
+    Raises:
+        FailedRequest: it breaks off.
+        ConfigurationError, TransientError: it is a success and something else than JSON.
+        DefectError: it does not fit into the memory, or cannot be read.
+    """
+    kind = response.headers.get("Content-Type", "")
+    if unknown := unknown_encoding(response):
+        _require_no_success(url, response, unknown)
+        return Reply(url, response.status_code, response.headers, None)
+    require_room(body, shown(url))
+    try:
+        found = decoded(body, kind)
+    except NotJsonError as error:
+        value = _undecodable(url, response, body, error, was_redirected=was_redirected)
+        return Reply(url, response.status_code, response.headers, value)
+    except RecursionError:
+        message = f"{shown(url)} answered JSON that is nested too deeply to be read."
+        raise DefectError(message, hint="Ask the source for fewer levels, if it can be asked.") from None
+    if found.replaced:
+        message = (
+            f"{shown(url)}: half of a surrogate pair (a character that was cut in two) was replaced by U+FFFD"
+        )
+        logs.emit("WARNING", f"{message}: {'; '.join(found.replaced)}.")
+    return Reply(url, response.status_code, response.headers, found.value)
+
+
+def decoded_reply(
+    decode: Callable[[bytes], Any], url: str, response: requests.Response, body: bytearray
+) -> Reply:
+    """The answer as an author's function reads it.
+
+    Raises:
+        FailedRequest: the body is not what it reads.
+        Exception: what shows that the function itself is wrong.
+    """
+    if unknown := unknown_encoding(response):
+        _require_no_success(url, response, unknown)
+    try:
+        value = decode(bytes(body))
+    except (ConnectorError, *_BUGS):
+        raise
+    except Exception as error:  # each library has errors of its own for a body that is not whole
+        what = f"an answer that decode= cannot read ({type(error).__name__}: {excerpt(str(error))})"
+        raise FailedRequest(what) from error
+    return Reply(url, response.status_code, response.headers, value)
+
+
+_BUGS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    NameError,
+    TypeError,
+    RecursionError,
+)
+
+
+def unknown_encoding(response: requests.Response) -> str:
+    """How a body is compressed, if that is none of the ways that were asked for."""
+    used = [name.strip().lower() for name in response.headers.get("Content-Encoding", "").split(",")]
+    return ", ".join(name for name in used if name not in ("", "identity", *response.raw.CONTENT_DECODERS))
+
+
+def _require_no_success(url: str, response: requests.Response, encoding: str) -> None:
+    """Raise for a success whose body cannot be read; an error's status says enough without one."""
+    if response.ok:
+        message = f"{shown(url)} answered in the Content-Encoding {encoding}, which was not asked for and cannot be read."
+        hint = 'Ask for none, with the client\'s headers={"Accept-Encoding": "identity"}, or install its decoder.'
+        raise DefectError(message, hint=hint)
+
+
+def _undecodable(
+    url: str, response: requests.Response, body: bytearray, error: NotJsonError, *, was_redirected: bool
+) -> str:
+    """What to make of a body that is not JSON: an error's text will do, a success without data will not."""
+    content_type = response.headers.get("Content-Type", "no content type")
+    text = bytes(body[:_MAX_SAID]).decode(charset_of(content_type) or "utf-8", "replace")
+    if not response.ok:
+        return text
+    kind = content_type.split(";")[0]
+    if kind.endswith("json"):
+        why = "" if error.is_cut else f": {error.why}"
+        raise FailedRequest(f"an answer that is not whole JSON{why}")
+    message = (
+        f"{shown(url)} answered HTTP {response.status_code} with {kind}, not JSON: {excerpt(text)[:80]!r}."
+    )
+    hint = "Is the address right? A login or maintenance page looks like this."
+    raise (ConfigurationError if was_redirected else TransientError)(message, hint=hint)
+
+
+_MAX_SAID = 100_000
 
 
 class NotJsonError(Exception):

@@ -14,11 +14,11 @@ from itertools import chain
 import requests
 import urllib3
 
-from fivetran_runtime._invocation.budget import MB, OutOfBudget
+from fivetran_runtime._invocation.budget import MB
 from fivetran_runtime._invocation.context import running
 from fivetran_runtime.errors import DefectError
 from fivetran_runtime.http._bodies import byte_order_mark, charset_of, largest_body
-from fivetran_runtime.http._deadlines import SHORTEST_TIMEOUT_S, what_broke, within
+from fivetran_runtime.http._deadlines import SHORTEST_TIMEOUT_S, require_time, what_broke, within
 from fivetran_runtime.http._retries import FailedRequest
 
 _PIECE = 1 << 17
@@ -127,26 +127,18 @@ class Content:
     def _raw(self) -> Iterator[bytes]:
         raw, invocation = self._response.raw, running()
         while True:
-            self._require_time()
+            require_time(self._doing)
             left = max(SHORTEST_TIMEOUT_S, invocation.budget.remaining())
             try:
                 with within(left, idle=self._idle) as deadline:
                     deadline.in_body = True
                     piece = raw.read1(_PIECE, decode_content=False)
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-                self._require_time()  # a read that was given only what is left of the call's time
+                require_time(self._doing)  # a read that was given only what is left of the call's time
                 raise FailedRequest(what_broke(error) if not isinstance(error, OSError) else _BROKE) from None
             if not piece:
                 return
             yield piece
-
-    def _require_time(self) -> None:
-        try:
-            running().budget.require(0, self._what)
-        except OutOfBudget as stop:
-            stop.why = f"{self._doing()}, and {stop.why}"
-            stop.args = (stop.why,)
-            raise
 
     def _unpack(self, pieces: Iterator[bytes]) -> None:
         """Unzip what is zipped, whatever its name and type say, also where that was zipped once more on its way."""

@@ -11,7 +11,7 @@ import io
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -26,6 +26,9 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+
+from fivetran_runtime._invocation.budget import OutOfBudget
+from fivetran_runtime._invocation.context import running
 
 UNKNOWN_HOST = "the host name is unknown"
 """What `what_broke` says where a name has no address: asking again rarely helps."""
@@ -236,6 +239,23 @@ def _look_up(host: str, port: int, seconds: float) -> Found:
     if isinstance(found, BaseException):
         raise found
     return found
+
+
+def require_time(doing: str | Callable[[], str]) -> None:
+    """Make sure that there is time left for the source.
+
+    Args:
+        doing: what the time was spent on.
+
+    Raises:
+        OutOfBudget: there is none; says what it was spent on.
+    """
+    try:
+        running().budget.require(0, "")
+    except OutOfBudget as stop:
+        stop.why = f"{doing if isinstance(doing, str) else doing()}, and {stop.why}"
+        stop.args = (stop.why,)
+        raise
 
 
 def what_broke(error: Exception) -> str:

@@ -114,87 +114,7 @@ def shown_place(place: Place) -> str:
     return place if isinstance(place, str) else ".".join(place)
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """What the pages of a list are asked with, before their position is in it: parameters, a body, headers."""
-
-    query: Mapping[str, Any]
-    json: Any = None
-    form: Mapping[str, Any] | None = None
-    headers: Mapping[str, Any] | None = None
-
-    @property
-    def method(self) -> str:
-        """A list with a body is asked for by POST."""
-        return "GET" if self.json is None and self.form is None else "POST"
-
-    def at(self, position: Mapping[Any, Any]) -> Asked:
-        """The same with a position, by what takes it; what is None is left as the author wrote it.
-
-        Raises:
-            DefectError: it is to go into a body that there is not, or that has no room for it.
-        """
-        query, json, form, headers = dict(self.query), self.json, self.form, self.headers
-        for param, value in position.items():
-            if value is None:
-                continue
-            if isinstance(param, Header):
-                headers = {**(headers or {}), param.name: value}
-            elif form is not None:
-                form = {**form, param if isinstance(param, str) else param[-1]: value}
-            elif json is not None:
-                json = _put(json, param, value)
-            elif isinstance(param, str):
-                query[param] = value
-            else:
-                msg = f"param={list(param)} is a place in a body, and this list is asked for without one."
-                raise DefectError(msg, hint="Give pages() the json= that the source is asked with.")
-        return Asked(query, json, form, headers)
-
-    def sizes(self) -> frozenset[int]:
-        """The numbers that are asked with under a name of the size of a page."""
-        body = self.json if isinstance(self.json, dict) else {}
-        inner = [body[name] for name in _WITH_SIZES if isinstance(body.get(name), dict)]
-        return frozenset(
-            value
-            for members_of in (self.query, body, *inner)
-            for name, value in members_of.items()
-            if type(value) is int and _is_size(name)
-        )
-
-
-_WITH_SIZES = ("variables", "page", "paging", "pagination")
-_SIZES = frozenset(
-    [
-        "limit",
-        "size",
-        "per",
-        "first",
-        "count",
-        "top",
-        "take",
-        "rows",
-        "maxresults",
-        "maxitems",
-        "maxrecords",
-        "maxrows",
-        "maxkeys",
-        "maxcount",
-        "numrows",
-        "rpp",
-    ]
-)
-_NO_LETTERS = re.compile(r"[\W_]+")
-
-
-def _is_size(name: object) -> bool:
-    """Whether a parameter is called like the size of a page: "per_page", "$top", "page[limit]", "sysparm_limit"."""
-    text = _NO_LETTERS.sub("", str(name)).lower()
-    return text in _SIZES or text.endswith(
-        ("perpage", "pagesize", "pagelimit", "pagelength", "batchsize", "parmlimit")
-    )
-
-
-def _put(body: Any, place: str | Sequence[str], value: Any) -> Any:
+def put(body: Any, place: str | Sequence[str], value: Any) -> Any:
     """A copy of a body that has the value at a place; objects on the way are made where there are none."""
     if isinstance(place, str) and isinstance(body, dict) and place in body:
         return {**body, place: value}
@@ -234,7 +154,7 @@ def members(value: Any) -> str:
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _LEADS = frozenset(
-    {
+    [
         "odata",
         "has",
         "is",
@@ -257,7 +177,7 @@ _LEADS = frozenset(
         "start",
         "index",
         "id",
-    }
+    ]
 )
 _DEPTH = 4
 

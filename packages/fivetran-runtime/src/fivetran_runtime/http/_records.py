@@ -21,7 +21,7 @@ from fivetran_runtime._encoding import decode
 from fivetran_runtime.errors import DefectError, TransientError
 from fivetran_runtime.http._bodies import NotJsonError, decoded
 from fivetran_runtime.http._content import Content
-from fivetran_runtime.http._excerpts import excerpt
+from fivetran_runtime.http._refusals import excerpt
 from fivetran_runtime.http._retries import FailedRequest
 
 _MAX_FIELD = 32_000_000
@@ -166,9 +166,12 @@ class CsvForm(msgspec.Struct, frozen=True):
     Attributes:
         columns: with a header, those that it has to name at least; without one, the names of all columns in their order.
         has_header: whether the first line names the columns.
+
+    Raises:
+        DefectError: nothing can be written so; names the argument of `Client.csv`.
     """
 
-    columns: tuple[str, ...]
+    columns: Sequence[str]
     has_header: bool
     delimiter: str
     quotechar: str
@@ -177,6 +180,16 @@ class CsvForm(msgspec.Struct, frozen=True):
 
     name = "csv"
     accept = "text/csv, text/tab-separated-values, */*;q=0.5"
+
+    def __post_init__(self) -> None:
+        _require_columns(self.columns, has_header=self.has_header)
+        marks = {"delimiter": self.delimiter, "quotechar": self.quotechar, "escapechar": self.escapechar}
+        for name, mark in marks.items():
+            if not _is_mark(mark) and (name, mark) not in _NO_MARKS:
+                raise DefectError(f"csv({name}={mark!r}): it has to be one character, and no line break.")
+        if len({*marks.values()}) < len(marks):
+            raise DefectError(f"csv(...): delimiter, quotechar and escapechar have to differ: {marks}.")
+        _require_encoding(self.encoding)
 
     def require_kind(self, response: requests.Response, what: str) -> None:
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -284,20 +297,10 @@ def _reason(error: UnicodeError) -> str:
     return error.reason if isinstance(error, UnicodeDecodeError) else str(error)
 
 
-def csv_form(
-    columns: Sequence[str],
-    *,
-    has_header: bool,
-    delimiter: str,
-    quotechar: str,
-    escapechar: str | None,
-    encoding: str | None,
-) -> CsvForm:
-    """How a body is written, once it was looked at.
+_NO_MARKS = (("quotechar", ""), ("escapechar", None))
 
-    Raises:
-        DefectError: it cannot be written so; names the argument.
-    """
+
+def _require_columns(columns: Sequence[str], *, has_header: bool) -> None:
     if not isinstance(columns, list | tuple) or not all(type(name) is str and name for name in columns):
         raise DefectError(f"csv(columns={columns!r}): it has to be names of columns, such as ('id', 'name').")
     if type(has_header) is not bool:
@@ -306,15 +309,6 @@ def csv_form(
         raise DefectError("csv(has_header=False) needs columns=, the names of all columns in their order.")
     if len(set(columns)) < len(columns):
         raise DefectError(f"csv(columns={columns!r}): a column is named more than once.")
-    marks = {"delimiter": delimiter, "quotechar": quotechar, "escapechar": escapechar}
-    optional = {"quotechar": "", "escapechar": None}
-    for name, mark in marks.items():
-        if (name not in optional or mark != optional[name]) and not _is_mark(mark):
-            raise DefectError(f"csv({name}={mark!r}): it has to be one character, and no line break.")
-    if len({*marks.values()}) < len(marks):
-        raise DefectError(f"csv(...): delimiter, quotechar and escapechar have to differ: {marks}.")
-    _require_encoding(encoding)
-    return CsvForm(tuple(columns), has_header, delimiter, quotechar, escapechar, encoding)
 
 
 def _is_mark(mark: object) -> bool:

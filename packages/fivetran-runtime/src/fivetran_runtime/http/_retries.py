@@ -7,12 +7,18 @@ import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fivetran_runtime._invocation.clock import clock
-from fivetran_runtime.errors import ConfigurationError, ConnectorError, DeclarationError, DefectError
-from fivetran_runtime.http._excerpts import excerpt
+from fivetran_runtime._invocation.context import Invocation, running
+from fivetran_runtime.errors import ConfigurationError, ConnectorError, DeclarationError, TransientError
+from fivetran_runtime.http._deadlines import UNKNOWN_HOST, require_time
 
+TRIES = 5
+_LIMIT_TRIES = 7  # with waits of 63 s in all: most limits that say nothing are by the minute
+_SETUP_TRIES = 2  # a person waits for a setup test
+_SETUP_WAIT = 5.0
+_UNKNOWN_TRIES = 2
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 60.0
 _IN_2001 = 1e9  # seconds since 1970; fewer are a number of seconds
@@ -39,38 +45,38 @@ class FailedRequest(Exception):  # noqa: N818 - not an error yet: it may be sent
         self.said = said
 
 
-def answered_with_errors(where: str, errors: Any, *, is_refusal: bool) -> ConnectorError | FailedRequest:
-    """What to raise for a success that says it is an error: GraphQL's partial answers, and others like them.
+def wait_before_retry(failed: FailedRequest, tries: int, *, idempotent: bool, what: str) -> None:
+    """Wait before a request is sent again.
 
-    Args:
-        where: the address, and the place of the errors.
-        errors: what is there.
-        is_refusal: whether the source has not even begun to answer, as to a query that it does not understand.
+    Raises:
+        OutOfBudget: there is no time for it.
+        TransientError: it has been sent often enough.
+        ConfigurationError: there is no such host.
     """
-    said = excerpt(errors)
-    codes = {code.upper() for code in _codes(errors)}
-    if not is_refusal or _LATER.search(f"{' '.join(codes)} {said}"):
-        return FailedRequest("an answer with errors", said=said)
-    message = f"{where} refuses the query: {said}."
-    if codes & _ABOUT_WHO:
-        return ConfigurationError(message, hint="Check the credentials and what they may read.", cause=said)
-    return DefectError(message, cause=said)
+    invocation = running()
+    seconds = backoff(tries) if failed.retry_after is None else failed.retry_after
+    is_too_long = invocation.is_setup_test and seconds > _SETUP_WAIT
+    if not idempotent or is_too_long or tries >= _max_tries(failed, invocation):
+        raise _given_up(failed, tries, what)
+    require_time(f"{what}: {failed.what}")
+    invocation.wait(seconds, f"waiting after {what}: {failed.what}")
+    invocation.count(retries=1)
 
 
-_LATER = re.compile(
-    r"throttl|rate.?limit|too.?many|time.?d?.?out|unavailable|internal|try again|overload|exceeded",
-    re.IGNORECASE,
-)
-_ABOUT_WHO = frozenset({"UNAUTHENTICATED", "UNAUTHORIZED", "FORBIDDEN", "ACCESS_DENIED"})
+def _max_tries(failed: FailedRequest, invocation: Invocation) -> int:
+    if failed.what == UNKNOWN_HOST:
+        return _UNKNOWN_TRIES
+    if invocation.is_setup_test:
+        return _SETUP_TRIES
+    return _LIMIT_TRIES if failed.status == 429 and failed.retry_after is None else TRIES
 
 
-def _codes(errors: Any) -> Iterator[str]:
-    """The codes of GraphQL errors: Apollo's `extensions.code`, GitHub's `type`."""
-    for error in errors if isinstance(errors, list) else ():
-        if isinstance(error, dict):
-            extensions = error.get("extensions")
-            code = extensions.get("code") if isinstance(extensions, dict) else None
-            yield from (one for one in (code, error.get("type")) if isinstance(one, str))
+def _given_up(failed: FailedRequest, tries: int, what: str) -> ConnectorError:
+    count = f" {tries} times" if tries > 1 else ""
+    message = f"{what}: {failed.what}{count}{f': {failed.said}' if failed.said else ''}."
+    if failed.what == UNKNOWN_HOST:
+        return ConfigurationError(message, hint="Is the address right?", cause=failed.what)
+    return TransientError(message, status=failed.status, cause=failed.what)
 
 
 def backoff(tries: int) -> float:

@@ -9,7 +9,7 @@ are never mixed, whatever the source says of its versions.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -20,10 +20,13 @@ from fivetran_runtime._invocation import logs
 from fivetran_runtime._invocation.budget import MB
 from fivetran_runtime._invocation.clock import clock
 from fivetran_runtime._invocation.context import running
-from fivetran_runtime.errors import ConfigurationError, DefectError, ExpiredError
+from fivetran_runtime.errors import ConfigurationError, DefectError, ExpiredError, TransientError
+from fivetran_runtime.http._addresses import shown
 from fivetran_runtime.http._content import Content
+from fivetran_runtime.http._outgoing import Request
 from fivetran_runtime.http._records import Form, Place
-from fivetran_runtime.http._retries import FailedRequest
+from fivetran_runtime.http._retries import FailedRequest, wait_before_retry
+from fivetran_runtime.http._sending import Sender
 from fivetran_runtime.operations import At
 
 _MAX_RECORDS = 1_000
@@ -52,20 +55,29 @@ class Resume(msgspec.Struct, frozen=True, omit_defaults=True):
     columns: list[str] | None = None
 
 
-class StreamedBody(msgspec.Struct, frozen=True):
+class StreamedBody:
     """A body at a source, and how it is asked for.
 
     Attributes:
         what: what it is called in messages.
         idle: seconds that one read may take.
-        open: gives an answer whose body is still to be read, for headers of the request.
-        before_retry: waits before it is asked for again: of what failed, and how often.
     """
 
-    what: str
-    idle: float
-    open: Callable[[Mapping[str, str]], requests.Response]
-    before_retry: Callable[[FailedRequest, int], None]
+    def __init__(self, sender: Sender, url: str, query: Mapping[str, Any]) -> None:
+        self._sender = sender
+        self._url = url
+        self._query = query
+        self.what = shown(url)
+        self.idle = sender.timeouts[1]
+
+    def open(self, headers: Mapping[str, str]) -> requests.Response:
+        """An answer whose body is still to be read, for headers of the request."""
+        request = Request("GET", self._url, self._query, kind=headers, is_open=True)
+        reply = self._sender.answered(request)
+        if not isinstance(reply.json, requests.Response):
+            message = f"GET {self.what} answered HTTP {reply.status}, without rows."
+            raise TransientError(message, status=reply.status)
+        return reply.json
 
 
 def read(source: StreamedBody, form: Form, resume: object, at: Mapping[str, Any]) -> Iterator[Any]:
@@ -84,7 +96,7 @@ def read(source: StreamedBody, form: Form, resume: object, at: Mapping[str, Any]
         except FailedRequest as failed:
             tries = 1 if reading.place.record > record else tries + 1
             record = reading.place.record
-            source.before_retry(failed, tries)
+            wait_before_retry(failed, tries, idempotent=True, what=f"GET {source.what}")
         else:
             return
 

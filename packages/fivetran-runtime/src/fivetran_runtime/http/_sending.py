@@ -1,0 +1,227 @@
+"""Sending a request until it is answered: as often as it may be, within the time, and along redirects.
+
+One retry loop around sending a request *and reading its body*: a connection that breaks in the middle of a page is
+as ordinary as one that is refused. urllib3's own retries see neither the body nor the time the function has left.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Any
+
+import msgspec
+import requests
+import urllib3
+
+from fivetran_runtime._invocation.budget import MB
+from fivetran_runtime._invocation.clock import clock
+from fivetran_runtime._invocation.context import running
+from fivetran_runtime.errors import ConfigurationError, DefectError
+from fivetran_runtime.http._addresses import Hosts, root, shown
+from fivetran_runtime.http._bodies import (
+    Reply,
+    decoded_reply,
+    largest_body,
+    reply_of,
+    too_large,
+    unknown_encoding,
+)
+from fivetran_runtime.http._deadlines import (
+    SHORTEST_TIMEOUT_S,
+    TimelyAdapter,
+    require_time,
+    what_broke,
+    within,
+)
+from fivetran_runtime.http._outgoing import NOT_HTTP, Request, Writer, unsendable
+from fivetran_runtime.http._places import ABSENT, Place, is_there, look_up, shown_place
+from fivetran_runtime.http._refusals import answered_with_errors, refusal, said
+from fivetran_runtime.http._retries import Delay, FailedRequest, is_rate_limit, wait_before_retry, wait_of
+from fivetran_runtime.http.auth import Credentials
+
+RETRIED = frozenset({429, 500, 502, 503, 504})
+"""Statuses that say "later", or may be meant so; every other one is an answer."""
+_NO_CONTENT = 204
+_WITH_ROWS = frozenset({200, 203, 206})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MAX_REDIRECTS = 5
+_REDIRECTED = 300
+_NOT_MODIFIED = 304
+
+
+class Sender:
+    """Sends the requests of one client.
+
+    Args:
+        hosts: whom they may go to.
+        credentials: who asks.
+        headers: the client's own.
+        timeouts: seconds to wait for a connection, and for an answer's next bytes.
+        delay: between requests, where a rate is kept.
+        max_bytes: the longest body that is read whole.
+        errors: where an answer with success says that something went wrong.
+    """
+
+    def __init__(
+        self,
+        hosts: Hosts,
+        credentials: Credentials,
+        headers: dict[str, str],
+        *,
+        timeouts: tuple[float, float],
+        delay: Delay | None,
+        max_bytes: int | None,
+        errors: Place | None,
+    ) -> None:
+        self._hosts = hosts
+        self._credentials = credentials
+        self.timeouts = timeouts
+        self._delay = delay
+        self._max_bytes = max_bytes
+        self._errors = errors
+        self._session = requests.Session()
+        # requests would search the environment for each request, and ~/.netrc for credentials; see _environment.
+        self._session.trust_env = False
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, TimelyAdapter())
+        self._environment = cache(_environment)
+        self._writer = Writer(self._session, hosts, credentials, headers)
+
+    def answered(self, request: Request) -> Reply:
+        """The answer to a request.
+
+        Raises:
+            ConfigurationError: the source refused it.
+            TransientError: the source did not answer properly, after retries.
+            OutOfBudget: there is no time left.
+        """
+        renewed, tries = False, 0
+        while True:
+            try:
+                reply = self._sent(request)
+                self._require_no_errors(reply, request.json)
+            except FailedRequest as failed:
+                tries += 1
+                what = f"{request.method} {shown(request.url)}"
+                wait_before_retry(failed, tries, idempotent=request.idempotent, what=what)
+                continue
+            if reply.status == 401 and not renewed and self._credentials.renew():
+                renewed = True
+                continue
+            if not _is_answer(reply.status, request):
+                why = self._credentials.why_refused if reply.status == 401 else ""
+                raise refusal(request.method, shown(reply.url), reply.status, reply.json, why)
+            return reply
+
+    def _require_no_errors(self, reply: Reply, json: Any) -> None:
+        """Raise for an error that comes with a success, as those of GraphQL do: what is beside it is not whole."""
+        is_graphql = isinstance(json, dict) and isinstance(json.get("query"), str)
+        place = self._errors if self._errors is not None else "errors" if is_graphql else None
+        if place is None or not isinstance(reply.json, dict) or reply.status >= _REDIRECTED:
+            return
+        errors = look_up(reply.json, place)
+        if errors is not ABSENT and is_there(errors):
+            where = f"{shown(reply.url)} ({shown_place(place)})"
+            raise answered_with_errors(where, errors, is_refusal=is_graphql and "data" not in reply.json)
+
+    def _sent(self, request: Request) -> Reply:
+        """What comes of a request at the end of its redirects."""
+        for redirects in range(_MAX_REDIRECTS + 1):
+            response, body = self._exchange(request)
+            if body is None:
+                return Reply(request.url, response.status_code, response.headers, response)
+            if response.status_code not in _REDIRECTS or "Location" not in response.headers:
+                if request.decode is not None and response.ok and response.status_code != _NO_CONTENT:
+                    return decoded_reply(request.decode, request.url, response, body)
+                return reply_of(request.url, response, body, was_redirected=redirects > 0)
+            request = self._redirected(request, response)
+        own, last = shown(self._hosts.address.url), shown(request.url)
+        message = f"{request.method} {own}: more than {_MAX_REDIRECTS} redirects, the last to {last}."
+        raise ConfigurationError(message, hint="Is the address right, its path included?")
+
+    def _redirected(self, request: Request, response: requests.Response) -> Request:
+        if response.status_code == 303:
+            request = msgspec.structs.replace(request, method="GET", json=None, form=None)
+        location = response.headers["Location"]
+        url = self._hosts.redirected(request.url, location, has_body=request.has_body)
+        return msgspec.structs.replace(request, url=url, query={})
+
+    def _exchange(self, request: Request) -> tuple[requests.Response, bytearray | None]:
+        """One request and its body; None where that is still to be read."""
+        invocation = running()
+        if self._delay is not None:
+            invocation.wait(self._delay.seconds(), "keeping to the rate limit")
+        invocation.budget.require(0, f"asking {shown(request.url)}")
+        written = self._writer.written(request)
+        invocation.count(requests=1)
+        try:
+            response, body = self._transferred(request, written)
+        except NOT_HTTP:  # the error's text may hold the credential
+            raise unsendable(request.url) from None
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            # The error's own text holds the whole address, query and key included.
+            raise FailedRequest(what_broke(error)) from None
+        if body is not None and (response.status_code in RETRIED or response.status_code == 403):
+            _require_no_later(request.url, response, body)
+        return response, body
+
+    def _transferred(
+        self, request: Request, written: requests.PreparedRequest
+    ) -> tuple[requests.Response, bytearray | None]:
+        left = max(SHORTEST_TIMEOUT_S, running().budget.remaining())
+        connect, read = (min(seconds, left) for seconds in self.timeouts)
+        with within(left, idle=read) as deadline:
+            response = self._session.send(
+                written,
+                timeout=(connect, read),
+                **self._environment(root(request.url)),
+                stream=True,
+                allow_redirects=False,
+            )
+            deadline.in_body = True
+            if request.is_open and response.status_code in _WITH_ROWS and not unknown_encoding(response):
+                return response, None
+            with response:
+                return response, self._body(response)
+
+    def _body(self, response: requests.Response) -> bytearray:
+        body, most = bytearray(), self._max_bytes
+        room, url = largest_body(), shown(response.url)
+        # read1 gives what has come; read, and requests' iter_content, would wait for whole pieces past every budget.
+        while piece := response.raw.read1(1 << 17, decode_content=True):
+            body += piece
+            if most is not None and len(body) > most:
+                message = f"{url} answered more than {most / MB:g} MB."
+                raise DefectError(message, hint="Ask for smaller pages.")
+            if len(body) > room:
+                raise too_large(f"{url} answered more than {room / MB:.0f} MB")
+            require_time(f"{url}: the answer came too slowly")
+        return body
+
+
+def _is_answer(status: int, request: Request) -> bool:
+    """Whether a status is no error: a success, one that is asked for, or that nothing has changed since a header."""
+    return (
+        200 <= status < _REDIRECTED
+        or status in request.accept
+        or (status == _NOT_MODIFIED and bool(request.headers))
+    )
+
+
+def _require_no_later(url: str, response: requests.Response, body: bytearray) -> None:
+    """Raise for an answer that may be another one soon."""
+    now, status = clock().now(), response.status_code
+    is_limited = status == 403
+    if is_limited and not is_rate_limit(response.headers, now):
+        return
+    wait = wait_of(response.headers, now, is_limit=status == 429)
+    what = f"HTTP {status}{', a rate limit' if is_limited else ''}"
+    text = said(reply_of(url, response, body, was_redirected=False).json)
+    raise FailedRequest(what, status=status, retry_after=wait, said=text)
+
+
+def _environment(url: str) -> dict[str, Any]:
+    """What the environment says of a host: the proxy to take, and the certificates to trust, as requests reads them."""
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    return {"proxies": requests.utils.get_environ_proxies(url), "verify": bundle or True}
