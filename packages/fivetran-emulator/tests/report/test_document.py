@@ -84,6 +84,18 @@ def test_what_the_connector_warned_of_is_on_the_screen(emulator: Emulator) -> No
     assert "warning: skipped product: 404 (12 times)\n" in failed.out + failed.err
 
 
+def test_rows_that_were_missing_once_are_on_the_screen_and_in_the_document(emulator: Emulator) -> None:
+    """Nothing has happened to them, so nothing else shows that they wait for a second listing."""
+    emulator.function.headers["X-Connector-Invocation"] = '{"missing_once": {"issues": 3, "users": 1}}'
+    outcome = emulator.answering({"state": {}})
+    assert problems(outcome.document) == []
+    assert outcome.document["missing_once"] == {"issues": 3, "users": 1}
+    emulator.function.answers = [{"state": {}}]
+    out = emulator.sync().out
+    assert "\n3 rows of issues were missing once; deleted when the next reading misses them too\n" in out
+    assert "\n1 row of users was missing once; deleted when the next reading misses it too\n" in out
+
+
 @pytest.mark.parametrize("warnings", ['["x"]', '{"x": "y"}', "null", '{"x": -1}'])
 def test_a_report_of_another_shape_is_no_report(emulator: Emulator, warnings: str) -> None:
     """The header is a function's, which may say anything."""

@@ -320,6 +320,7 @@ class InvocationReport(msgspec.Struct, frozen=True, kw_only=True):
     other_warnings: int = 0
     columns: dict[str, dict[str, str]] = {}
     columns_left_out: bool = False
+    missing_once: dict[str, Annotated[int, msgspec.Meta(ge=1)]] = {}
 
     def findings(self) -> Iterator[tuple[Finding, int]]:
         """What the connector warned of, and how often."""

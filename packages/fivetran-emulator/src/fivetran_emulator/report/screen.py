@@ -105,6 +105,7 @@ class Screen:
     def finished(self, report: SyncResult) -> None:
         """Tables, state, warnings and the last line of a sync that did not fail."""
         self._tables(report)
+        self._missing_once(report)
         self._state(report)
         self.warnings(report)
         self._line("")
@@ -175,6 +176,15 @@ class Screen:
             table.add_row(Text(_in_pieces(name, room)), *cells)
         self._console.print()
         self._console.print(table)
+
+    def _missing_once(self, report: SyncResult) -> None:
+        if report.missing_once:
+            self._line("")
+        for name, rows in sorted(report.missing_once.items()):
+            are = "rows of {name} were" if rows > 1 else "row of {name} was"
+            self._line(
+                f"{rows:,} {are.format(name=name)} missing once; deleted when the next reading misses {'them' if rows > 1 else 'it'} too"
+            )
 
     def _state(self, report: SyncResult) -> None:
         changes = report.state_changes

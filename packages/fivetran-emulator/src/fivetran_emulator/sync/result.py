@@ -57,6 +57,7 @@ class SyncResult:
     `outcome` is running, complete, failed, interrupted or paused (six hours are over). `state_before` and `state` are
     JSON text. `tables_before` and `tables` are all the connection has, by name; `shapes` are those made or changed in shape,
     each with the number of the invocation that did it. `rows_now` is the number of rows in each table, known at the end.
+    `missing_once` is the number of rows of each table that a listing was the first not to find, as the function reports it.
     """
 
     url: str
@@ -78,6 +79,7 @@ class SyncResult:
     rows_now: Mapping[str, int] = field(default_factory=dict)
     absent: set[str] = field(default_factory=set)
     unseen: dict[str, int] = field(default_factory=dict)
+    missing_once: dict[str, int] = field(default_factory=dict)
     findings: Findings = field(default_factory=Findings)
 
     def take(self, accepted: AcceptedAnswer, loaded: Loaded) -> None:
@@ -89,6 +91,7 @@ class SyncResult:
         self.absent = (self.absent | set(loaded.absent)) - self.tables.keys()
         self.findings.add(*loaded.findings)
         self.findings.add_counted(accepted.invocation.findings())
+        self.missing_once |= accepted.invocation.missing_once
 
     @property
     def state_changes(self) -> list[StateChange]:
@@ -140,6 +143,7 @@ def _facts(report: SyncResult) -> dict[str, object]:
         },
         "absent_tables": sorted(report.absent),
         "not_seen_again": dict(sorted(report.unseen.items())),
+        "missing_once": dict(sorted(report.missing_once.items())),
         "state_before": msgspec.json.decode(report.state_before),
         "state": msgspec.json.decode(report.state),
         "state_changes": report.state_changes,
@@ -152,7 +156,7 @@ def _facts(report: SyncResult) -> dict[str, object]:
 def _invocation(accepted: AcceptedAnswer) -> dict[str, object]:
     facts: dict[str, object] = msgspec.to_builtins(accepted)
     invocation: dict[str, object] = facts.pop("invocation")  # type: ignore[assignment]
-    of_the_sync = {"warnings", "other_warnings"}  # they are counted there, among the others
+    of_the_sync = {"warnings", "other_warnings", "missing_once"}  # they are counted there, among the others
     return facts | {name: fact for name, fact in invocation.items() if name not in of_the_sync}
 
 

@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 
 from fivetran_runtime._invocation import logs
+from fivetran_runtime._invocation.context import running
 from fivetran_runtime._sync import keys as packing
 from fivetran_runtime._sync.batch import Batch
 from fivetran_runtime._sync.keys import Key
@@ -146,6 +147,8 @@ class Missing:
         self._known -= self._gone
         self._hold(held)
         self._missed = set() if confirms else self._known - self._found - held
+        if self._missed:
+            running().missing_once[self._table.name] = len(self._missed)
         self._found = set()
         self._changed.update(_SETS)
 

@@ -8,6 +8,7 @@ part of the pass has ended, so one taken at an `At` lacks them, and rows that ex
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any, Protocol
 
 from fivetran_runtime._encoding import encode
@@ -188,5 +189,6 @@ def efforts(invocation: Invocation) -> dict[str, Any]:
         "requests": invocation.requests,
         "retries": invocation.retries,
         "waited_seconds": round(invocation.waited_seconds, 3),
+        **({"missing_once": some} if (some := dict(islice(invocation.missing_once.items(), 20))) else {}),
         **logs.reported_warnings(invocation),
     }
