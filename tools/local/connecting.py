@@ -25,7 +25,11 @@ def asked(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--trigger", metavar="URL", help="the function's address, where Google can't be asked for it"
     )
-    parser.add_argument("--package", metavar="ID", help="the uploaded package, with `host: connector_sdk`")
+    parser.add_argument(
+        "--package",
+        metavar="FILE",
+        help="with `host: connector_sdk`: the package's zip, or its ID at Fivetran",
+    )
     parser.add_argument(
         "--unpause", action="store_true", help="also where somebody has paused it, or Airflow would"
     )

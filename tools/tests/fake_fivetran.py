@@ -13,6 +13,8 @@ Every request and every answer is judged by the vendor's description; leaving th
 from __future__ import annotations
 
 import base64
+import email
+import hashlib
 import json
 import re
 import urllib.error
@@ -97,7 +99,7 @@ class FakeFivetran:
         self.description, self.google = description, google
         self.groups: dict[str, Group] = {}
         self.connections: dict[str, Made] = {}
-        self.packages: dict[str, str] = {}
+        self.packages: dict[str, bytes] = {}
         self.calls: list[Call] = []
         self.wrong: list[str] = []
         self.failures: list[Failure] = []
@@ -218,8 +220,18 @@ class FakeFivetran:
 
     def _require_package(self, body: Json) -> None:
         package = body["config"].get("package_id")
-        if body["service"] == "connector_sdk" and package not in self.packages:
+        if body["service"] != "connector_sdk":
+            return
+        if package not in self.packages:
             raise Refusal(400, f"Package '{package}' does not exist")
+        if self._user_of(package):
+            raise Refusal(400, f"Package '{package}' is used by another connection")
+
+    def _user_of(self, package: str) -> str:
+        """The connection that has a package."""
+        return next(
+            (one.id for one in self.connections.values() if one.config.get("package_id") == package), ""
+        )
 
     def _details(self, _: Call, name: str) -> tuple[int, Json]:
         return 200, {"data": self._shown(self._connection(name))}
@@ -301,11 +313,48 @@ class FakeFivetran:
             **{key: value for key, value in ended.items() if value},
         }  # fmt: skip
 
+    # Packages
+
+    def _packages(self, call: Call) -> tuple[int, Json]:
+        """A page holds one."""
+        start = int(call.query.get("cursor", "0"))
+        names = list(self.packages)
+        following = {"next_cursor": str(start + 1)} if start + 1 < len(names) else {}
+        return 200, {
+            "data": {"items": [self._package(name) for name in names[start : start + 1]], **following}
+        }
+
+    def _upload(self, call: Call) -> tuple[int, Json]:
+        name = f"package_{len(self.packages) + 1}"
+        self.packages[name] = _file(call)
+        return 201, {"data": self._package(name)}
+
+    def _package_details(self, _: Call, name: str) -> tuple[int, Json]:
+        return 200, {"data": self._package(name)}
+
+    def _replace(self, call: Call, name: str) -> tuple[int, Json]:
+        self._package(name)
+        self.packages[name] = _file(call)
+        return 200, {"data": self._package(name)}
+
+    def _package(self, name: str) -> Json:
+        if name not in self.packages:
+            raise Refusal(404, f"Cannot find package with id '{name}'", "NotFound_Package")
+        user = self._user_of(name)
+        return {
+            "id": name, "created_at": "2026-11-27T03:00:00Z", "updated_at": "2026-11-27T03:00:00Z",
+            "created_by": "someone", "last_updated_by": "someone", **({"connection_id": user} if user else {}),
+            "file_sha256_hash": hashlib.sha256(self.packages[name]).hexdigest(),
+        }  # fmt: skip
+
     # What calls the function
 
     def _run(self, made: Made) -> None:
         """A sync: the function, until it has no more; rows and state of each answer are kept together."""
         moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        if made.service == "connector_sdk":
+            made.state, made.succeeded_at = made.state or {}, moment
+            return
         for status, answer in self._answers(made):
             if status != 200:
                 made.failed_at = moment
@@ -344,6 +393,15 @@ class FakeFivetran:
                 return error.code, error.read().decode()
 
 
+def _file(call: Call) -> bytes:
+    """The one file of a form."""
+    head = f"Content-Type: {call.headers['content-type']}\r\n\r\n".encode()
+    _, part = email.message_from_bytes(head + call.body).walk()
+    content = part.get_payload(decode=True)
+    assert isinstance(content, bytes)
+    return content
+
+
 def _load(made: Made, answer: Json) -> None:
     """Rows by their key, and the state."""
     keys = {table: one.get("primary_key", []) for table, one in answer.get("schema", {}).items()}
@@ -371,4 +429,8 @@ ROUTES = (
     ("POST", r"connections/([^/]+)/resync", "_resync"),
     ("GET", r"connections/([^/]+)/state", "_state"),
     ("PATCH", r"connections/([^/]+)/state", "_set_state"),
+    ("GET", r"connector-sdk/packages", "_packages"),
+    ("POST", r"connector-sdk/packages", "_upload"),
+    ("GET", r"connector-sdk/packages/([^/]+)", "_package_details"),
+    ("PATCH", r"connector-sdk/packages/([^/]+)", "_replace"),
 )

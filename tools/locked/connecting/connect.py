@@ -13,6 +13,7 @@ from tools.locked.connecting.fivetran_api import Account, FivetranApi
 from tools.locked.connecting.hosts import FunctionHost, Host, SdkHost
 from tools.locked.connecting.last_sent import LastSent
 from tools.locked.connecting.looking_after import LookingAfter
+from tools.locked.connecting.packages import Archive
 from tools.locked.connecting.plan import Intent
 from tools.locked.connecting.secrets_file import read_secrets, without
 from tools.locked.declared.deployments import Deployment, deployment
@@ -58,11 +59,17 @@ def host_of(repository: Repository, one: Deployment, options: argparse.Namespace
         raise RepositoryError(f"{one.key}: --{stray} means nothing with `host: {one.host}`")
     if one.is_function:
         return _function(repository, one, options.trigger)
-    if not options.package:
+    return _package(one, options.package)
+
+
+def _package(one: Deployment, given: str | None) -> SdkHost:
+    if not given:
         raise RepositoryError(
-            f"{one.key}: which package? --package ID, as Fivetran's answer to its upload says"
+            f"{one.key}: which package? --package FILE, a package's zip, or --package ID, of an uploaded one"
         )
-    return SdkHost(options.package, one.python_version)
+    if Path(given).suffix == ".zip":
+        return SdkHost(one.python_version, archive=Archive.read(Path(given)))
+    return SdkHost(one.python_version, package=given)
 
 
 def _function(repository: Repository, one: Deployment, trigger: str | None) -> FunctionHost:

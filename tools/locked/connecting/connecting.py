@@ -44,7 +44,8 @@ class Connecting:
     def _run(self) -> Connection:
         one = self.intent.one
         existing = find(self.api, one, self.intent.host.service)
-        plan = self.intent.plan(existing, self.last.read(existing.id) if existing else None)
+        prepared = self.intent.host.changes(self.api, existing)
+        plan = self.intent.plan(existing, self.last.read(existing.id) if existing else None, prepared)
         self.say(f"{one.key}: {f'the connection {existing.id}' if existing else 'no connection yet'}")
         for line in (*plan.changes, *plan.notes):
             self.say(f"    {line}")
@@ -60,6 +61,8 @@ class Connecting:
 
     def _settled(self, plan: Plan) -> Connection:
         """The connection with its settings."""
+        if plan.prepare:
+            self._prepare(plan)
         if plan.existing is None:
             there = self._create(plan.body)
             self.done.append(f"created {there.id}, paused")
@@ -73,6 +76,16 @@ class Connecting:
         wanted = plan.body.get("schedule_type", there.schedule_type)
         self._require("schedule_type", there.schedule_type, wanted)
         return there
+
+    def _prepare(self, plan: Plan) -> None:
+        """What the host needs first; until a test has passed, no test says that it works."""
+        if plan.existing is not None:
+            self.last.write(plan.existing.id, {})
+        if made := self.intent.host.prepare(self.api, plan.existing):
+            self.done.append("package uploaded")
+            plan.body["config"] |= made
+        elif plan.existing is not None:
+            self.done.append("package replaced")
 
     def _create(self, body: Json) -> Connection:
         """Made once: where an answer was lost, the schema says whether it was."""

@@ -84,13 +84,7 @@ class FivetranApi:
 
     def connections(self, group: str, schema: str) -> Iterator[Json]:
         """A group's connections that load into a schema; other groups' aren't seen."""
-        cursor: dict[str, str] = {}
-        while True:
-            page = self._data("GET", f"groups/{group}/connections", params={"schema": schema, **cursor})
-            yield from page["items"]
-            if not page.get("next_cursor"):
-                return
-            cursor = {"cursor": page["next_cursor"]}
+        return self._listed(f"groups/{group}/connections", schema=schema)
 
     def caller(self, group: str) -> str:
         """The Google service account that calls the functions of a group's connections."""
@@ -127,6 +121,31 @@ class FivetranApi:
     def set_state(self, of: str, state: Json) -> Json:
         """Replace it; the state that Fivetran has then."""
         return dict(self._data("PATCH", f"connections/{of}/state", json={"state": state})["state"])
+
+    def packages(self) -> Iterator[Json]:
+        """The account's packages of the Connector SDK."""
+        return self._listed("connector-sdk/packages")
+
+    def package(self, of: str) -> Json:
+        """A package: `connection_id` if it has a connection, `file_sha256_hash` of its zip."""
+        return self._data("GET", f"connector-sdk/packages/{of}")
+
+    def upload(self, name: str, content: bytes) -> Json:
+        """A new package. UnclearError if it may have been made all the same: look before another try."""
+        return self._data("POST", "connector-sdk/packages", files=_file(name, content), again=False)
+
+    def replace_package(self, of: str, name: str, content: bytes) -> Json:
+        """A package with another zip."""
+        return self._data("PATCH", f"connector-sdk/packages/{of}", files=_file(name, content))
+
+    def _listed(self, path: str, **query: str) -> Iterator[Json]:
+        """Every item, page by page."""
+        while True:
+            page = self._data("GET", path, params=query)
+            yield from page["items"]
+            if not page.get("next_cursor"):
+                return
+            query = {**query, "cursor": page["next_cursor"]}
 
     def _said(self, method: str, path: str, **request: Any) -> str:
         return str(self.ask(method, path, **request).get("message", ""))
@@ -174,6 +193,10 @@ class FivetranApi:
                 f"{self.account.url} can't be reached ({why}): look at the network, a proxy or a firewall, and run it again"
             ) from None
         return _read(answer, f"{method} /v1/{path}")
+
+
+def _file(name: str, content: bytes) -> dict[str, tuple[str, bytes, str]]:
+    return {"file": (name, content, "application/zip")}
 
 
 class _LaterError(UnclearError):

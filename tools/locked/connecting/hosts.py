@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tools.locked.connecting.connection import Connection
-from tools.locked.connecting.fivetran_api import Json
+from tools.locked.connecting.fivetran_api import FivetranApi, Json
+from tools.locked.connecting.packages import SHOWN, Archive, digest_at_fivetran, replace, uploaded
 from tools.locked.connecting.secrets_file import Secrets
 
 SERVICES = {"function": "google_cloud_function", "connector_sdk": "connector_sdk"}
@@ -30,6 +31,12 @@ class Host(Protocol):
 
     def secrets(self, secrets: Secrets, existing: Connection | None) -> Json:
         """The secrets as a part of the configuration."""
+
+    def changes(self, api: FivetranApi, existing: Connection | None) -> list[str]:
+        """What has to be changed beside the connection, as lines."""
+
+    def prepare(self, api: FivetranApi, existing: Connection | None) -> Json:
+        """Change it; the part of the configuration that is known only then."""
 
     def failing(self, existing: Connection) -> str:
         """What to look at when the setup test fails, beyond its own messages."""
@@ -57,6 +64,14 @@ class FunctionHost:
             return {"secrets": secrets.as_json}
         return {"secrets_list": secrets.listed}
 
+    def changes(self, api: FivetranApi, existing: Connection | None) -> list[str]:
+        """None: deploying is `nox -s deploy`'s."""
+        return []
+
+    def prepare(self, api: FivetranApi, existing: Connection | None) -> Json:
+        """Nothing."""
+        return {}
+
     def failing(self, existing: Connection) -> str:
         """Whom the function has to let in."""
         account = existing.config.get("service_account_email")
@@ -69,23 +84,48 @@ class FunctionHost:
 
 @dataclass(frozen=True)
 class SdkHost:
-    """A package uploaded to Fivetran, on a Python of Fivetran's.
+    """A package at Fivetran, on a Python of Fivetran's: that of `package`, its id, or the connection's own with `archive` in it.
 
     https://fivetran.com/docs/rest-api/api-reference/connector-sdk.
     """
 
-    package: str
     python_version: str
+    package: str = ""
+    archive: Archive | None = None
     service: str = SERVICES["connector_sdk"]
 
     @property
     def place(self) -> Mapping[str, str]:
-        """The package and its Python."""
-        return {"package_id": self.package, "python_version": self.python_version}
+        """The package, where its id is known beforehand, and its Python."""
+        known = {"package_id": self.package} if self.package else {}
+        return {**known, "python_version": self.python_version}
 
     def secrets(self, secrets: Secrets, existing: Connection | None) -> Json:
         """As a list, the only form there is."""
         return {"secrets_list": secrets.listed}
+
+    def changes(self, api: FivetranApi, existing: Connection | None) -> list[str]:
+        """The upload, where Fivetran doesn't have the archive's content yet."""
+        if self.archive is None:
+            return []
+        if existing is None:
+            return [f"package: {self.archive}, uploaded"]
+        package = str(existing.config.get("package_id", ""))
+        there = digest_at_fivetran(api, package)
+        differs = there != self.archive.digest
+        return (
+            [f"package {package}: sha256 {there[:SHOWN] or 'unknown'} -> {self.archive}"] if differs else []
+        )
+
+    def prepare(self, api: FivetranApi, existing: Connection | None) -> Json:
+        """Upload the archive, or give the connection's package its content."""
+        if self.archive is None:
+            return {}
+        if existing is None:
+            return {"package_id": uploaded(api, self.archive)}
+        if self.changes(api, existing):
+            replace(api, str(existing.config["package_id"]), self.archive)
+        return {}
 
     def failing(self, existing: Connection) -> str:
         """Its log is at Fivetran."""

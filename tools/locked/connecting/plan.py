@@ -6,7 +6,7 @@ this machine last sent, and where that isn't known either, the line says so inst
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tools.locked.connecting.connection import CONNECTED, Connection, require_group
@@ -22,11 +22,12 @@ SCHEDULE_TYPES = {"fivetran": "auto", "airflow": "manual"}
 
 @dataclass(frozen=True)
 class Plan:
-    """`changes` and `notes` are lines; `body` is what is sent, empty if no setting changes; then test and unpause."""
+    """`changes` and `notes` are lines; what the host prepares comes first, then `body`, empty if no setting changes."""
 
     existing: Connection | None
     changes: tuple[str, ...]
     notes: tuple[str, ...]
+    prepare: bool
     test: bool
     unpause: bool
     body: Json = field(repr=False)
@@ -34,7 +35,7 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         """Whether everything is as it should be."""
-        return not (self.body or self.test or self.unpause)
+        return not (self.prepare or self.body or self.test or self.unpause)
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,13 @@ class Intent:
         """Fivetran's word for who starts syncs."""
         return SCHEDULE_TYPES[self.one.schedule]
 
-    def plan(self, existing: Connection | None, sent: Sent | None) -> Plan:
-        """What is left to do. RepositoryError if a new connection has no secrets."""
+    def plan(self, existing: Connection | None, sent: Sent | None, prepared: Sequence[str] = ()) -> Plan:
+        """What is left to do, `prepared` by the host among it. RepositoryError if a new connection has no secrets."""
         if existing is None:
-            return self._creation()
-        return _Comparison(self, existing, sent).plan()
+            return self._creation(prepared)
+        return _Comparison(self, existing, sent, list(prepared), prepares=bool(prepared)).plan()
 
-    def _creation(self) -> Plan:
+    def _creation(self, prepared: Sequence[str]) -> Plan:
         one, secrets = self.one, self.secrets
         if secrets is None:
             raise RepositoryError(
@@ -69,6 +70,7 @@ class Intent:
             f"a new connection of the service {self.host.service}",
             f"group: {require_group(one)}",
             f"schema: {one.schema}, for ever",
+            *prepared,
             *(f"{key}: {value}" for key, value in self.host.place.items()),
             f"secrets: {secrets.keys} (from {secrets})",
             "schedule: Airflow's; manual, and paused until its first run"
@@ -83,7 +85,8 @@ class Intent:
             "schedule_type": self.schedule_type,
             "config": {"schema": one.schema, **self.host.place, **self.host.secrets(secrets, None)},
         }
-        return Plan(None, lines, (), test=True, unpause=self.unpause or not by_airflow, body=body)
+        unpause = self.unpause or not by_airflow
+        return Plan(None, lines, (), prepare=True, test=True, unpause=unpause, body=body)
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,7 @@ class _Comparison:
     sent: Sent | None
     changes: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    prepares: bool = False
 
     def plan(self) -> Plan:
         config = {**self._place(), **self._secrets()}
@@ -105,12 +109,20 @@ class _Comparison:
         if body:
             body["run_setup_tests"] = False
         unpause = self._unpause()
-        test = (
-            bool(config)
-            or self.there.setup_state != CONNECTED
-            or (self.sent is not None and not self.sent.tested)
+        return Plan(
+            self.there,
+            tuple(self.changes),
+            tuple(self.notes),
+            prepare=self.prepares,
+            test=self._untested(changed=self.prepares or bool(config)),
+            unpause=unpause,
+            body=body,
         )
-        return Plan(self.there, tuple(self.changes), tuple(self.notes), test=test, unpause=unpause, body=body)
+
+    def _untested(self, *, changed: bool) -> bool:
+        """Whether no setup test says of what is set then that it works."""
+        interrupted = self.sent is not None and not self.sent.tested
+        return changed or interrupted or self.there.setup_state != CONNECTED
 
     def _schedule_differs(self) -> bool:
         """Without `schedule: airflow` nothing is declared: who set it to manual at Fivetran meant it."""

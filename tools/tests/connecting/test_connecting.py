@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
-import requests
 from connected_team import GROUP, SECRETS, TOKEN, Team, shown
+from killing import Killed, Killing
 from requests.adapters import HTTPAdapter
 
 from tools.repository.errors import RepositoryError
@@ -88,28 +87,6 @@ def test_without_a_terminal_a_yes_is_asked_for(team: Team) -> None:
     with pytest.raises(RepositoryError, match="run it at a terminal, or with --yes"):
         team.connect("--secrets", team.secrets())
     assert team.fivetran.writes() == []
-
-
-class Killed(BaseException):
-    """What ends a run between two requests, as no `except` of ours sees."""
-
-
-class Killing(HTTPAdapter):
-    """Ends the process, as it were, before the request of that number or after its answer."""
-
-    def __init__(self, number: int, *, after: bool) -> None:
-        super().__init__()
-        self.number, self.after, self.sent = number, after, 0
-
-    def send(self, *arguments: Any, **options: Any) -> requests.Response:
-        self.sent += 1
-        if self.sent == self.number and not self.after:
-            raise Killed
-        answer = super().send(*arguments, **options)
-        if self.sent == self.number:
-            answer.close()
-            raise Killed
-        return answer
 
 
 REQUESTS = 4

@@ -1,0 +1,99 @@
+"""The command in a process of its own, killed for good; and a real connector, of which Fivetran's syncs call the function."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+
+import pytest
+from connected_team import TOKEN, Team
+from fake_fivetran import KEY, SECRET
+from small_repository import ROOT
+
+from tools.local.syncing import Local
+from tools.locked.rehearsal.functions import LiveFunction
+from tools.locked.rehearsal.google import Answer, Call, forward_to
+from tools.repository.limits import Limits
+from tools.repository.model import Repository
+
+
+def begun(team: Team, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """The command, begun as CI would."""
+    command = [
+        sys.executable,
+        "-m",
+        "tools.locked.connecting.connect",
+        "acme",
+        "--trigger",
+        team.live.url,
+        *arguments,
+    ]
+    account: Mapping[str, str] = {
+        "FIVETRAN_API_KEY": KEY,
+        "FIVETRAN_API_SECRET": SECRET,
+        "FIVETRAN_API_URL": team.fivetran.url,
+        "PYTHONPATH": str(ROOT),
+        **environment,
+    }
+    return subprocess.Popen(
+        command, cwd=team.root, env={**os.environ, **account}, text=True, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+def test_a_process_killed_in_the_setup_test_is_finished_by_the_next(team: Team) -> None:
+    """SIGKILL while the function is asked; the account comes from the environment, and nothing prints it."""
+    arrived, goes_on, function = threading.Event(), threading.Event(), team.function
+
+    def hold(live: LiveFunction, call: Call) -> Answer:
+        arrived.set()
+        goes_on.wait(30)
+        return function(live, call)
+
+    team.google.serve = hold
+    with begun(team, "--secrets", team.secrets(), "--yes") as process:
+        assert arrived.wait(30)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    goes_on.set()
+    assert team.fivetran.only().paused
+
+    with begun(team, "--secrets", team.secrets(), "--yes") as process:
+        text, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, text
+    assert len(team.fivetran.only().rows["tickets"]) == 4
+    assert not [secret for secret in (TOKEN, KEY, SECRET) if secret in text]
+
+
+def test_a_message_is_all_there_is_of_a_failure(team: Team) -> None:
+    """No traceback, and the exit status says it."""
+    with begun(team, "--secrets", team.secrets(), "--yes", FIVETRAN_API_SECRET="another") as process:
+        text, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert text.startswith("Fivetran answers 401")
+    assert "Traceback" not in text
+
+
+@pytest.mark.index
+@pytest.mark.connector("casa")
+def test_a_real_connector_is_connected_and_synced(team: Team) -> None:
+    """Casa's function from its practice source: the setup test is its own check, and every row arrives."""
+    local = Local.prepared(Repository(ROOT), "casa", Limits())
+    with local.practice() as (_, secrets), local.function() as (url, _):
+        team.google.serve = forward_to(url)
+        file = team.root / "secrets.json"
+        file.write_text(json.dumps(secrets))
+        team.connect("--secrets", str(file), "--yes")
+        made = team.fivetran.only()
+        assert (made.setup_state, made.failed_at) == ("connected", None)
+        counted = {table: len(rows) for table, rows in made.rows.items()}
+        assert counted
+        assert all(counted.values())
+        team.connect("--sync")
+        assert {table: len(rows) for table, rows in made.rows.items()} == counted
+        assert made.failed_at is None
