@@ -37,6 +37,8 @@ from fivetran_runtime import (
     Secret,
     Skip,
 )
+from fivetran_runtime._arguments import kind_of
+from fivetran_runtime.errors import DeclarationError
 
 Case = tuple[Callable[..., Any], str]
 
@@ -397,3 +399,187 @@ def test_credentials_of_an_author_that_are_wrong_are_named(auth: Callable[[], Au
     app = Connector("wrong", client=lambda _: Client("http://127.0.0.1:1", auth=auth()))
     app.table(name="orders", key="id")(lambda client: client.get("/orders"))
     require_sentence(answered(app), says, begins="")
+
+
+def orders_since(_: Any, since: int | None) -> Iterator[Any]:
+    """A table with a cursor."""
+    yield {"id": 1, "at": 1}
+
+
+def orders_of(_: Any, shop: int) -> Iterator[Any]:
+    """A table with parents."""
+    yield {"id": shop}
+
+
+def plain(_: Any, page: int = 1) -> Iterator[Any]:
+    """A table without either."""
+    yield {"id": page}
+
+
+async def asynchronous(_: Any) -> Any:
+    """No generator."""
+
+
+CURSOR = {"cursor": "at"}
+LISTED = {**CURSOR, "on_missing": "delete", "listing": lambda _: [{"id": 1}, {"id": 2}]}
+NAMES = "is the name of a column, or a list of them"
+GIVES_ROWS = "it yields rows, or returns a list of them."
+
+DECLARED: dict[str, tuple[Any, dict[str, Any], list[Any], str]] = {
+    "key": (plain, {}, [None, 7, [1], lambda: 1, b"id"], NAMES),
+    "cursor": (orders_since, {}, [7, "", ["at"]], "cursor= is the name of a column"),
+    "lookback": (orders_since, CURSOR, [-1, "1", 1.5, True], "lookback= "),
+    "epoch": (orders_since, CURSOR, ["s", 7], 'epoch= is "seconds" or "milliseconds"'),
+    "in_order": (orders_since, CURSOR, ["yes", None, True], "in_order= "),
+    "scope": (orders_since, CURSOR, [7, lambda: 1], "scope= is a function of the configuration"),
+    "embeds": (orders_since, CURSOR, [7, {}, lambda: {1: "a"}], "embeds= is a function of the client"),
+    "floor": (orders_since, CURSOR, ["x", lambda: 1, lambda _: "x"], "floor"),
+    "children": (
+        plain,
+        {},
+        [7, "lines", ["lines"], {"lines": None}, {7: "id"}, {"": "id"}],
+        "children= is a dict, of",
+    ),
+    "parents": (
+        orders_of,
+        {},
+        [7, "x", [1, 2], lambda: [1], iter([1])],
+        "parents= is a function of the client",
+    ),
+    "keeps": (plain, {}, [None, 7, [7], "", "token", b"page"], "keeps= "),
+    "on_missing": (
+        plain,
+        {},
+        [None, "remove", lambda: "keep"],
+        'on_missing= is "keep", "delete" or a function',
+    ),
+    "max_missing": (plain, {}, ["x", None, -1, 2, True], "max_missing= is a share of the keys, from 0 to 1"),
+    "listing": (
+        orders_since,
+        LISTED,
+        [7, lambda: [1], lambda _, __: [], lambda _, since: [since]],
+        "listing=",
+    ),
+    "fetch": (
+        orders_since,
+        LISTED,
+        [7, lambda: [1], lambda _: []],
+        "fetch= is a function of the client and a list",
+    ),
+    "curser": (plain, {}, ["at"], "curser is no argument of a table. There are: name, key, cursor"),
+}
+GIVEN: dict[str, tuple[Any, dict[str, Any], list[Any], str]] = {
+    "parents": (
+        orders_of,
+        {},
+        [
+            lambda _: None,
+            lambda _: 7,
+            lambda _: "abc",
+            lambda _: {1: 2},
+            lambda _: [None],
+            lambda _: [{"id": 1}],
+            lambda _: ["x"],
+        ],
+        "parents= gave ",
+    ),
+    "on_missing": (plain, {}, [lambda _: None, lambda _: "remove"], "the function on_missing= gave "),
+    "listing": (orders_since, LISTED, [lambda _: None, lambda _: 7, lambda _: {"id": 1}], GIVES_ROWS),
+    "fetch": (orders_since, LISTED, [lambda _, __: None, lambda _, __: {"id": 2}], GIVES_ROWS),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "read", "others", "value", "says"),
+    [
+        (name, read, others, value, says)
+        for table in (DECLARED, GIVEN)
+        for name, (read, others, values, says) in table.items()
+        for value in values
+    ],
+)
+def test_an_argument_of_a_table_is_named(
+    name: str, read: Any, others: dict[str, Any], value: Any, says: str
+) -> None:
+    """When it is declared, or when its function gives something else."""
+    try:
+        message = reading(read, **{**others, name: value})
+    except DeclarationError as error:
+        message = str(error)
+    require_sentence(message, says)
+
+
+def test_a_table_without_a_key_is_named() -> None:
+    """Every table has one."""
+    with pytest.raises(
+        DeclarationError, match=r"Table plain: key= is missing, the column of the primary key"
+    ):
+        Connector("wrong").table()(plain)  # type: ignore[call-arg]
+
+
+def test_an_asynchronous_function_is_named() -> None:
+    """Nothing of it would run."""
+    with pytest.raises(
+        DeclarationError, match="Table orders: its function is asynchronous: take async and await out"
+    ):
+        reading(asynchronous)
+
+
+@pytest.mark.parametrize("given", [None, 7, "x", {"id": 1}])
+def test_a_function_that_gives_no_rows_is_named(given: Any) -> None:
+    """It may have forgotten to yield."""
+    require_sentence(reading(lambda _: given), f"its function gave {kind_of(given)}; {GIVES_ROWS}")
+
+
+def test_names_that_are_compared_are_a_dict(capsys: pytest.CaptureFixture[str]) -> None:
+    """Rows are read all the same, and a warning says why nothing was compared."""
+    app = Connector("wrong")
+    app.table(key="id", cursor="at", embeds=lambda _: ["a"])(orders_since)  # type: ignore[arg-type,return-value]
+    assert Fivetran(app.handler).sync()[-1].status == 200
+    assert (
+        "embeds= gave a list; it gives a dict of each object's number (an int) to its name."
+        in capsys.readouterr().out
+    )
+
+
+CONNECTOR: dict[str, tuple[list[Any], str]] = {
+    "name": ([None, 7, ""], "Connector: name="),
+    "version": ([None, 7], "Connector: version="),
+    "config": ([7, dict, "x"], "Connector: config="),
+    "client": ([7, "x", lambda: 1], "Connector: client= is a function of the configuration"),
+    "replaces_state": ([None, 7, "since"], "Connector: replaces_state="),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [(name, value, says) for name, (values, says) in CONNECTOR.items() for value in values],
+)
+def test_an_argument_of_a_connector_is_named(name: str, value: Any, says: str) -> None:
+    """When it is made."""
+    with pytest.raises(DeclarationError) as caught:
+        Connector(**{"name": "wrong", name: value})
+    require_sentence(str(caught.value), says, begins="Connector: ")
+
+
+@pytest.mark.parametrize("kind", ["before", "check", "tables"])
+@pytest.mark.parametrize(
+    ("value", "says"), [(None, "is None"), (7, "is an int"), (lambda: 1, "must take one argument")]
+)
+def test_a_function_of_the_client_is_named(kind: str, value: Any, says: str) -> None:
+    """The guard, the setup test and what discovers tables."""
+    with pytest.raises(DeclarationError) as caught:
+        getattr(Connector("wrong"), kind)(value)
+    require_sentence(str(caught.value), says, begins="The ")
+
+
+@pytest.mark.parametrize("given", [None, 7, False, "x", [7], ["x"], [plain]])
+def test_a_discovery_that_gives_no_tables_is_named(given: Any) -> None:
+    """By the function's name."""
+    app = Connector("wrong")
+
+    @app.tables
+    def discovered(_: Any) -> Any:
+        return given
+
+    require_sentence(answered(app), "The function discovered of app.tables gave ", begins="The ")

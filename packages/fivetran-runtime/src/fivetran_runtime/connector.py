@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
-from fivetran_runtime._arguments import kind_of
+from fivetran_runtime._arguments import kind_of, takes
 from fivetran_runtime._sync.names import table_problems
 from fivetran_runtime.config import Config
 from fivetran_runtime.errors import ConfigurationError, DeclarationError, DefectError
@@ -45,6 +45,7 @@ class Connector:
         client: Callable[[Any], Any] | None = None,
         replaces_state: Iterable[str] = (),
     ) -> None:
+        _require_right(name, version, config, client, replaces_state)
         self.name = name
         self.version = version
         self.config = config
@@ -63,6 +64,7 @@ class Connector:
         """
 
         def declare(read: AnyRead) -> AnyRead:
+            _require_options(name or read.__name__, options)
             table = Table(name or read.__name__, read, **options)
             require_usable_names([*self._tables, table])
             self._tables.append(table)
@@ -75,7 +77,19 @@ class Connector:
 
         It gets the client and gives `Table`s; it is called once per invocation, so it should be cheap, and must
         give the same tables while a sync runs.
+
+        Args:
+            discover: the decorated function.
+
+        Raises:
+            DeclarationError: there is one already; it takes something else than the client; or it is asynchronous.
         """
+        if self._discover is not None:
+            message = (
+                f"{_name_of(self._discover)} and {_name_of(discover)} are both declared with app.tables."
+            )
+            raise DeclarationError(message, hint="Make one function of them.")
+        _require_takes_client(discover, _TABLES)
         self._discover = discover
         return discover
 
@@ -88,6 +102,7 @@ class Connector:
         Raises:
             DeclarationError: it is a generator or asynchronous: calling it would run nothing of it, and pass.
         """
+        _require_takes_client(function, _CHECK)
         _require_runs(function, _CHECK)
         self._check = function
         return function
@@ -107,8 +122,8 @@ class Connector:
         if self._before is not None:
             message = f"{_name_of(self._before)} and {_name_of(function)} are both declared with app.before."
             raise DeclarationError(message, hint="Make one function of them.")
-        _require_runs(function, _BEFORE)
         _require_takes_client(function, _BEFORE)
+        _require_runs(function, _BEFORE)
         self._before = function
         return function
 
@@ -122,8 +137,9 @@ class Connector:
 
         Raises:
             DeclarationError: two tables or children share a name, as Fivetran writes them.
+            DefectError: the discovery gave something else than tables.
         """
-        tables = [*self._tables, *(self._discover(client) if self._discover else ())]
+        tables = [*self._tables, *(_discovered(self._discover, client) if self._discover else ())]
         require_usable_names(tables)
         return tables
 
@@ -162,7 +178,7 @@ _RUN_NOTHING = (inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspec
 """What a function is when a call of it runs nothing."""
 
 
-_CHECK, _BEFORE = "setup test", "app.before"
+_CHECK, _BEFORE, _TABLES = "setup test", "app.before", "app.tables"
 
 
 def _require_runs(function: Check, what: str) -> None:
@@ -171,12 +187,55 @@ def _require_runs(function: Check, what: str) -> None:
         raise DeclarationError(message, hint="Take yield and async out of it; it asks the source and raises.")
 
 
-def _require_takes_client(function: Check, what: str) -> None:
-    try:
-        inspect.signature(function).bind(object())
-    except TypeError:
+def _require_takes_client(function: Callable[[Any], Any], what: str) -> None:
+    if not callable(function):
+        raise DeclarationError(f"The {what} is {kind_of(function)}, and has to be a function of the client.")
+    if not takes(function, None):
         message = f"The {what} {_name_of(function)} must take one argument, the client."
-        raise DeclarationError(message, hint=f"Write def {_name_of(function)}(client).") from None
+        raise DeclarationError(message, hint=f"Write def {_name_of(function)}(client).")
+
+
+def _require_right(name: Any, version: Any, config: Any, client: Any, replaces_state: Any) -> None:
+    """Raise DeclarationError for an argument of a connector that cannot be used."""
+    problems = []
+    if not (isinstance(name, str) and name):
+        problems.append(f"name={name!r}: it is a text, such as 'acme'")
+    if not isinstance(version, str):
+        problems.append(f"version={version!r}: it is a text, such as '1.2.0'")
+    if config is not None and not (isinstance(config, type) and issubclass(config, Config)):
+        problems.append(f"config={config!r:.60}: it is a subclass of Config, the class itself")
+    if client is not None and not takes(client, None):
+        problems.append("client= is a function of the configuration")
+    if isinstance(replaces_state, str) or not isinstance(replaces_state, Iterable):
+        problems.append(f"replaces_state={replaces_state!r:.60}: it is a list of names")
+    if problems:
+        raise DeclarationError(f"Connector: {'; '.join(problems)}.")
+
+
+def _require_options(name: str, options: Mapping[str, Any]) -> None:
+    """Raise DeclarationError for arguments that no table has, or for none where there has to be one."""
+    known = Options.__annotations__
+    if unknown := [one for one in options if one not in known]:
+        message = f"Table {name}: {', '.join(unknown)} is no argument of a table."
+        raise DeclarationError(message, hint=f"There are: name, {', '.join(known)}.")
+    if "key" not in options:
+        raise DeclarationError(
+            f"Table {name}: key= is missing, the column of the primary key, or a list of them."
+        )
+
+
+def _discovered(discover: Discover, client: Any) -> list[Table]:
+    tables: Any = discover(client)
+    what = f"The function {_name_of(discover)} of app.tables"
+    if not isinstance(tables, Iterable) or isinstance(tables, str | Mapping):
+        raise DefectError(f"{what} gave {kind_of(tables)}; it gives a list of Tables, or yields them.")
+    found = list(tables)
+    for one in found:
+        if not isinstance(one, Table):
+            raise DefectError(
+                f"{what} gave {kind_of(one)} among its tables.", hint="Give Table(name, read, key=...)."
+            )
+    return found
 
 
 def _run(function: Check, client: Any, what: str) -> None:

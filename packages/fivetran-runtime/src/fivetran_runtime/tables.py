@@ -20,9 +20,9 @@ from uuid import UUID
 import msgspec
 
 from fivetran_runtime import cursors
-from fivetran_runtime._arguments import takes
+from fivetran_runtime._arguments import kind_of, takes
 from fivetran_runtime._scope import Digest, digests_of
-from fivetran_runtime.errors import DeclarationError
+from fivetran_runtime.errors import DeclarationError, DefectError
 
 Read = Callable[..., Iterable[Any]]
 """A table function: client, `since`, position -> dicts, Rows, Deletes and Ats."""
@@ -146,27 +146,10 @@ class Table:
     """Whether this is another table's listing: its rows are compared, not sent."""
 
     def __post_init__(self) -> None:
-        self._require_parameters()
-        if problems := list(_problems(self)):
-            raise DeclarationError(f"Table {self.name}: {'; '.join(problems)}.")
-
-    def _require_parameters(self) -> None:
-        """The function takes the client, and a position that has defaults: else nothing more can be said of it."""
-        if not inspect.signature(self.read).parameters:
-            raise DeclarationError(
-                f"Table {self.name}: its function takes the client as its first parameter."
-            )
-        bare = [name for name in self.position if self._has_no_default(name)]
-        if self.parents is not None:
-            if len(bare) != 1:
-                found = ", ".join(bare) or "none"
-                message = f"Table {self.name}: parents= needs one parameter without a default, the parent; found: {found}."
-                raise DeclarationError(
-                    message, hint="def issues(client, repository, since, page=1), for instance."
-                )
-        elif bare:
-            message = f"Table {self.name}: a position's parameter needs a default: {', '.join(bare)}."
-            raise DeclarationError(message, hint="The default is where a pass starts.")
+        for find in (_kind_problems, _signature_problems, _problems):
+            if problems := list(find(self)):
+                raise DeclarationError(f"Table {self.name}: {'; '.join(problems)}.")
+        self.listing_table()
 
     @cached_property
     def keys(self) -> dict[str, tuple[str, ...]]:
@@ -194,7 +177,12 @@ class Table:
         """The parameter that gets the parent, of a table with parents."""
         if self.parents is None:
             return None
-        return next(name for name in self.position if self._has_no_default(name))
+        return next(iter(self.bare))
+
+    @property
+    def bare(self) -> list[str]:
+        """The parameters of the position that have no default."""
+        return [name for name in self.position if self._has_no_default(name)]
 
     def _has_no_default(self, name: str) -> bool:
         return self._arguments[name].default is _EMPTY
@@ -222,10 +210,15 @@ class Table:
             return _EMPTY
         return annotation | None if default is None and isinstance(annotation, type) else annotation
 
+    @property
+    def has_since(self) -> bool:
+        """Whether its function has a parameter for the mark."""
+        return "since" in self._arguments
+
     @cached_property
     def kind(self) -> cursors.Kind | None:
         """The cursor's kind; None for a table without `since`."""
-        if "since" not in self._arguments:
+        if not self.has_since:
             return None
         annotation = self._annotation("since")
         parts = typing.get_args(annotation) if _is_union(annotation) else (annotation,)
@@ -275,6 +268,10 @@ class Table:
     def deletes_missing(self, config: Any) -> bool:
         """Whether rows that are no longer found are deleted under this configuration."""
         chosen = self.on_missing(config) if callable(self.on_missing) else self.on_missing
+        if chosen not in ("keep", "delete"):
+            raise DefectError(
+                f'Table {self.name}: the function on_missing= gave {chosen!r}; it gives "keep" or "delete".'
+            )
         return chosen == "delete"
 
     def listing_table(self) -> Table | None:
@@ -292,6 +289,69 @@ class Table:
         )
 
 
+def _kind_problems(table: Table) -> Iterable[str]:
+    """Arguments of another kind than they have to be: nothing more can be said of them."""
+    if not _is_name(table.name):
+        yield "name= is a text"
+    yield from _function_problems(table)
+    if not _is_names(table.key):
+        yield "key= is the name of a column, or a list of them"
+    children: object = table.children
+    if children is not None and not (
+        isinstance(children, Mapping)
+        and all(map(_is_name, children))
+        and all(map(_is_names, children.values()))
+    ):
+        yield "children= is a dict, of each child table's name to the columns of its key"
+    if table.cursor is not None and not _is_name(table.cursor):
+        yield "cursor= is the name of a column"
+    if table.keeps != () and not _is_names(table.keeps):
+        yield "keeps= is the name of a parameter, or a list of them"
+    if table.in_order not in (True, False):
+        yield "in_order= is True or False"
+
+
+def _function_problems(table: Table) -> Iterable[str]:
+    read: Any = table.read
+    if not callable(read):
+        yield f"its function is {kind_of(read)}"
+    elif any(is_kind(inspect.unwrap(read)) for is_kind in _ASYNCHRONOUS):
+        yield "its function is asynchronous: take async and await out of it"
+    if table.listing is not None and not callable(table.listing):
+        yield "listing= is a function of the client"
+
+
+_ASYNCHRONOUS = (inspect.iscoroutinefunction, inspect.isasyncgenfunction)
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _is_names(value: object) -> bool:
+    return isinstance(value, str) or (
+        isinstance(value, Sequence) and all(isinstance(one, str) for one in value)
+    )
+
+
+def _signature_problems(table: Table) -> Iterable[str]:
+    """The function takes the client, and a position that has defaults: else nothing more can be said of it."""
+    if not inspect.signature(table.read).parameters:
+        yield f"its function{_of_listing(table)} takes the client as its first parameter"
+    elif table.parents is not None:
+        if len(table.bare) != 1:
+            example = "def issues(client, repository, since, page=1), for instance"
+            found = ", ".join(table.bare) or "none"
+            yield f"parents= needs one parameter without a default, the parent; found: {found}: {example}"
+    elif table.bare:
+        names = ", ".join(table.bare)
+        yield f"a position's parameter{_of_listing(table)} needs a default: {names}; it is where a pass starts"
+
+
+def _of_listing(table: Table) -> str:
+    return " listing=" if table.only_keys else ""
+
+
 def _problems(table: Table) -> Iterable[str]:
     for name, key in table.keys.items():
         if not key or len(set(key)) < len(key) or not all(key):
@@ -300,12 +360,16 @@ def _problems(table: Table) -> Iterable[str]:
         yield "a child has the table's own name"
     if table.cursor and not table.kind:
         yield 'cursor= needs a parameter "since", annotated int, date or datetime'
-    if table.kind and not table.cursor:
+    if table.has_since and table.only_keys:
+        yield 'listing= takes no "since": it shows all keys that there are'
+    elif table.has_since and not table.cursor:
         yield 'a parameter "since" needs cursor=, the column it is compared with'
     yield from _order_problems(table)
     yield from _kept_problems(table)
     if table.floor is not None and not table.cursor:
         yield "floor= needs a cursor"
+    if callable(table.floor) and not takes(table.floor, None):
+        yield "floor= is a value of the cursor, or a function of the configuration"
     yield from _deletion_problems(table)
     if table.columns is not None:
         from fivetran_runtime import _column_types  # noqa: PLC0415 - most connectors declare none
@@ -321,15 +385,15 @@ def _order_problems(table: Table) -> Iterable[str]:
     if table.in_order and not (table.kind and table.lookback):
         yield "in_order= needs a cursor and a lookback: rows may appear at an instant that was passed already"
     scope: object = table.scope
-    if scope is not None and not callable(scope):
+    if scope is not None and not takes(scope, None):
         yield "scope= is a function of the configuration"
-    if table.embeds is not None and not (table.kind and callable(table.embeds)):
+    if table.embeds is not None and not (table.kind and takes(table.embeds, None)):
         yield "embeds= is a function of the client, for a table with a cursor"
 
 
 def _kept_problems(table: Table) -> Iterable[str]:
     parents: object = table.parents
-    if parents is not None and not (callable(parents) and takes(parents, None)):
+    if parents is not None and not takes(parents, None):
         yield "parents= is a function of the client that gives the parents' keys"
     if parents is not None and table.in_order:
         yield "in_order= is for one list, and with parents= there is one for each"
@@ -351,15 +415,16 @@ def _lookback_problems(table: Table, lookback: cursors.Lookback) -> Iterable[str
 
 
 def _deletion_problems(table: Table) -> Iterable[str]:
-    if table.on_missing not in ("keep", "delete") and not callable(table.on_missing):
+    on_missing: object = table.on_missing
+    if on_missing not in ("keep", "delete") and not takes(on_missing, None):
         yield 'on_missing= is "keep", "delete" or a function of the configuration'
     if table.listing is not None and (table.on_missing == "keep" or not table.cursor):
         yield 'listing= is for a table with a cursor and on_missing="delete"'
     if table.on_missing != "keep" and table.cursor and table.listing is None:
         yield 'on_missing="delete" with a cursor needs listing=, since its passes bring only what changed'
-    if table.fetch is not None and (table.listing is None or not callable(table.fetch)):
+    if table.fetch is not None and (table.listing is None or not takes(table.fetch, None, [])):
         yield "fetch= is a function of the client and a list of keys, beside listing="
-    if isinstance(table.max_missing, bool) or not 0 <= table.max_missing <= 1:
+    if type(table.max_missing) not in (int, float) or not 0 <= table.max_missing <= 1:
         yield "max_missing= is a share of the keys, from 0 to 1"
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from fivetran_runtime._sync.delete_strategies import BesideListing
 from fivetran_runtime._sync.keys import Key
 from fivetran_runtime._sync.state import TableState
-from fivetran_runtime._sync.table_pass import Pass
+from fivetran_runtime._sync.table_pass import Pass, rows_of
 from fivetran_runtime.errors import DefectError
 from fivetran_runtime.operations import Children, Delete
 from fivetran_runtime.tables import Fetch
@@ -41,7 +41,8 @@ class Fetching(Pass):
         self._begin_unit()
         self._asks_for_one = len(keys) == 1
         values = [tuple(self._missing.columns(key).values()) for key in keys]
-        rows: Iterable[Any] = fetch(client, [value[0] if len(value) == 1 else value for value in values])
+        given = fetch(client, [value[0] if len(value) == 1 else value for value in values])
+        rows = rows_of(self._table, "fetch=", given)
         if any(self._write(item) for item in rows):
             half = len(keys) // 2
             self._fetch(client, fetch, keys[:half])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from fivetran_runtime._arguments import kind_of
 from fivetran_runtime._invocation import logs
 from fivetran_runtime._invocation.budget import Budget
 from fivetran_runtime._invocation.clock import clock
@@ -182,9 +183,19 @@ class Passes:
         if embeds is None or reading.is_fetching or {*failing} - {reading.name}:
             return None
         try:
-            return embeds(self._client)
+            return _names_of(embeds(self._client))
         except Exception as error:  # noqa: BLE001 - whatever it is, the rows can be read
             why = as_connector_error(error)
             text = f"Table {reading.table.name}: the names that its rows hold were not compared: {why}"
             logs.emit("WARNING", text, table=reading.table.name)
             return None
+
+
+def _names_of(given: object) -> Mapping[int, Any]:
+    """What `embeds=` gives, once it was looked at."""
+    if not isinstance(given, Mapping) or not all(type(number) is int for number in given):
+        message = (
+            f"embeds= gave {kind_of(given)}; it gives a dict of each object's number (an int) to its name."
+        )
+        raise DefectError(message)
+    return given

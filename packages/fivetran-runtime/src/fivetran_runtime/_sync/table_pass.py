@@ -11,13 +11,14 @@ is to come says whether it is still the same; if it is not, the unit is sent fro
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from fivetran_runtime._arguments import kind_of
 from fivetran_runtime._encoding import encode
 from fivetran_runtime._invocation import logs
 from fivetran_runtime._invocation.budget import Budget, OutOfBudget, RowClock
@@ -33,6 +34,7 @@ from fivetran_runtime._sync.start import Terms, note_terms, start
 from fivetran_runtime._sync.state import TableState
 from fivetran_runtime.errors import ConfigurationError, DefectError, ExpiredError
 from fivetran_runtime.operations import At, Children, Delete, Keep, Row, Skip
+from fivetran_runtime.tables import Table
 
 if TYPE_CHECKING:
     from fivetran_runtime._sync.child_sets import ChildSets
@@ -250,7 +252,7 @@ class Pass:
 
     def _read_list(self, client: Any, arguments: Mapping[str, Any]) -> str | None:
         """Run the table function to its end; why the call ends before that, if it does."""
-        items = iter(self._table.read(client, **arguments))
+        items = rows_of(self._table, "its function", self._table.read(client, **arguments))
         try:
             return self._consume(items)
         finally:
@@ -457,6 +459,20 @@ class Pass:
         self._deletes.save()
         if self._children is not None:
             self._children.save()
+
+
+def rows_of(table: Table, what: str, given: object) -> Iterator[Any]:
+    """What a function of the author's gives, as rows.
+
+    Raises:
+        DefectError: it is none of several.
+    """
+    if not isinstance(given, Iterable) or isinstance(given, str | bytes | Mapping):
+        message = (
+            f"Table {table.name}: {what} gave {kind_of(given)}; it yields rows, or returns a list of them."
+        )
+        raise DefectError(message)
+    return iter(given)
 
 
 def _digest(name: str, key: Key) -> str:
