@@ -317,7 +317,8 @@ def _function_problems(table: Table) -> Iterable[str]:
         yield f"its function is {kind_of(read)}"
     elif any(is_kind(inspect.unwrap(read)) for is_kind in _ASYNCHRONOUS):
         yield "its function is asynchronous: take async and await out of it"
-    if table.listing is not None and not callable(table.listing):
+    listing: object = table.listing
+    if listing is not None and not callable(listing):
         yield "listing= is a function of the client"
 
 
