@@ -156,8 +156,9 @@ def _facts(report: SyncResult) -> dict[str, object]:
 def _invocation(accepted: AcceptedAnswer) -> dict[str, object]:
     facts: dict[str, object] = msgspec.to_builtins(accepted)
     invocation: dict[str, object] = facts.pop("invocation")  # type: ignore[assignment]
-    of_the_sync = {"warnings", "other_warnings", "missing_once"}  # they are counted there, among the others
-    return facts | {name: fact for name, fact in invocation.items() if name not in of_the_sync}
+    # What is counted for the whole sync, and types that the connector declares, which are what its tables have.
+    elsewhere = {"warnings", "other_warnings", "missing_once", "columns", "columns_left_out"}
+    return facts | {name: fact for name, fact in invocation.items() if name not in elsewhere}
 
 
 def _redacted(value: object, secrets: Secrets) -> object:
