@@ -8,7 +8,7 @@ from bugs import PRODUCTS, arrived, bug, change, product, rename_component, visi
 from functions_framework import create_app
 
 from fivetran_emulator.contract import Trial, Trials
-from fivetran_emulator.contract.lab.warehouse import MemoryWarehouse
+from fivetran_emulator.contract.lab.connection import MemoryWarehouse
 from fivetran_emulator.practice import serving
 from fivetran_emulator.practice.serving import load
 

@@ -8,7 +8,7 @@ from functions_framework import create_app
 from listed import arrived, at_source, list_text_ids
 
 from fivetran_emulator.contract import Trial, Trials
-from fivetran_emulator.contract.lab.warehouse import MemoryWarehouse
+from fivetran_emulator.contract.lab.connection import MemoryWarehouse
 from fivetran_emulator.practice import serving
 from fivetran_emulator.practice.serving import load
 

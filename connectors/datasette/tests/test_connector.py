@@ -9,8 +9,7 @@ from functions_framework import create_app
 
 from connector_datasette import quoted
 from fivetran_emulator.contract import Trial
-from fivetran_emulator.contract.lab.connection import Connection
-from fivetran_emulator.contract.lab.warehouse import MemoryWarehouse
+from fivetran_emulator.contract.lab.connection import Connection, MemoryWarehouse
 from fivetran_emulator.practice import serving
 from fivetran_emulator.practice.serving import load
 

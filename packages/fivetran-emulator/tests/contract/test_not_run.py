@@ -10,7 +10,7 @@ import requests
 
 from fivetran_emulator.contract.check import NotRun
 from fivetran_emulator.contract.checks import named
-from fivetran_emulator.contract.lab.function import InProcess
+from fivetran_emulator.contract.lab.trial import InProcess
 from fivetran_emulator.contract.subject import PracticeSubject
 from fivetran_emulator.practice import Offset, Source
 from fivetran_emulator.practice.serving import Practice

@@ -12,7 +12,7 @@ from mutants.reference import Reference
 
 from fivetran_emulator.contract.check import NotRun, Violation
 from fivetran_emulator.contract.checks import named
-from fivetran_emulator.contract.checks.releases import record
+from fivetran_emulator.contract.checks.state import record
 from fivetran_emulator.contract.releases import (
     Release,
     ReleasedTable,

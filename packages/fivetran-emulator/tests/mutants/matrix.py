@@ -22,7 +22,7 @@ from mutants.wide import Wide
 
 from fivetran_emulator.contract.check import Blocked, Check, NotRun, Violation
 from fivetran_emulator.contract.checks import CATALOGUE, named
-from fivetran_emulator.contract.lab.function import InProcess
+from fivetran_emulator.contract.lab.trial import InProcess
 from fivetran_emulator.contract.subject import PracticeSubject
 
 __all__ = ["outcome", "row", "subject_of"]

@@ -21,9 +21,8 @@ import requests
 from fivetran_emulator.commands.call_options import function_of, payload_members, require_url, secrets_of
 from fivetran_emulator.contract.check import Blocked, Check, NotRun, Violation
 from fivetran_emulator.contract.checks import CATALOGUE
-from fivetran_emulator.contract.lab.connection import Connection
+from fivetran_emulator.contract.lab.connection import Connection, LabReply
 from fivetran_emulator.contract.lab.faults import SourceRequest
-from fivetran_emulator.contract.lab.function import LabReply
 from fivetran_emulator.contract.subject import Clean, two_syncs
 from fivetran_emulator.errors import EmulatorError, FunctionError, LimitError, UsageError
 from fivetran_emulator.protocol.function import HttpFunction, status_hint

@@ -8,11 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from fivetran_emulator.contract.check import NotRun, Violation
-from fivetran_emulator.contract.lab.connection import Connection, Exchange, Sync
+from fivetran_emulator.contract.lab.connection import Connection, Exchange, Key, MemoryWarehouse, Sync
 from fivetran_emulator.contract.lab.source_tables import SourceTable
 from fivetran_emulator.contract.lab.trial import Trial
 from fivetran_emulator.contract.lab.virtual_time import of_a_clock
-from fivetran_emulator.contract.lab.warehouse import Key, MemoryWarehouse
 from fivetran_emulator.contract.subject import PracticeSubject
 
 __all__ = [

@@ -10,11 +10,14 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from fivetran_emulator.contract.lab.connection import Connection
+
+if TYPE_CHECKING:
+    from fivetran_emulator.contract.subject import Subject
 
 __all__ = [
     "Release",
@@ -24,6 +27,7 @@ __all__ = [
     "following",
     "numbers",
     "read",
+    "required_secrets",
     "tables_of",
     "version_of",
     "write",
@@ -131,6 +135,20 @@ def _one(kinds: set[str]) -> str:
     if kinds == {"integer", "number"}:
         return "number"
     return kinds.pop() if len(kinds) == 1 else "mixed"
+
+
+def required_secrets(subject: Subject) -> list[str]:
+    """The keys without which the function refuses a setup test."""
+    trial = subject.trial()
+    secrets = trial.connection.secrets
+    return [key for key in secrets if _is_required(trial.connect(), key, secrets)]
+
+
+def _is_required(connection: Connection, key: str, secrets: Mapping[str, Any]) -> bool:
+    sent = {name: value for name, value in secrets.items() if name != key}
+    call = connection.call(accept=False, setup_test=True, secrets=sent)
+    # Without an address a function may ask its default one, and be refused there: that names no key.
+    return call.failed and not call.asked and (key in call.error or not call.error)
 
 
 def fits(recorded: Mapping[str, ReleasedTable], seen: Mapping[str, ReleasedTable]) -> Iterator[str]:

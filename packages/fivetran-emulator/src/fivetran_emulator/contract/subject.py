@@ -14,13 +14,19 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fivetran_emulator.contract.check import Blocked, Check, NotRun, Violation
-from fivetran_emulator.contract.lab.connection import Connection, Exchange, Sync
+from fivetran_emulator.contract.lab.connection import (
+    Connection,
+    Difference,
+    Exchange,
+    Key,
+    MemoryWarehouse,
+    Sync,
+    differences,
+)
 from fivetran_emulator.contract.lab.faults import asked_values
-from fivetran_emulator.contract.lab.function import Function
 from fivetran_emulator.contract.lab.source_tables import source_tables
-from fivetran_emulator.contract.lab.trial import Trial
+from fivetran_emulator.contract.lab.trial import Function, Trial
 from fivetran_emulator.contract.lab.virtual_time import VirtualTime
-from fivetran_emulator.contract.lab.warehouse import Difference, Key, MemoryWarehouse, differences
 from fivetran_emulator.contract.releases import Release, read
 from fivetran_emulator.practice.serving import Practice, load
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from fivetran_emulator.contract.check import Blocked, Check, NotRun, Violation
 from fivetran_emulator.contract.checks import CATALOGUE, named
-from fivetran_emulator.contract.checks.releases import record as record_release
-from fivetran_emulator.contract.lab.function import InProcess
+from fivetran_emulator.contract.checks.state import record as record_release
+from fivetran_emulator.contract.lab.trial import InProcess
 from fivetran_emulator.contract.releases import version_of
 from fivetran_emulator.contract.subject import Exemption, PracticeSubject
 from fivetran_emulator.errors import PracticeError

@@ -16,7 +16,6 @@ import requests
 from werkzeug.wrappers import Request, Response
 
 from fivetran_emulator.contract.lab.faults import FaultySource, cut_body, hang, kill, reset, slow
-from fivetran_emulator.contract.lab.function import InProcess
 from fivetran_emulator.contract.lab.network import (
     ADDRESS,
     HOST,
@@ -26,7 +25,7 @@ from fivetran_emulator.contract.lab.network import (
     Network,
     in_this_thread,
 )
-from fivetran_emulator.contract.lab.trial import Trial
+from fivetran_emulator.contract.lab.trial import InProcess, Trial
 from fivetran_emulator.contract.lab.virtual_time import VirtualTime
 from fivetran_emulator.practice.serving import Practice, serving
 

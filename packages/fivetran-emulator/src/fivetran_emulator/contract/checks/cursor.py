@@ -15,11 +15,10 @@ from fivetran_emulator.contract.comparing import (
     spread,
     state_differences,
 )
-from fivetran_emulator.contract.lab.connection import Connection, Sync
+from fivetran_emulator.contract.lab.connection import Connection, Key, MemoryWarehouse, Sync, differences
 from fivetran_emulator.contract.lab.source_tables import SourceTable
 from fivetran_emulator.contract.lab.trial import Trial
 from fivetran_emulator.contract.lab.virtual_time import NOON, VirtualTime, instant, of_a_clock
-from fivetran_emulator.contract.lab.warehouse import Key, MemoryWarehouse, differences
 from fivetran_emulator.contract.subject import PracticeSubject
 
 __all__ = ["CHECKS"]

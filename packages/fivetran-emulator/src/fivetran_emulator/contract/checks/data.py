@@ -11,10 +11,8 @@ from typing import Any
 from fivetran_emulator.contract.check import NotRun, Violation, check
 from fivetran_emulator.contract.checks.pages import listed_in
 from fivetran_emulator.contract.comparing import require_tables, sent, shown, why_none_changes
-from fivetran_emulator.contract.lab.connection import Sync
-from fivetran_emulator.contract.lab.function import accepted_json
+from fivetran_emulator.contract.lab.connection import Sync, accepted_json, key_of
 from fivetran_emulator.contract.lab.source_tables import Row, SourceTable, later, newest_of
-from fivetran_emulator.contract.lab.warehouse import key_of
 from fivetran_emulator.contract.subject import PracticeSubject, Subject, answered
 from fivetran_emulator.warehouse.naming import SYSTEM_PREFIX, collisions, column_name, table_name
 

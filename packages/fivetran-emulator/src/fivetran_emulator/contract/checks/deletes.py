@@ -9,12 +9,10 @@ from collections.abc import Collection, Iterator, Mapping
 from fivetran_emulator.contract.check import NotRun, Violation, check, counted
 from fivetran_emulator.contract.checks.pages import listed_in
 from fivetran_emulator.contract.comparing import QUIET_SYNCS, compare, require_tables, settle, shown, spread
-from fivetran_emulator.contract.lab.connection import Connection
+from fivetran_emulator.contract.lab.connection import Connection, Key, accepted_json, key_of
 from fivetran_emulator.contract.lab.faults import status
-from fivetran_emulator.contract.lab.function import accepted_json
 from fivetran_emulator.contract.lab.source_tables import Row, SourceTable, source_tables
 from fivetran_emulator.contract.lab.trial import Trial
-from fivetran_emulator.contract.lab.warehouse import Key, key_of
 from fivetran_emulator.contract.subject import PracticeSubject, answered
 
 __all__ = ["CHECKS"]

@@ -11,28 +11,21 @@ which most sources answer with a refusal.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from fivetran_emulator.contract.check import NotRun, Violation, check, counted
 from fivetran_emulator.contract.comparing import QUIET_SYNCS, compare, settle, shown, spread
-from fivetran_emulator.contract.lab.faults import Fault, hang, status
-from fivetran_emulator.contract.lab.secret_forms import NONE_MARKED, marked_secrets
+from fivetran_emulator.contract.lab.connection import MemoryWarehouse
+from fivetran_emulator.contract.lab.faults import FAILURES
+from fivetran_emulator.contract.lab.secret_forms import NONE_MARKED, marked_secrets, with_wrong_keys
 from fivetran_emulator.contract.lab.source_tables import Row, SourceTable
 from fivetran_emulator.contract.lab.trial import Trial
-from fivetran_emulator.contract.lab.warehouse import MemoryWarehouse
 from fivetran_emulator.contract.subject import PracticeSubject
 
-__all__ = ["CHECKS", "FAILURES", "with_wrong_keys"]
+__all__ = ["CHECKS"]
 
-FAILURES: Mapping[str, Fault] = {
-    "answers HTTP 500": status(500),
-    "answers HTTP 503": status(503),
-    "answers HTTP 404": status(404),
-    "answers HTTP 429 with Retry-After: 3600": status(429, retry_after="3600"),
-    "never answers": hang,
-}
 _MAX_PATHS = 6
 _MAX_CALLS = 30
 _FAILING_SYNCS = 2
@@ -204,29 +197,6 @@ def _has_arrived(trial: Trial, table: SourceTable, row: Row) -> bool:
 _WRONG_SYNCS = 3
 """One more than the listings after which an inferred delete is sent."""
 _REFUSED = 400
-_SHIFTED = str.maketrans(
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789",
-    "bcdefghijklmnopqrstuvwxyzaBCDEFGHIJKLMNOPQRSTUVWXYZA1234567890",  # pragma: allowlist secret
-)
-
-
-def _wrong(secrets: Mapping[str, Any], marked: frozenset[str], above: str = "") -> dict[str, Any]:
-    """The secrets with another value of the same form for each that is marked."""
-    found: dict[str, Any] = {}
-    for name, value in secrets.items():
-        place = f"{above}.{name}" if above else name
-        if isinstance(value, Mapping):
-            found[name] = _wrong(value, marked, place)
-        elif place in marked and isinstance(value, str):
-            found[name] = value.translate(_SHIFTED)
-        else:
-            found[name] = value
-    return found
-
-
-def with_wrong_keys(secrets: Mapping[str, Any]) -> dict[str, Any]:
-    """The secrets with another value of the same form for each whose name says that it is secret."""
-    return _wrong(secrets, marked_secrets(secrets))
 
 
 def _wrong_secrets(subject: PracticeSubject) -> tuple[dict[str, Any], str]:
@@ -236,7 +206,7 @@ def _wrong_secrets(subject: PracticeSubject) -> tuple[dict[str, Any], str]:
     marked = marked_secrets(secrets)
     if not marked:
         raise NotRun(NONE_MARKED)
-    wrong = _wrong(secrets, marked)
+    wrong = with_wrong_keys(secrets)
     trial.connect(**wrong).sync()
     if not any(asked.status >= _REFUSED for asked in trial.source.requests):
         raise NotRun(

@@ -18,13 +18,13 @@ from functools import partial
 from typing import Any
 
 from fivetran_emulator.contract.check import NotRun, Violation, check
-from fivetran_emulator.contract.checks.failing_sources import FAILURES, with_wrong_keys
 from fivetran_emulator.contract.checks.pages import positions_of
 from fivetran_emulator.contract.checks.protocol import first_key_twice
 from fivetran_emulator.contract.checks.state import MAX_STATE_BYTES
 from fivetran_emulator.contract.comparing import leaves, move, require_tables, settle
-from fivetran_emulator.contract.lab.connection import Connection, Exchange
+from fivetran_emulator.contract.lab.connection import Connection, Exchange, Key, MemoryWarehouse, differences
 from fivetran_emulator.contract.lab.faults import (
+    FAILURES,
     Fault,
     PendingRequest,
     cut_body,
@@ -34,10 +34,10 @@ from fivetran_emulator.contract.lab.faults import (
     slow,
     status,
 )
+from fivetran_emulator.contract.lab.secret_forms import with_wrong_keys
 from fivetran_emulator.contract.lab.source_tables import SourceTable
 from fivetran_emulator.contract.lab.trial import Trial
 from fivetran_emulator.contract.lab.virtual_time import NOON, instant
-from fivetran_emulator.contract.lab.warehouse import Key, MemoryWarehouse, differences
 from fivetran_emulator.contract.subject import PracticeSubject
 
 __all__ = ["CHECKS", "Step", "history", "replay", "seeds", "shrunk"]

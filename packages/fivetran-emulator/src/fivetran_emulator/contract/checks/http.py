@@ -11,7 +11,7 @@ from email.utils import format_datetime
 from fivetran_emulator.contract.check import NotRun, Violation, check, counted
 from fivetran_emulator.contract.checks.pages import listed_in
 from fivetran_emulator.contract.comparing import compare, spread
-from fivetran_emulator.contract.lab.connection import Exchange, Sync
+from fivetran_emulator.contract.lab.connection import Exchange, Sync, accepted_json
 from fivetran_emulator.contract.lab.faults import (
     Fault,
     SourceRequest,
@@ -22,7 +22,6 @@ from fivetran_emulator.contract.lab.faults import (
     status,
     text,
 )
-from fivetran_emulator.contract.lab.function import accepted_json
 from fivetran_emulator.contract.lab.trial import Trial
 from fivetran_emulator.contract.lab.virtual_time import NOON
 from fivetran_emulator.contract.subject import PracticeSubject

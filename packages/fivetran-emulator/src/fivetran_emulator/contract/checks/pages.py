@@ -21,9 +21,8 @@ from urllib.parse import parse_qsl, urlencode
 
 from fivetran_emulator.contract.check import NotRun, Violation, check, counted
 from fivetran_emulator.contract.comparing import compare, leaves, settle, spread
-from fivetran_emulator.contract.lab.connection import Exchange
+from fivetran_emulator.contract.lab.connection import Exchange, accepted_json
 from fivetran_emulator.contract.lab.faults import Fault, PendingRequest, SourceRequest, status, text
-from fivetran_emulator.contract.lab.function import accepted_json
 from fivetran_emulator.contract.lab.trial import Trial
 from fivetran_emulator.contract.subject import PracticeSubject
 from fivetran_emulator.practice.rows import Rows, is_time

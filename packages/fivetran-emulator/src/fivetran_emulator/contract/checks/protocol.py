@@ -7,10 +7,8 @@ from typing import Any
 
 from fivetran_emulator.contract.check import Blocked, NotRun, Violation, check
 from fivetran_emulator.contract.comparing import sent, shown
-from fivetran_emulator.contract.lab.connection import Exchange, Sync
+from fivetran_emulator.contract.lab.connection import Exchange, Sync, accepted_json, key_of
 from fivetran_emulator.contract.lab.faults import status
-from fivetran_emulator.contract.lab.function import accepted_json
-from fivetran_emulator.contract.lab.warehouse import key_of
 from fivetran_emulator.contract.subject import PracticeSubject, Subject, answered
 from fivetran_emulator.errors import FunctionError
 from fivetran_emulator.protocol.answer import ANSWER_MEMBERS, read_answer

@@ -17,9 +17,8 @@ from fivetran_emulator.contract.comparing import (
     spread,
     state_differences,
 )
-from fivetran_emulator.contract.lab.connection import Connection, Exchange, Sync
+from fivetran_emulator.contract.lab.connection import Connection, Exchange, Sync, accepted_json
 from fivetran_emulator.contract.lab.faults import Fault, PendingRequest, slow, status
-from fivetran_emulator.contract.lab.function import accepted_json
 from fivetran_emulator.contract.lab.trial import Trial
 from fivetran_emulator.contract.subject import PracticeSubject, Subject
 

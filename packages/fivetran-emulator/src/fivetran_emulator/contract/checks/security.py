@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from fivetran_emulator.contract.check import NotRun, Violation, check
 from fivetran_emulator.contract.comparing import shown
-from fivetran_emulator.contract.lab.connection import Connection, Exchange
+from fivetran_emulator.contract.lab.connection import Exchange
 from fivetran_emulator.contract.lab.faults import (
     Fault,
     PendingRequest,
@@ -35,9 +35,10 @@ from fivetran_emulator.contract.lab.secret_forms import (
     secret_texts,
     secret_traces,
 )
+from fivetran_emulator.contract.releases import required_secrets
 from fivetran_emulator.contract.subject import PracticeSubject, Subject
 
-__all__ = ["CHECKS", "required_secrets"]
+__all__ = ["CHECKS"]
 
 _MAX_MEMORY = 300_000_000
 _ATTACKED = 4
@@ -172,20 +173,6 @@ def _mistakes(subject: Subject, secrets: Mapping[str, Any]) -> Iterator[tuple[st
     yield "every value null", dict.fromkeys(secrets)
     if isinstance(subject, PracticeSubject):  # a function elsewhere may take any value to its source
         yield "a number for every value", dict.fromkeys(secrets, _NUMBER)
-
-
-def required_secrets(subject: Subject) -> list[str]:
-    """The keys without which the function refuses a setup test."""
-    trial = subject.trial()
-    secrets = trial.connection.secrets
-    return [key for key in secrets if _is_required(trial.connect(), key, secrets)]
-
-
-def _is_required(connection: Connection, key: str, secrets: Mapping[str, Any]) -> bool:
-    sent = {name: value for name, value in secrets.items() if name != key}
-    call = connection.call(accept=False, setup_test=True, secrets=sent)
-    # Without an address a function may ask its default one, and be refused there: that names no key.
-    return call.failed and not call.asked and (key in call.error or not call.error)
 
 
 @check("C53", "a hostile source exhausts nothing", risk="exhaust memory or time when the source misbehaves")

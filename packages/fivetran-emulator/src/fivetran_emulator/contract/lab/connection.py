@@ -8,23 +8,68 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
+from json.encoder import encode_basestring
 from typing import Any
 
+from fivetran_emulator.contract.check import counted
 from fivetran_emulator.contract.lab.faults import SourceRequest
-from fivetran_emulator.contract.lab.function import LabReply
-from fivetran_emulator.contract.lab.warehouse import MemoryWarehouse, rows_of
 from fivetran_emulator.sync.loop import Kept, run_calls
 
-__all__ = ["MAX_CALLS", "Call", "Connection", "Exchange", "Sync"]
+__all__ = [
+    "MAX_CALLS",
+    "Call",
+    "Connection",
+    "Difference",
+    "Exchange",
+    "Key",
+    "LabReply",
+    "MemoryWarehouse",
+    "Sync",
+    "accepted_json",
+    "differences",
+    "key_of",
+]
 
 MAX_CALLS = 150
 """Calls in one sync before it counts as endless; practice sources are small."""
 
 Call = Callable[[Mapping[str, Any]], "tuple[LabReply, float, list[SourceRequest]]"]
 """Posts a body; gives the reply, the virtual seconds it took, and what the source was asked meanwhile."""
+
+
+@dataclass(frozen=True)
+class LabReply:
+    """What came back, and what the function wrote while it ran.
+
+    A call that was killed has status 0, and a `reason` where it is known.
+    """
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    logs: str = ""
+    reason: str = ""
+
+    @cached_property
+    def json(self) -> Any:
+        """The body as strict JSON; None when it is not."""
+        return accepted_json(self.body)
+
+
+def accepted_json(body: bytes) -> Any:
+    """The body as JSON that a strict parser takes; None for anything else."""
+    try:
+        return json.loads(body, parse_constant=_reject)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _reject(constant: str) -> None:
+    raise ValueError(constant)
 
 
 @dataclass(frozen=True)
@@ -171,3 +216,114 @@ def _with_tuple(
 ) -> tuple[LabReply, float, tuple[SourceRequest, ...]]:
     reply, seconds, asked = called
     return reply, seconds, tuple(asked)
+
+
+Key = str
+"""The values of a row's key columns as JSON text: 1, "1" and true are three keys."""
+
+
+def key_of(row: Mapping[str, Any], columns: Collection[str]) -> Key:
+    """The key of a row."""
+    return f"[{', '.join([_text_of(row.get(column)) for column in columns])}]"
+
+
+# json.dumps with these settings would make an encoder for each of a great many keys.
+_as_text = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
+
+def _text_of(value: Any) -> str:
+    # Nearly every key is one of these, and a suite makes hundreds of thousands.
+    kind = type(value)
+    if kind is int:
+        return repr(value)
+    return encode_basestring(value) if kind is str else _as_text(value)
+
+
+@dataclass
+class MemoryWarehouse:
+    """The warehouse as plain dicts: rows by table and key; the rows of a table without a key lie in `appended`.
+
+    It loads leniently, also what Fivetran would refuse: each breach has a check of its own, and a warehouse that stopped at the
+    first one would blame it on all the others.
+    """
+
+    tables: dict[str, dict[Key, Mapping[str, Any]]] = field(default_factory=dict)
+    keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    appended: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
+
+    def load(self, answer: Mapping[str, Any]) -> None:
+        """Deletes, then rows; of several rows with one key the last one stays."""
+        for table, declared in _objects(answer.get("schema")):
+            if (
+                isinstance(declared, dict)
+                and isinstance(columns := declared.get("primary_key"), list)
+                and columns
+            ):
+                self.keys[table] = tuple(map(str, columns))
+        for table, row in rows_of(answer, "delete"):
+            self.tables.get(table, {}).pop(key_of(row, self.keys.get(table, ())), None)
+        for table, row in rows_of(answer, "insert"):
+            if table in self.keys:
+                self.tables.setdefault(table, {})[key_of(row, self.keys[table])] = row
+            else:
+                self.appended.setdefault(table, []).append(row)
+
+
+def rows_of(answer: Mapping[str, Any], member: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Table and row of everything in `insert` or `delete` that is a row at all."""
+    for table, rows in _objects(answer.get(member)):
+        yield from ((table, row) for row in rows or () if isinstance(row, dict))
+
+
+def _objects(value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        yield from value.items()
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What one table has too few, too many, or other than it should; keys as JSON text."""
+
+    table: str
+    missing: tuple[Key, ...] = ()
+    extra: tuple[Key, ...] = ()
+    changed: tuple[Key, ...] = ()
+
+    def __str__(self) -> str:
+        listed = (
+            ("never arrived", self.missing),
+            ("too many", self.extra),
+            ("other than at the source", self.changed),
+        )
+        return "; ".join(
+            f"{counted(len(keys), 'row')} of {self.table} {what}: {_few(keys)}"
+            for what, keys in listed
+            if keys
+        )
+
+
+def differences(
+    seen: MemoryWarehouse,
+    expected: MemoryWarehouse,
+    *,
+    may_stay: Mapping[str, Collection[Key] | None] | None = None,
+) -> list[Difference]:
+    """How two warehouses differ; `may_stay` has by table the keys that may be in `seen` only, None for any."""
+    found = []
+    for table in sorted({*seen.tables, *expected.tables}):
+        one, other = seen.tables.get(table, {}), expected.tables.get(table, {})
+        stays = (may_stay or {}).get(table, ())
+        extra = set() if stays is None else one.keys() - other.keys() - set(stays)
+        changed = [key for key in one.keys() & other.keys() if one[key] != other[key]]
+        if (missing := other.keys() - one.keys()) or extra or changed:
+            found.append(Difference(table, _sorted(missing), _sorted(extra), _sorted(changed)))
+    return found
+
+
+def _sorted(keys: Collection[Key]) -> tuple[Key, ...]:
+    return tuple(sorted(keys))
+
+
+def _few(keys: Collection[Key]) -> str:
+    shown = ", ".join(list(keys)[:4])
+    return shown if len(keys) <= 4 else f"{shown} and {len(keys) - 4} more"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 __all__ = [
+    "FAILURES",
     "Fault",
     "FaultySource",
     "SourceRequest",
@@ -243,3 +244,13 @@ def bomb(megabytes: int) -> Fault:
     return lambda _asked, _ask: Response(
         packed, headers={"Content-Encoding": "gzip"}, content_type="application/json"
     )
+
+
+FAILURES: Mapping[str, Fault] = {
+    "answers HTTP 500": status(500),
+    "answers HTTP 503": status(503),
+    "answers HTTP 404": status(404),
+    "answers HTTP 429 with Retry-After: 3600": status(429, retry_after="3600"),
+    "never answers": hang,
+}
+"""Ways in which a source fails for as long as it likes, by what is seen of it."""

@@ -1,4 +1,4 @@
-"""The forms a secret may be found in: as it is, encoded for an address, in base64, or a piece of it.
+"""The forms a secret may be found in: as it is, encoded for an address, in base64, or a piece of it; and wrong ones in its place.
 
 What leaks is usually not the secret itself but a text that holds it: the address that was asked, the header that was sent, the
 first half of a token in an error of the source's.
@@ -14,13 +14,24 @@ from urllib.parse import quote, quote_plus
 
 from fivetran_emulator.contract.lab.faults import SourceRequest
 
-__all__ = ["NONE_MARKED", "credentials_sent", "marked_secrets", "secret_texts", "secret_traces"]
+__all__ = [
+    "NONE_MARKED",
+    "credentials_sent",
+    "marked_secrets",
+    "secret_texts",
+    "secret_traces",
+    "with_wrong_keys",
+]
 
 _PIECE = 8
 _CREDENTIAL_HEADER = re.compile(r"authorization|cookie|token|key|secret|password|session", re.IGNORECASE)
 _PEM_FRAME = re.compile(r"-----(?:BEGIN|END) [A-Z0-9 ]+-----")
 """The lines around a key in PEM, which are the same for all (RFC 7468)."""
 _NO_CREDENTIALS = frozenset({"idempotency-key"})
+_SHIFTED = str.maketrans(
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789",
+    "bcdefghijklmnopqrstuvwxyzaBCDEFGHIJKLMNOPQRSTUVWXYZA1234567890",  # pragma: allowlist secret
+)
 
 
 def secret_traces(text: str, secrets: Mapping[str, Any], *, only: frozenset[str]) -> list[str]:
@@ -98,3 +109,22 @@ def _credentials(name: str, header: str) -> list[str]:
     words = header.split()
     # Of several words after the scheme some are names: a signature, which is of one request, and opens nothing.
     return words[-1:] if len(words) <= len(("scheme", "token")) else []
+
+
+def with_wrong_keys(secrets: Mapping[str, Any]) -> dict[str, Any]:
+    """The secrets with another value of the same form for each whose name says that it is secret."""
+    return _wrong(secrets, marked_secrets(secrets))
+
+
+def _wrong(secrets: Mapping[str, Any], marked: frozenset[str], above: str = "") -> dict[str, Any]:
+    """The secrets with another value of the same form for each that is marked."""
+    found: dict[str, Any] = {}
+    for name, value in secrets.items():
+        place = f"{above}.{name}" if above else name
+        if isinstance(value, Mapping):
+            found[name] = _wrong(value, marked, place)
+        elif place in marked and isinstance(value, str):
+            found[name] = value.translate(_SHIFTED)
+        else:
+            found[name] = value
+    return found

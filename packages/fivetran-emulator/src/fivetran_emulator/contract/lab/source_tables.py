@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from fivetran_emulator.contract.lab.connection import Key, MemoryWarehouse, key_of
 from fivetran_emulator.contract.lab.virtual_time import NOON
-from fivetran_emulator.contract.lab.warehouse import Key, MemoryWarehouse, key_of
 from fivetran_emulator.practice.rows import Rows
 
 __all__ = ["Row", "SourceTable", "later", "newest_of", "source_tables"]

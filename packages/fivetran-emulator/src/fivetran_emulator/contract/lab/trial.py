@@ -6,16 +6,27 @@ Everything about a trial is decided by its arguments and the practice source's r
 from __future__ import annotations
 
 import importlib
+import io
+import logging
+import os
+import traceback
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from werkzeug.test import Client
 
 from fivetran_emulator.contract.check import Violation
-from fivetran_emulator.contract.lab.connection import Connection, Sync
+from fivetran_emulator.contract.lab.connection import (
+    Connection,
+    LabReply,
+    MemoryWarehouse,
+    Sync,
+    accepted_json,
+)
 from fivetran_emulator.contract.lab.faults import (
     Fault,
     FaultySource,
@@ -23,16 +34,14 @@ from fivetran_emulator.contract.lab.faults import (
     SourceRequest,
     asked_values,
 )
-from fivetran_emulator.contract.lab.function import Function, InProcess, LabReply, accepted_json
-from fivetran_emulator.contract.lab.network import ADDRESS, Network, in_this_thread
+from fivetran_emulator.contract.lab.network import ADDRESS, Killed, Network, in_this_thread
 from fivetran_emulator.contract.lab.source_tables import SourceTable, source_tables
 from fivetran_emulator.contract.lab.virtual_time import VirtualTime
-from fivetran_emulator.contract.lab.warehouse import MemoryWarehouse
 from fivetran_emulator.errors import PracticeError
 from fivetran_emulator.practice.rows import Rows
 from fivetran_emulator.practice.serving import Practice, load
 
-__all__ = ["Trial", "Trials", "trials_of"]
+__all__ = ["Function", "InProcess", "Trial", "Trials", "trials_of"]
 
 
 class Trial:
@@ -181,3 +190,76 @@ def trials_of(folder: Path) -> Trials:
             "Run pytest in a connector's folder, or make Trials(main, practice=...) yourself."
         )
     return Trials(importlib.import_module(modules[0]).main, practice=folder / "practice.py")
+
+
+# The function under test, called in this process as Google's functions-framework would call it. Functions return dicts, tuples,
+# text or Flask responses, and raise; what becomes of each is decided by Flask, so Flask it is.
+
+
+class Function(Protocol):
+    """Anything that answers Fivetran's POST."""
+
+    def call(self, body: Mapping[str, Any], environment: Mapping[str, str]) -> LabReply:
+        """Send a request; `environment` has the limits a deployment would set."""
+
+
+class InProcess:
+    """A function of this process, `main(request)`."""
+
+    def __init__(self, main: Callable[..., Any]) -> None:
+        from flask import Flask, request  # noqa: PLC0415 - whoever serves a function has it, the emulator need not
+
+        app = Flask("contract")
+        app.add_url_rule("/", "main", lambda: main(request), methods=["GET", "POST", "PUT", "DELETE"])
+        self._app = app
+
+    def call(self, body: Mapping[str, Any], environment: Mapping[str, str]) -> LabReply:
+        """Post the body with these limits."""
+        with _limits(environment), _written() as written:
+            try:
+                answer = self._app.test_client().post("/", json=body, errors_stream=io.StringIO())
+            except Killed:
+                return LabReply(0, b"", {}, written.getvalue())
+        return LabReply(answer.status_code, answer.get_data(), dict(answer.headers), written.getvalue())
+
+
+@contextmanager
+def _limits(environment: Mapping[str, str]) -> Iterator[None]:
+    before = {name: value for name, value in os.environ.items() if name.startswith("FIVETRAN_")}
+    _replace(before, environment)
+    try:
+        yield
+    finally:
+        _replace(environment, before)
+
+
+def _replace(old: Mapping[str, str], new: Mapping[str, str]) -> None:
+    # mock.patch.dict copies all of the environment, which costs more than a call of a small function.
+    for name in old.keys() - new.keys():
+        os.environ.pop(name, None)
+    os.environ.update(new)
+
+
+@contextmanager
+def _written() -> Iterator[io.StringIO]:
+    """All that is printed or logged, tracebacks included."""
+    written = io.StringIO()
+    handler = _Lines(written)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        with redirect_stdout(written), redirect_stderr(written):
+            yield written
+    finally:
+        root.removeHandler(handler)
+
+
+class _Lines(logging.Handler):
+    def __init__(self, written: io.StringIO) -> None:
+        super().__init__()
+        self._written = written
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._written.write(record.getMessage() + "\n")
+        if record.exc_info and record.exc_info[0]:
+            self._written.write("".join(traceback.format_exception(*record.exc_info)))

@@ -8,7 +8,7 @@ import duckdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fivetran_emulator.contract.lab.warehouse import MemoryWarehouse
+from fivetran_emulator.contract.lab.connection import MemoryWarehouse
 from fivetran_emulator.protocol.answer import read_answer
 from fivetran_emulator.warehouse.ledger import LoadedTable
 from fivetran_emulator.warehouse.load import load_answer
