@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from fivetran_emulator.cli import main
+from fivetran_emulator.__main__ import main
 
 Json = dict[str, object]
 

@@ -10,7 +10,7 @@ from scripted import Emulator, Json
 ROWS = 2_000
 MEASURE = """
 import resource, sys
-from fivetran_emulator.cli import main
+from fivetran_emulator.__main__ import main
 status = main(sys.argv[1:])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 sys.exit(status)

@@ -171,9 +171,7 @@ def test_a_wrong_command_line_is_status_2_and_does_nothing(
 
 def test_without_the_extra_the_command_says_what_to_install(tmp_path: Path) -> None:
     """The package itself works without DuckDB, Jinja2 and rich; the command needs them and says so."""
-    hide = (
-        "import sys; sys.modules['duckdb'] = None; from fivetran_emulator.cli import main; sys.exit(main())"
-    )
+    hide = "import sys; sys.modules['duckdb'] = None; from fivetran_emulator.__main__ import main; sys.exit(main())"
     arguments = [sys.executable, "-c", hide, "sync", "--url", "http://127.0.0.1:1"]
     done = subprocess.run(arguments, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 2
@@ -182,7 +180,7 @@ def test_without_the_extra_the_command_says_what_to_install(tmp_path: Path) -> N
 
 def test_the_package_imports_nothing_heavy() -> None:
     """A connector's tests stand on the light parts."""
-    check = "import sys, fivetran_emulator, fivetran_emulator.cli; sys.exit({'duckdb', 'jinja2', 'rich'} & set(sys.modules) != set())"
+    check = "import sys, fivetran_emulator, fivetran_emulator.__main__; sys.exit({'duckdb', 'jinja2', 'rich'} & set(sys.modules) != set())"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 

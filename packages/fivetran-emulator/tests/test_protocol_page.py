@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fivetran_emulator.cli import command_parser
+from fivetran_emulator.__main__ import command_parser
 from fivetran_emulator.protocol.rules import Rules
 
 TESTS = Path(__file__).parent

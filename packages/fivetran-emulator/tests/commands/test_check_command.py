@@ -273,7 +273,7 @@ def test_it_needs_neither_the_warehouse_nor_pytest() -> None:
     """A connector's environment has no DuckDB, and the command's own has no pytest."""
     code = (
         "import sys; sys.modules.update(dict.fromkeys(['duckdb', 'rich', 'pytest', 'flask', 'hypothesis']));"
-        "from fivetran_emulator.cli import main; sys.exit(main(['check', '--url', 'http://127.0.0.1:1']))"
+        "from fivetran_emulator.__main__ import main; sys.exit(main(['check', '--url', 'http://127.0.0.1:1']))"
     )
     ran = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False

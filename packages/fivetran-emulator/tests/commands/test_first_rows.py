@@ -14,7 +14,7 @@ from scripted import Emulator, Outcome, answer
 from urllib3.response import HTTPResponse
 from werkzeug.wrappers import Request, Response
 
-from fivetran_emulator.cli import main
+from fivetran_emulator.__main__ import main
 from fivetran_emulator.practice import Offset, Source, serving
 from fivetran_emulator.tried_function import RequestLog
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from scripted import Emulator, Json
 
-from fivetran_emulator.cli import main
+from fivetran_emulator.__main__ import main
 
 BODY: Json = {
     "state": {"n": 1},
@@ -180,7 +180,7 @@ def test_log_shows_no_secret_that_sync_has_hidden(emulator: Emulator, tmp_path: 
 
 def test_an_interrupt_while_a_command_is_loaded_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     """It ends with the status that any other Ctrl-C has."""
-    monkeypatch.setattr("fivetran_emulator.cli.import_module", _interrupted)
+    monkeypatch.setattr("fivetran_emulator.__main__.import_module", _interrupted)
     assert main(["tables"]) == 130
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fivetran_emulator.warehouse.naming import collisions, column_name, table_name
+from fivetran_emulator.warehouse.columns import collisions, column_name, table_name
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 from scripted import Emulator, Json
 
-from fivetran_emulator.warehouse.naming import column_name
+from fivetran_emulator.warehouse.columns import column_name
 
 
 def table(

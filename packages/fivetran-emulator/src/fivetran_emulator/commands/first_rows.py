@@ -42,7 +42,7 @@ _OFTEN = 0.1
 
 
 def run_try(options: argparse.Namespace) -> int:
-    """Show the first rows as `options` say (`cli.py` names them); the exit status."""
+    """Show the first rows as `options` say (`__main__.py` names them); the exit status."""
     console, tried = console_for(sys.stdout), _Try(options.rows)
     screen, shown = Screen(console, Secrets()), list[Any]()
     began = time.monotonic()

@@ -49,7 +49,7 @@ _INTERRUPTED = 130
 
 
 def run_sync(options: argparse.Namespace) -> int:
-    """Sync as `options` say (`cli.py` names them); the exit status."""
+    """Sync as `options` say (`__main__.py` names them); the exit status."""
     return _Command(
         options, Rules(**{rule.name: getattr(options, rule.name) for rule in fields(Rules)})
     ).run()

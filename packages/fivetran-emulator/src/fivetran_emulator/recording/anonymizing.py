@@ -2,13 +2,20 @@
 
 The same value stands in several columns, in the next page's address and in the request that follows it, and must become the
 same pseudonym in all of them; so a value is replaced wherever it stands, and a value that is kept is kept everywhere.
+
+A pseudonym has the type, the shape and nearly the length of its value. Equal values get equal ones and different ones different
+ones, so that joins and page tokens still work. They come from a keyed hash; nobody who lacks the key, which is thrown away, can
+try names until one fits.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+import math
 import re
+import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,64 +23,27 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from fivetran_emulator.practice.recorded import ADDRESS, ApiRequest, api_request, quoted_path
-from fivetran_emulator.recording.exchanges import ApiExchange, leaves, links_in, words
-from fivetran_emulator.recording.pseudonyms import EMAIL, INSTANT, Pseudonyms
+from fivetran_emulator.recording.exchanges import (
+    INSTANT,
+    ApiExchange,
+    RecordedColumn,
+    Steering,
+    columns_of,
+    is_number,
+    leaves,
+    links_in,
+)
 from fivetran_emulator.secrets import Secrets
 
-__all__ = ["Anonymized", "RecordedColumn", "Steering", "anonymized"]
+__all__ = ["EMAIL", "Anonymized", "Pseudonyms", "anonymized"]
 
+EMAIL = re.compile(r"[^\s@<>\"'(),;:]+@[^\s@<>\"'(),;:]+\.[^\W\d_]{2,}")
 _MIN_SECRET, _MIN_SEARCHED = 4, 6
 """Shorter texts are no secrets; those between are replaced where they stand alone, not searched for within others."""
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_$@.:-]{1,60}")
 _PLAIN = re.compile(r"-?\d{1,6}(\.\d+)?|true|false|null|")
-_PATH_WORD = re.compile(r"([a-zA-Z_-]+(\.[a-z]+)?|v\d+)?")
 _EXTENSION = re.compile(r"(.+)(\.[a-z]{2,4})")
-_CREDENTIALS = frozenset({"token", "access token", "refresh token", "id token", "api key", "private key"})
-_PERSONAL_NUMBERS = frozenset(
-    words(
-        "birth birthday dob phone mobile fax card passport ssn iban salary ip latitude longitude lat lon lng"
-    )
-)
-"""Words in the names of columns whose numbers say who somebody is, or where."""
-
-
-@dataclass(frozen=True)
-class Steering:
-    """What the person who records says: columns to `keep` and to `hide`, by last name or by whole place."""
-
-    keep: frozenset[str] = frozenset()
-    hide: frozenset[str] = frozenset()
-
-
-class RecordedColumn:
-    """All that stood at one `place` of the answers, such as `/users: data[].email`."""
-
-    def __init__(self, place: str, steering: Steering) -> None:
-        self.place = place
-        self.texts: set[str] = set()
-        self.numbers: set[str] = set()
-        inner = place.rpartition(": ")[2]
-        name = inner.rpartition(".")[2].removesuffix("[]")
-        called = {place, inner, name}
-        self.credential = _names_credential(name)
-        self.hidden = bool(called & steering.hide)
-        self.kept = bool(called & steering.keep) and not self.hidden
-        self.personal = bool(_PERSONAL_NUMBERS & set(words(name))) and not self.kept
-
-    @property
-    def what(self) -> str:
-        """What stood in it, and why that is kept or replaced."""
-        if self.hidden or self.kept:
-            return "--hide" if self.hidden else "--keep"
-        if not any(self.texts):
-            return "personal numbers" if self.replaced else "no text"
-        return "dates" if all(INSTANT.fullmatch(text) for text in self.texts if text) else "text"
-
-    @property
-    def replaced(self) -> bool:
-        """Whether any of its values are."""
-        return not self.kept and (any(self.texts) or (bool(self.numbers) and (self.hidden or self.personal)))
 
 
 @dataclass(frozen=True)
@@ -129,7 +99,7 @@ class _Values:
         self._exchanges, self._origin = exchanges, origin
         self._steering, self._pseudonyms = steering, pseudonyms
         self._secret = _secret_texts(secrets, steering)
-        self.columns = _columns(exchanges, steering)
+        self.columns = columns_of(exchanges, steering)
         self._issued = {
             text for column in self.columns.values() if column.credential for text in column.texts
         }
@@ -222,7 +192,7 @@ class _Values:
         return self._pseudonyms.text(name)
 
     def _number(self, value: Any) -> Any:
-        if _is_number(value) and str(value) in self._secret | self._hidden_numbers:
+        if is_number(value) and str(value) in self._secret | self._hidden_numbers:
             return self._pseudonyms.number(value)
         return value
 
@@ -318,34 +288,12 @@ class _Values:
         return f"Basic {base64.b64encode(made_up.encode()).decode()}" if made_up != pair else None
 
 
-def _columns(exchanges: Iterable[ApiExchange], steering: Steering) -> dict[str, RecordedColumn]:
-    """The columns by place, in the order they came up."""
-    columns: dict[str, RecordedColumn] = {}
-    for exchange in exchanges:
-        # `*` for the parts of a path that are no plain words.
-        parts = (part if _PATH_WORD.fullmatch(part) else "*" for part in exchange.request.segments)
-        path = "/".join(parts)
-        for inner, value in leaves(exchange.body):
-            place = f"{path}: {inner}"
-            column = columns.setdefault(place, RecordedColumn(place, steering))
-            if isinstance(value, str):
-                column.texts.add(value)
-            elif _is_number(value):
-                column.numbers.add(str(value))
-    return columns
-
-
-def _names_credential(name: str) -> bool:
-    """Whether a member's name says that its value opens something."""
-    return " ".join(words(name)) in _CREDENTIALS
-
-
 def _secret_texts(secrets: Mapping[str, Any], steering: Steering) -> set[str]:
     """The secrets' values that are replaced: not addresses within the source, dates, small numbers, or what is kept."""
     found: Iterable[object] = (
         value for name, inner in secrets.items() if name not in steering.keep for _, value in leaves(inner)
     )
-    texts = {str(value) for value in found if isinstance(value, str) or _is_number(value)}
+    texts = {str(value) for value in found if isinstance(value, str) or is_number(value)}
     return {
         text
         for text in texts
@@ -353,5 +301,75 @@ def _secret_texts(secrets: Mapping[str, Any], steering: Steering) -> set[str]:
     }
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+_HEX = re.compile(r"(?=.*\d)[0-9a-f-]{8,}")
+_TRIES = 20
+_LOWER, _UPPER, _OTHER = string.ascii_lowercase, string.ascii_uppercase, "àäçéîñöøšü"
+
+
+class Pseudonyms:
+    """The pseudonyms under one `key`; remembers those given, so that no two values share one."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._given: dict[str, str] = {}
+        self._taken: set[str] = set()
+
+    def text(self, value: str) -> str:
+        """The pseudonym of a text: letters for letters, digits for digits; e-mail addresses become ones that reach nobody."""
+        if value in self._given:
+            return self._given[value]
+        if not any(character.isalnum() for character in value):
+            return value
+        attempt = 0
+        while (made := self._made(value, attempt)) in self._taken or made == value:
+            attempt += 1
+        self._taken.add(made)
+        self._given[value] = made
+        return made
+
+    def number(self, value: float) -> int | float:
+        """The pseudonym of a number: as many digits, the same sign."""
+        mantissa, exponent, power = repr(value).partition("e")
+        made = type(value)(self._shaped(mantissa, 0) + exponent + power)
+        return made if math.isfinite(made) else type(value)(self._shaped(mantissa, 0))
+
+    def _made(self, value: str, attempt: int) -> str:
+        if INSTANT.fullmatch(value) and attempt < _TRIES:
+            return self._day(value, attempt) + value[10:]
+        if EMAIL.fullmatch(value):
+            local, _, domain = value.rpartition("@")
+            return f"{self._shaped(local, attempt)}@{self._shaped(domain.partition('.')[0], 0)}.example"
+        if EMAIL.search(value):
+            return "".join(
+                self.text(piece) if EMAIL.fullmatch(piece) else self._shaped(piece, attempt)
+                for piece in re.split(f"({EMAIL.pattern})", value)
+            )
+        # A text of one or two characters has too few shapes for all its kind: after some tries it may grow.
+        return self._shaped(value, attempt) + (str(attempt - _TRIES) if attempt > _TRIES else "")
+
+    def _day(self, value: str, attempt: int) -> str:
+        year, month, day, *_ = self._noise(value, attempt, 3)
+        return f"{1950 + year % 70}-{1 + month % 12:02}-{1 + day % 28:02}"
+
+    def _shaped(self, value: str, attempt: int) -> str:
+        letters = "abcdef" if _HEX.fullmatch(value) else _LOWER
+        noise = self._noise(value, attempt, len(value))
+        return "".join(
+            _like(character, noise[place], letters, first=place == 0) for place, character in enumerate(value)
+        )
+
+    def _noise(self, value: str, attempt: int, size: int) -> bytes:
+        secret = self._key + attempt.to_bytes(4, "big") + value.encode("utf-8", "surrogatepass")
+        return hashlib.shake_256(secret).digest(size)
+
+
+def _like(character: str, noise: int, letters: str, *, first: bool) -> str:
+    """A character of the same kind; punctuation and spaces stay."""
+    if character.isascii() and character.isdigit():
+        # A number that begins with a digit other than 0 still does.
+        return str(1 + noise % 9 if first and character != "0" else noise % 10)
+    if character in _LOWER:
+        return letters[noise % len(letters)]
+    if character in _UPPER:
+        return _UPPER[noise % 26]
+    return _OTHER[noise % len(_OTHER)] if character.isalnum() else character

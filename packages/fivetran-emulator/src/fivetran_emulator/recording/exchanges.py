@@ -1,4 +1,4 @@
-"""What passes between a function and its source while it is recorded: real values, which never touch a disk.
+"""What passes between a function and its source while it is recorded, by exchange and by column: real values, which never touch a disk.
 
 Long lists are ended early: after some pages, by an answer that looks like the end. Nothing shows what a source's last page looks
 like before it came. The page before it without its rows, and without whatever leads on, is understood by every way of paging; it
@@ -11,14 +11,25 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fivetran_emulator.practice.recorded import ApiRequest, api_request
 from fivetran_emulator.practice.rows import is_time
 
-__all__ = ["ApiExchange", "EndlessError", "PageLimit", "leaves", "links_in", "words"]
+__all__ = [
+    "INSTANT",
+    "ApiExchange",
+    "EndlessError",
+    "PageLimit",
+    "RecordedColumn",
+    "Steering",
+    "columns_of",
+    "is_number",
+    "leaves",
+    "links_in",
+]
 
 
 @dataclass(frozen=True)
@@ -71,6 +82,16 @@ def words(name: str) -> list[str]:
     return re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).lower())
 
 
+_PATH_WORD = re.compile(r"([a-zA-Z_-]+(\.[a-z]+)?|v\d+)?")
+_CREDENTIALS = frozenset({"token", "access token", "refresh token", "id token", "api key", "private key"})
+_PERSONAL_NUMBERS = frozenset(
+    words(
+        "birth birthday dob phone mobile fax card passport ssn iban salary ip latitude longitude lat lon lng"
+    )
+)
+"""Words in the names of columns whose numbers say who somebody is, or where."""
+INSTANT = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?\s?(Z|UTC|[+-]\d\d:?\d\d)?)?")
+
 _LEADS_ON = frozenset({"next", "more", "cursor", "bookmark", "continuation"})
 _SAYS_LAST = frozenset({"last", "final", "complete", "done", "end"})
 _MAX_ENDS = 500
@@ -78,6 +99,71 @@ _MAX_ENDS = 500
 _NUMBER = re.compile(r"-?\d+")
 
 _List = tuple[str, str, tuple[tuple[str, str], ...]]
+
+
+@dataclass(frozen=True)
+class Steering:
+    """What the person who records says: columns to `keep` and to `hide`, by last name or by whole place."""
+
+    keep: frozenset[str] = frozenset()
+    hide: frozenset[str] = frozenset()
+
+
+class RecordedColumn:
+    """All that stood at one `place` of the answers, such as `/users: data[].email`."""
+
+    def __init__(self, place: str, steering: Steering) -> None:
+        self.place = place
+        self.texts: set[str] = set()
+        self.numbers: set[str] = set()
+        inner = place.rpartition(": ")[2]
+        name = inner.rpartition(".")[2].removesuffix("[]")
+        called = {place, inner, name}
+        self.credential = _names_credential(name)
+        self.hidden = bool(called & steering.hide)
+        self.kept = bool(called & steering.keep) and not self.hidden
+        self.personal = bool(_PERSONAL_NUMBERS & set(words(name))) and not self.kept
+
+    @property
+    def what(self) -> str:
+        """What stood in it, and why that is kept or replaced."""
+        if self.hidden or self.kept:
+            return "--hide" if self.hidden else "--keep"
+        if not any(self.texts):
+            return "personal numbers" if self.replaced else "no text"
+        return "dates" if all(INSTANT.fullmatch(text) for text in self.texts if text) else "text"
+
+    @property
+    def replaced(self) -> bool:
+        """Whether any of its values are."""
+        return not self.kept and (any(self.texts) or (bool(self.numbers) and (self.hidden or self.personal)))
+
+
+def columns_of(exchanges: Iterable[ApiExchange], steering: Steering) -> dict[str, RecordedColumn]:
+    """The columns by place, in the order they came up."""
+    columns: dict[str, RecordedColumn] = {}
+    for exchange in exchanges:
+        # `*` for the parts of a path that are no plain words.
+        parts = (part if _PATH_WORD.fullmatch(part) else "*" for part in exchange.request.segments)
+        path = "/".join(parts)
+        for inner, value in leaves(exchange.body):
+            place = f"{path}: {inner}"
+            column = columns.setdefault(place, RecordedColumn(place, steering))
+            if isinstance(value, str):
+                column.texts.add(value)
+            elif is_number(value):
+                column.numbers.add(str(value))
+    return columns
+
+
+def _names_credential(name: str) -> bool:
+    """Whether a member's name says that its value opens something."""
+    return " ".join(words(name)) in _CREDENTIALS
+
+
+def is_number(value: object) -> bool:
+    """Whether a JSON value is a number."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 class EndlessError(Exception):

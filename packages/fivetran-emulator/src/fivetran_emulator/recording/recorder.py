@@ -26,9 +26,8 @@ from werkzeug.wrappers import Request, Response
 from fivetran_emulator.errors import PracticeError
 from fivetran_emulator.practice.recorded import ADDRESS, ApiRequest, request_of
 from fivetran_emulator.practice.serving import address_of, server_of
-from fivetran_emulator.recording.anonymizing import Anonymized, Steering, anonymized
-from fivetran_emulator.recording.exchanges import ApiExchange, EndlessError, PageLimit
-from fivetran_emulator.recording.pseudonyms import Pseudonyms
+from fivetran_emulator.recording.anonymizing import Anonymized, Pseudonyms, anonymized
+from fivetran_emulator.recording.exchanges import ApiExchange, EndlessError, PageLimit, Steering
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment

@@ -1,4 +1,7 @@
-"""The type of a column: the smallest that holds every value it ever had.
+"""A column of the warehouse: what it is called, and its type, the smallest that holds every value it ever had.
+
+Names are Fivetran's, those of tables too; the rules differ: a table loses its leading underscores, a column keeps one. And
+Fivetran does not resolve collisions: `userName` and `user_name` become one column, which is why callers must ask for `collisions`.
 
 Types form a lattice and only ever widen, so the order in which values arrive never matters and no value is rounded. What
 looks like one type here may be two: an integer above 2**53 and a fraction meet in a DECIMAL, because a DOUBLE would round the
@@ -9,17 +12,81 @@ has no room. How Fivetran types such numbers is not published; here no digit is 
 
 Text stays text, also when it looks like a date or a number: Fivetran does not document how it types such strings, the
 typed form would not give back what was sent, and one odd value in a later sync would change the column's type.
+
+Source of the names: "Naming conventions" of Fivetran's documentation (`FIVETRAN_NAMING`), see `docs/protocol.md`.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from decimal import Context, Decimal
 from functools import reduce
 from types import NoneType
 
-__all__ = ["ColumnKind", "fits_decimal", "kind_of", "types_in", "wider"]
+__all__ = [
+    "NAMINGS",
+    "SYSTEM_PREFIX",
+    "ColumnKind",
+    "Naming",
+    "collisions",
+    "column_name",
+    "fits_decimal",
+    "kind_of",
+    "table_name",
+    "types_in",
+    "wider",
+]
+
+SYSTEM_PREFIX = "_fivetran_"
+"""Columns that start so are Fivetran's own."""
+
+_BORDERS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[0-9])(?=[^0-9])|(?<=[^0-9])(?=[0-9])")
+
+
+def column_name(source: str) -> str:
+    """The warehouse's name of the column `source`: `userName` is `user_name`, `$amount` is `_amount`.
+
+    Empty when `source` is.
+    """
+    words = re.sub(r"[^A-Za-z0-9_]", "_", _without_accents(source))
+    return re.sub(r"_+", "_", _BORDERS.sub("_", words)).lower()
+
+
+def table_name(source: str) -> str:
+    """The warehouse's name of the table `source`: as a column's, without leading underscores.
+
+    Empty when nothing is left, as of `"_"`.
+    """
+    return column_name(source).lstrip("_")
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How the names of a function's tables and columns become the warehouse's."""
+
+    table: Callable[[str], str]
+    column: Callable[[str], str]
+
+
+NAMINGS = {"fivetran": Naming(table_name, column_name), "source": Naming(str, str)}
+"""`FIVETRAN_NAMING` and `SOURCE_NAMING`, by the words of the switch `--naming`."""
+
+
+def collisions(sources: Iterable[str], rule: Callable[[str], str]) -> list[tuple[str, list[str]]]:
+    """The names that several of `sources` would share, each with those sources in the order given."""
+    by_name: dict[str, list[str]] = {}
+    for source in sources:
+        by_name.setdefault(rule(source), []).append(source)
+    return [(name, same) for name, same in by_name.items() if len(same) > 1]
+
+
+def _without_accents(text: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+
 
 _EXACT_IN_DOUBLE = 2**53
 _BIGINT = 2**63

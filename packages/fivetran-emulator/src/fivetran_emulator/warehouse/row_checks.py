@@ -16,8 +16,8 @@ from itertools import chain
 from fivetran_emulator.errors import Finding, FunctionError
 from fivetran_emulator.protocol.answer import Answer, Row
 from fivetran_emulator.protocol.rules import Rules
+from fivetran_emulator.warehouse.columns import NAMINGS, SYSTEM_PREFIX, Naming, collisions
 from fivetran_emulator.warehouse.ledger import LoadedTable
-from fivetran_emulator.warehouse.naming import NAMINGS, SYSTEM_PREFIX, Naming, collisions
 
 __all__ = ["Spellings", "TableOfAnswer", "check_answer"]
 

@@ -14,7 +14,7 @@ from fivetran_emulator.contract.comparing import require_tables, sent, shown, wh
 from fivetran_emulator.contract.lab.connection import Sync, accepted_json, key_of
 from fivetran_emulator.contract.lab.source_tables import Row, SourceTable, later, newest_of
 from fivetran_emulator.contract.subject import PracticeSubject, Subject, answered
-from fivetran_emulator.warehouse.naming import SYSTEM_PREFIX, collisions, column_name, table_name
+from fivetran_emulator.warehouse.columns import SYSTEM_PREFIX, collisions, column_name, table_name
 
 __all__ = ["CHECKS"]
 

@@ -7,7 +7,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fivetran_emulator.recording.pseudonyms import EMAIL, INSTANT, Pseudonyms
+from fivetran_emulator.recording.anonymizing import EMAIL, Pseudonyms
+from fivetran_emulator.recording.exchanges import INSTANT
 
 TEXTS = st.text(max_size=40)
 
