@@ -99,6 +99,11 @@ class _Asked:
     error: str = ""
     body: bytearray = dataclasses.field(default_factory=bytearray)
 
+    def keep(self, piece: bytes) -> None:
+        """Keep a piece of its answer, unless that is too long already."""
+        if len(self.body) <= _MAX_BODY:
+            self.body += piece
+
     def line(self) -> dict[str, Any]:
         """It, to be shown; `rows` is None where the body is no JSON with a list."""
         whole = len(self.body) <= _MAX_BODY
@@ -118,6 +123,8 @@ class RequestLog:
     def __init__(self) -> None:
         self._lines: list[dict[str, Any]] = []
         self._lock = threading.Lock()
+        self._unread: dict[int, _Asked] = {}
+        """By the identity of the body that is being read."""
 
     def after(self, number: int) -> list[dict[str, Any]]:
         """Those after the first `number`."""
@@ -126,16 +133,15 @@ class RequestLog:
 
     def watch(self) -> None:
         """Note requests from now on, for as long as the process lives."""
-        send, read, read1, close = HTTPAdapter.send, HTTPResponse.read, HTTPResponse.read1, HTTPResponse.close
-        open_: dict[int, _Asked] = {}
+        adapter: Any = HTTPAdapter
+        adapter.send = self._noting_send(adapter.send)
+        body: Any = HTTPResponse
+        body.read, body.read1 = self._noting_read(body.read), self._noting_read(body.read1)
+        body.close = self._noting_close(body.close)
 
-        def noted_send(adapter: Any, request: Any, *arguments: Any, **options: Any) -> Any:
-            parts = urlsplit(request.url)
-            exchange = _Asked(
-                request.method,
-                f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}",
-                time.perf_counter(),
-            )
+    def _noting_send(self, send: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(adapter: Any, request: Any, *arguments: Any, **options: Any) -> Any:
+            exchange = _Asked(request.method, _target(request.url), time.perf_counter())
             try:
                 response = send(adapter, request, *arguments, **options)
             except requests.RequestException as error:
@@ -143,38 +149,38 @@ class RequestLog:
                 self._note(exchange)
                 raise
             exchange.status = response.status_code
-            open_[id(response.raw)] = exchange
+            self._unread[id(response.raw)] = exchange
             return response
 
-        def tee(original: Any) -> Any:
-            def reading(response: Any, *arguments: Any, **options: Any) -> Any:
-                piece = original(response, *arguments, **options)
-                if (exchange := open_.get(id(response))) is not None:
-                    if len(exchange.body) <= _MAX_BODY:
-                        exchange.body += piece
-                    if not piece or response.closed:
-                        self._note(open_.pop(id(response)))
-                return piece
+        return noted
 
-            return reading
+    def _noting_read(self, read: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(response: Any, *arguments: Any, **options: Any) -> Any:
+            piece = read(response, *arguments, **options)
+            if (exchange := self._unread.get(id(response))) is not None:
+                exchange.keep(piece)
+                if not piece or response.closed:
+                    self._note(self._unread.pop(id(response)))
+            return piece
 
-        def noted_close(response: Any) -> None:
-            if (exchange := open_.pop(id(response), None)) is not None:
+        return noted
+
+    def _noting_close(self, close: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(response: Any) -> None:
+            if (exchange := self._unread.pop(id(response), None)) is not None:
                 self._note(exchange)
             close(response)
 
-        patched: Any = HTTPResponse
-        patched.read, patched.read1, patched.close = (
-            tee(read),
-            tee(read1),
-            noted_close,
-        )
-        adapter: Any = HTTPAdapter
-        adapter.send = noted_send
+        return noted
 
     def _note(self, exchange: _Asked) -> None:
         with self._lock:
             self._lines.append(exchange.line())
+
+
+def _target(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
 
 
 def _json(body: bytes) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fivetran_emulator.contract.check import Blocked, NotRun, Violation, check
@@ -269,6 +269,16 @@ def state_moves(subject: Subject) -> None:
             )
 
 
+_ODD_REQUESTS: Mapping[str, Mapping[str, Any]] = {
+    "no state": {"state": ...},
+    "state null": {"state": None},
+    "no sync_id": {"sync_id": ...},
+    "an unknown member": {"customPayload": {"a": "b"}},
+    "setup_test false": {"setup_test": False},
+}
+"""What is changed of a usual request; `...` takes a member away."""
+
+
 @check(
     "C11",
     "any request of Fivetran's",
@@ -280,21 +290,13 @@ def tolerant(subject: Subject) -> None:
     usual = trial.connection.call(accept=False)
     if usual.failed:
         raise Blocked("a usual first call fails; see C09")
-    odd: dict[str, dict[str, Any]] = {
-        "no state": {"state": ...},
-        "state null": {"state": None},
-        "no sync_id": {"sync_id": ...},
-        "an unknown member": {"customPayload": {"a": "b"}},
-        "setup_test false": {"setup_test": False},
-    }
-    for what, change in odd.items():
+    # A source in use changes meanwhile.
+    differs = rows_differ if isinstance(subject, PracticeSubject) else tables_differ
+    for what, change in _ODD_REQUESTS.items():
         body = {
             name: value for name, value in {**trial.connection.body(), **change}.items() if value is not ...
         }
         reply, _seconds, _asked = trial.connection._call(body)  # noqa: SLF001 - a body that a connection never sends
-        differs = (
-            rows_differ if isinstance(subject, PracticeSubject) else tables_differ
-        )  # a source in use changes meanwhile
         if reply.status != usual.reply.status or differs(usual, Exchange(body, reply, 0, ())):
             raise Violation(
                 f"with {what} the answer is HTTP {reply.status}, and not the one to a usual first call",
@@ -302,6 +304,10 @@ def tolerant(subject: Subject) -> None:
                 cause="request[...] where request.get(...) is needed",
                 reproduce=[f"send { ({key: value for key, value in body.items() if key != 'secrets'}) }"],
             )
+    _require_sync_id_logged(usual)
+
+
+def _require_sync_id_logged(usual: Exchange) -> None:
     if usual.reply.logs and str(usual.request["sync_id"]) not in usual.reply.logs:
         raise Violation(
             "the logs do not mention the sync_id",
@@ -350,6 +356,12 @@ def failure_envelope(subject: PracticeSubject) -> None:
 def setup_test(subject: Subject) -> None:
     """A setup test takes under 10 s and 4 requests, brings no rows, and fails with a message when the source refuses."""
     passed = subject.trial().connection.call(accept=False, setup_test=True)
+    _require_cheap(passed)
+    if isinstance(subject, PracticeSubject):
+        _require_refusal_reported(subject, asks=bool(passed.asked))
+
+
+def _require_cheap(passed: Exchange) -> None:
     problems = [
         problem
         for problem, found in (
@@ -370,12 +382,13 @@ def setup_test(subject: Subject) -> None:
             else "setup_test in the request is not looked at, so that the whole sync runs",
             reproduce=['send "setup_test": true and state {}'],
         )
-    if not isinstance(subject, PracticeSubject):
-        return
+
+
+def _require_refusal_reported(subject: PracticeSubject, *, asks: bool) -> None:
     trial = subject.trial()
     trial.where(lambda _asked: True, status(401))
     refused = trial.connection.call(accept=False, setup_test=True)
-    if passed.asked and not (refused.failed and refused.error):
+    if asks and not (refused.failed and refused.error):
         raise Violation(
             f"the source answers 401 and the setup test HTTP {refused.reply.status} {refused.error!r}",
             expected="an error that says what failed",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fivetran_emulator.contract.check import NotRun, Violation, check
@@ -19,6 +20,7 @@ from fivetran_emulator.contract.comparing import (
 )
 from fivetran_emulator.contract.lab.connection import Connection, Exchange, Sync, accepted_json
 from fivetran_emulator.contract.lab.faults import Fault, PendingRequest, slow, status
+from fivetran_emulator.contract.lab.source_tables import SourceTable
 from fivetran_emulator.contract.lab.trial import Trial
 from fivetran_emulator.contract.subject import PracticeSubject, Subject
 
@@ -209,29 +211,15 @@ def changes_arrive(subject: PracticeSubject) -> None:
 
     The second sync may bring what the first has brought: a mark that loses no change is one pass behind.
     """
-    clean = subject.clean
+    first = subject.clean.first.rows
     trial = subject.trial()
     connection = trial.connection
     for _ in range(2):
         connection.sync()
-    third, fourth = connection.sync(), connection.sync()
-    if fourth.rows != third.rows or any(
-        third.rows[table] > clean.first.rows.get(table, 0) for table in third.rows
-    ):
-        raise Violation(
-            f"syncs of an unchanged source brought {clean.first.rows}, the third {third.rows}, the fourth {fourth.rows}",
-            expected="the third no more than the first, the fourth the same as the third",
-            cause="a position that is not reset when a pass ends, or a cursor that is not kept",
-        )
+    third, fourth = connection.sync().rows, connection.sync().rows
+    _require_no_more(first, third, fourth)
     for table in require_tables(subject, trial):
-        if table.source.cursor and third.rows.get(table.name, 0) >= clean.first.rows[table.name] > len(
-            _ties(table.source.listed(), table.source.cursor)
-        ):
-            raise Violation(
-                f"the third sync brought all {clean.first.rows[table.name]} rows of {table.name} again",
-                expected=f"those changed since, by {table.source.cursor}",
-                cause="the cursor is not sent to the source, or not kept in the state",
-            )
+        _require_cursor_used(table, first, third)
         rows = table.rows()
         for row in (rows[0], rows[len(rows) // 2], rows[-1]):
             table.source.put(table.touched(row))
@@ -245,6 +233,25 @@ def changes_arrive(subject: PracticeSubject) -> None:
             "three syncs, then the first, the middle and the last row of each table change, then a sync"
         ],
     )
+
+
+def _require_no_more(first: Mapping[str, int], third: Mapping[str, int], fourth: Mapping[str, int]) -> None:
+    if fourth != third or any(third[table] > first.get(table, 0) for table in third):
+        raise Violation(
+            f"syncs of an unchanged source brought {first}, the third {third}, the fourth {fourth}",
+            expected="the third no more than the first, the fourth the same as the third",
+            cause="a position that is not reset when a pass ends, or a cursor that is not kept",
+        )
+
+
+def _require_cursor_used(table: SourceTable, first: Mapping[str, int], third: Mapping[str, int]) -> None:
+    cursor = table.source.cursor
+    if cursor and third.get(table.name, 0) >= first[table.name] > len(_ties(table.source.listed(), cursor)):
+        raise Violation(
+            f"the third sync brought all {first[table.name]} rows of {table.name} again",
+            expected=f"those changed since, by {cursor}",
+            cause="the cursor is not sent to the source, or not kept in the state",
+        )
 
 
 def _ties(rows: list[dict[str, object]], cursor: str) -> list[object]:

@@ -79,18 +79,27 @@ class Network:
     def active(self) -> Iterator[None]:
         """Let every connection to the source's address be one of these, for the time of one call."""
         self._connections, self.killed, self.endless = 0, False, False
-        connect, look_up = socket.socket.connect, socket.getaddrinfo
+        with (
+            mock.patch.object(socket.socket, "connect", self._connecting(socket.socket.connect)),
+            mock.patch.object(socket.socket, "connect_ex", _connect_ex),
+            mock.patch.object(socket, "getaddrinfo", self._looking_up(socket.getaddrinfo)),
+        ):
+            yield
 
-        def connect_to(self_: socket.socket, address: Any) -> None:
+    def _connecting(self, connect: Callable[..., None]) -> Callable[..., None]:
+        def connect_to(one: socket.socket, address: Any) -> None:
             if isinstance(address, tuple) and address[0] in _HOSTS and address[1] == PORT:
-                self._count(self_)
-                self.connect_timeouts.append(self_.gettimeout())
-                _plug(self_, self)
+                self._count(one)
+                self.connect_timeouts.append(one.gettimeout())
+                _plug(one, self)
                 return
             if isinstance(address, tuple):
                 self.hosts.add(f"{address[0]}:{address[1]}")
-            connect(self_, address)
+            connect(one, address)
 
+        return connect_to
+
+    def _looking_up(self, look_up: Callable[..., Any]) -> Callable[..., Any]:
         def look_up_here(host: Any, *arguments: Any, **named: Any) -> Any:
             name = host.decode() if isinstance(host, bytes) else str(host)
             if name not in _HOSTS:
@@ -98,19 +107,7 @@ class Network:
                 raise socket.gaierror(socket.EAI_NONAME, f"{name} is not looked up: checks have no network")
             return look_up(host, *arguments, **named)
 
-        def connect_and_tell(self_: socket.socket, address: Any) -> int:
-            try:
-                self_.connect(address)
-            except OSError as error:
-                return error.errno or errno.EINVAL
-            return 0
-
-        with (
-            mock.patch.object(socket.socket, "connect", connect_to),
-            mock.patch.object(socket.socket, "connect_ex", connect_and_tell),
-            mock.patch.object(socket, "getaddrinfo", look_up_here),
-        ):
-            yield
+        return look_up_here
 
     def _count(self, one: socket.socket) -> None:
         self._connections += 1
@@ -149,6 +146,14 @@ class Network:
                 yield from body
         finally:
             getattr(body, "close", bool)()
+
+
+def _connect_ex(one: socket.socket, address: Any) -> int:
+    try:
+        one.connect(address)
+    except OSError as error:
+        return error.errno or errno.EINVAL
+    return 0
 
 
 @dataclass
