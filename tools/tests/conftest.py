@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from generated_repository import commit_all
 from hypothesis import settings
-from small_repository import ROOT, Write, add_project
+from small_repository import DEV, ROOT, Write, add_project, writer
 
 from tools.environments.uv import find_uv
 from tools.repository.model import Repository
@@ -52,14 +52,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
     """Write a file of the small repository, by its path in it."""
-
-    def write_file(path: str, text: str) -> Path:
-        file = tmp_path / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, "utf-8")
-        return file
-
-    return write_file
+    return writer(tmp_path)
 
 
 @pytest.fixture
@@ -68,9 +61,7 @@ def small(tmp_path: Path, write: Write) -> Repository:
     write(
         "pyproject.toml",
         '[dependency-groups]\ntools = ["pyyaml"]\nfolders = ["hatchling"]\n'
-        '[tool.fivetran-connectors.gcloud]\nversion = "528.0.0"\n'
-        "[tool.fivetran-connectors.environments.dev]\n"
-        'project = "dev-project"\nregion = "us-central1"\ncontext = "dev-context"\n',
+        f'[tool.fivetran-connectors.gcloud]\nversion = "528.0.0"\n{DEV}',
     )
     write("deploy.yaml", "acme:\n  connector: acme\n  environment: dev\n")
     add_project(write, "packages/fivetran-runtime", "fivetran_runtime", name="fivetran-runtime")

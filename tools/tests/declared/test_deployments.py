@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
 import yaml
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from small_repository import Write, add_project
+from small_repository import Write
 
 from tools.locked.declared.deployment_options import VARIABLE_VALUE
 from tools.locked.declared.deployments import Deployment, deployment, deployments, limits_and_pythons
@@ -19,26 +18,6 @@ from tools.repository.limits import Limits
 from tools.repository.model import Repository
 
 GROUP = "  connector: acme\n  environment: dev\n"
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    """A small repository whose deploy.yaml is replaced by each example."""
-    root = tmp_path_factory.mktemp("shared")
-
-    def write(path: str, text: str) -> Path:
-        file = root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, "utf-8")
-        return file
-
-    write(
-        "pyproject.toml",
-        "[tool.fivetran-connectors.environments.dev]\n"
-        'project = "dev-project"\nregion = "us-central1"\ncontext = "dev-context"\n',
-    )
-    add_project(write, "connectors/acme", "connector_acme", name="fivetran-connector-acme")
-    return Repository(root)
 
 
 def refused(repository: Repository, content: str | bytes) -> str:

@@ -6,14 +6,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_repository import Write
+from small_repository import DEV, Write
 
 from tools.locked.declared.environments import Environment, environments
 from tools.repository.errors import RepositoryError
 from tools.repository.model import Repository
 
 HEADER = "[tool.fivetran-connectors.environments.dev]\n"
-DEV = HEADER + 'project = "dev-project"\nregion = "us-central1"\ncontext = "dev-context"\n'
 PROD = DEV.replace("dev", "prod")
 
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
-from small_repository import ROOT, add_project
+from small_repository import ROOT
 
 from tools.locked.checks.checks import run
 from tools.locked.declared import schema
@@ -81,25 +80,6 @@ DOCUMENTS = st.one_of(
     ),
     st.sampled_from(DOUBTFUL),
 )
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    """A small repository with the connector acme and the environment dev."""
-    root = tmp_path_factory.mktemp("shared")
-
-    def write(path: str, text: str) -> Path:
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text, "utf-8")
-        return root / path
-
-    write(
-        "pyproject.toml",
-        "[tool.fivetran-connectors.environments.dev]\n"
-        'project = "dev-project"\nregion = "us-central1"\ncontext = "dev-context"\n',
-    )
-    add_project(write, "connectors/acme", "connector_acme", name="fivetran-connector-acme")
-    return Repository(root)
 
 
 def reader_takes(repository: Repository, document: Any) -> bool:

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,22 @@ def ended(pids: list[int], *, seconds: float = 10) -> bool:
     return not any(map(alive, pids))
 
 
+@contextmanager
+def started(program: str, *, says: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """A starter of servers, once it has said that line."""
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == says
+        yield process
+
+
 @pytest.mark.parametrize("program", [FAMILY, STUBBORN], ids=["willing", "stubborn"])
 def test_a_server_and_its_workers_end_with_the_block(tmp_path: Path, program: str) -> None:
     """Also when it ignores being asked."""
@@ -66,15 +84,7 @@ with server("it", [sys.executable, "-c", {FAMILY!r}], log=Path({str(log)!r}), cw
     print("started", flush=True)
     time.sleep(600)
 """
-    with subprocess.Popen(
-        [sys.executable, "-c", starter],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "started\n"
+    with started(starter, says="started\n") as process:
         found = READY.search(log.read_text("utf-8"))
         assert found
         process.send_signal(how)
@@ -114,16 +124,7 @@ with unnamed_file("hunter2"), server(
     print((folder / "kept").read_text(), flush=True)
     time.sleep(600)
 """
-    with subprocess.Popen(
-        [sys.executable, "-c", starter],
-        cwd=ROOT,
-        env={**os.environ, "TMPDIR": str(temporary)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "hunter2\n"
+    with started(starter, says="hunter2\n", TMPDIR=str(temporary)) as process:
         assert len(list(temporary.iterdir())) == 1
         process.send_signal(how)
     deadline = time.monotonic() + 10

@@ -67,7 +67,6 @@ class Listing:
     """A GET that lists rows. `rows` is where in the body they are, `envelope` what else is there, by its place."""
 
     path: str
-    summary: str
     parameters: tuple[Parameter, ...]
     rows: Place
     item: Shape
@@ -108,7 +107,6 @@ class Operations:
         rows, row = self._rows(body, path)
         return Listing(
             path=path,
-            summary=text(get.get("summary")) or text(get.get("description")),
             parameters=tuple(self._parameters(item, get)),
             rows=rows,
             item=row,

@@ -45,7 +45,6 @@ MORE = (
     "nextpage",
 )
 LAST = ("totalpages", "pagecount", "lastpage", "numpages", "pagestotal", "pages")
-STANDARD_SIZE = 100
 MAX_SIZE = 1000
 SAID_MAXIMUM = re.compile(
     r"(?:max(?:imum)?|up to|at most|no more than)\D{0,30}?(\d{1,5})|(?:between|from) \d+ (?:and|to) (\d{1,5})",
