@@ -61,9 +61,32 @@ def read_first_rows(runtime: Any, rows: int, names: Sequence[str]) -> None:
         if unknown := [name for name in names if name not in [table.name for table in tables]]:
             there = ", ".join(sorted(table.name for table in tables))
             raise runtime.ConfigurationError(f"There is no table {', '.join(unknown)}; there are: {there}.")
-        return [_first(table, rows) for table in tables if not names or table.name in names]
+        chosen = [table for table in tables if not names or table.name in names]
+        return [part for table in chosen for part in _parts(runtime.Table, table, rows)]
 
     runtime.Connector.tables_of = tables_of
+
+
+def _parts(new_table: Any, table: Any, rows: int) -> Iterator[Any]:
+    """The table's first rows; then, as tables of their own, the first keys of its listing and what `fetch=` brings for a few."""
+    yield _first(table, rows)
+    if table.listing is None:
+        return
+    listed = _FirstKeys(table.listing, rows, table.primary_key)
+    yield new_table(f"{table.name} listing", listed, key=table.primary_key)
+    if table.fetch is None:
+        return
+
+    def fetched(client: Any) -> Iterator[Any]:
+        """Its rows alone: those of children belong to tables that are shown already."""
+        if keys := listed.keys[:_FETCHED]:
+            yield from (item for item in table.fetch(client, keys) if isinstance(item, dict))
+
+    yield new_table(f"{table.name} fetch", fetched, key=table.primary_key)
+
+
+_FETCHED = 3
+"""Keys that a `fetch=` is asked for."""
 
 
 def _first(table: Any, rows: int) -> Any:
@@ -88,6 +111,24 @@ class _FirstRows:
             left -= isinstance(item, dict)
             if left <= 0:
                 return
+
+
+class _FirstKeys(_FirstRows):
+    """A listing that ends after some keys, and remembers them as `fetch=` gets them."""
+
+    def __init__(self, read: Any, rows: int, columns: Sequence[str]) -> None:
+        super().__init__(read, rows)
+        self._columns = columns
+        self.keys: list[Any] = []
+
+    def __call__(self, *arguments: Any, **position: Any) -> Iterator[Any]:
+        for item in super().__call__(*arguments, **position):
+            if isinstance(item, dict) and all(item.get(name) is not None for name in self._columns):
+                key = tuple(item[name] for name in self._columns)
+                self.keys.append(key if len(key) > 1 else key[0])
+                yield dict(zip(self._columns, key, strict=True))
+            else:  # what is wrong with it, the runtime says
+                yield item
 
 
 @dataclasses.dataclass

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +19,7 @@ from werkzeug.wrappers import Request, Response
 
 from fivetran_emulator.__main__ import main
 from fivetran_emulator.practice import Offset, Source, serving
-from fivetran_emulator.tried_function import RequestLog
+from fivetran_emulator.tried_function import RequestLog, read_first_rows
 
 ROWS = [{"id": number, "name": f"Ticket {number}", "open": number % 2 == 0} for number in range(1, 31)]
 
@@ -180,3 +183,48 @@ def test_each_request_of_the_process_is_noted_once(log: RequestLog) -> None:
         ("GET", "/", None, None),
     ]
     assert log.after(4)[0]["error"] == "ConnectionError"
+
+
+@dataclasses.dataclass
+class Declared:
+    """A table as the runtime has it, as far as it is read here."""
+
+    name: str
+    read: Callable[..., Iterator[Any]]
+    key: tuple[str, ...] = ("id",)
+    on_missing: str = "keep"
+    listing: Callable[..., Iterator[Any]] | None = None
+    fetch: Callable[..., Iterator[Any]] | None = None
+
+    @property
+    def primary_key(self) -> tuple[str, ...]:
+        return self.key
+
+
+@pytest.mark.parametrize(
+    ("key", "asked"), [(("id",), [1, 2, 3]), (("id", "name"), [(1, "a"), (2, "b"), (3, "c")])]
+)
+def test_a_listing_and_a_fetch_are_read_as_well(key: tuple[str, ...], asked: list[object]) -> None:
+    """As tables of their own, behind theirs: the first keys, and the rows for some of these; what fails there is seen before a sync."""
+    rows: list[dict[str, Any]] = [
+        {"id": number, "name": "abcdefg"[number - 1], "open": True} for number in range(1, 8)
+    ]
+    fetched: list[object] = []
+
+    def fetch(_client: object, keys: list[Any]) -> Iterator[Any]:
+        fetched.extend(keys)
+        yield from ({"id": number, "state": "new"} for number in range(len(keys)))
+        yield object()  # a child's row
+
+    table = Declared(
+        "issues", lambda _client: iter(rows[:2]), key, "delete", lambda _client: iter(rows), fetch
+    )
+    plain = Declared("users", lambda _client: iter(rows))
+    connector = type("Connector", (), {"tables_of": lambda _self, _client: [table, plain]})
+    read_first_rows(SimpleNamespace(Connector=connector, Table=Declared), 5, [])
+    parts = connector().tables_of(None)
+    assert [part.name for part in parts] == ["issues", "issues listing", "issues fetch", "users"]
+    found = [list(part.read(None)) for part in parts]
+    assert found[1] == [{name: row[name] for name in key} for row in rows[:5]]
+    assert (fetched, len(found[2])) == (asked, 3)
+    assert {(part.on_missing, part.listing, part.fetch) for part in parts} == {("keep", None, None)}
