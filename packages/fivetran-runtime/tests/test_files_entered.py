@@ -13,7 +13,7 @@ from source_server import Received, Says, serving
 import fivetran_runtime
 from fivetran_runtime import Bearer, Client, Config, Connector, Offset, Secret
 
-MAX_FILES = 33
+MAX_FILES = 32
 
 
 class Acme(Config):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from fivetran_runtime._arguments import kind_of, takes
-from fivetran_runtime._sync.names import table_problems
+from fivetran_runtime._sync.row_encoder import table_problems
 from fivetran_runtime.config import Config
 from fivetran_runtime.errors import ConfigurationError, DeclarationError, DefectError
 from fivetran_runtime.tables import Options, Read, Table

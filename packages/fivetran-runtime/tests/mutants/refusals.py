@@ -38,7 +38,7 @@ MUTANTS = (
     ),
     Mutant(
         "columns that become one at Fivetran are refused",
-        "fivetran_runtime._sync.names.column_name",
+        "fivetran_runtime._sync.row_encoder.column_name",
         lambda _: lambda name: name,
         "sync/test_names.py::test_columns_that_become_one_are_refused_by_both_names",
     ),

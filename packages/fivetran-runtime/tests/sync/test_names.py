@@ -9,7 +9,7 @@ import pytest
 from fivetran import Fivetran
 
 from fivetran_runtime import Connector, Table
-from fivetran_runtime._sync.names import column_name, table_name
+from fivetran_runtime._sync.row_encoder import column_name, table_name
 from fivetran_runtime.errors import DeclarationError
 
 
