@@ -212,7 +212,7 @@ def _is_loopback(host: str | None) -> bool:
 
 
 _INNER_NAMES = (".local", ".localdomain", ".internal", ".lan", ".intranet", ".svc", ".corp", ".home.arpa")
-_INNER_NUMBERS = re.compile(r"10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|169\.254\.")
+_INNER_NUMBERS = r"10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|169\.254\."
 
 
 def _is_inner(host: str | None) -> bool:
@@ -224,7 +224,7 @@ def _is_inner(host: str | None) -> bool:
     if "." not in host:
         return True
     if host.replace(".", "").isdigit():
-        return _is_loopback(host) or _INNER_NUMBERS.match(host) is not None
+        return _is_loopback(host) or re.match(_INNER_NUMBERS, host) is not None
     return host.endswith(_INNER_NAMES)
 
 

@@ -14,12 +14,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from math import ceil
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any
 
+import msgspec
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
@@ -37,8 +37,7 @@ SHORTEST_TIMEOUT_S = 0.1
 """A socket that is given no time at all would never wait."""
 
 
-@dataclass
-class Deadline:
+class Deadline(msgspec.Struct):
     """When the request that is running has to be over.
 
     Attributes:

@@ -118,12 +118,12 @@ _SIZES = frozenset(
         "rpp",
     ]
 )
-_NO_LETTERS = re.compile(r"[\W_]+")
+_NO_LETTERS = r"[\W_]+"
 
 
 def _is_size(name: object) -> bool:
     """Whether a parameter is called like the size of a page: "per_page", "$top", "page[limit]", "sysparm_limit"."""
-    text = _NO_LETTERS.sub("", str(name)).lower()
+    text = re.sub(_NO_LETTERS, "", str(name)).lower()
     return text in _SIZES or text.endswith(
         ("perpage", "pagesize", "pagelimit", "pagelength", "batchsize", "parmlimit")
     )

@@ -218,7 +218,7 @@ class Page(msgspec.Struct, frozen=True):
 
     def next_link(self) -> Any:
         """The header's next link; None where one says that nothing is behind it, `ABSENT` where there is none."""
-        for link, text, *_ in _LINK.findall(self.headers.get("Link", "")):
+        for link, text, *_ in re.findall(_LINK, self.headers.get("Link", "")):
             parameters = {
                 name.lower(): (quoted or bare) for name, quoted, bare in re.findall(_PARAMETER, text)
             }
@@ -228,4 +228,4 @@ class Page(msgspec.Struct, frozen=True):
 
 
 _PARAMETER = r'\s*;\s*([\w*-]+)\s*(?:=\s*(?:"([^"]*)"|([^\s",;]*)))?'
-_LINK = re.compile(rf"<([^>]*)>((?:{_PARAMETER})*)")
+_LINK = rf"<([^>]*)>((?:{_PARAMETER})*)"

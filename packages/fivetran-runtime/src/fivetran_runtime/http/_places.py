@@ -15,7 +15,7 @@ import msgspec
 from fivetran_runtime._arguments import kind_of, wrong
 from fivetran_runtime.errors import DefectError
 
-_HEADER_NAME = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)  # a token: RFC 9110, 5.6.2
+_HEADER_NAME = r"(?a)[\w!#$%&'*+.^`|~-]+"  # a token: RFC 9110, 5.6.2
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -37,7 +37,7 @@ class Header(msgspec.Struct, frozen=True):
 
 def is_header_name(name: object) -> bool:
     """Whether a header can be called so."""
-    return type(name) is str and _HEADER_NAME.fullmatch(name) is not None
+    return type(name) is str and re.fullmatch(_HEADER_NAME, name) is not None
 
 
 Place = str | Sequence[str] | Header
@@ -152,7 +152,9 @@ def members(value: Any) -> str:
     return kind_of(value)
 
 
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_WORD = (
+    r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+"  # as a text, which re compiles at its first use: few syncs need it
+)
 _LEADS = frozenset(
     [
         "odata",
@@ -198,7 +200,7 @@ def leads_on(body: Any, depth: int = _DEPTH) -> str | None:
 
 
 def _words(name: object) -> list[str]:
-    return [word.lower() for word in _WORD.findall(str(name))]
+    return [word.lower() for word in re.findall(_WORD, str(name))]
 
 
 def _says_more(words: list[str], value: Any) -> bool:
@@ -208,15 +210,13 @@ def _says_more(words: list[str], value: Any) -> bool:
     return "next" in words and _LEADS.issuperset(words) and is_there(value)
 
 
-_LEADING_HEADER = re.compile(
-    r"""(.*[-_])?next([-_]?(page|cursor|token|link|url|uri|href|offset|bookmark|marker|key|start|index|id|number))*
+_LEADING_HEADER = r"""(?ix)
+    (.*[-_])?next([-_]?(page|cursor|token|link|url|uri|href|offset|bookmark|marker|key|start|index|id|number))*
     | (.*[-_])?continuation[-_a-z]*
     | (.*[-_])?(has[-_]?)?more
     | (x[-_])?((page|pagination|end)[-_]?)?(cursor|bookmark|marker)
-    | (x[-_])?(page|pagination)[-_]?token""",
-    re.IGNORECASE | re.VERBOSE,
-)
-_NEXT = re.compile(r"""\brel\s*=\s*["']?next\b""", re.IGNORECASE)
+    | (x[-_])?(page|pagination)[-_]?token"""
+_NEXT = r"""(?i)\brel\s*=\s*["']?next\b"""
 
 
 def header_that_leads_on(headers: Mapping[str, str]) -> str | None:
@@ -227,7 +227,7 @@ def header_that_leads_on(headers: Mapping[str, str]) -> str | None:
     for name, value in headers.items():
         if (
             name.lower() != "link"
-            and (_LEADING_HEADER.fullmatch(name) or _NEXT.search(value))
+            and (re.fullmatch(_LEADING_HEADER, name) or re.search(_NEXT, value))
             and is_there(value)
         ):
             return name

@@ -46,7 +46,7 @@ def answered_with_errors(where: str, errors: Any, *, is_refusal: bool) -> Connec
     """
     text = excerpt(errors)
     codes = {code.upper() for code in _codes(errors)}
-    if not is_refusal or _LATER.search(f"{' '.join(codes)} {text}"):
+    if not is_refusal or re.search(_LATER, f"{' '.join(codes)} {text}"):
         return FailedRequest("an answer with errors", said=text)
     message = f"{where} refuses the query: {text}."
     if codes & _ABOUT_WHO:
@@ -54,10 +54,7 @@ def answered_with_errors(where: str, errors: Any, *, is_refusal: bool) -> Connec
     return DefectError(message, cause=text)
 
 
-_LATER = re.compile(
-    r"throttl|rate.?limit|too.?many|time.?d?.?out|unavailable|internal|try again|overload|exceeded",
-    re.IGNORECASE,
-)
+_LATER = r"(?i)throttl|rate.?limit|too.?many|time.?d?.?out|unavailable|internal|try again|overload|exceeded"
 _ABOUT_WHO = frozenset({"UNAUTHENTICATED", "UNAUTHORIZED", "FORBIDDEN", "ACCESS_DENIED"})
 
 
@@ -105,23 +102,22 @@ def _messages(value: Any, depth: int = 4) -> Iterator[str]:
                 yield from _messages(inner, depth - 1)
 
 
-_IS_HTML = re.compile(
-    r"\s*(?:<!doctype|<\?xml|<html|<head|<body|<p\b|<h\d|<div|<center|<title)", re.IGNORECASE
-)
-_UNSEEN = re.compile(
-    r"<(script|style|svg|template|noscript)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL
-)
-_HEADLINES = re.compile(r"<(title|h1|h2|p)\b[^>]*>(.*?)</\1\s*>", re.IGNORECASE | re.DOTALL)
-_TAG = re.compile(r"<[^>]*>")
+# As texts, which re compiles at their first use: a sync that goes well needs none.
+_IS_HTML = r"(?i)\s*(?:<!doctype|<\?xml|<html|<head|<body|<p\b|<h\d|<div|<center|<title)"
+_UNSEEN = r"(?is)<(script|style|svg|template|noscript)\b.*?</\1\s*>|<!--.*?-->"
+_HEADLINES = r"(?is)<(title|h1|h2|p)\b[^>]*>(.*?)</\1\s*>"
+_TAG = r"<[^>]*>"
 
 
 def _words(text: str) -> str:
     """The words of a page: its title, headings and paragraphs, or whatever is between its tags."""
-    if not _IS_HTML.match(text):
+    if not re.match(_IS_HTML, text):
         return text
     import html  # noqa: PLC0415 - two thousand names, which a function that goes well never needs
 
-    seen = _UNSEEN.sub(" ", text)
-    parts = [" ".join(html.unescape(_TAG.sub(" ", part)).split()) for _, part in _HEADLINES.findall(seen)]
+    seen = re.sub(_UNSEEN, " ", text)
+    parts = [
+        " ".join(html.unescape(re.sub(_TAG, " ", part)).split()) for _, part in re.findall(_HEADLINES, seen)
+    ]
     sentences = [part.rstrip(".") for part in dict.fromkeys(parts) if part]
-    return ". ".join(sentences) or html.unescape(_TAG.sub(" ", seen))
+    return ". ".join(sentences) or html.unescape(re.sub(_TAG, " ", seen))

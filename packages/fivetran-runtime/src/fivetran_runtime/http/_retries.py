@@ -128,7 +128,7 @@ class _Window(NamedTuple):
 
 
 _FAMILIES = ("X-RateLimit-", "X-Rate-Limit-", "RateLimit-")
-_IN_ONE = re.compile(r"\b(remaining|reset|r|t)\s*=\s*(\d+)")
+_IN_ONE = r"\b(remaining|reset|r|t)\s*=\s*(\d+)"
 
 
 def _windows(headers: Mapping[str, str], now: datetime) -> Iterator[_Window]:
@@ -146,16 +146,16 @@ def _windows(headers: Mapping[str, str], now: datetime) -> Iterator[_Window]:
     combined = headers.get("RateLimit", "")
     # Before draft 8 the commas divided one limit's members, since then they divide limits.
     for one in combined.split(",") if ";" in combined else [combined]:
-        said = {name[:3]: float(number) for name, number in _IN_ONE.findall(one.lower())}
+        said = {name[:3]: float(number) for name, number in re.findall(_IN_ONE, one.lower())}
         if said:
             yield _Window(said.get("rem", said.get("r")), said.get("res", said.get("t")))
 
 
 def _amount(text: str) -> float | None:
-    return float(text) if _AMOUNT.fullmatch(text.strip()) else None
+    return float(text) if re.fullmatch(_AMOUNT, text.strip()) else None
 
 
-_AMOUNT = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
+_AMOUNT = r"[0-9]+(\.[0-9]+)?"
 
 
 def _seconds_until(text: str, now: datetime) -> float | None:
