@@ -291,7 +291,8 @@ class Table:
 
 def _kind_problems(table: Table) -> Iterable[str]:
     """Arguments of another kind than they have to be: nothing more can be said of them."""
-    if not isinstance(table.name, str):  # an empty one is a name that Fivetran cannot have
+    name: object = table.name
+    if not isinstance(name, str):  # an empty one is a name that Fivetran cannot have
         yield "name= is a text"
     yield from _function_problems(table)
     if not _is_names(table.key):
