@@ -33,10 +33,10 @@ from fivetran_emulator.protocol.senders import (
 from fivetran_emulator.report.html import ReportPage, require_report_path
 from fivetran_emulator.report.screen import Screen, console_for
 from fivetran_emulator.secrets import Secrets
+from fivetran_emulator.sync.left_out import key_differences
 from fivetran_emulator.sync.loop import SyncClock, fixed_clock
 from fivetran_emulator.sync.result import AcceptedAnswer, SyncResult, document
 from fivetran_emulator.sync.run import SyncPlan, SyncRun
-from fivetran_emulator.warehouse.comparison import key_differences
 from fivetran_emulator.warehouse.database import open_warehouse, require_schema, transaction
 from fivetran_emulator.warehouse.ledger import Ledger, LoadedTable, syncs_begun
 

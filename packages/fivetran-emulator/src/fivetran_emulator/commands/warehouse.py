@@ -27,7 +27,7 @@ from fivetran_emulator.errors import EmulatorError, UsageError
 from fivetran_emulator.protocol.kept_state import doubts, explained, merged, refusals
 from fivetran_emulator.report.screen import Screen, console_for
 from fivetran_emulator.secrets import Secrets
-from fivetran_emulator.warehouse.comparison import differences
+from fivetran_emulator.sync.left_out import differences
 from fivetran_emulator.warehouse.database import (
     LEDGER_SCHEMA,
     open_warehouse,

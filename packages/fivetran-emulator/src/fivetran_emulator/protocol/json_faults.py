@@ -98,24 +98,24 @@ def _several(body: bytes) -> JsonFault | None:
 
 
 def _not_a_number(body: bytes) -> JsonFault | None:
-    text = re.sub(r'"(?:[^"\\]|\\.)*"', lambda found: "_" * len(found[0]), body.decode())
-    found = re.search(r"(?<![\w.])(NaN|-?Infinity)(?!\w)", text)
-    if found is None:
-        return None
-    return JsonFault(
-        f"has {found[0]} in it, in {_around(body.decode(), found.start())}",
-        "Send null: JSON has no such number.",
-    )
+    found = _outside_texts(r"(?<![\w.])(NaN|-?Infinity)(?!\w)", body)
+    hint = "Send null: JSON has no such number."
+    return JsonFault(f"has {found[0]} in it, in {found[1]}", hint) if found else None
 
 
 def _trailing_comma(body: bytes) -> JsonFault | None:
-    text = re.sub(r'"(?:[^"\\]|\\.)*"', lambda found: "_" * len(found[0]), body.decode())
-    found = re.search(r",\s*[}\]]", text)
-    if found is None:
-        return None
-    return JsonFault(
-        f"has a comma before a closing bracket, in {_around(body.decode(), found.start())}", "Leave it out."
+    found = _outside_texts(r",\s*[}\]]", body)
+    return (
+        JsonFault(f"has a comma before a closing bracket, in {found[1]}", "Leave it out.") if found else None
     )
+
+
+def _outside_texts(pattern: str, body: bytes) -> tuple[str, str] | None:
+    """What is first found outside of the JSON's texts, and what stands around it."""
+    text = body.decode()
+    without = re.sub(r'"(?:[^"\\]|\\.)*"', lambda found: "_" * len(found[0]), text)
+    found = re.search(pattern, without)
+    return (found[0], _around(text, found.start())) if found else None
 
 
 def _surrogate(body: bytes) -> JsonFault | None:
