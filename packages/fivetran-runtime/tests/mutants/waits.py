@@ -28,6 +28,18 @@ def _no_last_chance(original: Fault) -> Fault:
     return read_unfinished
 
 
+def _no_wait_for_limits(_: Fault) -> Fault:
+    return lambda self, seconds, why: self.wait(seconds, why)
+
+
+def _limits_as_jobs(original: Fault) -> Fault:
+    def stopped(self: Any, *arguments: Any, **named: Any) -> None:
+        original(self, *arguments, **named)
+        self._progress.limits.clear()
+
+    return stopped
+
+
 class _NeverRaised(BaseException):
     why = ""
 
@@ -50,5 +62,17 @@ MUTANTS = (
         "fivetran_runtime._sync.loop._Call._read_unfinished",
         _no_last_chance,
         f"{_WAITS}::test_a_table_that_fails_is_reported_also_while_another_waits",
+    ),
+    Mutant(
+        "a limit longer than a call is waited for over several",
+        "fivetran_runtime._invocation.context.Invocation.wait_for_limit",
+        _no_wait_for_limits,
+        f"{_WAITS}::test_a_minutes_limit_is_waited_for_over_calls",
+    ),
+    Mutant(
+        "a limit that never ends fails the sync",
+        "fivetran_runtime._sync.loop._Call._stopped",
+        _limits_as_jobs,
+        f"{_WAITS}::test_a_limit_that_never_ends_is_reported",
     ),
 )

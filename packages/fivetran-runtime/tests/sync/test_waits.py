@@ -7,9 +7,18 @@ from typing import Any
 
 import pytest
 from fivetran import Fivetran, Reply
+from source_server import Received, Says, Source, serving
 from virtual_clock import VirtualClock
 
-from fivetran_runtime import At, Client, ConfigurationError, Connector, ExpiredError, TransientError
+from fivetran_runtime import (
+    At,
+    Client,
+    ConfigurationError,
+    Connector,
+    ExpiredError,
+    PageNumber,
+    TransientError,
+)
 from fivetran_runtime._invocation.clock import use_clock
 
 IDS = pytest.mark.parametrize("has_id", [True, False], ids=["sync_id", "no sync_id"])
@@ -285,3 +294,96 @@ def test_reports_that_fail_again_and_again_end_the_sync_with_the_failure(
 def reported(replies: list[Reply]) -> str:
     assert replies[-1].status == 500
     return str(replies[-1].body["errorMessage"])
+
+
+class Limited:
+    """A source that answers so many requests of each minute, and counts what it has refused."""
+
+    def __init__(self, clock: VirtualClock, per_minute: int, *, window: int = 60) -> None:
+        self.clock, self.per_minute, self.window = clock, per_minute, window
+        self.asked: list[int] = []
+        self.refused = 0
+
+    def __call__(self, request: Received) -> Says:
+        minute = int(self.clock.seconds // self.window)
+        if self.asked.count(minute) >= self.per_minute:
+            self.refused += 1
+            left = self.window - self.clock.seconds % self.window
+            return Says({"message": "slow down"}, status=429, headers={"Retry-After": f"{left:.0f}"})
+        self.asked.append(minute)
+        page = int(request.parameter("page") or 0)
+        return Says([{"id": page}] if page < 3 else [])
+
+
+def limited(source: Source, *, sends_id: bool = True, tables: tuple[str, ...] = ("rows",)) -> Fivetran:
+    """A connection to it: each table has three pages of a row."""
+
+    def paged(client: Any, page: int = 0) -> Iterator[Any]:
+        yield from Client(source.url).pages("/rows", PageNumber(page, first=0))
+
+    return connected(sends_id=sends_id, **{name: copied(paged) for name in tables})
+
+
+def copied(read: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda client, page=0: read(client, page)
+
+
+@IDS
+@pytest.mark.parametrize("per_minute", [1, 2])
+def test_a_minutes_limit_is_waited_for_over_calls(clock: VirtualClock, has_id: bool, per_minute: int) -> None:
+    """Longer than any call has time: each sleeps as long as it can, no table fails, and every row arrives."""
+    limit = Limited(clock, per_minute)
+    with serving(script=limit) as source:
+        replies = limited(source, sends_id=has_id).sync()
+    assert [reply.status for reply in replies] == [200] * len(replies)
+    assert sum(rows(reply).get("rows", 0) for reply in replies) == 3
+    assert limit.refused <= len(replies)
+    assert clock.seconds <= 4 / per_minute * 60 + 10
+
+
+def test_other_tables_are_asked_before_a_limit_is_waited_for(clock: VirtualClock) -> None:
+    """Another one may have a limit of its own, or none; two that share one share the time."""
+    limit = Limited(clock, 3)
+    with serving(script=limit) as source:
+        replies = limited(source, tables=("first", "second")).sync()
+    assert [reply.status for reply in replies] == [200] * len(replies)
+    assert sum(sum(rows(reply).values()) for reply in replies) == 6
+
+
+@IDS
+def test_a_limit_that_never_ends_is_reported(clock: VirtualClock, has_id: bool) -> None:
+    """After nine answers without a row the sync fails and says why; it does not end as if all were well."""
+    with serving(Says({"message": "slow down"}, status=429, headers={"Retry-After": "60"})) as source:
+        replies = limited(source, sends_id=has_id).sync()
+    assert [reply.status for reply in replies] == [200] * 8 + [500]
+    said = reported(replies)
+    assert "Table rows: 9 answers in a row have brought no rows, since the source asks to wait" in said
+    assert "HTTP 429" in said
+
+
+def test_a_quota_of_a_day_is_not_waited_for(clock: VirtualClock) -> None:
+    """The error says when it counts again, at once."""
+    with serving(Says(status=429, headers={"Retry-After": "40000"})) as source:
+        (reply,) = limited(source).sync()
+    assert "would take 40000 s, until 2026-01-01 11:06 UTC" in reply.body["errorMessage"]
+    assert clock.slept == []
+
+
+def test_a_limit_before_any_table_is_read_is_reported_at_once(clock: VirtualClock) -> None:
+    """Nothing could go on where the guard has stopped."""
+    app = Connector("guarded")
+
+    with serving(Says(status=429, headers={"Retry-After": "60"})) as source:
+
+        @app.before
+        def guard(_: Any) -> None:
+            Client(source.url).get("/me")
+
+        @app.table(key="id")
+        def rows(_: Any) -> Iterator[Any]:
+            yield {"id": 1}
+
+        (reply,) = Fivetran(app.handler).sync()
+    assert reply.status == 500
+    assert "HTTP 429" in reply.body["errorMessage"]
+    assert clock.slept == []

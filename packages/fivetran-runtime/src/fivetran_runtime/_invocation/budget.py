@@ -55,6 +55,10 @@ class StillWaiting(OutOfBudget):
         super().__init__("wait", why)
 
 
+class LimitReached(StillWaiting):
+    """A source asks to wait for longer than the call has time, as for the next minute: a later call asks again."""
+
+
 class NoToken(OutOfBudget):
     """The source cannot be asked without another access token, which a later call gets before anything else."""
 
@@ -193,13 +197,13 @@ class Budget:
                 "time", f"after {self.elapsed():.0f} s the next row may take {seconds:.0f} s, as others did"
             )
 
-    def stop_waiting(self, why: str) -> NoReturn:
+    def stop_waiting(self, why: str, kind: type[StillWaiting] = StillWaiting) -> NoReturn:
         """End a table's part of this call, since it waits for its source.
 
         Raises:
             StillWaiting: always.
         """
-        self.stopped = StillWaiting(why)
+        self.stopped = kind(why)
         raise self.stopped
 
     def _stop(self, cut: str, why: str) -> NoReturn:

@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from fivetran_runtime._invocation.budget import Budget, Limits
+from fivetran_runtime._invocation.budget import Budget, LimitReached, Limits, StillWaiting
 from fivetran_runtime._invocation.clock import clock
 from fivetran_runtime._invocation.redaction import Redactor
 
@@ -41,6 +41,7 @@ class Invocation:
         requests: HTTP requests sent to the source, retries included.
         retries: how many of them repeated a failed one.
         waited_seconds: time slept between them.
+        answer: what the answer holds so far, once tables are read: a wait may end it in order. None before that.
         others_first: whether other tables are to be read while one waits for its source.
         single_use: the credentials that keep tokens in the state.
         warnings: what the connector warned of, by the text it is counted under, and how often.
@@ -55,6 +56,7 @@ class Invocation:
     retries: int = 0
     waited_seconds: float = 0.0
     is_setup_test: bool = False
+    answer: object = None
     others_first: bool = False
     single_use: list[SingleUse] = field(default_factory=list)
     warnings: Counter[str] = field(default_factory=Counter)
@@ -83,27 +85,44 @@ class Invocation:
             self.budget.wait(seconds, why)
             self._count_wait(seconds)
 
-    def wait_for_source(self, seconds: float, why: str) -> None:
+    def wait_for_limit(self, seconds: float, why: str) -> None:
+        """Sleep for as long as a source asks for; where there is no time for that, as long as there is.
+
+        Raises:
+            LimitReached: the time is up, others come first, or there are rows, which are answered at once.
+            OutOfBudget: it is too long for any call, or no table is read that a later one could go on with.
+        """
+        is_shared = self.budget.remaining() <= seconds <= min(MAX_LIMIT_S, self.budget.limits.max_wait)
+        if self.answer is None or not is_shared:
+            self.wait(seconds, why)
+        elif self.answer:
+            self.budget.stop_waiting(why, LimitReached)
+        else:
+            self.wait_for_source(seconds, why, LimitReached)
+
+    def wait_for_source(self, seconds: float, why: str, kind: type[StillWaiting] = StillWaiting) -> None:
         """Sleep for as long as there is time, unless other tables can be read meanwhile.
 
         Raises:
-            StillWaiting: the time is up, or others come first.
+            StillWaiting: the time is up, or others come first; of this kind.
         """
         if self.others_first:
-            self.budget.stop_waiting(why)
+            self.budget.stop_waiting(why, kind)
         left = self.budget.time_to_wait()
         if left:
             clock().sleep(min(seconds, left))
             self._count_wait(min(seconds, left))
             self.budget.waited_for_source += min(seconds, left)
         if seconds >= left:
-            self.budget.stop_waiting(why)
+            self.budget.stop_waiting(why, kind)
 
     def _count_wait(self, seconds: float) -> None:
         with self._lock:
             self.waited_seconds += seconds
 
 
+MAX_LIMIT_S = 300.0
+"""The longest wait for a rate limit that several calls share: longer ones are quotas, which the next sync may find renewed."""
 _BOUNDLESS = 2**62
 _running: ContextVar[Invocation | None] = ContextVar("fivetran_runtime_invocation", default=None)
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import msgspec
 
 from fivetran_runtime._invocation import logs
-from fivetran_runtime._invocation.budget import OutOfBudget, StillWaiting
+from fivetran_runtime._invocation.budget import LimitReached, OutOfBudget, StillWaiting
 from fivetran_runtime._invocation.context import Invocation
 from fivetran_runtime._invocation.failures import as_connector_error, combined
 from fivetran_runtime._sync.batch import Batch, digest_text
@@ -45,6 +45,7 @@ class Progress(msgspec.Struct):
         cut: why it stopped before everything was read; None when nothing did.
         failures: the tables that failed, and how.
         waits: what each table waits for at its source, by the name of its reading.
+        limits: the error of each that waits for a rate limit, for the case that it waits for too long.
         is_new: whether another call is worth it: it would find another state, or rows were read to their end.
         leaves_the_rest: whether the rest waits for the next sync although something is unfinished.
     """
@@ -53,6 +54,7 @@ class Progress(msgspec.Struct):
     cut: str | None = None
     failures: dict[str, ConnectorError] = msgspec.field(default_factory=dict)
     waits: dict[str, str] = msgspec.field(default_factory=dict)
+    limits: dict[str, ConnectorError] = msgspec.field(default_factory=dict)
     is_new: bool = True
     leaves_the_rest: bool = False
 
@@ -68,7 +70,8 @@ class Progress(msgspec.Struct):
 
     def failure(self) -> ConnectorError:
         """The error of an invocation that has brought nothing new."""
-        return combined(self.failures) if self.failures else _unmoving()
+        failures = self.failures | self.limits
+        return combined(failures) if failures else _unmoving()
 
 
 class Leave(NamedTuple):
@@ -168,6 +171,7 @@ class _Call:
 
     def _read_unfinished(self) -> None:
         """Read what is unfinished, as declared; what brought no rows or failed earlier in this sync comes last."""
+        self._invocation.answer = self._progress.batch
         sync = self._sync
         unfinished = [reading for reading in self._readings if reading.name not in sync.done]
         unfinished.sort(key=lambda reading: (reading.name in sync.failed, reading.table.name in sync.waiting))
@@ -196,6 +200,7 @@ class _Call:
             if self._has_ended():
                 return
             self._waits.pop(reading.name, None)
+            self._progress.limits.pop(reading.name, None)
             before = self._progress.batch.bytes
             share = 1 / (len(readings) - place) if shared else self._share(readings[place:])
             self._invocation.others_first = others_first
@@ -252,7 +257,10 @@ class _Call:
     def _stopped(self, reading: Reading, stop: OutOfBudget, *, has_moved: bool, tried: bool) -> None:
         """The budget has ended between two Ats, or the table waits for its source."""
         progress, table = self._progress, reading.table
-        if isinstance(stop, StillWaiting):
+        if isinstance(stop, LimitReached):
+            self._waits[reading.name] = stop.why
+            progress.limits[reading.name] = _limited(table, stop, self._sync.empty + 1)
+        elif isinstance(stop, StillWaiting):
             if self._state.table(reading.name).at is None:
                 progress.failures[reading.name] = _waits_for_nothing(table, stop)
             else:
@@ -402,6 +410,13 @@ def _unmoving() -> DefectError:
     return DefectError(
         "The position does not move: another call would get the same state and read the same rows again.",
         hint="Yield At(...) with arguments that change.",
+    )
+
+
+def _limited(table: Table, stop: LimitReached, answers: int) -> TransientError:
+    return TransientError(
+        f"Table {table.name}: {answers} answers in a row have brought no rows, since the source asks to wait: {stop.why}.",
+        hint="The next sync goes on from the same state.",
     )
 
 

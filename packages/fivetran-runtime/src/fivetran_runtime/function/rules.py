@@ -45,7 +45,7 @@ class FunctionRules:
     @staticmethod
     def _leave_after_empty(progress: Progress, sync: SyncState) -> Leave:
         """With a failure to be reported it goes on until Fivetran ends it as failed; positions are kept either way."""
-        if progress.waits and progress.failures:
+        if progress.limits or (progress.waits and progress.failures):
             raise progress.failure()
         waits = "".join(f"; table {name} waits: {why}" for name, why in progress.waits.items())
         why = f"{sync.empty} answers in a row have brought no rows{waits}"

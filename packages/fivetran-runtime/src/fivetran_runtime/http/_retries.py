@@ -58,8 +58,12 @@ def wait_before_retry(failed: FailedRequest, tries: int, *, idempotent: bool, wh
     is_too_long = invocation.is_setup_test and seconds > _SETUP_WAIT
     if not idempotent or is_too_long or tries >= _max_tries(failed, invocation):
         raise _given_up(failed, tries, what)
-    require_time(f"{what}: {failed.what}")
-    invocation.wait(seconds, f"waiting after {what}: {failed.what}")
+    why = f"waiting after {what}: {failed.what}"
+    if failed.status == 429 or failed.retry_after is not None:
+        invocation.wait_for_limit(seconds, why)
+    else:
+        require_time(f"{what}: {failed.what}")
+        invocation.wait(seconds, why)
     invocation.count(retries=1)
 
 
