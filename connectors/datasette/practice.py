@@ -104,7 +104,7 @@ class TableRows(Rows):
             database.row_factory = sqlite3.Row
             return [dict(row) for row in database.execute(sql, tuple(values))]
 
-    def listed(self) -> list[dict[str, object]]:
+    def current(self) -> list[dict[str, object]]:
         """All rows as they are now."""
         return self._ask(f"select * from {self.name} order by {self.key[0]}")  # noqa: S608 - names from above
 

@@ -98,8 +98,10 @@ class Filters:
     public: Callable[[Row], bool] | None = None
 
     def rows(self, table: Rows, request: Request, path: Mapping[str, str]) -> list[Row]:
-        """Those rows of the table, with the columns that were asked for."""
-        rows = [row for row in table.listed() if all(str(row.get(name)) == path[name] for name in path)]
+        """Those rows of the table, whole and not to be changed."""
+        rows = table.current()
+        for column, value in path.items():
+            rows = [row for row in rows if str(row.get(column)) == value]
         if request.environ.get(PUBLIC) and self.public:
             rows = [row for row in rows if self.public(row)]
         for column in self.equal:
@@ -118,11 +120,13 @@ class Filters:
                     strictly=strictly,
                     units=_UNITS[self.epoch] if self.epoch else None,
                 )
-        return [self._narrowed(row, request) for row in rows]
+        return rows
 
-    def _narrowed(self, row: Row, request: Request) -> Row:
+    def narrowed(self, rows: Sequence[Row], request: Request) -> list[Row]:
+        """Copies of these rows, with the columns that were asked for."""
         asked = (parameter(request, self.include_param) or "").split(",") if self.include else []
-        return {name: value for name, value in row.items() if name not in self.include or name in asked}
+        left_out = {column for column in self.include if column not in asked}
+        return [{name: value for name, value in row.items() if name not in left_out} for row in rows]
 
 
 def _shown(value: object) -> str:
@@ -151,9 +155,10 @@ class Listing:
         if self.order:
             rows.sort(key=lambda row: [ordered(row.get(column)) for column in self.order])
         page = self.pages.page(Listed(rows, self.rows.identity, cap), request)
+        listed = self.filters.narrowed(page.rows, request)
         if self.form is not None:
-            return formed(self.form, page.rows, gzipped=self.gzipped, headers=page.headers)
-        return self._enveloped(list(page.rows), page.members, page.headers)
+            return formed(self.form, listed, gzipped=self.gzipped, headers=page.headers)
+        return self._enveloped(listed, page.members, page.headers)
 
     def _enveloped(
         self, rows: list[Row], members: Mapping[Any, object], headers: Mapping[str, str]
@@ -174,7 +179,7 @@ class Listing:
 def _require_parent(parents: Rows, path: Mapping[str, str]) -> None:
     """`Refusal` (404) unless the path's last parameter is the key of one of these rows."""
     wanted = list(path.values())[-1]
-    if not any(str(parents.identity(row)[-1]) == wanted for row in parents.listed()):
+    if not any(str(parents.identity(row)[-1]) == wanted for row in parents.current()):
         raise Refusal(404, f"there is no {parents.name} {wanted}")
 
 

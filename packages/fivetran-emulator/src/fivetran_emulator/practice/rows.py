@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from fivetran_emulator.errors import PracticeError, Refusal
@@ -62,15 +63,21 @@ class Rows:
 
     def identity(self, row: Row) -> KeyValue:
         """The key of a row as a tuple of its key columns' values."""
-        if missing := [column for column in self.key if row.get(column) is None]:
+        values = tuple([row.get(column) for column in self.key])
+        if None in values:
+            missing = [column for column in self.key if row.get(column) is None]
             msg = f"practice rows {self.name}: a row has no {', '.join(missing)}, which is its key: {dict(row)}; say which is with key="
             raise PracticeError(msg)
-        return tuple(row[column] for column in self.key)
+        return values
 
     def listed(self) -> list[dict[str, Any]]:
         """All rows as they are now, each a copy, in the API's order."""
+        return [dict(row) for row in self.current()]
+
+    def current(self) -> list[dict[str, Any]]:
+        """All rows as they are now, in the API's order: themselves, for reading only. A subclass with rows elsewhere replaces it."""
         with self._lock:
-            return [dict(row) for row in self._rows.values()]
+            return list(self._rows.values())
 
     def put(self, row: Row) -> None:
         """Add a row at the end, or replace the one with its key where it stands."""
@@ -155,7 +162,12 @@ def comparable(value: object) -> datetime | float | None:
     """
     if isinstance(value, int | float):
         return float(value)
-    text = str(value)
+    return _comparable_text(str(value))
+
+
+@lru_cache(maxsize=10_000)
+def _comparable_text(text: str) -> datetime | float | None:
+    # The same rows are compared for each page of a listing.
     try:
         return float(text)
     except ValueError:

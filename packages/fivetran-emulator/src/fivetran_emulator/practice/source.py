@@ -202,7 +202,7 @@ class Source:
         filters = Filters(include=include, include_param=include_param, public=public)
 
         def answer(request: Request, **given: str) -> object:
-            found = filters.rows(rows, request, given)
+            found = filters.narrowed(filters.rows(rows, request, given), request)
             if not found:
                 raise Refusal(404, f"there is no {rows.name} {', '.join(given.values())}")
             body: dict[str, Any] = {}

@@ -43,7 +43,7 @@ class Redactor:
         self._forms: tuple[str, ...] = ()
         self._canonical: tuple[str, ...] = ()
         self._skeletons: tuple[str, ...] = ()
-        self._cut: tuple[str, ...] = ()
+        self._cut: tuple[Skeleton, ...] = ()
         self._in_parts = in_parts
         self._lock = threading.Lock()
         self.add(*secrets)
@@ -58,7 +58,7 @@ class Redactor:
             self._forms = tuple({folded(form) for secret in self._secrets for form in _forms(secret)})
             self._canonical = tuple({form for secret in self._secrets for form in _canonical_forms(secret)})
             if self._in_parts:
-                self._cut = tuple(self._secrets)
+                self._cut = tuple(map(_skeleton, self._secrets))
                 self._skeletons = tuple({whole for secret in self._secrets for whole in _wholes(secret)})
 
     def __bool__(self) -> bool:
@@ -82,12 +82,12 @@ class Redactor:
     def _places_in(self, writing: str) -> Iterator[Span]:
         """The same in the canonical writing."""
         yield from _found(self._canonical, folded(writing))
-        if self._cut:
+        if self._cut and len(writing) >= _SHORTEST_PIECE:
             skeleton = Skeleton(writing)
             for start, end in _found(self._skeletons, skeleton.text):
                 yield skeleton.span(start, end)
-            for secret in self._cut:
-                yield from pieces_in(skeleton, secret)
+            for whole in self._cut:
+                yield from pieces_in(skeleton, whole)
 
 
 def _found(forms: Iterable[str], text: str) -> Iterator[Span]:
@@ -189,12 +189,16 @@ def wholes_of(secret: str) -> Iterator[str]:
             yield skeleton
 
 
-def pieces_in(text: Skeleton, secret: str) -> Iterator[tuple[int, int]]:
-    """From where to where a text holds a piece of a secret.
+@lru_cache(maxsize=256)
+def _skeleton(secret: str) -> Skeleton:
+    return Skeleton(secret)
+
+
+def pieces_in(text: Skeleton, whole: Skeleton) -> Iterator[tuple[int, int]]:
+    """From where to where a text holds a piece of a secret, whose whole letters and digits are known.
 
     A piece of at least `least` characters holds one of the anchors, since these lie close enough to each other.
     """
-    whole = Skeleton(secret)
     least = max(_SHORTEST_PIECE, (len(whole.text) + 1) // 2)
     for anchor in range(0, len(whole.text) - _SHORTEST_PIECE + 1, least - _SHORTEST_PIECE + 1):
         sought = whole.text[anchor : anchor + _SHORTEST_PIECE]

@@ -106,12 +106,12 @@ class FaultySource:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
         """Answer one request, or break its connection."""
-        content = Request(environ).get_data()
+        request = Request(environ)
+        content = request.get_data()
         environ |= {
             "wsgi.input": io.BytesIO(content),
             "CONTENT_LENGTH": str(len(content)),
         }  # for the source to read
-        request = Request(environ)
         asked = PendingRequest(len(self.requests) + 1, request)
         self.before(asked.number)
         self.requests.append(_seen(asked, content, self._clock()))

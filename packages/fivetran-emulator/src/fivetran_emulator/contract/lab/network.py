@@ -13,12 +13,13 @@ import errno
 import inspect
 import io
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from math import inf
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn, cast
@@ -123,9 +124,7 @@ class Network:
 
     def answer(self, request: bytes, answering: Answering) -> Iterable[bytes]:
         """The source's whole answer as it goes over the wire, piece by piece. Raises ConnectionResetError for a reset."""
-        whole: Any = request  # the base class says that it is a socket
-        parsed = _Parsed(whole, (HOST, 0), _SERVER)
-        parsed.environ["contract.answering"] = answering
+        environ = {**_environ(request), "contract.answering": answering}
         head: list[bytes] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], _failure: Any = None) -> Any:
@@ -134,7 +133,7 @@ class Network:
 
         with self._asking:
             try:
-                body = self.app(parsed.environ, start_response)
+                body = self.app(environ, start_response)
             except ConnectionResetError:
                 raise
             except Exception as error:
@@ -142,7 +141,7 @@ class Network:
                 raise Killed from error
         try:
             yield from head
-            if parsed.command != "HEAD":
+            if environ["REQUEST_METHOD"] != "HEAD":
                 yield from body
         finally:
             getattr(body, "close", bool)()
@@ -270,6 +269,25 @@ class _Parsed(WSGIRequestHandler):
 
     def finish(self) -> None:
         """Nothing was opened."""
+
+
+def _environ(request: bytes) -> WSGIEnvironment:
+    """A request as WSGI has it."""
+    head, end, body = request.partition(b"\r\n\r\n")
+    if not end or b"chunked" in head.lower():
+        return _parsed(request)
+    return {**_head(head + end), "wsgi.input": io.BytesIO(body), "wsgi.errors": sys.stderr}
+
+
+@lru_cache(maxsize=1_000)
+def _head(head: bytes) -> WSGIEnvironment:
+    # One sync asks what the one before it has asked, and a suite has hundreds of them.
+    return _parsed(head)
+
+
+def _parsed(request: bytes) -> WSGIEnvironment:
+    whole: Any = request  # the base class says that it is a socket
+    return _Parsed(whole, (HOST, 0), _SERVER).environ
 
 
 _SERVER: Any = SimpleNamespace(
