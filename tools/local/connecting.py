@@ -9,7 +9,7 @@ from pathlib import Path
 from tools.repository.arguments import Arguments
 
 ACTIONS = ("status", "pause", "sync", "resync", "state")
-OF_CONNECTING = ("secrets", "trigger", "package", "unpause")
+OF_CONNECTING = ("secrets", "trigger", "package", "unpause", "paused")
 
 
 def asked(arguments: Sequence[str]) -> argparse.Namespace:
@@ -30,7 +30,9 @@ def asked(arguments: Sequence[str]) -> argparse.Namespace:
         metavar="FILE",
         help="with `host: connector_sdk`: the package's zip, or its ID at Fivetran",
     )
-    parser.add_argument(
+    pausing = parser.add_mutually_exclusive_group()
+    pausing.add_argument("--paused", action="store_true", help="leave it paused, say until its state is set")
+    pausing.add_argument(
         "--unpause", action="store_true", help="also where somebody has paused it, or Airflow would"
     )
     parser.add_argument(

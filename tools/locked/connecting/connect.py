@@ -14,7 +14,7 @@ from tools.locked.connecting.hosts import FunctionHost, Host, SdkHost
 from tools.locked.connecting.last_sent import LastSent
 from tools.locked.connecting.looking_after import LookingAfter
 from tools.locked.connecting.packages import Archive
-from tools.locked.connecting.plan import Intent
+from tools.locked.connecting.plan import Intent, Pausing
 from tools.locked.connecting.secrets_file import read_secrets, without
 from tools.locked.declared.deployments import Deployment, deployment
 from tools.locked.declared.environments import environments
@@ -35,7 +35,8 @@ def connect(repository: Repository, options: argparse.Namespace, api: FivetranAp
             return
         secrets = read_secrets(options.secrets) if options.secrets else None
         hidden |= secrets.values if secrets else set()
-        intent = Intent(one, host_of(repository, one, options), secrets, unpause=options.unpause)
+        pausing = Pausing.of(unpause=options.unpause, stay=options.paused)
+        intent = Intent(one, host_of(repository, one, options), secrets, pausing)
         Connecting(api, intent, LastSent.of(repository, one.key), agreement, _printer(hidden)).run()
     except RepositoryError as error:
         raise RepositoryError(without(str(error), hidden)) from None
@@ -63,13 +64,9 @@ def host_of(repository: Repository, one: Deployment, options: argparse.Namespace
 
 
 def _package(one: Deployment, given: str | None) -> SdkHost:
-    if not given:
-        raise RepositoryError(
-            f"{one.key}: which package? --package FILE, a package's zip, or --package ID, of an uploaded one"
-        )
-    if Path(given).suffix == ".zip":
+    if given and Path(given).suffix == ".zip":
         return SdkHost(one.python_version, archive=Archive.read(Path(given)))
-    return SdkHost(one.python_version, package=given)
+    return SdkHost(one.python_version, package=given or "")
 
 
 def _function(repository: Repository, one: Deployment, trigger: str | None) -> FunctionHost:

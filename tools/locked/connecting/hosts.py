@@ -13,6 +13,7 @@ from tools.locked.connecting.connection import Connection
 from tools.locked.connecting.fivetran_api import FivetranApi, Json
 from tools.locked.connecting.packages import SHOWN, Archive, digest_at_fivetran, replace, uploaded
 from tools.locked.connecting.secrets_file import Secrets
+from tools.repository.errors import RepositoryError
 
 SERVICES = {"function": "google_cloud_function", "connector_sdk": "connector_sdk"}
 """By host, as deploy.yaml names it: Fivetran's name of the kind of connection."""
@@ -84,7 +85,9 @@ class FunctionHost:
 
 @dataclass(frozen=True)
 class SdkHost:
-    """A package at Fivetran, on a Python of Fivetran's: that of `package`, its id, or the connection's own with `archive` in it.
+    """A package at Fivetran, on a Python of Fivetran's.
+
+    That of `package`, its id; or the connection's own, with `archive` in it where one is given.
 
     https://fivetran.com/docs/rest-api/api-reference/connector-sdk.
     """
@@ -105,7 +108,11 @@ class SdkHost:
         return {"secrets_list": secrets.listed}
 
     def changes(self, api: FivetranApi, existing: Connection | None) -> list[str]:
-        """The upload, where Fivetran doesn't have the archive's content yet."""
+        """The upload, where Fivetran doesn't have the archive's content yet. RepositoryError if there is nothing to run."""
+        if existing is None and not self.package and self.archive is None:
+            raise RepositoryError(
+                "a new connection needs its package: --package FILE, a package's zip, or --package ID, of an uploaded one"
+            )
         if self.archive is None:
             return []
         if existing is None:

@@ -74,6 +74,10 @@ class LookingAfter:
         """Have everything read again, from an empty state."""
         there = self._unpaused()
         self.say(f"{self.one.key}: {there.id} forgets its state, and reads all of its source again")
+        if (self._state_before(there) or {}).get("kept"):
+            self.say(
+                "    its state keeps tokens: put a new refresh token into the secrets first, or set a state with `kept` alone"
+            )
         self.agreement.ask("Re-sync it?")
         self.say(f"{self.one.key}: {self.api.resync(there.id)}; --status shows how it ends")
 
@@ -106,11 +110,22 @@ class LookingAfter:
             return
         self._show_change(before, state)
         self.agreement.ask("Replace the state?")
-        if self.api.set_state(there.id, state) != state:
+        if self._sent(there, state) != state:
             raise RepositoryError(
                 f"{self.one.key}: Fivetran took the state and shows another one: look at --state before you unpause it"
             )
         self.say(f"{self.one.key}: {there.id} has the state of {file}; it is paused still")
+
+    def _sent(self, there: Connection, state: Json) -> Json:
+        try:
+            return self.api.set_state(there.id, state)
+        except ApiError as error:
+            if error.status == 400:
+                raise RepositoryError(
+                    f"{error}\n    before a first sync Fivetran may take no state: --unpause, --pause as soon as --status shows the sync, and "
+                    "set it when that has ended"
+                ) from error
+            raise
 
     def _state(self, there: Connection) -> Json:
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 
 from tools.locked.connecting.connection import CONNECTED, Connection, require_group
 from tools.locked.connecting.fivetran_api import Json
@@ -38,6 +39,19 @@ class Plan:
         return not (self.prepare or self.body or self.test or self.unpause)
 
 
+class Pausing(Enum):
+    """Whether a paused connection is unpaused in the end."""
+
+    AS_DECLARED = "one that has never synced is, unless Airflow does it"
+    UNPAUSE = "in any case"
+    STAY = "not by this run"
+
+    @classmethod
+    def of(cls, *, unpause: bool, stay: bool) -> Pausing:
+        """From the two options that exclude each other."""
+        return cls.UNPAUSE if unpause else cls.STAY if stay else cls.AS_DECLARED
+
+
 @dataclass(frozen=True)
 class Intent:
     """What a connection should be: the deployment, where it runs, the secrets if a file was given, whether to unpause."""
@@ -45,7 +59,12 @@ class Intent:
     one: Deployment
     host: Host
     secrets: Secrets | None
-    unpause: bool = False
+    pausing: Pausing = Pausing.AS_DECLARED
+
+    def unpauses(self, *, new: bool) -> bool:
+        """Whether a paused connection is to be unpaused; `new` is one that has never synced."""
+        declared = new and self.one.schedule != "airflow"
+        return self.pausing is Pausing.UNPAUSE or (self.pausing is Pausing.AS_DECLARED and declared)
 
     @property
     def schedule_type(self) -> str:
@@ -66,6 +85,7 @@ class Intent:
                 f"({{}} if it needs none; connectors/{one.connector}/README.md lists them)"
             )
         by_airflow = one.schedule == "airflow"
+        stays = ("paused, until --unpause",) if self.pausing is Pausing.STAY else ()
         lines = (
             f"a new connection of the service {self.host.service}",
             f"group: {require_group(one)}",
@@ -76,6 +96,7 @@ class Intent:
             "schedule: Airflow's; manual, and paused until its first run"
             if by_airflow
             else "schedule: Fivetran's",
+            *stays,
         )
         body = {
             "group_id": one.group,
@@ -85,7 +106,7 @@ class Intent:
             "schedule_type": self.schedule_type,
             "config": {"schema": one.schema, **self.host.place, **self.host.secrets(secrets, None)},
         }
-        unpause = self.unpause or not by_airflow
+        unpause = self.unpauses(new=True)
         return Plan(None, lines, (), prepare=True, test=True, unpause=unpause, body=body)
 
 
@@ -185,13 +206,10 @@ class _Comparison:
         """A connection that has synced and is paused was paused by somebody, who is asked by --unpause."""
         if not self.there.paused:
             return False
-        if self.intent.unpause or (self.intent.one.schedule != "airflow" and not self.there.has_synced):
+        if self.intent.unpauses(new=not self.there.has_synced):
             self.changes.append("paused: true -> false, once the setup test has passed")
             return True
-        who = (
-            "until Airflow's first run"
-            if not self.there.has_synced
-            else "though it has synced: --unpause goes on"
-        )
-        self.notes.append(f"paused, {who}")
+        by_airflow = self.intent.one.schedule == "airflow" and not self.there.has_synced
+        why = "until Airflow's first run" if by_airflow else "and stays so without --unpause"
+        self.notes.append(f"paused, {why}")
         return False

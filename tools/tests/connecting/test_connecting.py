@@ -253,6 +253,6 @@ def test_what_somebody_paused_stays_paused_unless_asked(
     team.connect("--yes")
     assert made.paused
     assert team.fivetran.writes() == []
-    assert "paused, though it has synced: --unpause goes on" in shown(capsys)
+    assert "paused, and stays so without --unpause" in shown(capsys)
     team.connect("--yes", "--unpause")
     assert not made.paused

@@ -141,6 +141,26 @@ def test_a_state_is_set_before_the_first_sync_too(team: Team, capsys: pytest.Cap
     assert "an empty state: the next sync reads everything again" in shown(capsys)
 
 
+def test_where_fivetran_takes_no_state_before_a_first_sync_the_way_out_is_said(team: Team) -> None:
+    """Its description leaves open whether it does."""
+    team.connect("--secrets", team.secrets(), "--yes", "--paused")
+    team.fivetran.fail("PATCH", "state", 400, "The connection has no state yet")
+    file = team.root / "state.json"
+    file.write_text('{"page": 1}')
+    with pytest.raises(
+        RepositoryError, match=r"no state yet\n.*before a first sync Fivetran may take no state: --unpause"
+    ):
+        team.connect("--state", "--set", str(file), "--yes")
+
+
+def test_a_re_sync_that_forgets_tokens_says_so(team: Team, capsys: pytest.CaptureFixture[str]) -> None:
+    """The refresh token in the secrets may be void by then."""
+    team.connected().state = {"kept": {"credentials": {}}, "page": 2}
+    with pytest.raises(RepositoryError, match="--yes"):
+        team.connect("--resync")
+    assert "its state keeps tokens: put a new refresh token into the secrets first" in shown(capsys)
+
+
 @pytest.mark.parametrize(
     ("paused", "syncing", "content", "expected"),
     [

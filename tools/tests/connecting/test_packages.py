@@ -121,7 +121,11 @@ def test_another_python_is_a_change(team: Team, archive: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "options", "expected"),
     [
-        (["host: connector_sdk"], [], "which package\\? --package FILE, a package's zip, or --package ID"),
+        (
+            ["host: connector_sdk"],
+            [],
+            "a new connection needs its package: --package FILE, a package's zip, or --package ID",
+        ),
         (["host: connector_sdk"], ["--package", "no.zip"], "no.zip: No such file"),
         (["host: connector_sdk"], ["--package", "deploy.zip"], "deploy.zip: this isn't a zip"),
         (
