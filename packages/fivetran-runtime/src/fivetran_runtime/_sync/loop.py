@@ -153,7 +153,9 @@ class _Call:
             progress.cut = "time"
             self._settle()
             return progress
+        self._invocation.answer = progress.batch
         self._read_unfinished()
+        self._invocation.answer = None  # which outlives the call
         self._note_too_many_keys()
         self._sync.failed = sorted({*self._sync.failed, *progress.failures} - {*self._sync.done})
         progress.is_new = self._is_new(*before)
@@ -171,7 +173,6 @@ class _Call:
 
     def _read_unfinished(self) -> None:
         """Read what is unfinished, as declared; what brought no rows or failed earlier in this sync comes last."""
-        self._invocation.answer = self._progress.batch
         sync = self._sync
         unfinished = [reading for reading in self._readings if reading.name not in sync.done]
         unfinished.sort(key=lambda reading: (reading.name in sync.failed, reading.table.name in sync.waiting))
