@@ -137,6 +137,13 @@ def test_who_shows_no_valid_key_sees_the_public_part_with_status_200() -> None:
     assert client.get("/rows/2", headers=key).json == ROWS[1]
 
 
+def test_rows_of_several_keys_are_asked_for_at_once() -> None:
+    """As a fetch= does; keys that are not there are left out."""
+    client = listed(pages=Offset(size=9), any_of={"ids": "id"})
+    assert ids(get(client, ids="2,4,99")) == [2, 4]
+    assert len(ids(get(client))) == len(ROWS)
+
+
 @pytest.mark.parametrize(
     ("no_rows", "status", "body"),
     [("list", 200, {"data": []}), ("null", 200, {"data": None}), ("absent", 200, {}), (204, 204, None)],

@@ -93,6 +93,7 @@ class Filters:
     form: str = "{0}"
     epoch: Literal["seconds", "milliseconds"] | None = None
     equal: Sequence[str] = ()
+    any_of: Mapping[str, str] = field(default_factory=dict)
     include: Sequence[str] = ()
     include_param: str = "include"
     public: Callable[[Row], bool] | None = None
@@ -107,6 +108,9 @@ class Filters:
         for column in self.equal:
             if (wanted := parameter(request, column)) is not None:
                 rows = [row for row in rows if _shown(row.get(column)) == wanted]
+        for param, column in self.any_of.items():
+            if (listed := parameter(request, param)) is not None:
+                rows = [row for row in rows if _shown(row.get(column)) in listed.split(",")]
         for param, strictly in ((self.since, False), (self.after, True)):
             if (
                 param

@@ -124,6 +124,7 @@ class Source:
         since_form: str = "{0}",
         epoch: Literal["seconds", "milliseconds"] | None = None,
         equal: Sequence[str] = (),
+        any_of: Mapping[str, str] | None = None,
         include: Sequence[str] = (),
         include_param: str = "include",
         order: Sequence[str] = (),
@@ -149,6 +150,8 @@ class Source:
             since_form: what its value looks like, e.g. ">={0}" for ``?updated_on=>=2026-01-01``.
             epoch: its unit, where it is a number since 1970 and the column is not.
             equal: parameters that keep the rows with that very value in the column of the same name.
+            any_of: parameters that keep the rows with one of several values, divided by commas, each to its column:
+                {"ids": "id"} for ``?ids=1,2,7``, as a ``fetch=`` asks.
             include: columns that come only when they are asked for.
             include_param: the parameter that asks for them, divided by commas.
             order: the columns that the API sorts by; by default the order of `rows`.
@@ -168,7 +171,9 @@ class Source:
         if (since or after) and rows.cursor is None:
             msg = f"practice source, {path}: {since or after} compares with a column that nobody names: say which with cursor="
             raise PracticeError(msg)
-        filters = Filters(since, after, since_form, epoch, equal, include, include_param, public)
+        filters = Filters(
+            since, after, since_form, epoch, equal, any_of or {}, include, include_param, public
+        )
         listing = Listing(rows, pages, filters, within, tuple(order), parents, no_rows, form, gzipped)
         self._add(
             path,
