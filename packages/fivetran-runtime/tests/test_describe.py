@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Annotated
 
+import pytest
 from msgspec import Meta
 
 from fivetran_runtime import Config, Connector
@@ -43,3 +45,23 @@ def test_declared_types_are_a_column_of_the_tables() -> None:
     assert "| `orders` | `id` | whole, in every sync | `due` date |" in section
     assert "| `lines` | `id` | with `orders` | `price` decimal(12, 2) |" in section
     assert "| `users` | `id` | whole, in every sync |  |" in section
+
+
+@pytest.mark.parametrize(
+    ("lookback", "said"),
+    [
+        (timedelta(seconds=1), "1 second"),
+        (timedelta(seconds=90), "90 seconds"),
+        (timedelta(minutes=1), "1 minute"),
+        (timedelta(days=2), "2 days"),
+    ],
+)
+def test_a_lookback_is_said_as_a_person_would(lookback: timedelta, said: str) -> None:
+    """In the largest unit that it is a multiple of."""
+    app = Connector("acme")
+
+    @app.table(key="id", cursor="at", lookback=lookback)
+    def orders(_: object, since: datetime | None) -> Iterator[object]:
+        yield {}
+
+    assert f"by `at`, the last {said} again" in readme_section(app)

@@ -121,7 +121,8 @@ def _span(lookback: int | timedelta) -> str:
     ):
         if lookback >= length and not lookback % length:
             return f"{lookback // length} {unit}{'s' if lookback > length else ''}"
-    return f"{lookback.total_seconds():g} seconds"
+    seconds = f"{lookback.total_seconds():g}"
+    return f"{seconds} second{'' if seconds == '1' else 's'}"
 
 
 def main() -> None:
