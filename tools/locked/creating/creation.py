@@ -24,7 +24,7 @@ from tools.locked.creating import importing
 from tools.locked.creating.choices import AUTHS, PAGES, Choices
 from tools.locked.creating.openapi import document, making
 from tools.locked.creating.openapi.selection import Selection
-from tools.locked.creating.template_rendering import render, tidy
+from tools.locked.creating.template_rendering import mark, render, tidy
 from tools.repository.errors import RepositoryError, at, run_as_command
 from tools.repository.model import Project, Repository
 from tools.repository.names import import_name
@@ -57,6 +57,7 @@ def create_from_description(
     with unfinished(repository, name) as folder:
         selection = making.make(described, name, tables, folder, text)
         tidy([folder])
+        mark(folder / "practice.py")
         lock(repository, Project(name, "connector", folder, import_name(name)))
     return selection
 

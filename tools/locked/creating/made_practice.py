@@ -7,11 +7,13 @@ import tempfile
 from pathlib import Path
 
 from tools.locked.creating.baking import everything
-from tools.locked.creating.template_rendering import render, tidy
+from tools.locked.creating.template_rendering import MARK, is_as_marked, render, tidy
 
 
 def as_made(text: str) -> bool:
-    """Whether `text` is a practice.py that `create` makes, for any of its options."""
+    """Whether `text` is a practice.py that `create` makes, of a description or for any of its options."""
+    if text.startswith(MARK):
+        return is_as_marked(text)
     with tempfile.TemporaryDirectory() as made:
         folders = [Path(made) / name for name in everything()]
         for folder, choices in zip(folders, everything().values(), strict=True):

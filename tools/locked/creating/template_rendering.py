@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 from cookiecutter.generate import generate_files
@@ -51,3 +52,23 @@ def tidy(folders: Sequence[Path]) -> None:
     done = subprocess.run(ruff, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RepositoryError(f"ruff can't format what was made:\n{done.stdout}{done.stderr}")
+
+
+MARK = "# Made by `nox -s create` of a description; until it is edited, `nox -s record` replaces it. "
+"""How a practice.py begins that no template can make again."""
+
+
+def mark(practice: Path) -> None:
+    """Let a practice.py say what it is like now."""
+    text = practice.read_text("utf-8")
+    practice.write_text(f"{MARK}{_digest(text)}\n{text}", "utf-8")
+
+
+def is_as_marked(text: str) -> bool:
+    """Whether the text of a practice.py is still what its first line says."""
+    line, _, rest = text.partition("\n")
+    return line == f"{MARK}{_digest(rest)}"
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:12]

@@ -16,6 +16,7 @@ from tools.locked.ci.config import main as ci_config
 from tools.locked.creating import baking
 from tools.locked.creating.choices import AUTHS, PAGES, Choices
 from tools.locked.creating.made_practice import as_made
+from tools.locked.creating.template_rendering import mark
 from tools.locked.declared.deployments import Deployment
 from tools.locked.deploying.bundle import stage
 from tools.repository.errors import RepositoryError
@@ -204,3 +205,13 @@ def test_a_practice_source_is_known_as_made_until_it_is_edited(created: Path) ->
     text = (created / "practice.py").read_text("utf-8")
     assert as_made(text)
     assert not as_made(text.replace("Item {number}", "Article {number}"))
+
+
+def test_a_practice_source_of_a_description_is_known_as_made_until_it_is_edited(tmp_path: Path) -> None:
+    """No template makes it again, so it says itself what it was like: `record` replaces it without --force."""
+    practice = tmp_path / "practice.py"
+    practice.write_text('"""Made."""\n\nROWS = [1]\n', "utf-8")
+    mark(practice)
+    text = practice.read_text("utf-8")
+    assert as_made(text)
+    assert not as_made(text.replace("[1]", "[1, 2]"))

@@ -14,6 +14,7 @@ from small_repository import ROOT
 from tools.local import readmes
 from tools.local.testing import run_tests
 from tools.locked.creating import baking, creation
+from tools.locked.creating.made_practice import as_made
 from tools.locked.creating.openapi import document, making
 from tools.locked.creating.openapi.login import login_of
 from tools.locked.creating.openapi.schemas import Schemas
@@ -545,6 +546,7 @@ def test_a_described_connector_keeps_the_contract_on_its_first_day(made: Reposit
 
     The checks here are those that a wrong guess fails; `nox -s bake` puts all of them to all of the description's lists.
     """
+    assert as_made((made.connector(NAME).path / "practice.py").read_text("utf-8"))
     baking.lint(made, [NAME])
     baking.types(made, [NAME])
     readmes.update(made, [NAME], check=True)
