@@ -108,9 +108,9 @@ class Filters:
         for column in self.equal:
             if (wanted := parameter(request, column)) is not None:
                 rows = [row for row in rows if _shown(row.get(column)) == wanted]
-        for param, column in self.any_of.items():
-            if (listed := parameter(request, param)) is not None:
-                rows = [row for row in rows if _shown(row.get(column)) in listed.split(",")]
+        for name, column in self.any_of.items():
+            if (several := parameter(request, name)) is not None:
+                rows = [row for row in rows if _shown(row.get(column)) in several.split(",")]
         for param, strictly in ((self.since, False), (self.after, True)):
             if (
                 param
