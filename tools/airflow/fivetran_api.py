@@ -23,6 +23,7 @@ PATH = re.compile(r"/v1/(?:connections|connectors)/(?P<id>\w+)(?:/(?P<action>tes
 
 KEY, SECRET = "practice-key", "practice-secret"
 """What the API wants as basic authentication."""
+_ALLOWED = "Basic " + base64.b64encode(f"{KEY}:{SECRET}".encode()).decode()
 
 
 @dataclass
@@ -116,7 +117,7 @@ class FivetranApi:
 def served(*connections: Connection) -> Iterator[FivetranApi]:
     """The API with these connections, on a port of the system's choice, until the block ends."""
     api = FivetranApi({connection.id: connection for connection in connections})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(api))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"api": api}))
     server.daemon_threads = True
     api.host = f"127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -129,38 +130,35 @@ def served(*connections: Connection) -> Iterator[FivetranApi]:
         thread.join()
 
 
-def _handler(api: FivetranApi) -> type[BaseHTTPRequestHandler]:
-    allowed = "Basic " + base64.b64encode(f"{KEY}:{SECRET}".encode()).decode()
+class _Handler(BaseHTTPRequestHandler):
+    """Checks the key, reads the body, answers JSON."""
 
-    class Handler(BaseHTTPRequestHandler):
-        """Checks the key, reads the body, answers JSON."""
+    api: FivetranApi
 
-        def do_GET(self) -> None:
-            """Read a connection."""
-            self._respond()
+    def do_GET(self) -> None:
+        """Read a connection."""
+        self._respond()
 
-        def do_POST(self) -> None:
-            """Test it, or start a sync."""
-            self._respond()
+    def do_POST(self) -> None:
+        """Test it, or start a sync."""
+        self._respond()
 
-        def do_PATCH(self) -> None:
-            """Change it."""
-            self._respond()
+    def do_PATCH(self) -> None:
+        """Change it."""
+        self._respond()
 
-        def _respond(self) -> None:
-            text = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if self.headers.get("Authorization") == allowed:
-                status, answer = api.answer(self.command, self.path, json.loads(text) if text else None)
-            else:
-                status, answer = 401, {"code": "Unauthorized", "message": "wrong key or secret"}
-            sent = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(sent)))
-            self.end_headers()
-            self.wfile.write(sent)
+    def _respond(self) -> None:
+        text = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.headers.get("Authorization") == _ALLOWED:
+            status, answer = self.api.answer(self.command, self.path, json.loads(text) if text else None)
+        else:
+            status, answer = 401, {"code": "Unauthorized", "message": "wrong key or secret"}
+        sent = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(sent)))
+        self.end_headers()
+        self.wfile.write(sent)
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-            """Requests are kept by the API, not printed."""
-
-    return Handler
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
+        """Requests are kept by the API, not printed."""

@@ -187,33 +187,27 @@ def compiled(repository: Repository, lock: Lock, *, upgrade: bool = False) -> st
     uv = find_uv(tools_environment(repository).script("uv"))
     if uv is None:
         raise RepositoryError('Locks are made by uv, which isn\'t here: pip install "nox[uv]"')
-    ours = [f"--no-emit-package={package.distribution}" for package in repository.packages.values()]
-    constraint = (
-        ["-c", os.path.relpath(lock.constraint, lock.folder)]
-        if lock.constraint and lock.constraint.is_file()
-        else []
-    )
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "lock.txt"
         if lock.file.is_file():
             output.write_bytes(lock.file.read_bytes())  # its pins are kept where they still fit
-        command = [
-            uv,
-            "pip",
-            "compile",
-            "--quiet",
-            "--universal",
-            f"--python-version={PYTHON}",
-            "--generate-hashes",
-            "--no-header",
-        ]
-        command += [*lock.request, *constraint, *ours, "-o", str(output), *(["--upgrade"] if upgrade else [])]
+        command = [uv, "pip", "compile", *_request(repository, lock), "-o", str(output)]
+        command += ["--upgrade"] if upgrade else []
         done = subprocess.run(command, cwd=lock.folder, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RepositoryError(
                 f"{at(lock.file, repository.root)}: uv found no solution:\n{done.stderr.strip()}"
             )
         return _without_exclusions(output.read_text("utf-8"))
+
+
+def _request(repository: Repository, lock: Lock) -> Iterator[str]:
+    """What uv is asked to resolve, and how the answer is to look."""
+    yield from ("--quiet", "--universal", f"--python-version={PYTHON}", "--generate-hashes", "--no-header")
+    yield from lock.request
+    if lock.constraint and lock.constraint.is_file():
+        yield from ("-c", os.path.relpath(lock.constraint, lock.folder))
+    yield from (f"--no-emit-package={package.distribution}" for package in repository.packages.values())
 
 
 def _project_lock(repository: Repository, project: Project, *, test: bool, constraint: Path | None) -> Lock:

@@ -54,8 +54,6 @@ def contract_tests(
     """
     _validate_arguments(main, keeps_deleted, commits_late, leave_alone, exempt, blocking)
     practice = Path(practice)
-    import pytest  # noqa: PLC0415 - the checks themselves also run without it, see remote.py
-
     subject = PracticeSubject(
         InProcess(main),
         practice,
@@ -68,6 +66,11 @@ def contract_tests(
         version=version_of(practice.parent),
         reports=blocking == "protocol",
     )
+    return _test_of(subject)
+
+
+def _test_of(subject: PracticeSubject) -> Callable[..., None]:
+    import pytest  # noqa: PLC0415 - the checks themselves also run without it, as the command `check` puts them
 
     @pytest.mark.parametrize("check", CATALOGUE, ids=[check.name for check in CATALOGUE])
     def test_contract(check: Check, request: pytest.FixtureRequest) -> None:
@@ -169,7 +172,7 @@ def _as_shown_before(check: Check, broken: Violation, subject: PracticeSubject) 
 
 
 def _report(broken: Violation, check: Check, record: Record) -> None:
-    import pytest  # noqa: PLC0415 - see contract_tests
+    import pytest  # noqa: PLC0415 - see _test_of
 
     text = str(broken).replace("\n", "\n    ")
     record("contract-report", f"{check.name}: would {check.risk}\n    {text}")
@@ -179,7 +182,7 @@ def _report(broken: Violation, check: Check, record: Record) -> None:
 def _fail_unless_exempt(
     text: str, check: Check, exemption: Exemption | None, record: Record, today: date
 ) -> None:
-    import pytest  # noqa: PLC0415 - see contract_tests
+    import pytest  # noqa: PLC0415 - see _test_of
 
     if exemption is None:
         _fail(text)
@@ -190,12 +193,12 @@ def _fail_unless_exempt(
 
 
 def _fail(text: str) -> NoReturn:
-    import pytest  # noqa: PLC0415 - see contract_tests
+    import pytest  # noqa: PLC0415 - see _test_of
 
     pytest.fail(text, pytrace=False)
 
 
 def _skip(reason: str) -> NoReturn:
-    import pytest  # noqa: PLC0415 - see contract_tests
+    import pytest  # noqa: PLC0415 - see _test_of
 
     pytest.skip(reason)

@@ -101,9 +101,7 @@ def ties(subject: PracticeSubject) -> None:
     tables = _with_cursor(subject, trial)
     expected = {table.name: {table.key_of(row) for row in table.rows()} for table in tables}
     for table in tables:
-        value = table.newest()
-        for row in table.rows():
-            table.source.put({**row, str(table.source.cursor): value})
+        _let_all_share_a_cursor(table)
     connection = trial.connection
     if not _is_paged(subject):
         trial.cap(max(2, min(len(table.rows()) for table in tables) // 4))
@@ -111,19 +109,24 @@ def ties(subject: PracticeSubject) -> None:
     _require_end(connection.sync(), how)
     for table in tables:
         _require_none_absent(connection, table.name, expected[table.name], how)
-    for table in tables:
-        row = table.rows()[0]
-        added = {**table.another(row), str(table.source.cursor): row[str(table.source.cursor)]}
-        table.source.put(added)
-        expected[table.name].add(table.key_of(added))
+        expected[table.name].add(_add_one_that_shares(table))
     connection.sync()
+    how = "after a sync a row is added that shares the newest row's cursor value"
     for table in tables:
-        _require_none_absent(
-            connection,
-            table.name,
-            expected[table.name],
-            "after a sync a row is added that shares the newest row's cursor value",
-        )
+        _require_none_absent(connection, table.name, expected[table.name], how)
+
+
+def _let_all_share_a_cursor(table: SourceTable) -> None:
+    value = table.newest()
+    for row in table.rows():
+        table.source.put({**row, str(table.source.cursor): value})
+
+
+def _add_one_that_shares(table: SourceTable) -> Key:
+    row = table.rows()[0]
+    added = {**table.another(row), str(table.source.cursor): row[str(table.source.cursor)]}
+    table.source.put(added)
+    return table.key_of(added)
 
 
 def _require_end(sync: Sync, how: str) -> None:

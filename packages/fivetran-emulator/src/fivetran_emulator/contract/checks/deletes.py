@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from fivetran_emulator.contract.check import NotRun, Violation, check, counted
 from fivetran_emulator.contract.checks.pages import listed_in
@@ -42,19 +42,24 @@ def deletes_arrive(subject: PracticeSubject) -> None:
     warehouse = trial.connection.warehouse
     for name, keys in deleted.items():
         stays = [key for key in keys if key in warehouse.tables.get(name, {})]
-        if stays and name not in subject.keeps_deleted:
-            raise Violation(
-                f"{counted(len(stays), 'row')} of {name} still there {QUIET_SYNCS} syncs after the delete: {shown(stays)}",
-                expected=f"no such row; if {name} cannot know, say so: keeps_deleted={{'{name}': 'why'}}",
-                cause='tombstones that are passed over, or a full listing without on_missing="delete"',
-                reproduce=[f"after a sync, delete {shown(stays)} at the source; sync {QUIET_SYNCS} times"],
-            )
-        if not stays and name in subject.keeps_deleted:
-            raise Violation(
-                f"{counted(len(keys), 'row')} of {name} no longer in the warehouse: {shown(keys)}",
-                expected=f"that it stays, as keeps_deleted says: {subject.keeps_deleted[name]}",
-                cause="a declaration that is no longer true",
-            )
+        _require_declared(name, keys, stays, subject.keeps_deleted.get(name))
+
+
+def _require_declared(name: str, keys: Sequence[Key], stays: Sequence[Key], kept_because: str | None) -> None:
+    """Of the keys that were deleted those stay, all or none, that keeps_deleted says so of, with its reason."""
+    if stays and kept_because is None:
+        raise Violation(
+            f"{counted(len(stays), 'row')} of {name} still there {QUIET_SYNCS} syncs after the delete: {shown(stays)}",
+            expected=f"no such row; if {name} cannot know, say so: keeps_deleted={{'{name}': 'why'}}",
+            cause='tombstones that are passed over, or a full listing without on_missing="delete"',
+            reproduce=[f"after a sync, delete {shown(stays)} at the source; sync {QUIET_SYNCS} times"],
+        )
+    if not stays and kept_because is not None:
+        raise Violation(
+            f"{counted(len(keys), 'row')} of {name} no longer in the warehouse: {shown(keys)}",
+            expected=f"that it stays, as keeps_deleted says: {kept_because}",
+            cause="a declaration that is no longer true",
+        )
 
 
 @check("C41", "no row that still exists is deleted", risk="delete existing rows when the source fails")

@@ -90,31 +90,35 @@ def retries(subject: PracticeSubject) -> None:
         for what, fault, to_wait in _passing():
             trial = subject.trial(timeout_s=540)
             trial.at(number, fault)
-            sync = trial.connection.sync()
-            reproduce = [f"request {number} meets {what}"]
-            if not sync.complete:
-                raise Violation(
-                    f"the sync fails after {what}: {sync.exchanges[-1].error}",
-                    expected="another try",
-                    cause="no retry, or one that does not cover reading the body",
-                    reproduce=reproduce,
-                )
-            least = to_wait(trial.source.requests[number - 1].seconds)
-            if (waited := _waited(trial, number)) < least:
-                raise Violation(
-                    f"asked again after {waited:.0f} s",
-                    expected=f"after {least:.0f} s, as Retry-After says",
-                    cause="Retry-After is not read, or not as a date",
-                    reproduce=reproduce,
-                )
+            _require_retry(trial, number, what, to_wait)
             compare(
                 subject,
                 trial.connection.warehouse,
                 subject.clean.warehouse,
                 cause="the page that failed is left out",
-                reproduce=reproduce,
+                reproduce=[f"request {number} meets {what}"],
             )
     _require_no_storm(subject)
+
+
+def _require_retry(trial: Trial, number: int, what: str, to_wait: Callable[[float], float]) -> None:
+    sync = trial.connection.sync()
+    reproduce = [f"request {number} meets {what}"]
+    if not sync.complete:
+        raise Violation(
+            f"the sync fails after {what}: {sync.exchanges[-1].error}",
+            expected="another try",
+            cause="no retry, or one that does not cover reading the body",
+            reproduce=reproduce,
+        )
+    least = to_wait(trial.source.requests[number - 1].seconds)
+    if (waited := _waited(trial, number)) < least:
+        raise Violation(
+            f"asked again after {waited:.0f} s",
+            expected=f"after {least:.0f} s, as Retry-After says",
+            cause="Retry-After is not read, or not as a date",
+            reproduce=reproduce,
+        )
 
 
 def _waited(trial: Trial, number: int) -> float:

@@ -300,17 +300,20 @@ def expired_positions(subject: PracticeSubject) -> None:
         trial = subject.trial(answer_bytes=size)
         for _ in range(number):
             trial.connection.call()
-        trial.source.fault = _refused_until_begun_again(asked, positions.begun[asked.path])
-        syncs = [trial.connection.sync() for _ in range(3)]
-        if not any(sync.complete for sync in syncs):
-            raise Violation(
-                f"three syncs in a row fail: {syncs[-1].exchanges[-1].error}",
-                expected="a pass that starts over once its old position is refused",
-                cause="a token kept in the state is sent again and again after it has expired",
-                reproduce=[
-                    f"the source answers 400 to {asked.path}?{asked.query}, where call {number + 1} goes on"
-                ],
-            )
+        _require_new_start(trial, asked, positions.begun[asked.path], number + 1)
+
+
+def _require_new_start(trial: Trial, asked: SourceRequest, begun: str, call: int) -> None:
+    """While the source refuses what the call asks, until it is asked as at the `begun` start of the list."""
+    trial.source.fault = _refused_until_begun_again(asked, begun)
+    syncs = [trial.connection.sync() for _ in range(3)]
+    if not any(sync.complete for sync in syncs):
+        raise Violation(
+            f"three syncs in a row fail: {syncs[-1].exchanges[-1].error}",
+            expected="a pass that starts over once its old position is refused",
+            cause="a token kept in the state is sent again and again after it has expired",
+            reproduce=[f"the source answers 400 to {asked.path}?{asked.query}, where call {call} goes on"],
+        )
 
 
 def _resuming(asked: Sequence[SourceRequest], positions: Positions) -> SourceRequest | None:
