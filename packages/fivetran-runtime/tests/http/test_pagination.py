@@ -31,7 +31,10 @@ from fivetran_runtime import (
     Secret,
     TransientError,
 )
+from fivetran_runtime._invocation.budget import Budget, Limits
 from fivetran_runtime._invocation.clock import use_clock
+from fivetran_runtime._invocation.context import Invocation, run_as
+from fivetran_runtime._sync.session import efforts
 from fivetran_runtime.http.pagination import Paginator
 
 ROWS = [{"id": number} for number in range(1, 24)]
@@ -797,6 +800,29 @@ def test_no_rows_may_be_said_in_other_words(paginator: Paginator, no_rows: Any, 
         rows_of(pages_of(paginator, {"rows": TEN, "next": "/rows?p=2"}, answer, rows="rows", no_rows=no_rows))
         == TEN
     )
+
+
+def test_lists_that_are_refused_are_counted_and_a_few_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """One of six groups without the feature is no warning in every sync, and can be found all the same."""
+    invocation = Invocation(Budget(Limits(seconds=60)))
+    with run_as(invocation), serving(Says(status=404)) as source:
+        for group in range(12):
+            assert list(Client(source.url).pages(f"/groups/{group}/issues", Offset(), no_rows=404)) == []
+    assert invocation.no_rows == {"HTTP 404": 12}
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["severity"] for line in said] == ["INFO"] * 10
+    assert said[0]["message"].endswith(
+        "/groups/0/issues: HTTP 404, which no_rows= takes for a list without rows."
+    )
+    assert efforts(invocation)["no_rows"] == {"HTTP 404": 12}
+
+
+def test_a_page_past_the_end_is_no_list_without_rows() -> None:
+    """It is not counted: every list of such a source ends so."""
+    invocation = Invocation(Budget(Limits(seconds=60)))
+    with run_as(invocation), serving(Says([{"id": 1}]), Says(status=404)) as source:
+        assert rows_of(list(Client(source.url).pages("/rows", Offset(), past_end=404))) == [{"id": 1}]
+    assert "no_rows" not in efforts(invocation)
 
 
 def test_a_body_of_null_has_no_rows_only_where_the_body_is_the_list() -> None:

@@ -136,12 +136,12 @@ def rows(items: Iterator[Any]) -> list[Any]:
     return [item for item in items if not isinstance(item, At)]
 
 
-def resumed(read: Callable[..., Iterator[Any]], source: Source) -> list[Any]:
+def resumed(read: Callable[..., Iterator[Any]], source: Source, **how: Any) -> list[Any]:
     """All rows, asked for again at each At."""
     found: list[Any] = []
     resume = None
     while True:
-        for item in read(source, resume):
+        for item in read(source, resume, **how):
             if isinstance(item, At):
                 resume = json.loads(json.dumps(item.position["resume"]))
                 break
@@ -230,6 +230,19 @@ def test_a_row_function_and_more_arguments_of_an_at() -> None:
     ats = [item.position for item in items if isinstance(item, At)]
     assert [at["resume"]["record"] for at in ats] == [1_000, 2_000, 3_000, 4_000, 5_000]
     assert {at["job"] for at in ats} == {7}
+
+
+def test_an_export_may_be_asked_for_by_post() -> None:
+    """With a body and headers of its own, again where it is resumed; ranges are for GET (RFC 9110, 14.2)."""
+    file = File(CSV)
+    with serving(script=file) as source:
+        assert resumed(csv, source, json={"filter": "open"}, headers={"X-Export": "1"}) == ROWS
+        asked = source.received
+    assert len(asked) > 1
+    assert {request.method for request in asked} == {"POST"}
+    assert {request.body for request in asked} == {b'{"filter": "open"}'}
+    assert {request.headers["X-Export"] for request in asked} == {"1"}
+    assert not any("Range" in request.headers for request in asked)
 
 
 def test_several_gzip_members_and_gzip_in_gzip() -> None:

@@ -45,6 +45,7 @@ class Invocation:
         others_first: whether other tables are to be read while one waits for its source.
         single_use: the credentials that keep tokens in the state.
         warnings: what the connector warned of, by the text it is counted under, and how often.
+        no_rows: by status, how many lists were refused and have no rows for that reason (`no_rows=` of `Client.pages`).
         missing_once: by table, how many rows the listing that has ended now is the first not to find.
     """
 
@@ -60,6 +61,7 @@ class Invocation:
     others_first: bool = False
     single_use: list[SingleUse] = field(default_factory=list)
     warnings: Counter[str] = field(default_factory=Counter)
+    no_rows: Counter[str] = field(default_factory=Counter)
     missing_once: dict[str, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 

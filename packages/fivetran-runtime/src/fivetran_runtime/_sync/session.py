@@ -189,6 +189,7 @@ def efforts(invocation: Invocation) -> dict[str, Any]:
         "requests": invocation.requests,
         "retries": invocation.retries,
         "waited_seconds": round(invocation.waited_seconds, 3),
+        **({"no_rows": dict(invocation.no_rows)} if invocation.no_rows else {}),
         **({"missing_once": some} if (some := dict(islice(invocation.missing_once.items(), 20))) else {}),
         **logs.reported_warnings(invocation),
     }

@@ -179,7 +179,8 @@ class Client:
             no_rows: how the source says that there are none, if not with an empty list: "null" where the rows should be;
                 "absent" for an object without them; 204, or 304 to what `headers` ask (not for a table whose missing rows are
                 deleted: they are there, unchanged); a refusal of the first page such as 404, for a parent that is deleted or
-                has none.
+                has none: a line in the log (severity INFO) names each of the first ten, and the report of the call counts
+                them by status, under `no_rows`.
             past_end: the status, or statuses, of a page behind the last one, e.g. 404. On the first page it is an error.
             decode: as for `get`; makes the object in which rows and the next page are looked for.
             query: parameters of every request.
@@ -223,6 +224,9 @@ class Client:
         *,
         row: Callable[[Any], Any] | None = None,
         at: Mapping[str, Any] | None = None,
+        json: Any = None,
+        form: Mapping[str, Any] | None = None,
+        headers: Mapping[str, Any] | None = None,
         **query: Any,
     ) -> Iterator[Any]:
         """Rows of a body with one JSON object a line: `yield from client.lines("/export", resume)`.
@@ -236,6 +240,9 @@ class Client:
             resume: the position to begin at.
             row: makes a row of what the source lists.
             at: arguments to add to every `At`, e.g. the job whose report this is.
+            json: the body of a request by POST, as an export with a filter has it; asked again, it must give the same rows.
+            form: the same, as a form.
+            headers: as for `get`.
             query: as for `get`.
 
         Raises:
@@ -246,7 +253,8 @@ class Client:
         """
         from fivetran_runtime.http._records import LinesForm  # noqa: PLC0415 - most connectors read no streams
 
-        yield from self._streamed(path, LinesForm(), resume, row, at, query)
+        request = self._stream(path, query, json=json, form=form, headers=headers)
+        yield from _streamed(self._sender, request, LinesForm(), resume, row, at)
 
     def csv(
         self,
@@ -262,6 +270,9 @@ class Client:
         encoding: str | None = None,
         row: Callable[[Any], Any] | None = None,
         at: Mapping[str, Any] | None = None,
+        json: Any = None,
+        form: Mapping[str, Any] | None = None,
+        headers: Mapping[str, Any] | None = None,
         **query: Any,
     ) -> Iterator[Any]:
         """Rows of a body in CSV, or with another delimiter in TSV: `yield from client.csv("/users.csv", resume)`.
@@ -280,6 +291,9 @@ class Client:
             encoding: that of the text, e.g. "cp1252"; by default as the body says, else UTF-8.
             row: makes a row of these texts.
             at: as for `lines`.
+            json: as for `lines`.
+            form: as for `lines`.
+            headers: as for `get`.
             query: as for `get`.
 
         Raises:
@@ -291,24 +305,13 @@ class Client:
         """
         from fivetran_runtime.http._records import CsvForm  # noqa: PLC0415 - most connectors read no streams
 
-        form = CsvForm(columns, has_header, delimiter, quotechar, escapechar, encoding)
-        yield from self._streamed(path, form, resume, row, at, query)
+        written = CsvForm(columns, has_header, delimiter, quotechar, escapechar, encoding)
+        request = self._stream(path, query, json=json, form=form, headers=headers)
+        yield from _streamed(self._sender, request, written, resume, row, at)
 
-    def _streamed(
-        self,
-        path: str,
-        form: Any,
-        resume: Any,
-        row: Callable[[Any], Any] | None,
-        at: Mapping[str, Any] | None,
-        query: Mapping[str, Any],
-    ) -> Iterator[Any]:
-        from fivetran_runtime.http.streams import StreamedBody, read  # noqa: PLC0415 - most connectors read no streams
-
-        _require_items(form.name, row, at)
-        body = StreamedBody(self._sender, self._hosts.target(path), query)
-        items = read(body, form, resume, at or {})
-        yield from items if row is None else _made(row, items)
+    def _stream(self, path: str, query: Mapping[str, Any], **body: Any) -> Request:
+        method = "GET" if body["json"] is None and body["form"] is None else "POST"
+        return _request(method, self._hosts.target(path), query, decode=None, **body)
 
     def wait(self, seconds: float, why: str) -> None:
         """Wait for something that the source makes, such as a report, before asking for it again.
@@ -403,6 +406,21 @@ def _request(
     given = {name: value for name, value in (headers or {}).items() if value is not None}
     kind = {} if decode is None else {"Accept": "*/*"}
     return Request(method, url, query, json, form, given, kind, accept, decode, idempotent=idempotent)
+
+
+def _streamed(
+    sender: Sender,
+    request: Request,
+    form: Any,
+    resume: Any,
+    row: Callable[[Any], Any] | None,
+    at: Mapping[str, Any] | None,
+) -> Iterator[Any]:
+    from fivetran_runtime.http.streams import StreamedBody, read  # noqa: PLC0415 - most connectors read no streams
+
+    _require_items(form.name, row, at)
+    items = read(StreamedBody(sender, request), form, resume, at or {})
+    yield from items if row is None else _made(row, items)
 
 
 def _made(row: Callable[[Any], Any], items: Iterator[Any]) -> Iterator[Any]:

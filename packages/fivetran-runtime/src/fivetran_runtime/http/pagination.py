@@ -14,6 +14,8 @@ import msgspec
 
 from fivetran_runtime._arguments import kind_of, wrong
 from fivetran_runtime._encoding import encode
+from fivetran_runtime._invocation import logs
+from fivetran_runtime._invocation.context import running
 from fivetran_runtime.errors import ConfigurationError, DefectError
 from fivetran_runtime.http._pages import Page, Trail
 from fivetran_runtime.http._places import A_PLACE, ABSENT, Header, Place, is_place, is_there, shown_place
@@ -183,10 +185,22 @@ def _page(ask: Ask, path: str, paginator: Paginator, no_rows: NoRows, trail: Tra
     page = msgspec.structs.replace(answer, trail=trail)
     if page.status in accepted:
         page.require_no_promise(f"the answer is HTTP {page.status}")
+        if page.status >= _REFUSAL and trail.pages == 1 and paginator.is_first():
+            _count_refusal(page)
         return None
     return page
 
 
+def _count_refusal(page: Page) -> None:
+    """Say that a list has no rows because it was refused: a few in the log, and how many in the call's report."""
+    counted = running().no_rows
+    name = f"HTTP {page.status}"
+    counted[name] += 1
+    if counted.total() <= _MAX_REFUSALS_SAID:
+        logs.emit("INFO", f"{page.url}: {name}, which no_rows= takes for a list without rows.")
+
+
+_MAX_REFUSALS_SAID = 10
 _IS_RIGHT: dict[str, tuple[Callable[[Any], bool], str]] = {
     "int": (lambda value: type(value) is int and value >= 0, "a number, 0 or more"),
     "Rows": (lambda value: type(value) is int and value > 0, "a number of rows above 0"),

@@ -60,22 +60,23 @@ class StreamedBody:
 
     Attributes:
         what: what it is called in messages.
+        method: how it is asked for.
         idle: seconds that one read may take.
     """
 
-    def __init__(self, sender: Sender, url: str, query: Mapping[str, Any]) -> None:
+    def __init__(self, sender: Sender, request: Request) -> None:
         self._sender = sender
-        self._url = url
-        self._query = query
-        self.what = shown(url)
+        self._request = request
+        self.what = shown(request.url)
+        self.method = request.method
         self.idle = sender.timeouts[1]
 
     def open(self, headers: Mapping[str, str]) -> requests.Response:
         """An answer whose body is still to be read, for headers of the request."""
-        request = Request("GET", self._url, self._query, kind=headers, is_open=True)
+        request = msgspec.structs.replace(self._request, kind=headers, is_open=True)
         reply = self._sender.answered(request)
         if not isinstance(reply.json, requests.Response):
-            message = f"GET {self.what} answered HTTP {reply.status}, without rows."
+            message = f"{self.method} {self.what} answered HTTP {reply.status}, without rows."
             raise TransientError(message, status=reply.status)
         return reply.json
 
@@ -96,7 +97,7 @@ def read(source: StreamedBody, form: Form, resume: object, at: Mapping[str, Any]
         except FailedRequest as failed:
             tries = 1 if reading.place.record > record else tries + 1
             record = reading.place.record
-            wait_before_retry(failed, tries, idempotent=True, what=f"GET {source.what}")
+            wait_before_retry(failed, tries, idempotent=True, what=f"{source.method} {source.what}")
         else:
             return
 
@@ -154,7 +155,7 @@ class _StreamReading:
 
     def _open(self) -> requests.Response:
         headers = {"Accept": self._form.accept, "Accept-Encoding": "gzip"}
-        if self._etag is not None and self.place.byte:
+        if self._etag is not None and self.place.byte and self._source.method == "GET":  # RFC 9110, 14.2
             ranged = {**headers, "Range": f"bytes={self.place.byte}-", "If-Range": self._etag}
             try:
                 return self._source.open(ranged)
