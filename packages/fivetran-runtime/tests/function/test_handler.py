@@ -15,9 +15,6 @@ from urllib.parse import quote, quote_plus
 import functions_framework
 import pytest
 from source_server import CutsOff, Received, Resets, Says, serving
-from virtual_clock import VirtualClock
-
-from fivetran_runtime._invocation.clock import use_clock
 
 SOURCE = str(Path(__file__).parents[1] / "functions" / "acme.py")
 TOKEN = 'pä"ss\\w/örd+&=%☃ 1234'
@@ -68,10 +65,7 @@ def main() -> Function:
     return function("main")
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting() -> Iterator[None]:
-    with use_clock(VirtualClock()):
-        yield
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

@@ -31,7 +31,6 @@ from fivetran_runtime import (
     Secret,
 )
 from fivetran_runtime._invocation.budget import Budget, Limits
-from fivetran_runtime._invocation.clock import use_clock
 from fivetran_runtime._invocation.context import Invocation, run_as
 
 KEY = "k3y-0f-the-h0use"
@@ -39,14 +38,8 @@ FINE = Says({"fine": True})
 
 
 @pytest.fixture(autouse=True)
-def clock() -> Iterator[VirtualClock]:
-    virtual = VirtualClock()
-    with use_clock(virtual):
-        yield virtual
-
-
-@pytest.fixture(autouse=True)
 def invocation(clock: VirtualClock) -> Iterator[Invocation]:
+    """A call in which sessions and tokens come to their end."""
     with run_as(Invocation(Budget(Limits(seconds=3600)))) as invocation:
         yield invocation
 

@@ -6,7 +6,6 @@ import base64
 import gzip
 import json
 import socket
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, IntEnum
@@ -35,7 +34,6 @@ from fivetran_runtime import (
     TransientError,
 )
 from fivetran_runtime._invocation.budget import Budget, Limits, OutOfBudget
-from fivetran_runtime._invocation.clock import use_clock
 from fivetran_runtime._invocation.context import Invocation, run_as
 from fivetran_runtime.http.auth import Auth
 
@@ -43,17 +41,7 @@ KEY = "k3y-0f-the-h0use"
 FINE = Says({"fine": True})
 
 
-@pytest.fixture(autouse=True)
-def clock() -> Iterator[VirtualClock]:
-    clock = VirtualClock()
-    with use_clock(clock):
-        yield clock
-
-
-@pytest.fixture(autouse=True)
-def invocation(clock: VirtualClock) -> Iterator[Invocation]:
-    with run_as(Invocation(Budget(Limits(seconds=100)))) as invocation:
-        yield invocation
+pytestmark = pytest.mark.usefixtures("invocation")
 
 
 def failing(client: Client, kind: type[ConnectorError], path: str = "/rows", **query: Any) -> ConnectorError:

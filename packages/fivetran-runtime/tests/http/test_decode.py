@@ -9,21 +9,14 @@ from typing import Any
 import pytest
 from fivetran import Fivetran
 from source_server import CutsOff, Received, Says, serving
-from virtual_clock import VirtualClock
 
 from fivetran_runtime import Client, Connector, ConnectorError, DefectError, PageNumber, TransientError
-from fivetran_runtime._invocation.budget import Budget, Limits
-from fivetran_runtime._invocation.clock import use_clock
-from fivetran_runtime._invocation.context import Invocation, run_as
 
 BODY = b"<users page='1'><user id='1'>A</user><user id='2'>B</user></users>"
 ROWS = [{"id": "1", "name": "A"}, {"id": "2", "name": "B"}]
 
 
-@pytest.fixture(autouse=True)
-def invocation() -> Iterator[Invocation]:
-    with use_clock(VirtualClock()), run_as(Invocation(Budget(Limits(seconds=100)))) as invocation:
-        yield invocation
+pytestmark = pytest.mark.usefixtures("invocation")
 
 
 def users(body: bytes) -> list[dict[str, str | None]]:

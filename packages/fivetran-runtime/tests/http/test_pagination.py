@@ -14,7 +14,6 @@ from urllib.parse import urlencode
 import msgspec
 import pytest
 from source_server import Received, Says, Source, serving
-from virtual_clock import VirtualClock
 
 from fivetran_runtime import (
     At,
@@ -32,7 +31,6 @@ from fivetran_runtime import (
     TransientError,
 )
 from fivetran_runtime._invocation.budget import Budget, Limits
-from fivetran_runtime._invocation.clock import use_clock
 from fivetran_runtime._invocation.context import Invocation, run_as
 from fivetran_runtime._sync.session import efforts
 from fivetran_runtime.http.pagination import Paginator
@@ -40,10 +38,7 @@ from fivetran_runtime.http.pagination import Paginator
 ROWS = [{"id": number} for number in range(1, 24)]
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting() -> Iterator[None]:
-    with use_clock(VirtualClock()):
-        yield
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @dataclass

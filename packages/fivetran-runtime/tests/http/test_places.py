@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -27,18 +27,13 @@ from fivetran_runtime import (
     Secret,
     TransientError,
 )
-from fivetran_runtime._invocation.clock import use_clock
 from fivetran_runtime.http.pagination import Paginator
 
 ROWS = [{"id": number} for number in range(23)]
 QUERY = "query($after: String) { issues(first: 5, after: $after) { nodes { id } pageInfo { endCursor hasNextPage } } }"
 
 
-@pytest.fixture(autouse=True)
-def clock() -> Iterator[VirtualClock]:
-    clock = VirtualClock()
-    with use_clock(clock):
-        yield clock
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def issues(request: Received) -> Says:

@@ -25,7 +25,6 @@ from fivetran_runtime import (
     Table,
 )
 from fivetran_runtime._invocation.budget import Budget, Limits
-from fivetran_runtime._invocation.clock import use_clock
 from fivetran_runtime._invocation.context import Invocation, run_as
 
 SEED = "seed-of-the-connection"
@@ -114,11 +113,7 @@ def connector(did: list[str] | None = None, **options: Any) -> Connector:
     return app
 
 
-@pytest.fixture(autouse=True)
-def clock() -> Iterator[VirtualClock]:
-    virtual = VirtualClock()
-    with use_clock(virtual):
-        yield virtual
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture

@@ -29,7 +29,6 @@ from fivetran_runtime import (
     TransientError,
 )
 from fivetran_runtime._invocation.budget import Budget, Limits, OutOfBudget
-from fivetran_runtime._invocation.clock import use_clock
 from fivetran_runtime._invocation.context import Invocation, run_as
 
 ROWS = [{"id": str(number), "name": f"Größe {number}, klein"} for number in range(5_000)]
@@ -38,17 +37,7 @@ LINES = b"".join(json.dumps(row).encode() + b"\n" for row in ROWS)
 SHAPES = pytest.mark.parametrize("shape", ["plain", "gzip", "gzip by encoding"])
 
 
-@pytest.fixture(autouse=True)
-def clock() -> Iterator[VirtualClock]:
-    with use_clock(VirtualClock()) as replacement:
-        assert isinstance(replacement, VirtualClock)
-        yield replacement
-
-
-@pytest.fixture(autouse=True)
-def invocation(clock: VirtualClock) -> Iterator[Invocation]:
-    with run_as(Invocation(Budget(Limits(seconds=100)))) as invocation:
-        yield invocation
+pytestmark = pytest.mark.usefixtures("invocation")
 
 
 @dataclass(frozen=True)

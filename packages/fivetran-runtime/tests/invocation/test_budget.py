@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from virtual_clock import VirtualClock
 
 from fivetran_runtime._invocation.budget import MB, Budget, Limits, OutOfBudget, memory_in_use
-from fivetran_runtime._invocation.clock import use_clock
 
-
-@pytest.fixture(autouse=True)
-def clock() -> Iterator[VirtualClock]:
-    clock = VirtualClock()
-    with use_clock(clock):
-        yield clock
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def test_a_tenth_of_the_time_is_kept_for_the_answer(clock: VirtualClock) -> None:

@@ -13,16 +13,7 @@ from source_server import Says, serving
 from virtual_clock import VirtualClock
 
 from fivetran_runtime import At, Client, Connector, Delete, Offset, Row
-from fivetran_runtime._invocation.clock import use_clock
 from fivetran_runtime._invocation.context import running
-
-
-@pytest.fixture
-def clock() -> Iterator[VirtualClock]:
-    """Virtual time for one test."""
-    with use_clock(VirtualClock()) as replacement:
-        assert isinstance(replacement, VirtualClock)
-        yield replacement
 
 
 @pytest.fixture(autouse=True)

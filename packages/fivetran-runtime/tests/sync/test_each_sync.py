@@ -14,7 +14,6 @@ from virtual_clock import VirtualClock
 from fivetran_runtime import At, Connector, DefectError, TransientError
 from fivetran_runtime._encoding import encode
 from fivetran_runtime._invocation.budget import OutOfBudget
-from fivetran_runtime._invocation.clock import use_clock
 from fivetran_runtime._invocation.context import running
 from fivetran_runtime._sync.deletes import Missing
 
@@ -22,12 +21,10 @@ IDS = pytest.mark.parametrize("has_id", [True, False], ids=["sync_id", "no sync_
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualClock]:
+def clock(clock: VirtualClock, monkeypatch: pytest.MonkeyPatch) -> VirtualClock:
     """Virtual time; a time-out of 100 s, of which 90 are usable."""
     monkeypatch.setenv("FIVETRAN_TIMEOUT_S", "100")
-    with use_clock(VirtualClock()) as replacement:
-        assert isinstance(replacement, VirtualClock)
-        yield replacement
+    return clock
 
 
 def ids(fivetran: Fivetran, table: str) -> set[Any]:

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from virtual_clock import VirtualClock
 
 from fivetran_runtime import At, Config, Connector, DefectError, Row, Secret, TransientError
-from fivetran_runtime._invocation.clock import use_clock
 from fivetran_runtime._scope import settings_digest
 from fivetran_runtime._sync.high_water import Marks
 from fivetran_runtime._sync.state import TableState
@@ -25,12 +24,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 PARENTS = 3
 
 
-@pytest.fixture(autouse=True)
-def clock() -> Iterator[VirtualClock]:
-    """Virtual time, from 2026-01-01 on."""
-    with use_clock(VirtualClock()) as replacement:
-        assert isinstance(replacement, VirtualClock)
-        yield replacement
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def warnings(capsys: pytest.CaptureFixture[str]) -> list[str]:

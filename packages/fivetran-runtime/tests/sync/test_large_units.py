@@ -23,7 +23,6 @@ from fivetran_runtime import (
     PageToken,
     Row,
 )
-from fivetran_runtime._invocation.clock import use_clock
 
 N = 23
 ROWS: list[dict[str, Any]] = [{"id": number, "text": "x" * 1_970} for number in range(1, N + 1)]
@@ -32,11 +31,9 @@ SIZE = 10
 
 
 @pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualClock]:
+def clock(clock: VirtualClock, monkeypatch: pytest.MonkeyPatch) -> VirtualClock:
     monkeypatch.setenv("FIVETRAN_ANSWER_BYTES", "10000")
-    clock = VirtualClock()
-    with use_clock(clock):
-        yield clock
+    return clock
 
 
 def connection(read: Callable[..., Any], client: Any = None, **declared: Any) -> Fivetran:

@@ -155,20 +155,7 @@ def test_failures_anywhere_lose_and_double_nothing(source: Source, failing: set[
 def test_lost_answers_are_given_again(source: Source, lost: set[int], spare: int) -> None:
     """An answer that Fivetran never got is computed again from the same state, with the same outcome."""
     expected = clean_run(source)
-    fivetran = Fivetran(connector(source).handler)
-    call, calls = fivetran.call, 0
-
-    def sometimes_lost() -> Reply:
-        nonlocal calls
-        calls += 1
-        before = copy.deepcopy((fivetran.state, fivetran.tables))
-        reply = call()
-        if calls in lost:
-            fivetran.state, fivetran.tables = before
-            return Reply(200, {"hasMore": True}, {})
-        return reply
-
-    fivetran.call = sometimes_lost  # type: ignore[method-assign]
+    fivetran = Fivetran(connector(source).handler, losing=lost)
     with limits(answer_bytes=budget(source, spare)):
         until_complete(fivetran)
     assert fivetran.tables == expected.tables

@@ -11,18 +11,15 @@ from fivetran import Fivetran, Reply
 from virtual_clock import VirtualClock
 
 from fivetran_runtime import At, Connector
-from fivetran_runtime._invocation.clock import use_clock
 
 KILLED = 100.0
 
 
 @pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualClock]:
+def clock(clock: VirtualClock, monkeypatch: pytest.MonkeyPatch) -> VirtualClock:
     """Virtual time; a platform that ends a call after 100 s."""
     monkeypatch.setenv("FIVETRAN_TIMEOUT_S", "100")
-    with use_clock(VirtualClock()) as replacement:
-        assert isinstance(replacement, VirtualClock)
-        yield replacement
+    return clock
 
 
 def seconds(reply: Reply) -> float:

@@ -19,18 +19,15 @@ from fivetran_runtime import (
     PageNumber,
     TransientError,
 )
-from fivetran_runtime._invocation.clock import use_clock
 
 IDS = pytest.mark.parametrize("has_id", [True, False], ids=["sync_id", "no sync_id"])
 
 
 @pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualClock]:
+def clock(clock: VirtualClock, monkeypatch: pytest.MonkeyPatch) -> VirtualClock:
     """Virtual time; a time-out of 10 s, of which 9 are usable."""
     monkeypatch.setenv("FIVETRAN_TIMEOUT_S", "10")
-    with use_clock(VirtualClock()) as replacement:
-        assert isinstance(replacement, VirtualClock)
-        yield replacement
+    return clock
 
 
 class Reports:
@@ -51,7 +48,14 @@ class Reports:
         return self.clock.seconds - self.begun[job - 1] >= self.seconds
 
 
-def reading(reports: Reports, *, every: float = 2) -> Callable[..., Iterator[Any]]:
+def two_rows(_: int) -> Iterator[Any]:
+    yield from ({"id": number} for number in range(2))
+
+
+def reading(
+    reports: Reports, *, every: float = 2, content: Callable[[int], Iterator[Any]] = two_rows
+) -> Callable[..., Iterator[Any]]:
+    """A table that asks for a report, waits for it, and reads what it holds."""
     client = Client("http://reports.example")
 
     def report(_: Any, job: int | None = None) -> Iterator[Any]:
@@ -60,7 +64,7 @@ def reading(reports: Reports, *, every: float = 2) -> Callable[..., Iterator[Any
             yield At(job=job)
         while not reports.is_done(job):
             client.wait(every, f"report {job}")
-        yield from ({"id": number} for number in range(2))
+        yield from content(job)
 
     return report
 
@@ -249,20 +253,13 @@ def test_what_was_waited_for_is_no_measure_of_the_rows_to_come(
 )
 def test_a_report_that_is_lost_is_asked_for_again(clock: VirtualClock, has_id: bool, lost: Exception) -> None:
     """Whether the source says that it failed, or no longer knows it: also when a call has just begun it."""
-    reports = Reports(clock, 5)
-    client = Client("http://reports.example")
 
-    def report(_: Any, job: int | None = None) -> Iterator[Any]:
-        if job is None:
-            job = reports.create()
-            yield At(job=job)
-        while not reports.is_done(job):
-            client.wait(2, f"report {job}")
+    def content(job: int) -> Iterator[Any]:
         if job == 1:
             raise lost
         yield {"id": job}
 
-    fivetran = connected(report=report, sends_id=has_id)
+    fivetran = connected(report=reading(Reports(clock, 5), content=content), sends_id=has_id)
     fivetran.sync()
     assert [row["id"] for row in fivetran.tables["report"].values()] == [2]
 
@@ -273,17 +270,11 @@ def test_reports_that_fail_again_and_again_end_the_sync_with_the_failure(
 ) -> None:
     """A new one is asked for a few times in a sync, and no more."""
     reports = Reports(clock, 5)
-    client = Client("http://reports.example")
 
-    def report(_: Any, job: int | None = None) -> Iterator[Any]:
-        if job is None:
-            job = reports.create()
-            yield At(job=job)
-        while not reports.is_done(job):
-            client.wait(2, f"report {job}")
+    def content(job: int) -> Iterator[Any]:
         raise ExpiredError(f"report {job} has failed")
 
-    fivetran = connected(report=report, sends_id=has_id)
+    fivetran = connected(report=reading(reports, content=content), sends_id=has_id)
     replies = fivetran.sync(30)
     assert len(replies) < 15
     assert len(reports.begun) < 10
