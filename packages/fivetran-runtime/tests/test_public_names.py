@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -100,3 +103,29 @@ def test_the_package_is_typed_and_versioned() -> None:
     """A connector's mypy sees the types; its log sees the version."""
     assert Path(inspect.getfile(fivetran_runtime)).with_name("py.typed").is_file()
     assert fivetran_runtime.__version__.count(".") == 2
+
+
+def callables() -> Iterator[tuple[str, Any]]:
+    """Each public class, function and method of authors: its name, and what is called."""
+    for name in PUBLIC:
+        thing = getattr(fivetran_runtime, name)
+        # Errors are raised by the runtime, and a Config is made by it, of the secrets.
+        if not isinstance(thing, type) or not issubclass(thing, BaseException | fivetran_runtime.Config):
+            yield name, thing
+    for name, methods in METHODS.items():
+        for method in methods:
+            if inspect.isfunction(found := getattr(getattr(fivetran_runtime, name), method)):
+                yield f"{name}.{method}", found
+
+
+def explained(text: str) -> set[str]:
+    """The arguments that a docstring explains: in a section, or in a sentence, between backticks."""
+    listed = re.findall(r"^ *(\w+(?:, \w+)*): \S", text, re.MULTILINE)
+    return {name for names in listed for name in names.split(", ")} | set(re.findall(r"`(\w+)=?`", text))
+
+
+@pytest.mark.parametrize("called", [pytest.param(found, id=name) for name, found in callables()])
+def test_every_argument_is_explained(called: Any) -> None:
+    """Whoever reads the API page knows what each one is, what it can be, and what it is where it is left out."""
+    arguments = {*inspect.signature(called).parameters} - {"self"}
+    assert arguments - explained(inspect.getdoc(called) or "") == set()

@@ -28,6 +28,9 @@ class Secret:
     """A text that is never shown: printing, formatting or encoding it gives `***` or an error.
 
     `reveal()` gives the text, for the one place that sends it.
+
+    Args:
+        text: what is hidden.
     """
 
     __slots__ = ("_text",)

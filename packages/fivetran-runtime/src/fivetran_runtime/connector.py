@@ -57,7 +57,11 @@ class Connector:
         self._before: Check | None = None
 
     def table(self, *, name: str | None = None, **options: Unpack[Options]) -> Callable[[AnyRead], AnyRead]:
-        """Declare the decorated generator function as a table, named like it; see `Table` for the arguments.
+        """Declare the decorated generator function as a table.
+
+        Args:
+            name: the table's name in the destination; by default the function's.
+            options: `Table`'s arguments, by name; `key` is required.
 
         Raises:
             DeclarationError: the declaration does not fit the function, or the name is taken.
@@ -99,6 +103,9 @@ class Connector:
         It gets the client, asks the source something cheap that needs the credentials, and raises when the answer
         is not right. It reads no rows. Returning False fails it, too.
 
+        Args:
+            function: the decorated function.
+
         Raises:
             DeclarationError: it is a generator or asynchronous: calling it would run nothing of it, and pass.
         """
@@ -114,6 +121,9 @@ class Connector:
         state as it was: for instance where a wrong key is answered with status 200 and the public part of the data. It
         runs before the setup test and before `tables` discovers any, too, and costs its requests in every call of a sync.
         Returning False fails the call, too.
+
+        Args:
+            function: the decorated function.
 
         Raises:
             DeclarationError: there is one already; it takes something else than the client; or it is a generator or
@@ -135,6 +145,9 @@ class Connector:
     def tables_of(self, client: Any) -> list[Table]:
         """All tables, the discovered ones included.
 
+        Args:
+            client: what the discovery gets.
+
         Raises:
             DeclarationError: two tables or children share a name, as Fivetran writes them.
             DefectError: the discovery gave something else than tables.
@@ -146,6 +159,9 @@ class Connector:
     def run_check(self, client: Any) -> None:
         """Run the setup test, if one is declared.
 
+        Args:
+            client: what it gets.
+
         Raises:
             ConfigurationError: it returned False.
             DefectError: it returned something that has still to be run.
@@ -155,6 +171,9 @@ class Connector:
 
     def run_before(self, client: Any) -> None:
         """Run the guard, if one is declared.
+
+        Args:
+            client: what it gets.
 
         Raises:
             ConfigurationError: it returned False.

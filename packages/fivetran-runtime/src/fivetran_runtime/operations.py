@@ -13,6 +13,10 @@ class At:
 
     The names are those of the table function's keyword parameters. Parameters left out take their defaults
     when the table is resumed, so `At(project=7)` means "project 7, from its first page".
+
+    Args:
+        position: the parameters, by name. Each comes back as its annotation says; without one it is JSON: a text, a number, a
+            list or a dict of them, or None.
     """
 
     __slots__ = ("position",)
@@ -40,6 +44,9 @@ class Keep:
     The names are those that the table declares with `keeps=`. The next pass gets the values as arguments, once this pass is
     complete and its last rows are in an answer; until then the passes that are asked again get what this one got. None
     keeps nothing.
+
+    Args:
+        values: what is kept, by the names of the parameters; of the kinds that an `At` may hold.
     """
 
     __slots__ = ("values",)
@@ -56,6 +63,9 @@ class Skip:
 
     For a table with `parents=`. It goes on with the next parent; a warning in the log counts what was skipped. When the
     parent is there again, it is read from the floor.
+
+    Args:
+        why: the reason, as the warning is to have it; an exception is taken by its text.
     """
 
     __slots__ = ("why",)
@@ -68,7 +78,12 @@ class Skip:
 
 
 class Row:
-    """A row of a child table declared with `children=`; rows of the table itself are plain dicts."""
+    """A row of a child table declared with `children=`; rows of the table itself are plain dicts.
+
+    Args:
+        table: the child table's name.
+        columns: the row, from column to value, with all columns of the child's key.
+    """
 
     __slots__ = ("columns", "table")
 
@@ -87,6 +102,11 @@ class Children:
     each column of the table's key, in its order; rows without them get them. Where the rows take several requests, give a
     function without arguments in their place, such as `lambda: acme.pages(...)`: it is called a second time before
     anything is deleted, since a list that moves while it is read can hide a row.
+
+    Args:
+        table: the child table's name, declared with `children=`.
+        rows: all its rows that belong to the one row, as dicts; or a function without arguments that gives them.
+        of: the columns of the child table that name the one row, to its key.
     """
 
     __slots__ = ("of", "rows", "table")
@@ -111,6 +131,10 @@ class Delete:
     """The row with this key is deleted at the source: `Delete(id=7)`, or `Delete("comments", ticket_id=1, id=2)`.
 
     Every key column of the table must be named, and nothing else.
+
+    Args:
+        table: a child table's name; by default the row is one of the table itself.
+        key: the row's key, from column to value.
     """
 
     __slots__ = ("key", "table")

@@ -113,6 +113,7 @@ class Table:
             yields at least the key columns of all rows there are. They are compared, not sent.
         fetch: with listing=: a function of the client and a list of keys that yields their rows. It brings what
             the listing shows and no pass has sent; without it such a key costs one pass from the floor.
+        only_keys: whether this is another table's listing, whose rows are compared and not sent; set by `listing_table`.
         columns: the types of columns, where they are to be known before a value comes: {"ratio": "double", "due": "date"},
             of children {"lines": {"price": "decimal(12, 2)"}}. A type is boolean, long, double, decimal(P, S), string,
             json, date, datetime (without an offset) or timestamp (an instant). Columns that are left out get the type of
@@ -143,7 +144,6 @@ class Table:
     fetch: Fetch | None = None
     columns: Columns | None = None
     only_keys: bool = False
-    """Whether this is another table's listing: its rows are compared, not sent."""
 
     def __post_init__(self) -> None:
         for find in (_kind_problems, _signature_problems, _problems):

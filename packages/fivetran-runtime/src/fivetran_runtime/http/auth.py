@@ -60,13 +60,20 @@ class Auth:
     """
 
     def headers(self, request: OutgoingRequest) -> Mapping[str, str]:
-        """Headers to add to a request."""
+        """Headers to add to a request, from name to text.
+
+        Args:
+            request: the request as it is about to be sent.
+        """
         return {}
 
     def query(self, request: OutgoingRequest) -> Mapping[str, str]:
         """Query parameters to add to a request, after its own; they are in no message and no state.
 
         Called for other hosts, too, where they are not sent, but taken out of a link that repeats them.
+
+        Args:
+            request: as for `headers`.
         """
         return {}
 
@@ -107,7 +114,11 @@ class Anonymous(Auth):
 
 
 class Bearer(Auth):
-    """`Authorization: Bearer TOKEN`."""
+    """`Authorization: Bearer TOKEN`.
+
+    Args:
+        token: the token, which is sent as it is.
+    """
 
     def __init__(self, token: Secret) -> None:
         require_secret("Bearer", "token", token)
@@ -118,7 +129,12 @@ class Bearer(Auth):
 
 
 class Basic(Auth):
-    """`Authorization: Basic`, from a user name and a password, in UTF-8 (RFC 7617)."""
+    """`Authorization: Basic`, from a user name and a password, in UTF-8 (RFC 7617).
+
+    Args:
+        user: the name; or the key, where a source takes one in its place.
+        password: the password; `Secret("")` where a source wants none.
+    """
 
     def __init__(self, user: str | Secret, password: Secret) -> None:
         if not isinstance(user, str | Secret):
@@ -133,7 +149,12 @@ class Basic(Auth):
 
 
 class HeaderKey(Auth):
-    """A key in a header of the source's choosing, e.g. `HeaderKey("X-Api-Key", config.key)`."""
+    """A key in a header of the source's choosing, e.g. `HeaderKey("X-Api-Key", config.key)`.
+
+    Args:
+        name: the header's name; case does not matter.
+        key: the header's whole value.
+    """
 
     def __init__(self, name: str, key: Secret) -> None:
         if not is_header_name(name):
@@ -147,7 +168,12 @@ class HeaderKey(Auth):
 
 
 class QueryKey(Auth):
-    """A key in the query, for sources that take it nowhere else; it ends up in the source's access log."""
+    """A key in the query, for sources that take it nowhere else; it ends up in the source's access log.
+
+    Args:
+        name: the query parameter's name, as the source writes it.
+        key: its value. It is in no message and no state, and is taken out of links that repeat it.
+    """
 
     def __init__(self, name: str, key: Secret) -> None:
         if not _is_name(name):

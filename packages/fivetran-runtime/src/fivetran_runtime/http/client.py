@@ -346,7 +346,23 @@ class Client:
         accept: Collection[int] = (),
         decode: Decode | None = None,
     ) -> Reply:
-        """Send a request until it is answered; see `get` and `post`. Statuses of `accept` are an answer, and no error."""
+        """Send a request until it is answered, by any method; gives status, headers and the decoded body.
+
+        Args:
+            method: "GET", "POST", "PUT" and so on.
+            path: as for `get`.
+            query: parameters, as for `get`, by name.
+            json: the body, as JSON.
+            form: the body, as a form; as for `post`.
+            headers: as for `get`.
+            idempotent: whether asking twice does no harm; by default that is so for GET and HEAD. Only then is a failed
+                request sent again.
+            accept: statuses that are an answer, and no error, such as (404,).
+            decode: as for `get`.
+
+        Raises:
+            As `get`.
+        """
         if type(method) is not str or not method.replace("-", "").isalpha():
             raise wrong("request", "method", method, "a method, such as 'PATCH'")
         if not isinstance(idempotent, bool | None):
