@@ -167,6 +167,26 @@ def test_a_line_that_has_moved_to_another_order_stays(moved: Lines, first: int, 
     assert lines_of(fivetran) == with_lines(moved)
 
 
+@pytest.mark.parametrize("deletes", ["", "listing", "shown", "missing"])
+@pytest.mark.parametrize("syncs", [1, 4])
+def test_a_line_that_has_moved_away_from_a_deleted_order_is_deleted_when_it_is_no_longer_there(
+    deletes: str, syncs: int
+) -> None:
+    """Nobody reads the order that had it any more, so that nothing else says that it is another one's."""
+    shop = Shop({1: {11: 0, 12: 0}, 2: {21: 0}}, key="line", deletes=deletes)
+    fivetran = shop.connection()
+    fivetran.sync()
+    shop.put(2, {21: 0, 11: 5})
+    shop.remove(1)
+    for _ in range(syncs):
+        fivetran.sync()
+    assert lines_of(fivetran)[2] == shop.orders[2]
+    shop.put(2, {21: 0})
+    for _ in range(3):
+        fivetran.sync()
+    assert lines_of(fivetran)[2] == {21: 0}
+
+
 class Board:
     """One issue whose journals take several pages; `hiding` are not shown in the readings of these numbers."""
 

@@ -40,7 +40,7 @@ _MAX_COUNT = 1_000
 """More deletes than these for each row would be too many."""
 
 _MANY = object()
-"""The owner of a key that several rows have."""
+"""The owner of a key that several rows have, in a state of a release that did not settle whose it is."""
 
 
 class _SetRow(Row):
@@ -56,6 +56,7 @@ class _Known(msgspec.Struct):
         kinds: how the source writes each of these columns.
         sets: the row's key to the keys of its children, without what `of` says.
         largest: in the place of `sets`: the largest of all sets there ever was.
+        recent: the rows whose sets were read in this call, the last one at the end: a child of two is the later one's.
     """
 
     of: list[str]
@@ -64,6 +65,7 @@ class _Known(msgspec.Struct):
     kinds: dict[str, str] = {}
     sets: dict[Key, Packed] = {}
     largest: int | None = None
+    recent: dict[Key, None] = {}
 
     def children_of(self, row: Key) -> set[Key]:
         """The keys of a row's children, or more than these."""
@@ -81,6 +83,26 @@ class _Known(msgspec.Struct):
             self.sets[row] = packed
         else:
             self.sets.pop(row, None)
+
+    def owners(self) -> dict[Key, Any]:
+        """Whose each child is at the destination."""
+        owners: dict[Key, Any] = {}
+        for row, packed in self.sets.items():
+            for key in () if row in self.recent else _unpacked(packed):
+                owners[key] = _MANY if key in owners else row
+        for row in self.recent:
+            owners.update(dict.fromkeys(self.children_of(row), row))
+        return owners
+
+    def settle_moves(self) -> None:
+        """A child that was read as another row's is no longer one of the row that had it."""
+        owners: dict[Key, Key] = {}
+        for row in self.recent:
+            owners.update(dict.fromkeys(self.children_of(row), row))
+        for row in [*self.sets]:
+            keys = self.children_of(row)
+            if moved := {key for key in keys if owners.get(key, row) != row}:
+                self.put(row, keys - moved)
 
     def columns(self, row: Key, key: Key) -> dict[str, Any]:
         """The key columns of a child."""
@@ -152,6 +174,7 @@ class ChildSets:
         row, answers = key_of(list(item.of.values())), _answers()
         known.kinds |= dict(zip(known.of, kinds_of(item.of.values()), strict=True))
         had, now = self._had(item.table, known, row), set[Key]()
+        self._pending.pop((item.table, row), None)  # so that it is the last
         self._pending[item.table, row] = now
         if cut := self._rows(item, known, writer, take, now):
             return cut
@@ -232,6 +255,9 @@ class ChildSets:
         self._pending = {}
 
     def _put(self, name: str, known: _Known, row: Key, now: set[Key]) -> None:
+        if known.may_move:
+            known.recent.pop(row, None)
+            known.recent[row] = None
         if known.largest is None and known.children_of(row) == now:
             return
         self._changed.add(name)
@@ -276,10 +302,7 @@ class ChildSets:
         return {key for key in missing if owners.get(key, row) == row}
 
     def _owners_of(self, name: str, known: _Known) -> dict[Key, Any]:
-        owners: dict[Key, Any] = {}
-        for row, packed in known.sets.items():
-            for key in _unpacked(packed):
-                owners[key] = _MANY if key in owners else row
+        owners = known.owners()
         for (table, row), now in self._pending.items():
             owners.update(dict.fromkeys(now if table == name else (), row))
         return owners
@@ -324,6 +347,7 @@ class ChildSets:
         for name in sorted(self._changed):
             if (known := self._loaded[name]) is None:
                 continue
+            known.settle_moves()
             self._store(name, _dumped(known))
             if self._state.packed_bytes() > self._room and known.can_count():
                 known.only_count()
