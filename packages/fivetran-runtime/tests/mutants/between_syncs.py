@@ -128,6 +128,14 @@ def _all_keys_count(_: Fault) -> Fault:
     return lambda self: True  # noqa: ARG005
 
 
+def _taken_beforehand(_: Fault) -> Fault:
+    def partial(room_for: Callable[..., int], *arguments: Any) -> Fault:
+        room = room_for(*arguments)
+        return lambda: room
+
+    return partial
+
+
 def _whoever_has_begun(original: Fault) -> Fault:
     def changed(table: Any, state: Any, terms: Any) -> Any:
         return original(table, state, terms) if state.children is not None else None
@@ -263,6 +271,18 @@ MUTANTS = (
         "fivetran_runtime._sync.child_sets._Known.settle_moves",
         lambda _: lambda self: None,  # noqa: ARG005 - as the original's
         f"{_SETS}::test_a_line_that_has_moved_away_from_a_deleted_order_is_deleted_when_it_is_no_longer_there",
+    ),
+    Mutant(
+        "children that were sent are deleted although their row has never followed",
+        "fivetran_runtime._sync.deletes.Missing.expect",
+        lambda _: lambda self, rows, *, are_found: None,  # noqa: ARG005 - as the original's
+        f"{_SETS}::test_a_set_whose_row_never_follows_is_deleted",
+    ),
+    Mutant(
+        "parents and keys do not take turns in the room there is",
+        "fivetran_runtime._sync.readings.partial",
+        _taken_beforehand,
+        f"{_PARENTS}::test_parents_and_keys_share_the_room_there_is",
     ),
     Mutant(
         "deletes of a set that is sent in parts are not lost with its first part",

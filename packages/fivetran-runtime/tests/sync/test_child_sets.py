@@ -289,6 +289,24 @@ def test_a_set_that_is_larger_than_an_answer_is_sent_in_parts(
     assert lines_of(fivetran) == shop.orders
 
 
+@KEYS
+@pytest.mark.parametrize("deletes", ["missing", "listing", "shown"])
+def test_a_set_whose_row_never_follows_is_deleted(
+    key: Any, deletes: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part of it was sent before the order was deleted at the source."""
+    monkeypatch.setenv("FIVETRAN_ANSWER_BYTES", "6000")
+    shop = Shop({1: dict.fromkeys(range(100, 180), 0), 2: {7: 0}}, key=key, deletes=deletes)
+    fivetran = shop.connection()
+    assert fivetran.call().body["hasMore"]
+    assert lines_of(fivetran).keys() == {1}
+    assert not orders_of(fivetran)
+    shop.remove(1)
+    for _ in range(4):
+        fivetran.sync()
+    assert (lines_of(fivetran), orders_of(fivetran)) == ({2: {7: 0}}, {2})
+
+
 @given(data=st.data())
 @settings(deadline=None, max_examples=200)
 def test_the_lines_equal_the_sources_whatever_happens(data: st.DataObject) -> None:

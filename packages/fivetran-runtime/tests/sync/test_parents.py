@@ -273,6 +273,39 @@ def test_parents_without_room_are_reported_and_read_from_the_floor(monkeypatch: 
     assert fivetran.sync()[-1].status == 200
 
 
+def packed(fivetran: Fivetran) -> list[int]:
+    """What the parents and the keys take in the state."""
+    parts = fivetran.state["tables"]
+    return [len(parts["issues"].get("parents", "")), len(parts["issues.keys"].get("keys", ""))]
+
+
+@pytest.mark.parametrize("sends_id", [True, False])
+def test_parents_and_keys_share_the_room_there_is(sends_id: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where each of them fits alone, they do not take turns, and a sync without an id ends."""
+    rows = [{"id": number, "at": number} for number in range(5)]
+    app = Connector("shared")
+
+    def listing(_: Any) -> Iterator[Any]:
+        answered()
+        yield from ()  # it lags behind: the table's own pass finds the keys, and room for them
+
+    @app.table(key="id", cursor="at", parents=lambda _: [1, 9, 40], listing=listing, on_missing="delete")
+    def issues(_: Any, parent: int, since: int | None) -> Iterator[Any]:
+        answered()
+        yield from (row for row in rows if parent == 9 and (since is None or row["at"] >= since))
+
+    roomy, fivetran = Fivetran(app.handler), Fivetran(app.handler)
+    roomy.sync()
+    room = max(packed(roomy)) + 5
+    assert min(packed(roomy)) > 5
+    monkeypatch.setattr("fivetran_runtime._sync.deletes.KEYS_BYTES", room)
+    fivetran.sends_id = sends_id
+    for number in range(4):
+        rows[number]["at"] += 10
+        assert "do not fit into the state" in fivetran.sync(max_calls=20)[-1].body["errorMessage"]
+        assert sum(packed(fivetran)) <= room
+
+
 def test_a_state_from_before_reads_every_parent_once_from_the_floor() -> None:
     """A loop over parents did not say which ones its mark holds for."""
     forge = two_repositories()

@@ -179,6 +179,9 @@ class Deletes:
         """A unit has become whole; what of it is sent."""
         return unit
 
+    def expect(self, rows: set[Key]) -> None:
+        """Children of these rows are sent; the rows themselves may follow in a later answer."""
+
     def complete(self) -> bool:
         """The pass is complete; whether the next one has to start at the floor."""
         return False

@@ -143,10 +143,10 @@ class ChildSets:
     Args:
         table: the table, with its children.
         state: its part of the state.
-        room: bytes that all keys in that part may take.
+        room: gives the bytes that all keys in that part may take, when they are written down.
     """
 
-    def __init__(self, table: Table, state: TableState, room: int) -> None:
+    def __init__(self, table: Table, state: TableState, room: Callable[[], int]) -> None:
         self._table, self._state, self._room = table, state, room
         self._loaded: dict[str, _Known | None] = {}
         self._pending: dict[tuple[str, Key], set[Key]] = {}
@@ -241,11 +241,16 @@ class ChildSets:
         """The open unit is read again."""
         self._pending, self._owners = {}, {}
 
-    def hold_back(self) -> None:
-        """The open unit is sent in parts and asked for again: what it deletes is still known then."""
+    def hold_back(self) -> set[Key]:
+        """The open unit is sent in parts and asked for again: what it deletes is still known then.
+
+        Returns:
+            The rows of which it has sets.
+        """
         for (name, row), now in self._pending.items():
             if (known := self._loaded[name]) is not None:
                 now.update(known.children_of(row))
+        return {row for _, row in self._pending}
 
     def commit(self) -> None:
         """The open unit is whole."""
@@ -349,10 +354,10 @@ class ChildSets:
                 continue
             known.settle_moves()
             self._store(name, _dumped(known))
-            if self._state.packed_bytes() > self._room and known.can_count():
+            if self._state.packed_bytes() > self._room() and known.can_count():
                 known.only_count()
                 self._store(name, _dumped(known))
-            if self._state.packed_bytes() > self._room:
+            if self._state.packed_bytes() > self._room():
                 self._drop(name, known.number())
         self._changed = set()
 

@@ -47,6 +47,9 @@ class ByListing(Deletes):
         self._keys.note(unit)
         return unit.only_deletes() if self.table.only_keys else unit
 
+    def expect(self, rows: set[Key]) -> None:
+        self._keys.expect(rows, are_found=not self.only_changes)
+
     def complete(self) -> bool:
         if not self.only_changes:
             self._keys.settle(confirms=self.confirms)
@@ -100,6 +103,9 @@ class BesideListing(Deletes):
     def take(self, unit: Batch) -> Batch:
         self.missing.learn(unit)
         return unit
+
+    def expect(self, rows: set[Key]) -> None:
+        self.missing.expect(rows, are_found=False)
 
     def complete(self) -> bool:
         by_whole_pass = self.table.fetch is None or self.missing.fetches_too_many

@@ -14,7 +14,7 @@ The keys travel in the state, where all tables together have `KEYS_BYTES` of roo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -51,10 +51,10 @@ class Missing:
     Args:
         table: the table, or the listing of its keys.
         state: the part of the state that holds the keys.
-        room: bytes that these keys may take.
+        room: gives the bytes that these keys may take, when they are written down.
     """
 
-    def __init__(self, table: Table, state: TableState, room: int = KEYS_BYTES) -> None:
+    def __init__(self, table: Table, state: TableState, room: Callable[[], int]) -> None:
         self._table = table
         self._state = state
         self._room = room
@@ -209,6 +209,15 @@ class Missing:
         self._gone.difference_update(deletes)
         self._changed.add("gone")
 
+    def expect(self, rows: set[Key], *, are_found: bool) -> None:
+        """Children of these rows are at the destination: they are deleted if the row never follows and is missed."""
+        if are_found:
+            self._found |= rows
+        else:
+            self._unsent |= (rows - self._known) if self._table.listing else set()
+            self._known |= rows
+        self._changed.update(("keys", "found", "unsent"))
+
     # The table beside it
 
     def learn(self, unit: Batch) -> None:
@@ -271,7 +280,7 @@ class Missing:
         for name in self._changed:
             setattr(self._state, name, packed[name]())
         self._state.kinds = self._kinds if self._known or self._found or self._gone else []
-        if self._state.packed_bytes() > self._room:
+        if self._state.packed_bytes() > self._room():
             self._state.over = len(self._known | self._found)
             self._drop()
 
@@ -283,7 +292,7 @@ class Missing:
 
 
 def room_for(part: TableState, state: State) -> int:
-    """Bytes that a table's keys may take: what those of the other tables leave."""
+    """Bytes that a table's keys may take: what those of the other tables, which may be its own listing, leave now."""
     others = sum(other.packed_bytes() for other in state.tables.values() if other is not part)
     return max(0, KEYS_BYTES - others)
 

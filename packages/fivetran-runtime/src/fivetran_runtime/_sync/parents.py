@@ -12,7 +12,7 @@ A parent that appears in front of it is read by the next pass, as it is not in t
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from fivetran_runtime._arguments import kind_of
@@ -41,12 +41,18 @@ class ParentsPass(Pass):
 
     Args:
         listed: the keys of all parents there are now.
-        room: bytes that the set of parents may take in the state.
+        room: gives the bytes that all keys in its part of the state may take, when they are written down.
         others: as `Pass`.
     """
 
     def __init__(
-        self, deletes: Deletes, state: TableState, *, listed: Iterable[Any], room: int, **others: Any
+        self,
+        deletes: Deletes,
+        state: TableState,
+        *,
+        listed: Iterable[Any],
+        room: Callable[[], int],
+        **others: Any,
     ) -> None:
         super().__init__(deletes, state, **others)
         table = self._table
@@ -161,7 +167,7 @@ class ParentsPass(Pass):
         state = self._state
         if self._table.kind is not None and state.at is not None:
             state.parents_read = packing.pack_within(self._done, self._covered)
-        if len(state.parents or "") + len(state.parents_read or "") > self._room_for_parents:
+        if state.packed_bytes() > self._room_for_parents():
             state.parents = state.parents_read = None
             state.no_room = {**state.no_room, PARENTS: len(self._listed)}
 

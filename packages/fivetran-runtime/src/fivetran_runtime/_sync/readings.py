@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -143,7 +144,7 @@ class Passes:
         from fivetran_runtime._sync.deletes import Missing, room_for  # noqa: PLC0415 - see `_deletes`
 
         part = self._state.table(keys)
-        return Missing(table, part, room_for(part, self._state))
+        return Missing(table, part, partial(room_for, part, self._state))
 
     def _by_parents(
         self, deletes: Deletes, part: TableState, listed: list[int | str], options: dict[str, Any]
@@ -151,7 +152,8 @@ class Passes:
         from fivetran_runtime._sync.deletes import room_for  # noqa: PLC0415 - most connectors have no such table
         from fivetran_runtime._sync.parents import ParentsPass  # noqa: PLC0415 - most connectors have no such table
 
-        return ParentsPass(deletes, part, listed=listed, room=room_for(part, self._state), **options)
+        room = partial(room_for, part, self._state)
+        return ParentsPass(deletes, part, listed=listed, room=room, **options)
 
     def _listed(self, table: Table, parents: Parents) -> list[int | str]:
         """The parents there are; tables that name the same function ask once in a call."""
@@ -171,7 +173,7 @@ class Passes:
         from fivetran_runtime._sync.deletes import room_for  # noqa: PLC0415 - most connectors have no such table
 
         part = self._state.table(table.name)
-        return ChildSets(table, part, room_for(part, self._state))
+        return ChildSets(table, part, partial(room_for, part, self._state))
 
     def _embedded(self, reading: Reading, failing: Collection[str]) -> Mapping[int, Any] | None:
         """What the table's rows hold of other objects; None where it does not say, or another table fails.

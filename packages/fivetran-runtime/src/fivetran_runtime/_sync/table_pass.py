@@ -297,7 +297,7 @@ class Pass:
                 raise DefectError(message, hint="Yield Children in the table's function.")
             from fivetran_runtime._sync.child_sets import ChildSets  # noqa: PLC0415 - most connectors have none
 
-            children = self._children or ChildSets(self._table, self._state, 0)
+            children = self._children or ChildSets(self._table, self._state, int)
             return children.read(item, self._writer, self._take)
         if isinstance(item, Skip):
             message = f"Table {self._table.name} yielded {item!r}, and has no parents= of which one could be skipped."
@@ -355,7 +355,7 @@ class Pass:
         self._unit.drop(name, key)
         position, sent = self._state.at or {}, self._in_unit
         if self._children is not None:
-            self._children.hold_back()
+            self._deletes.expect(self._children.hold_back())
         self._commit()
         self._open(position, in_parts=True)
         self._state.sent, self._state.following = sent, _digest(name, key)
