@@ -1,9 +1,12 @@
-"""A function that answers by a script on a real local port, and the command run against it."""
+"""A function that answers by a script on a real local port, and the command run against it, here or as a process."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -20,6 +23,33 @@ Json = dict[str, object]
 def answer(**members: object) -> Json:
     """An answer with a state; `hasMore` is left out unless given."""
     return {"state": {}, **members}
+
+
+def numbered(pages: int, page: Callable[[int], Json]) -> Callable[[Json], Json]:
+    """So many answers, whose state is the number of the next one, from 0: `page` gives what else is in each."""
+
+    def answer(request: Json) -> Json:
+        state = request["state"]
+        n = state.get("n", 0) if isinstance(state, dict) else 0
+        return {"state": {"n": n + 1}, "hasMore": n + 1 < pages, **page(n)}
+
+    return answer
+
+
+def sync_command(url: str, *arguments: object) -> list[str]:
+    """The command `sync`, for a process of its own."""
+    return [sys.executable, "-m", "fivetran_emulator", "sync", "--url", url, *map(str, arguments)]
+
+
+@contextmanager
+def syncing(url: str, warehouse: Path, *, before: Sequence[str] = ()) -> Iterator[subprocess.Popen[str]]:
+    """That process, started by `before` when given; it is killed when the block ends."""
+    command = [*before, *sync_command(url, "--warehouse", warehouse)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from scripted import Emulator, Json
+from scripted import Emulator, Json, numbered
 
 ROWS = 2_000
 MEASURE = """
@@ -20,14 +20,11 @@ sys.exit(status)
 def peak(emulator: Emulator, answers: int) -> int:
     """The most memory, in kilobytes, of a process that syncs so many answers of the same size."""
 
-    def page(request: Json) -> Json:
-        state = request["state"]
-        n = state.get("n", 0) if isinstance(state, dict) else 0
+    def page(n: int) -> Json:
         rows = [{"id": n * ROWS + k, "text": "x" * 200, "n": k} for k in range(ROWS)]
-        keys = {"t": {"primary_key": ["id"]}}
-        return {"state": {"n": n + 1}, "insert": {"t": rows}, "schema": keys, "hasMore": n + 1 < answers}
+        return {"insert": {"t": rows}, "schema": {"t": {"primary_key": ["id"]}}}
 
-    emulator.function.answers = [page]
+    emulator.function.answers = [numbered(answers, page)]
     arguments = ["sync", "--quiet", "--url", emulator.function.url, "--warehouse", str(emulator.path)]
     command = [sys.executable, "-c", MEASURE, *arguments, "--schema", f"rows_{answers}"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -8,48 +8,30 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 import pytest
-from scripted import Emulator, Json
+from scripted import Emulator, Json, numbered, syncing
 
 PAGES = 12
 ROWS = 500
 SCHEMA = {"users": {"primary_key": ["id"]}}
 
 
-def page(request: Json) -> Json:
-    """Page `n` of a source: keyed rows, keyless rows, a delete; `n` comes from the state."""
-    state = request["state"]
-    n = state.get("n", 0) if isinstance(state, dict) else 0
+def rows(n: int) -> Json:
+    """Page `n` of a source: keyed rows, keyless rows, a delete."""
     return {
-        "state": {"n": n + 1},
         "insert": {
             "users": [{"id": n * ROWS + row, "page": n} for row in range(ROWS)],
             "events": [{"page": n, "row": row} for row in range(ROWS)],
         },
         "delete": {"users": [{"id": (n - 1) * ROWS}]},
         "schema": SCHEMA,
-        "hasMore": n + 1 < PAGES,
     }
 
 
-def command(emulator: Emulator, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", "fivetran_emulator", "sync", "--url", emulator.function.url,
-            "--warehouse", str(emulator.path), *arguments]  # fmt: skip
-
-
-@contextmanager
-def started(emulator: Emulator, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command(emulator, *arguments), stdout=pipe, stderr=pipe, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+page = numbered(PAGES, rows)
 
 
 def assert_complete(emulator: Emulator) -> None:
@@ -73,7 +55,7 @@ def test_a_kill_at_any_moment_loses_nothing_and_doubles_nothing(emulator: Emulat
     emulator.function.answers = [counted]
     for _ in range(2):
         asked.clear()
-        with started(emulator) as process:
+        with syncing(emulator.function.url, emulator.path) as process:
             assert asked.wait(30)
             time.sleep(delay)
             process.send_signal(signal.SIGKILL)
@@ -96,7 +78,7 @@ def test_ctrl_c_keeps_what_was_accepted_and_says_how_to_go_on(emulator: Emulator
         return page(request)
 
     emulator.function.answers = [hang]
-    with started(emulator) as process:
+    with syncing(emulator.function.url, emulator.path) as process:
         assert hanging.wait(30)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=30)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from scripted import Emulator, Json
+from scripted import Emulator, Json, sync_command
 
 from fivetran_emulator.__main__ import main
 
@@ -120,9 +119,10 @@ def test_which_connection_is_meant_is_asked_only_if_there_are_several(emulator: 
 def test_the_last_line_of_a_sync_is_a_command_that_works(emulator: Emulator) -> None:
     """What it says to type can be typed, from where the sync ran."""
     emulator.function.answers = [BODY]
-    arguments = [sys.executable, "-m", "fivetran_emulator", "sync", "--url", emulator.function.url]
     folder = emulator.path.parent
-    done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        sync_command(emulator.function.url), cwd=folder, capture_output=True, text=True, check=True
+    )
     last = done.stdout.splitlines()[-1]
     assert last.startswith("look at it: ")
     assert "--warehouse" not in last

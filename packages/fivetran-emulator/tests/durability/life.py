@@ -15,6 +15,7 @@ from random import Random
 from typing import Literal
 
 from durability.source_pages import PAGES, committed
+from scripted import syncing
 
 FUNCTION = Path(__file__).parent / "paged_function.py"
 _PATIENCE = 60
@@ -61,7 +62,7 @@ class Life:
     def sync_until(self, moment: Moment) -> None:
         """One sync, ended by `moment`, and a check of all that must hold then."""
         calls = len(self.asked())
-        with function_of(self) as (function, url), emulator(self.warehouse, url) as process:
+        with function_of(self) as (function, url), syncing(url, self.warehouse) as process:
             self._wait(lambda: len(self.asked()) - calls >= moment.calls or process.poll() is not None)
             time.sleep(moment.delay)
             for victim in {"emulator": [process], "function": [function], "both": [function, process]}[
@@ -76,7 +77,7 @@ class Life:
     def finish(self) -> subprocess.CompletedProcess[str]:
         """A sync that nobody disturbs."""
         calls = len(self.asked())
-        with function_of(self) as (_, url), emulator(self.warehouse, url) as process:
+        with function_of(self) as (_, url), syncing(url, self.warehouse) as process:
             out, errors = process.communicate(timeout=_PATIENCE)
         self._check_calls(self.asked()[calls:])
         return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
@@ -103,18 +104,6 @@ def function_of(life: Life) -> Iterator[tuple[subprocess.Popen[str], str]]:
         try:
             assert process.stdout is not None
             yield process, f"http://127.0.0.1:{int(process.stdout.readline())}"
-        finally:
-            process.kill()
-
-
-@contextmanager
-def emulator(warehouse: Path, url: str, *, before: Sequence[str] = ()) -> Iterator[subprocess.Popen[str]]:
-    """The command as a process, started by `before` when given."""
-    command = [sys.executable, "-m", "fivetran_emulator", "sync", "--url", url, "--warehouse", str(warehouse)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen([*before, *command], stdout=pipe, stderr=pipe, text=True) as process:
-        try:
-            yield process
         finally:
             process.kill()
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from durability.life import Life, emulator, function_of, looked_at
+from durability.life import Life, function_of, looked_at
 from durability.source_pages import PAGES, committed
+from scripted import sync_command, syncing
 
 _SCRIPT = """
 set -u
@@ -27,7 +27,7 @@ def test_a_file_that_may_not_grow_ends_the_sync_with_status_3(tmp_path: Path, ki
     life = Life(tmp_path)
     limited = ["prlimit", f"--fsize={kilobytes * 1024}"]
     _skip_without("prlimit")
-    with function_of(life) as (_, url), emulator(life.warehouse, url, before=limited) as process:
+    with function_of(life) as (_, url), syncing(url, life.warehouse, before=limited) as process:
         _, errors = process.communicate(timeout=60)
     _check_refusal(process.returncode, errors)
     life.pages = looked_at(life.warehouse)
@@ -43,8 +43,7 @@ def test_a_full_disk_ends_the_sync_with_status_3(tmp_path: Path, left: int) -> N
     life = Life(tmp_path)
     (tmp_path / "disk").mkdir()
     with function_of(life) as (_, url):
-        sync = [sys.executable, "-m", "fivetran_emulator", "sync", "--url", url,
-                "--warehouse", str(tmp_path / "disk" / "warehouse.duckdb")]  # fmt: skip
+        sync = sync_command(url, "--warehouse", tmp_path / "disk" / "warehouse.duckdb")
         script = _SCRIPT.format(
             folder=tmp_path / "disk", ballast=6144 - left, sync=shlex.join(sync), copy=life.warehouse
         )
@@ -63,7 +62,7 @@ def test_a_disk_that_is_full_when_all_is_done_loses_nothing(tmp_path: Path) -> N
     _skip_without("prlimit")
     life = Life(tmp_path)
     limited = ["prlimit", f"--fsize={200 * 1024}"]
-    with function_of(life) as (_, url), emulator(life.warehouse, url, before=limited) as process:
+    with function_of(life) as (_, url), syncing(url, life.warehouse, before=limited) as process:
         process.communicate(timeout=60)
     assert process.returncode == 0
     assert (tmp_path / "warehouse.duckdb.wal").stat().st_size > 0

@@ -8,8 +8,9 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from durability.life import Life, copied, emulator, function_of, looked_at
+from durability.life import Life, copied, function_of, looked_at
 from durability.source_pages import PAGES, committed
+from scripted import syncing
 
 SEED = int(os.environ.get("DURABILITY_SEED", "20261122"))
 CUTS = int(os.environ.get("DURABILITY_CUTS", "40"))
@@ -20,7 +21,7 @@ _KILLED_AFTER = 8
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A warehouse whose last answers are in the write-ahead log only."""
     life = Life(tmp_path_factory.mktemp("killed"))
-    with function_of(life) as (_, url), emulator(life.warehouse, url) as process:
+    with function_of(life) as (_, url), syncing(url, life.warehouse) as process:
         until = time.monotonic() + 60
         while len(life.asked()) < _KILLED_AFTER and time.monotonic() < until:
             time.sleep(0.002)
@@ -75,7 +76,7 @@ def test_a_log_that_is_garbage_is_reported_and_the_file_is_left_alone(life: Life
         file.seek(middle)
         file.write(b"\xff" * 4096)
     shutil.copyfile(life.warehouse, tmp_path / "before")
-    with function_of(life) as (_, url), emulator(life.warehouse, url) as process:
+    with function_of(life) as (_, url), syncing(url, life.warehouse) as process:
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 3
     assert errors.startswith("error: ")

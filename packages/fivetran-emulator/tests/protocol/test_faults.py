@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import pytest
-from scripted import Emulator, Json
+from scripted import Emulator, Json, numbered
 
 PAGES = 3
 
 
-def page(request: Json) -> Json:
+def rows(n: int) -> Json:
     """Page `n`: two keyed rows of its own, one shared with the page before, one keyless row, one delete."""
-    state = request["state"]
-    n = state.get("n", 0) if isinstance(state, dict) else 0
     return {
-        "state": {"n": n + 1},
         "insert": {"t": [{"id": 2 * n + k, "v": [n, k]} for k in range(3)], "log": [{"n": n}]},
         "delete": {"t": [{"id": 2 * n - 3}]},
         "schema": {"t": {"primary_key": ["id"]}},
-        "hasMore": n + 1 < PAGES,
     }
+
+
+page = numbered(PAGES, rows)
 
 
 def same_as_a_clean_run(emulator: Emulator) -> bool:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from scripted import Emulator, Json
+from scripted import Emulator, numbered
 
 TOKEN = 'hush/hush "1"'
 
@@ -18,15 +18,10 @@ def secrets(tmp_path: Path) -> str:
     return str(file)
 
 
-def page(request: Json) -> Json:
-    state = request["state"]
-    n = state.get("n", 0) if isinstance(state, dict) else 0
-    return {
-        "state": {"n": n + 1},
-        "insert": {"t": [{"id": n, "said": f"<{TOKEN}>"}]},
-        "schema": {"t": {"primary_key": ["id"]}},
-        "hasMore": n < 2,
-    }
+page = numbered(
+    3,
+    lambda n: {"insert": {"t": [{"id": n, "said": f"<{TOKEN}>"}]}, "schema": {"t": {"primary_key": ["id"]}}},
+)
 
 
 def record(emulator: Emulator, folder: Path, secrets: str) -> dict[str, str]:

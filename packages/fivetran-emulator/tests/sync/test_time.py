@@ -7,7 +7,6 @@ import pty
 import re
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,17 +15,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
-from scripted import Emulator, Json
+from scripted import Emulator, Json, numbered, sync_command
 
 from fivetran_emulator.errors import FunctionError
 from fivetran_emulator.protocol.function import FunctionReply, FunctionRequest, HttpFunction, PlatformLimits
 from fivetran_emulator.sync.loop import SyncClock
 
-
-def page(request: Json) -> Json:
-    state = request["state"]
-    n = state.get("n", 0) if isinstance(state, dict) else 0
-    return {"state": {"n": n + 1}, "insert": {"t": [{"n": n}]}, "hasMore": n < 9}
+page = numbered(10, lambda n: {"insert": {"t": [{"n": n}]}})
 
 
 class HourlyFunction:
@@ -170,11 +165,9 @@ def test_eighty_columns_hold_whole_words(emulator: Emulator) -> None:
 def in_a_terminal(emulator: Emulator, *, columns: int) -> str:
     """What a terminal of so many columns gets of a sync that succeeds."""
     leader, follower = pty.openpty()
-    arguments = [sys.executable, "-m", "fivetran_emulator", "sync", "--url", emulator.function.url]
+    command = sync_command(emulator.function.url, "--warehouse", emulator.path)
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": str(columns)}
-    with subprocess.Popen(
-        [*arguments, "--warehouse", str(emulator.path)], stdout=follower, stderr=follower, env=environment
-    ) as process:
+    with subprocess.Popen(command, stdout=follower, stderr=follower, env=environment) as process:
         os.close(follower)
         shown = _all_of(leader)
         assert process.wait(30) == 0
