@@ -5,8 +5,6 @@ from typing import Any
 
 from fivetran_runtime import Bearer, Client, Config, Connector, Secret
 
-Resume = dict[str, Any] | None
-
 
 class Acme(Config):
     token: Secret
@@ -17,12 +15,12 @@ app = Connector("acme", config=Acme, client=lambda config: Client(config.url, au
 
 
 @app.table(key="number", on_missing="delete")
-def orders(acme: Client, resume: Resume = None) -> Iterator[Any]:
+def orders(acme: Client, resume: dict[str, Any] | None = None) -> Iterator[Any]:
     yield from acme.csv("/orders.csv", resume, delimiter=";", columns=["number"])
 
 
 @app.table(key="id", on_missing="delete")
-def events(acme: Client, resume: Resume = None) -> Iterator[Any]:
+def events(acme: Client, resume: dict[str, Any] | None = None) -> Iterator[Any]:
     yield from acme.lines("/events.jsonl", resume)
 
 
