@@ -7,7 +7,8 @@ query, or a path, and each of them holds for every request.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode, urljoin, urlsplit, urlunsplit
 
 import msgspec
@@ -36,12 +37,15 @@ class Address(msgspec.Struct, frozen=True):
     password: Secret | None = None
 
     @classmethod
-    def parse(cls, typed: str) -> Address:
+    def parse(cls, typed: Any) -> Address:
         """The address that somebody typed.
 
         Raises:
             ConfigurationError: it is not one of a web server; says why, for where the text itself is hidden.
+            DefectError: it is no text.
         """
+        if not isinstance(typed, str):
+            raise wrong("Client", "url", typed, "an address, such as 'https://api.acme.example/v2'")
         typed = typed.strip()
         if why := _fault(typed):
             shown = typed.partition("?")[0].rpartition("@")[2]
@@ -114,9 +118,15 @@ class Hosts:
         address: the client's own.
         allowed: the names of others.
         credentials: what is in no link that is kept.
+
+    Raises:
+        DefectError: `allowed` are no names of hosts.
     """
 
-    def __init__(self, address: Address, allowed: Collection[str], credentials: Credentials) -> None:
+    def __init__(self, address: Address, allowed: Any, credentials: Credentials) -> None:
+        is_list = isinstance(allowed, Collection) and not isinstance(allowed, str | Mapping)
+        if not is_list or not all(type(host) is str and host and "/" not in host for host in allowed):
+            raise wrong("Client", "allowed_hosts", allowed, "names of hosts, such as ('files.acme.example',)")
         self.address = address
         self._allowed = allowed
         self._credentials = credentials

@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 import requests
 
-from fivetran_runtime._arguments import kind_of
+from fivetran_runtime._arguments import kind_of, takes, wrong
 from fivetran_runtime._encoding import encode
 from fivetran_runtime.config import Secret
 from fivetran_runtime.errors import ConfigurationError, DefectError
@@ -129,16 +129,57 @@ def _is_size(name: object) -> bool:
     )
 
 
+def request_of(
+    method: str,
+    url: str,
+    query: Any,
+    *,
+    json: Any,
+    form: Any,
+    headers: Any,
+    decode: Any,
+    accept: Any = (),
+    idempotent: bool = True,
+) -> Request:
+    """A request as an author says it.
+
+    Raises:
+        DefectError: an argument is of another kind.
+    """
+    _require_request(query, json, form, headers)
+    if decode is not None and not (callable(decode) and takes(decode, b"")):
+        hint = 'A query parameter of this name can stand in the path: "/users?decode=all".'
+        raise wrong("", "decode", decode, "a function that takes the body's bytes", hint=hint)
+    if isinstance(accept, str) or not isinstance(accept, Collection):
+        raise wrong("request", "accept", accept, "statuses, such as (404, 410)")
+    given = {name: value for name, value in (headers or {}).items() if value is not None}
+    kind = {} if decode is None else {"Accept": "*/*"}
+    return Request(method, url, query, json, form, given, kind, accept, decode, idempotent=idempotent)
+
+
+def _require_request(query: Any, json: Any, form: Any, headers: Any) -> None:
+    """Raise DefectError for what cannot be sent with a request."""
+    if not isinstance(query, Mapping | None):
+        raise wrong("request", "query", query, "a dict of parameters")
+    if not isinstance(form, Mapping | None):
+        raise wrong("", "form", form, "a dict of the form's fields")
+    if not isinstance(headers, Mapping | None):
+        raise wrong("", "headers", headers, "a dict of names and texts")
+    if json is not None and form is not None:
+        raise DefectError("json= and form= are both given; a request has one body.")
+
+
 class Writer:
     """Writes the requests of one client: its headers, query and credentials are for its own host only."""
 
     def __init__(
-        self, session: requests.Session, hosts: Hosts, credentials: Credentials, headers: Mapping[str, str]
+        self, session: requests.Session, hosts: Hosts, credentials: Credentials, headers: Any
     ) -> None:
+        _require_headers(headers)
         self._session = session
         self._hosts = hosts
         self._credentials = credentials
-        self._headers = {"Accept": ACCEPT, **headers}
+        self._headers = {"Accept": ACCEPT, **(headers or {})}
 
     def written(self, request: Request) -> requests.PreparedRequest:
         """The request as it is sent.
@@ -198,6 +239,24 @@ class Writer:
             request.prepare_url(url, list(query.items()))
         except NOT_HTTP:
             raise unsendable(url) from None
+
+
+def _require_headers(headers: Any) -> None:
+    """Raise DefectError for what are no headers; their values may be secrets, and are not shown."""
+    if not isinstance(headers, Mapping | None):
+        raise DefectError(
+            f"Client(headers=...): it is {kind_of(headers)}, and has to be a dict of names and texts."
+        )
+    for name, value in (headers or {}).items():
+        if not is_header_name(name) or not isinstance(value, str | None):
+            what = (
+                f"{name} is {kind_of(value)}, not a text"
+                if is_header_name(name)
+                else f"no header can be called {name!r}"
+            )
+            raise DefectError(
+                f"Client(headers=...): {what}.", hint="For a Secret there is auth=HeaderKey(name, secret)."
+            )
 
 
 def _outgoing(request: requests.PreparedRequest) -> OutgoingRequest:

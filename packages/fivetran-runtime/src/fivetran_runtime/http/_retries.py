@@ -7,8 +7,9 @@ import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from fivetran_runtime._arguments import wrong
 from fivetran_runtime._invocation.clock import clock
 from fivetran_runtime._invocation.context import Invocation, running
 from fivetran_runtime.errors import ConfigurationError, ConnectorError, DeclarationError, TransientError
@@ -183,10 +184,13 @@ class Delay:
     """Spreads requests evenly so that a rate like "10/s" is not exceeded.
 
     Raises:
-        DeclarationError: the rate is not like "10/s", "300/min" or "5000/h".
+        DefectError: the rate is no text.
+        DeclarationError: it is not like "10/s", "300/min" or "5000/h".
     """
 
-    def __init__(self, rate: str) -> None:
+    def __init__(self, rate: Any) -> None:
+        if not isinstance(rate, str):
+            raise wrong("Client", "rate", rate, 'like "10/s", "300/min" or "5000/h"')
         self._spacing = self._parse(rate)
         self._next = 0.0
         self._lock = threading.Lock()

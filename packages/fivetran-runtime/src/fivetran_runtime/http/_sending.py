@@ -7,13 +7,16 @@ as ordinary as one that is refused. urllib3's own retries see neither the body n
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import cache
+from math import inf
 from typing import Any
 
 import msgspec
 import requests
 import urllib3
 
+from fivetran_runtime._arguments import wrong
 from fivetran_runtime._invocation.budget import MB
 from fivetran_runtime._invocation.clock import clock
 from fivetran_runtime._invocation.context import running
@@ -35,7 +38,7 @@ from fivetran_runtime.http._deadlines import (
     within,
 )
 from fivetran_runtime.http._outgoing import NOT_HTTP, Request, Writer, unsendable
-from fivetran_runtime.http._places import ABSENT, Place, is_there, look_up, shown_place
+from fivetran_runtime.http._places import A_PLACE, ABSENT, is_place, is_there, look_up, shown_place
 from fivetran_runtime.http._refusals import answered_with_errors, refusal, said
 from fivetran_runtime.http._retries import Delay, FailedRequest, is_rate_limit, wait_before_retry, wait_of
 from fivetran_runtime.http.auth import Credentials
@@ -57,26 +60,36 @@ class Sender:
         hosts: whom they may go to.
         credentials: who asks.
         headers: the client's own.
-        timeouts: seconds to wait for a connection, and for an answer's next bytes.
+        timeouts: seconds to wait for a connection, and for an answer's next bytes, by the client's names of them.
         delay: between requests, where a rate is kept.
         max_bytes: the longest body that is read whole.
         errors: where an answer with success says that something went wrong.
+
+    Raises:
+        DefectError: an argument is of another kind.
     """
 
     def __init__(
         self,
         hosts: Hosts,
         credentials: Credentials,
-        headers: dict[str, str],
+        headers: Any,
         *,
-        timeouts: tuple[float, float],
+        timeouts: Mapping[str, Any],
         delay: Delay | None,
-        max_bytes: int | None,
-        errors: Place | None,
+        max_bytes: Any,
+        errors: Any,
     ) -> None:
+        for name, value in timeouts.items():
+            if type(value) not in (int, float) or not 0 < value < inf:
+                raise wrong("Client", name, value, "a number of seconds above 0")
+        if max_bytes is not None and (type(max_bytes) is not int or max_bytes < 1):
+            raise wrong("Client", "max_bytes", max_bytes, "a number of bytes above 0, or None")
+        if errors is not None and not is_place(errors):
+            raise wrong("Client", "errors", errors, f"{A_PLACE}, or None")
         self._hosts = hosts
         self._credentials = credentials
-        self.timeouts = timeouts
+        self.timeouts = timeouts["connect_timeout"], timeouts["read_timeout"]
         self._delay = delay
         self._max_bytes = max_bytes
         self._errors = errors

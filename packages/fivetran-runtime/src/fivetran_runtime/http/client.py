@@ -9,14 +9,14 @@ from typing import Any
 
 import msgspec
 
-from fivetran_runtime._arguments import kind_of, takes, wrong
+from fivetran_runtime._arguments import takes, wrong
 from fivetran_runtime._invocation.context import running
 from fivetran_runtime.errors import DefectError
 from fivetran_runtime.http._addresses import Address, Hosts, shown
 from fivetran_runtime.http._bodies import Reply
-from fivetran_runtime.http._outgoing import Decode, Request
+from fivetran_runtime.http._outgoing import Decode, Request, request_of
 from fivetran_runtime.http._pages import Page
-from fivetran_runtime.http._places import A_PLACE, Place, is_header_name, is_place
+from fivetran_runtime.http._places import A_PLACE, Place, is_place
 from fivetran_runtime.http._retries import Delay
 from fivetran_runtime.http._sending import Sender
 from fivetran_runtime.http.auth import Anonymous, Auth, Basic, Credentials
@@ -64,17 +64,6 @@ class Client:
         max_bytes: int | None = None,
         errors: Place | None = None,
     ) -> None:
-        _require_right(
-            headers=headers,
-            connect_timeout=connect_timeout,
-            read_timeout=read_timeout,
-            rate=rate,
-            allowed_hosts=allowed_hosts,
-            max_bytes=max_bytes,
-            errors=errors,
-        )
-        if not isinstance(url, str):
-            raise wrong("Client", "url", url, "an address, such as 'https://api.acme.example/v2'")
         address = Address.parse(url)
         self.url = address.url
         credentials = Credentials(_auth_of(address) if auth is None else auth)
@@ -83,9 +72,9 @@ class Client:
         self._sender = Sender(
             self._hosts,
             credentials,
-            dict(headers or {}),
-            timeouts=(connect_timeout, read_timeout),
-            delay=Delay(rate) if rate else None,
+            headers,
+            timeouts={"connect_timeout": connect_timeout, "read_timeout": read_timeout},
+            delay=None if rate in (None, "") else Delay(rate),
             max_bytes=max_bytes,
             errors=errors,
         )
@@ -197,7 +186,7 @@ class Client:
         _require_items("pages", row, at)
         none = NoRows.parse(paginator, no_rows, past_end)
         method = "GET" if json is None and form is None else "POST"
-        listing = _request(method, "", query, json=json, form=form, headers=headers, decode=decode)
+        listing = request_of(method, "", query, json=json, form=form, headers=headers, decode=decode)
         listing.at(dict.fromkeys(paginator.query(), 0))  # is there room for the next position, too?
         items = read_pages(self._asking(listing), path, paginator, rows=rows, at=at or {}, no_rows=none)
         yield from items if row is None else _made(row, items)
@@ -311,7 +300,7 @@ class Client:
 
     def _stream(self, path: str, query: Mapping[str, Any], **body: Any) -> Request:
         method = "GET" if body["json"] is None and body["form"] is None else "POST"
-        return _request(method, self._hosts.target(path), query, decode=None, **body)
+        return request_of(method, self._hosts.target(path), query, decode=None, **body)
 
     def wait(self, seconds: float, why: str) -> None:
         """Wait for something that the source makes, such as a report, before asking for it again.
@@ -368,7 +357,7 @@ class Client:
         if not isinstance(idempotent, bool | None):
             raise wrong("", "idempotent", idempotent, "True or False")
         idempotent = method in ("GET", "HEAD") if idempotent is None else idempotent
-        request = _request(
+        request = request_of(
             method,
             self._hosts.target(path),
             query or {},
@@ -396,34 +385,6 @@ def _hide(address: Address) -> None:
         redactor.add(address.password.reveal())
 
 
-def _request(
-    method: str,
-    url: str,
-    query: Any,
-    *,
-    json: Any,
-    form: Any,
-    headers: Any,
-    decode: Any,
-    accept: Any = (),
-    idempotent: bool = True,
-) -> Request:
-    """A request as an author says it.
-
-    Raises:
-        DefectError: an argument is of another kind.
-    """
-    _require_request(query, json, form, headers)
-    if decode is not None and not (callable(decode) and takes(decode, b"")):
-        hint = 'A query parameter of this name can stand in the path: "/users?decode=all".'
-        raise wrong("", "decode", decode, "a function that takes the body's bytes", hint=hint)
-    if isinstance(accept, str) or not isinstance(accept, Collection):
-        raise wrong("request", "accept", accept, "statuses, such as (404, 410)")
-    given = {name: value for name, value in (headers or {}).items() if value is not None}
-    kind = {} if decode is None else {"Accept": "*/*"}
-    return Request(method, url, query, json, form, given, kind, accept, decode, idempotent=idempotent)
-
-
 def _streamed(
     sender: Sender,
     request: Request,
@@ -445,60 +406,9 @@ def _made(row: Callable[[Any], Any], items: Iterator[Any]) -> Iterator[Any]:
         yield item if isinstance(item, At) else row(item)
 
 
-def _require_right(
-    *, headers: Any, rate: Any, allowed_hosts: Any, max_bytes: Any, errors: Any, **seconds: Any
-) -> None:
-    """Raise DefectError for an argument of a client that cannot be used."""
-    for name, value in seconds.items():
-        if type(value) not in (int, float) or not 0 < value < inf:
-            raise wrong("Client", name, value, "a number of seconds above 0")
-    if not isinstance(rate, str | None):
-        raise wrong("Client", "rate", rate, 'like "10/s", "300/min" or "5000/h"')
-    is_list = isinstance(allowed_hosts, Collection) and not isinstance(allowed_hosts, str | Mapping)
-    if not is_list or not all(type(host) is str and host and "/" not in host for host in allowed_hosts):
-        raise wrong(
-            "Client", "allowed_hosts", allowed_hosts, "names of hosts, such as ('files.acme.example',)"
-        )
-    if max_bytes is not None and (type(max_bytes) is not int or max_bytes < 1):
-        raise wrong("Client", "max_bytes", max_bytes, "a number of bytes above 0, or None")
-    if errors is not None and not is_place(errors):
-        raise wrong("Client", "errors", errors, f"{A_PLACE}, or None")
-    _require_headers(headers)
-
-
-def _require_headers(headers: Any) -> None:
-    """Raise DefectError for what are no headers; their values may be secrets, and are not shown."""
-    if not isinstance(headers, Mapping | None):
-        raise DefectError(
-            f"Client(headers=...): it is {kind_of(headers)}, and has to be a dict of names and texts."
-        )
-    for name, value in (headers or {}).items():
-        if not is_header_name(name) or not isinstance(value, str | None):
-            what = (
-                f"{name} is {kind_of(value)}, not a text"
-                if is_header_name(name)
-                else f"no header can be called {name!r}"
-            )
-            raise DefectError(
-                f"Client(headers=...): {what}.", hint="For a Secret there is auth=HeaderKey(name, secret)."
-            )
-
-
 def _require_items(of: str, row: Any, at: Any) -> None:
     """Raise DefectError for what makes no rows, or adds nothing to an At."""
     if row is not None and not (callable(row) and takes(row, None)):
         raise wrong(of, "row", row, "a function that makes a row of what the source lists")
     if not isinstance(at, Mapping | None):
         raise wrong(of, "at", at, "a dict of the table function's parameters, such as {'project': project}")
-
-
-def _require_request(query: Any, json: Any, form: Any, headers: Any) -> None:
-    """Raise DefectError for what cannot be sent with a request."""
-    if not isinstance(query, Mapping | None):
-        raise wrong("request", "query", query, "a dict of parameters")
-    if not isinstance(form, Mapping | None):
-        raise wrong("", "form", form, "a dict of the form's fields")
-    if not isinstance(headers, Mapping | None):
-        raise wrong("", "headers", headers, "a dict of names and texts")
-    if json is not None and form is not None:
-        raise DefectError("json= and form= are both given; a request has one body.")
