@@ -13,7 +13,7 @@ from fake_fivetran import KEY, SECRET, FakeFivetran, Made
 
 from tools.local.connecting import asked
 from tools.locked.connecting.connect import connect
-from tools.locked.connecting.fivetran_api import Account, FivetranApi
+from tools.locked.fivetran.api import Account, FivetranApi
 from tools.locked.rehearsal.functions import LiveFunction
 from tools.locked.rehearsal.google import Answer, Call, FakeGoogle
 from tools.repository.model import Repository

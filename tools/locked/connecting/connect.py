@@ -9,16 +9,16 @@ from pathlib import Path
 from tools.local.connecting import asked
 from tools.locked.connecting.agreement import Agreement
 from tools.locked.connecting.connecting import Connecting
-from tools.locked.connecting.fivetran_api import Account, FivetranApi
 from tools.locked.connecting.hosts import FunctionHost, Host, SdkHost
 from tools.locked.connecting.last_sent import LastSent
 from tools.locked.connecting.looking_after import LookingAfter
-from tools.locked.connecting.packages import Archive
 from tools.locked.connecting.plan import Intent, Pausing
 from tools.locked.connecting.secrets_file import read_secrets, without
 from tools.locked.declared.deployments import Deployment, deployment
 from tools.locked.declared.environments import environments
 from tools.locked.deploying.delivery import Delivery
+from tools.locked.fivetran.api import Account, FivetranApi
+from tools.locked.fivetran.packages import Archive
 from tools.repository.errors import RepositoryError, run_as_command
 from tools.repository.model import Repository
 

@@ -10,13 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tools.locked.connecting.agreement import Agreement
-from tools.locked.connecting.connection import Connection, created, find
-from tools.locked.connecting.fivetran_api import WAITS, ApiError, FivetranApi, Json, UnclearError
 from tools.locked.connecting.last_sent import LastSent
 from tools.locked.connecting.plan import Intent, Plan
+from tools.locked.fivetran.api import WAITS, ApiError, FivetranApi, Json, UnclearError
+from tools.locked.fivetran.connection import Connection, created, find
+from tools.locked.fivetran.setup_test import run_setup_test
 from tools.repository.errors import RepositoryError
-
-FAILED = ("FAILED", "JOB_FAILED")
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Connecting:
 
     def _run(self) -> Connection:
         one = self.intent.one
-        existing = find(self.api, one, self.intent.host.service)
+        existing = find(self.api, one)
         prepared = self.intent.host.changes(self.api, existing)
         plan = self.intent.plan(existing, self.last.read(existing.id) if existing else None, prepared)
         self.say(f"{one.key}: {f'the connection {existing.id}' if existing else 'no connection yet'}")
@@ -96,7 +95,7 @@ class Connecting:
                 if wait is None:
                     raise
                 self.api.sleep(wait)
-                if there := find(self.api, self.intent.one, self.intent.host.service):
+                if there := find(self.api, self.intent.one):
                     return there
         raise AssertionError  # the last turn returns or raises
 
@@ -112,20 +111,12 @@ class Connecting:
 
     def _test(self, there: Connection) -> None:
         """The setup test, each message shown. RepositoryError if a part failed: the connection stays as it is."""
-        answer = self.api.test(there.id)
-        tests = list(answer.get("setup_tests") or ())
-        self.say(f"setup test of {there.id}" + ("" if tests else ": Fivetran has none for it"))
-        for one in tests:
-            message = str(one.get("message") or "")
-            self.say(f"    {one['status']:<10} {one['title']}" + (f": {message}" if message else ""))
-        if failed := [str(one["title"]) for one in tests if one["status"] in FAILED]:
+        tested = run_setup_test(self.api, there.id, self.say)
+        if tested.failed:
             paused = "it stays paused" if there.paused else "it isn't paused, and its next sync may fail, too"
-            raise RepositoryError(
-                "\n".join(filter(None, [
-                    f"{self.intent.one.key}: the setup test failed ({', '.join(failed)}): {paused}",
-                    self.intent.host.failing(Connection.read(answer)),
-                ]))
-            )  # fmt: skip
+            failed = f"{self.intent.one.key}: the setup test failed ({', '.join(tested.failed)}): {paused}"
+            hint = self.intent.host.failing(tested.connection)
+            raise RepositoryError("\n".join(filter(None, [failed, hint])))
         self.last.tested(there.id)
         self.done.append("tested")
 

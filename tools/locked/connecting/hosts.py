@@ -9,14 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from tools.locked.connecting.connection import Connection
-from tools.locked.connecting.fivetran_api import FivetranApi, Json
-from tools.locked.connecting.packages import SHOWN, Archive, digest_at_fivetran, replace, uploaded
 from tools.locked.connecting.secrets_file import Secrets
+from tools.locked.fivetran.api import FivetranApi, Json
+from tools.locked.fivetran.connection import SERVICES, Connection
+from tools.locked.fivetran.packages import SHOWN, Archive, digest_at_fivetran, replace, uploaded
 from tools.repository.errors import RepositoryError
-
-SERVICES = {"function": "google_cloud_function", "connector_sdk": "connector_sdk"}
-"""By host, as deploy.yaml names it: Fivetran's name of the kind of connection."""
 
 
 class Host(Protocol):

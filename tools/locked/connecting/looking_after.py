@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.locked.connecting.agreement import Agreement
-from tools.locked.connecting.connection import Connection, find
-from tools.locked.connecting.fivetran_api import ApiError, FivetranApi, Json
-from tools.locked.connecting.hosts import SERVICES
 from tools.locked.declared.deployments import Deployment
+from tools.locked.fivetran.api import ApiError, FivetranApi, Json
+from tools.locked.fivetran.connection import Connection, find
 from tools.repository.errors import RepositoryError, at
 from tools.repository.model import Repository
 
@@ -30,7 +29,7 @@ class LookingAfter:
 
     def there(self) -> Connection:
         """The connection. RepositoryError if there is none."""
-        found = find(self.api, self.one, SERVICES[self.one.host])
+        found = find(self.api, self.one)
         if found is None:
             raise RepositoryError(
                 f"{self.one.key}: no connection has the schema {self.one.schema} in the group {self.one.group}; "

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from tools.locked.connecting.connection import CONNECTED, Connection, require_group
-from tools.locked.connecting.fivetran_api import Json
 from tools.locked.connecting.hosts import Host
 from tools.locked.connecting.last_sent import Sent
 from tools.locked.connecting.secrets_file import Secrets
 from tools.locked.declared.deployments import Deployment
+from tools.locked.fivetran.api import Json
+from tools.locked.fivetran.connection import CONNECTED, Connection, require_group
 from tools.repository.errors import RepositoryError
 
 SCHEDULE_TYPES = {"fivetran": "auto", "airflow": "manual"}

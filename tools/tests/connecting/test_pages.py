@@ -121,7 +121,8 @@ def test_copying_the_state_goes_on_where_the_function_stopped(
 
 def test_every_message_that_the_page_explains_exists() -> None:
     """In the words of the code."""
-    source = "".join(path.read_text("utf-8") for path in (ROOT / "tools/locked/connecting").glob("*.py"))
+    rooms = (ROOT / "tools/locked/connecting", ROOT / "tools/locked/fivetran")
+    source = "".join(path.read_text("utf-8") for room in rooms for path in room.glob("*.py"))
     table = sections(CONNECTING)["When it fails"]
     rows = [
         row for row in re.findall(r"^\| ([^|]+?) \|", table, re.MULTILINE) if row not in ("it says", "---")

@@ -9,8 +9,8 @@ import pytest
 from connected_team import GROUP, TOKEN, Team, shown
 from fake_fivetran import KEY, SECRET, Made
 
-from tools.locked.connecting import fivetran_api
-from tools.locked.connecting.fivetran_api import WAITS, Account
+from tools.locked.fivetran import api as fivetran_api
+from tools.locked.fivetran.api import WAITS, Account
 from tools.locked.rehearsal.exchanges import Answer
 from tools.locked.rehearsal.listening import listening
 from tools.repository.errors import RepositoryError
@@ -250,7 +250,10 @@ def test_no_network(team: Team) -> None:
     [
         (Answer(200, b"<html>Sign in</html>"), "something that isn't its JSON: is it Fivetran's address?"),
         (Answer(200, b'{"code": "Success"}'), "has no data: is "),
-        (Answer(302, b"", {"Location": "https://proxy.example"}), "something that isn't its JSON"),
+        (
+            Answer(302, b"", {"Location": "https://proxy.example"}),
+            "which leads elsewhere: is it Fivetran's address?",
+        ),
         (
             Answer(404, b"<html>Not here</html>"),
             "Fivetran has no group decent_dropsy, or none that this key sees (404)",

@@ -138,6 +138,10 @@ class FivetranApi:
         """A package with another zip."""
         return self._data("PATCH", f"connector-sdk/packages/{of}", files=_file(name, content))
 
+    def download(self, of: str) -> bytes:
+        """The zip of a package; described as JSON, and a file."""
+        return self._tried("GET", f"connector-sdk/packages/{of}/download", again=True).content
+
     def _listed(self, path: str, **query: str) -> Iterator[Json]:
         """Every item, page by page."""
         while True:
@@ -160,6 +164,16 @@ class FivetranApi:
 
     def ask(self, method: str, path: str, *, again: bool = True, **request: Any) -> Json:
         """One request, tried again while Fivetran has too many of them or, with `again`, while it fails; its JSON."""
+        answer = self._tried(method, path, again=again, **request)
+        document = _document(answer)
+        if document is None:
+            raise ApiError(
+                f"{_shown(answer, method, path)} with something that isn't its JSON: is it Fivetran's address?",
+                answer.status_code,
+            )
+        return document
+
+    def _tried(self, method: str, path: str, *, again: bool, **request: Any) -> requests.Response:
         for wait in WAITS:
             try:
                 return self._once(method, path, **request)
@@ -175,7 +189,7 @@ class FivetranApi:
             kind = ApiError if isinstance(error, _LaterError) else UnclearError
             raise kind(f"{error} (tried {len(WAITS) + 1} times)", error.status, error.said) from None
 
-    def _once(self, method: str, path: str, **request: Any) -> Json:
+    def _once(self, method: str, path: str, **request: Any) -> requests.Response:
         try:
             answer = self.session.request(
                 method,
@@ -192,7 +206,9 @@ class FivetranApi:
             raise UnclearError(
                 f"{self.account.url} can't be reached ({why}): look at the network, a proxy or a firewall, and run it again"
             ) from None
-        return _read(answer, f"{method} /v1/{path}")
+        if not 200 <= answer.status_code < 300:
+            raise _error(answer, method, path)
+        return answer
 
 
 def _file(name: str, content: bytes) -> dict[str, tuple[str, bytes, str]]:
@@ -205,20 +221,26 @@ class _LaterError(UnclearError):
     wait: float | None = None
 
 
-def _read(answer: requests.Response, what: str) -> Json:
+def _document(answer: requests.Response) -> Json | None:
+    """The answer's JSON object, None if it isn't one."""
     try:
         document = answer.json()
     except ValueError:
-        document = None
-    if answer.ok and isinstance(document, dict) and answer.status_code < 300:
-        return document
-    said = str(document.get("message", "")) if isinstance(document, dict) else ""
-    raise _error(answer, what, said)
+        return None
+    return document if isinstance(document, dict) else None
 
 
-def _error(answer: requests.Response, what: str, said: str) -> ApiError:
-    status = answer.status_code
-    shown = f"Fivetran answers {status} to {what}" + (f": {said}" if said else "")
+def _said(answer: requests.Response) -> str:
+    return str((_document(answer) or {}).get("message", ""))
+
+
+def _shown(answer: requests.Response, method: str, path: str) -> str:
+    said = _said(answer) if answer.status_code >= 300 else ""
+    return f"Fivetran answers {answer.status_code} to {method} /v1/{path}" + (f": {said}" if said else "")
+
+
+def _error(answer: requests.Response, method: str, path: str) -> ApiError:
+    status, said, shown = answer.status_code, _said(answer), _shown(answer, method, path)
     if status == 401:
         return ApiError(
             f"{shown}\n    the API key or its secret is wrong, or was withdrawn: look at {KEY} and {SECRET}",
@@ -238,8 +260,6 @@ def _error(answer: requests.Response, what: str, said: str) -> ApiError:
         return later
     if status >= 500:
         return UnclearError(f"{shown}\n    Fivetran has trouble: run it again later", status, said)
-    if answer.ok:
-        return ApiError(
-            f"{shown} with something that isn't its JSON: is it Fivetran's address?", status, said
-        )
+    if status < 400:
+        return ApiError(f"{shown}, which leads elsewhere: is it Fivetran's address?", status, said)
     return ApiError(shown, status, said)

@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools.locked.connecting.fivetran_api import WAITS, ApiError, FivetranApi, Json, UnclearError
+from tools.locked.fivetran.api import WAITS, ApiError, FivetranApi, Json, UnclearError
 from tools.repository.errors import RepositoryError
 
 SHOWN = 12
@@ -56,6 +56,17 @@ def digest_at_fivetran(api: FivetranApi, package: str) -> str:
                 f"Fivetran has no package {package}, or none that this key sees: {error.said}"
             ) from error
         raise
+
+
+def content_at_fivetran(api: FivetranApi, package: str) -> bytes:
+    """The zip that a package holds. RepositoryError if what comes isn't what Fivetran's hash says."""
+    content = api.download(package)
+    said = digest_at_fivetran(api, package)
+    if said and hashlib.sha256(content).hexdigest() != said:
+        raise RepositoryError(
+            f"Fivetran sends another content of package {package} than the one whose hash it tells"
+        )
+    return content
 
 
 def uploaded(api: FivetranApi, archive: Archive) -> str:

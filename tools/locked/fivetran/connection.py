@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tools.locked.connecting.fivetran_api import ApiError, FivetranApi, Json
 from tools.locked.declared.deployments import FILE, Deployment
+from tools.locked.fivetran.api import ApiError, FivetranApi, Json
 from tools.repository.errors import Problem, RepositoryError
+
+SERVICES = {"function": "google_cloud_function", "connector_sdk": "connector_sdk"}
+"""By host, as deploy.yaml names it: Fivetran's name of the kind of connection."""
 
 CONNECTED = "connected"
 MASK = "*"
@@ -69,7 +72,7 @@ class Connection:
         return [str(one["key"]) for one in listed if isinstance(one, dict) and "key" in one]
 
 
-def find(api: FivetranApi, one: Deployment, service: str) -> Connection | None:
+def find(api: FivetranApi, one: Deployment) -> Connection | None:
     """The connection of a deployment's schema; None if the schema is free.
 
     RepositoryError if the group isn't known, or the schema is that of a connection of another service.
@@ -83,7 +86,7 @@ def find(api: FivetranApi, one: Deployment, service: str) -> Connection | None:
             raise _unknown_group(one, error) from error
         raise
     for data in found:
-        if data["service"] != service:
+        if data["service"] != SERVICES[one.host]:
             raise _taken(one, f"by {data['id']}, a connection of the service {data['service']}")
     return Connection.read(api.connection(found[0]["id"])) if found else None
 
