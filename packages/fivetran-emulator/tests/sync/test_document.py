@@ -10,9 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from scripted import Emulator, Json
 
-SCHEMA: dict[str, Any] = json.loads(
-    (files("fivetran_emulator.report") / "sync.schema.json").read_text("utf-8")
-)
+SCHEMA: dict[str, Any] = json.loads((files("fivetran_emulator.sync") / "sync.schema.json").read_text("utf-8"))
 ROWS: Json = {
     "state": {"n": 1},
     "insert": {"t": [{"id": 1, "v": True}, {"id": 2, "v": 1}]},
