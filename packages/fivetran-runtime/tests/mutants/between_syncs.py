@@ -82,10 +82,14 @@ def _skipped_is_read(original: Fault) -> Fault:
 
 
 def _is_another_ones_page(_: Fault) -> Fault:
-    def within(self: Any, position: Any) -> dict[str, Any]:
+    def within(self: Any, position: Any, left: Any) -> dict[str, Any]:
         return {name: value for name, value in position.items() if name != self._name}
 
     return within
+
+
+def _its_place_stays(original: Fault) -> Fault:
+    return lambda self, position, left: original(self, position, left[:0])
 
 
 def _in_silence(original: Fault) -> Fault:
@@ -247,6 +251,12 @@ MUTANTS = (
         "fivetran_runtime._sync.parents.ParentsPass._within",
         _is_another_ones_page,
         f"{_PARENTS}::test_a_parent_that_vanishes_in_the_middle_leaves_its_place_to_the_next",
+    ),
+    Mutant(
+        "what is sent of a large page is the next parent's, where its own has vanished",
+        "fivetran_runtime._sync.parents.ParentsPass._within",
+        _its_place_stays,
+        f"{_PARENTS}::test_a_parent_that_vanishes_leaves_its_place_to_one_with_a_large_page",
     ),
     Mutant(
         "parents without room are reported",

@@ -173,6 +173,25 @@ def test_a_parent_that_vanishes_in_the_middle_leaves_its_place_to_the_next(
     assert present(fivetran) == forge.seen()
 
 
+def test_a_parent_that_vanishes_leaves_its_place_to_one_with_a_large_page(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whose rows go over several answers: each of them goes on behind the one before."""
+    monkeypatch.setenv("FIVETRAN_ANSWER_BYTES", "1500")
+    forge = Forge(size=20)
+    for number in range(24):
+        forge.edit(1 if number < 4 else 2, number)
+    forge.listed = {1, 2}
+    fivetran = forge.connection()
+    fivetran.syncs += 1
+    assert fivetran.call().body["hasMore"]
+    assert fivetran.state["tables"]["issues"]["at"] == {"repository": 1, "page": 4}
+    forge.listed = {2}
+    while fivetran.call().body["hasMore"]:
+        pass
+    assert {place for place in present(fivetran) if place[0] == 2} == forge.seen().keys()
+
+
 def test_a_release_that_adds_parents_begins_an_open_pass_again(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -100,7 +100,8 @@ class ParentsPass(Pass):
 
     def _read_all(self, client: Any, position: Mapping[str, Any]) -> str | None:
         """Read the parents that are left, and complete the pass."""
-        within, left = self._within(position), self._left(position.get(self._name))
+        left = self._left(position.get(self._name))
+        within = self._within(position, left)
         for place, parent in enumerate(left):
             self._around, self._entered = {self._name: self._listed[parent]}, within
             if cut := self._read_parent(client, parent, within):
@@ -112,11 +113,13 @@ class ParentsPass(Pass):
                     return cut
         return self._complete()
 
-    def _within(self, position: Mapping[str, Any]) -> dict[str, Any]:
+    def _within(self, position: Mapping[str, Any], left: list[Key]) -> dict[str, Any]:
         """Where to go on in the position's parent; a page of one that has vanished is none of the next one's."""
         if not position or part(position[self._name]) in self._listed:
             return {name: value for name, value in position.items() if name != self._name}
         self._sent = self._state.sent = 0
+        if left:  # so that what is sent of its first rows counts as the next one's
+            self._state.at = {self._name: self._listed[left[0]]}
         return {}
 
     def _left(self, current: Any) -> list[Key]:
