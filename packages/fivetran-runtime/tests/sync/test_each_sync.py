@@ -31,6 +31,11 @@ def ids(fivetran: Fivetran, table: str) -> set[Any]:
     return {row["id"] for row in fivetran.tables.get(table, {}).values()}
 
 
+def keeping_to_a_rate(_: Any) -> Iterator[Any]:
+    running().wait(1, "the rate")
+    yield {"id": 1}
+
+
 def reported(replies: list[Reply]) -> str:
     assert replies[-1].status == 500
     return str(replies[-1].body["errorMessage"])
@@ -158,11 +163,7 @@ def test_a_table_that_takes_all_the_time_leaves_the_others_theirs(
     for name in ("first", "second"):
         app.table(key="id", name=name)(slow)
 
-    @app.table(key="id")
-    def fine(_: Any) -> Iterator[Any]:
-        running().wait(1, "the rate")
-        yield {"id": 1}
-
+    app.table(key="id", name="fine")(keeping_to_a_rate)
     fivetran = Fivetran(app.handler)
     fivetran.sends_id = has_id
     for _ in range(3):
@@ -255,11 +256,7 @@ def test_a_list_without_an_end_and_without_rows_keeps_no_other_table_out(
             n += 1
             yield At(n=n)
 
-    @app.table(key="id")
-    def fine(_: Any) -> Iterator[Any]:
-        running().wait(1, "the rate")
-        yield {"id": 1}
-
+    app.table(key="id", name="fine")(keeping_to_a_rate)
     fivetran = Fivetran(app.handler)
     fivetran.sends_id = has_id
     for _ in range(3):

@@ -16,7 +16,7 @@ from virtual_clock import VirtualClock
 import fivetran_runtime
 from fivetran_runtime import At, Client, Connector, ConnectorError, Delete
 from fivetran_runtime._invocation.budget import Budget, Ends, Limits, Wording
-from fivetran_runtime._invocation.clock import clock, use_clock
+from fivetran_runtime._invocation.clock import clock
 from fivetran_runtime._invocation.context import Invocation, run_as, running
 from fivetran_runtime._sync.batch import Deletion
 from fivetran_runtime._sync.loop import Leave, Progress
@@ -27,12 +27,7 @@ NO_END = Limits(answer_bytes=100_000_000, seconds=inf, memory_bytes=2**62, max_w
 EVERY_MINUTE = Ends(seconds=60, bytes=10_000_000)
 
 
-@pytest.fixture(autouse=True)
-def time() -> Iterator[VirtualClock]:
-    """Virtual time."""
-    with use_clock(VirtualClock()) as replacement:
-        assert isinstance(replacement, VirtualClock)
-        yield replacement
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 class Endless:
@@ -116,14 +111,14 @@ def test_an_answer_ends_by_its_bytes_and_may_hold_a_larger_unit() -> None:
     assert asked == [0, 1, 2, 3]
 
 
-def test_a_wait_that_has_no_end_does_not_hold_back_what_others_have_brought(time: VirtualClock) -> None:
+def test_a_wait_that_has_no_end_does_not_hold_back_what_others_have_brought(clock: VirtualClock) -> None:
     """A report that takes hours is asked for in each answer; the answers before it are not lost with it."""
     client = Client("http://reports.example")
 
     def report(_: Any, job: int | None = None) -> Iterator[Any]:
         if job is None:
             yield At(job=7)
-        while time.seconds < 200:
+        while clock.seconds < 200:
             client.wait(10, "report 7")
         yield {"id": 7}
 
@@ -132,7 +127,7 @@ def test_a_wait_that_has_no_end_does_not_hold_back_what_others_have_brought(time
 
     answers = list(sync(connected(reports=report, quick=quick)))
     assert [rows(one) for one in answers] == [[{"id": 1}], [], [], [{"id": 7}]]
-    assert time.seconds == pytest.approx(200)
+    assert clock.seconds == pytest.approx(200)
 
 
 def test_a_source_is_waited_for_as_long_as_the_host_says_and_no_longer() -> None:

@@ -15,7 +15,7 @@ from fivetran_runtime._invocation.context import Invocation, running
 from fivetran_runtime.errors import ConfigurationError, ConnectorError, DeclarationError, TransientError
 from fivetran_runtime.http._deadlines import UNKNOWN_HOST, require_time
 
-TRIES = 5
+_TRIES = 5
 _LIMIT_TRIES = 7  # with waits of 63 s in all: most limits that say nothing are by the minute
 _SETUP_TRIES = 2  # a person waits for a setup test
 _SETUP_WAIT = 5.0
@@ -73,7 +73,7 @@ def _max_tries(failed: FailedRequest, invocation: Invocation) -> int:
         return _UNKNOWN_TRIES
     if invocation.is_setup_test:
         return _SETUP_TRIES
-    return _LIMIT_TRIES if failed.status == 429 and failed.retry_after is None else TRIES
+    return _LIMIT_TRIES if failed.status == 429 and failed.retry_after is None else _TRIES
 
 
 def _given_up(failed: FailedRequest, tries: int, what: str) -> ConnectorError:

@@ -43,7 +43,7 @@ from fivetran_runtime.http._refusals import answered_with_errors, refusal, said
 from fivetran_runtime.http._retries import Delay, FailedRequest, is_rate_limit, wait_before_retry, wait_of
 from fivetran_runtime.http.auth import Credentials
 
-RETRIED = frozenset({429, 500, 502, 503, 504})
+_RETRIED = frozenset({429, 500, 502, 503, 504})
 """Statuses that say "later", or may be meant so; every other one is an answer."""
 _NO_CONTENT = 204
 _WITH_ROWS = frozenset({200, 203, 206})
@@ -175,7 +175,7 @@ class Sender:
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # The error's own text holds the whole address, query and key included.
             raise FailedRequest(what_broke(error)) from None
-        if body is not None and (response.status_code in RETRIED or response.status_code == 403):
+        if body is not None and (response.status_code in _RETRIED or response.status_code == 403):
             _require_no_later(request.url, response, body)
         return response, body
 

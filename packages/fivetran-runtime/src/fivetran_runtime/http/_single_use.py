@@ -26,9 +26,6 @@ from fivetran_runtime.config import Secret
 from fivetran_runtime.errors import ConfigurationError, DefectError
 from fivetran_runtime.http.auth import Auth, OutgoingRequest
 
-CREDENTIALS = "credentials"
-"""The member of the state's `kept` that all this is in."""
-
 _TOO_YOUNG = timedelta(minutes=10)  # to be refused because it is old: another one would be refused, too
 _FRESH = "the credentials are right, so check what they may read (scopes, roles), and that the token is meant for this address."
 
