@@ -14,7 +14,7 @@ from pathlib import Path
 from tools.environments.virtual_environments import VirtualEnvironment, project_environment, tools_environment
 from tools.local import faults, readmes, shipped_imports
 from tools.local.processes import foreground
-from tools.local.tested_pythons import environments_of, failing, not_run, pythons_to_test
+from tools.local.tested_pythons import Pythons, environments_of, failing, not_run, pythons_to_test
 from tools.repository.errors import RepositoryError, StaleError, at
 from tools.repository.examples import EXAMPLES, examples_of
 from tools.repository.model import TOOLS, Repository, group, python_files, requirement_name
@@ -73,18 +73,7 @@ def run_tests(repository: Repository, subject: str, options: Sequence[str] = ())
         shipped_imports.require_declared(repository, repository.connector(subject), environments[0])
     if WRITES_RELEASE in options:
         _require_current_readme(repository, subject, environments[0])
-    wrong = []
-    for environment in environments:
-        if pythons.here:
-            version = environment.interpreter.version
-            print(f"{subject} on Python {version}, which it is deployed on", flush=True)
-        wrong += _run_in(repository, subject, environment, options)
-    if pythons.missing:
-        print("\n".join(not_run(repository.project(subject), pythons)), file=sys.stderr, flush=True)
-    wrong += [
-        f"{subject} isn't tested on Python {version}, which it is deployed on"
-        for version in failing(pythons.missing)
-    ]
+    wrong = _run_on(repository, subject, pythons, environments, options)
     try:
         _require_current_readme(repository, subject, environments[0])
     except RepositoryError as error:
@@ -94,6 +83,28 @@ def run_tests(repository: Repository, subject: str, options: Sequence[str] = ())
         wrong += [str(error)] if isinstance(error, StaleError) else []
     if wrong:
         raise RepositoryError("\n".join(wrong))
+
+
+def _run_on(
+    repository: Repository,
+    subject: str,
+    pythons: Pythons,
+    environments: Sequence[VirtualEnvironment],
+    options: Sequence[str],
+) -> list[str]:
+    """Run the tests in each environment; what is wrong, a Python among it that has to be here and isn't."""
+    wrong = []
+    for environment in environments:
+        if pythons.here:
+            version = environment.interpreter.version
+            print(f"{subject} on Python {version}, which it is deployed on", flush=True)
+        wrong += _run_in(repository, subject, environment, options)
+    if pythons.missing:
+        print("\n".join(not_run(repository.project(subject), pythons)), file=sys.stderr, flush=True)
+    return wrong + [
+        f"{subject} isn't tested on Python {version}, which it is deployed on"
+        for version in failing(pythons.missing)
+    ]
 
 
 def _require_current_readme(repository: Repository, subject: str, environment: VirtualEnvironment) -> None:
