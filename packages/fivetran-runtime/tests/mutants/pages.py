@@ -155,7 +155,7 @@ MUTANTS = (
     # What an author says of ends
     Mutant(
         "a partial answer of GraphQL is never taken for a whole one",
-        "fivetran_runtime.http._sending.Sender._require_no_errors",
+        "fivetran_runtime.http._sending.RequestSender._require_no_errors",
         lambda _: lambda self, reply, json: None,  # noqa: ARG005
         "http/test_places.py::test_a_partial_answer_is_asked_for_again",
     ),

@@ -142,13 +142,13 @@ MUTANTS = (
     ),
     Mutant(
         "headers go to the client's own host only",
-        "fivetran_runtime.http._outgoing.Writer._own_headers",
+        "fivetran_runtime.http._outgoing.RequestWriter._own_headers",
         _sent_to_strangers,
         f"{_CLIENT}::test_no_header_of_the_clients_goes_to_another_host",
     ),
     Mutant(
         "credentials go to the client's own host only",
-        "fivetran_runtime.http._outgoing.Writer._authenticate",
+        "fivetran_runtime.http._outgoing.RequestWriter._authenticate",
         _credentials_to_strangers,
         f"{_CLIENT}::test_no_credentials_go_to_another_host",
     ),

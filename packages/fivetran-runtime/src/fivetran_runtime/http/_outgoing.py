@@ -29,7 +29,7 @@ Decode = Callable[[bytes], Any]
 """Makes an object of a body's bytes."""
 
 
-class Request(msgspec.Struct, frozen=True):
+class RequestSpec(msgspec.Struct, frozen=True):
     """What a source is asked, and what is made of its answer.
 
     Attributes:
@@ -62,7 +62,7 @@ class Request(msgspec.Struct, frozen=True):
         """Whether anything is sent beside address and headers."""
         return self.json is not None or self.form is not None
 
-    def at(self, position: Mapping[Any, Any]) -> Request:
+    def at(self, position: Mapping[Any, Any]) -> RequestSpec:
         """The same with a position, by what takes it; what is None is left as the author wrote it.
 
         Raises:
@@ -140,7 +140,7 @@ def request_of(
     decode: Any,
     accept: Any = (),
     idempotent: bool = True,
-) -> Request:
+) -> RequestSpec:
     """A request as an author says it.
 
     Raises:
@@ -154,7 +154,7 @@ def request_of(
         raise wrong("request", "accept", accept, "statuses, such as (404, 410)")
     given = {name: value for name, value in (headers or {}).items() if value is not None}
     kind = {} if decode is None else {"Accept": "*/*"}
-    return Request(method, url, query, json, form, given, kind, accept, decode, idempotent=idempotent)
+    return RequestSpec(method, url, query, json, form, given, kind, accept, decode, idempotent=idempotent)
 
 
 def _require_request(query: Any, json: Any, form: Any, headers: Any) -> None:
@@ -169,7 +169,7 @@ def _require_request(query: Any, json: Any, form: Any, headers: Any) -> None:
         raise DefectError("json= and form= are both given; a request has one body.")
 
 
-class Writer:
+class RequestWriter:
     """Writes the requests of one client: its headers, query and credentials are for its own host only."""
 
     def __init__(
@@ -181,7 +181,7 @@ class Writer:
         self._credentials = credentials
         self._headers = {"Accept": ACCEPT, **(headers or {})}
 
-    def written(self, request: Request) -> requests.PreparedRequest:
+    def written(self, request: RequestSpec) -> requests.PreparedRequest:
         """The request as it is sent.
 
         Raises:

@@ -37,7 +37,7 @@ from fivetran_runtime.http._deadlines import (
     what_broke,
     within,
 )
-from fivetran_runtime.http._outgoing import NOT_HTTP, Request, Writer, unsendable
+from fivetran_runtime.http._outgoing import NOT_HTTP, RequestSpec, RequestWriter, unsendable
 from fivetran_runtime.http._places import A_PLACE, ABSENT, is_place, is_there, look_up, shown_place
 from fivetran_runtime.http._refusals import answered_with_errors, refusal, said
 from fivetran_runtime.http._retries import Delay, FailedRequest, is_rate_limit, wait_before_retry, wait_of
@@ -53,7 +53,7 @@ _REDIRECTED = 300
 _NOT_MODIFIED = 304
 
 
-class Sender:
+class RequestSender:
     """Sends the requests of one client.
 
     Args:
@@ -99,9 +99,9 @@ class Sender:
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, TimelyAdapter())
         self._environment = cache(_environment)
-        self._writer = Writer(self._session, hosts, credentials, headers)
+        self._writer = RequestWriter(self._session, hosts, credentials, headers)
 
-    def answered(self, request: Request) -> Reply:
+    def answered(self, request: RequestSpec) -> Reply:
         """The answer to a request.
 
         Raises:
@@ -138,7 +138,7 @@ class Sender:
             where = f"{shown(reply.url)} ({shown_place(place)})"
             raise answered_with_errors(where, errors, is_refusal=is_graphql and "data" not in reply.json)
 
-    def _sent(self, request: Request) -> Reply:
+    def _sent(self, request: RequestSpec) -> Reply:
         """What comes of a request at the end of its redirects."""
         for redirects in range(_MAX_REDIRECTS + 1):
             response, body = self._exchange(request)
@@ -153,14 +153,14 @@ class Sender:
         message = f"{request.method} {own}: more than {_MAX_REDIRECTS} redirects, the last to {last}."
         raise ConfigurationError(message, hint="Is the address right, its path included?")
 
-    def _redirected(self, request: Request, response: requests.Response) -> Request:
+    def _redirected(self, request: RequestSpec, response: requests.Response) -> RequestSpec:
         if response.status_code == 303:
             request = msgspec.structs.replace(request, method="GET", json=None, form=None)
         location = response.headers["Location"]
         url = self._hosts.redirected(request.url, location, has_body=request.has_body)
         return msgspec.structs.replace(request, url=url, query={})
 
-    def _exchange(self, request: Request) -> tuple[requests.Response, bytearray | None]:
+    def _exchange(self, request: RequestSpec) -> tuple[requests.Response, bytearray | None]:
         """One request and its body; None where that is still to be read."""
         invocation = running()
         if self._delay is not None:
@@ -180,7 +180,7 @@ class Sender:
         return response, body
 
     def _transferred(
-        self, request: Request, written: requests.PreparedRequest
+        self, request: RequestSpec, written: requests.PreparedRequest
     ) -> tuple[requests.Response, bytearray | None]:
         left = max(SHORTEST_TIMEOUT_S, running().budget.remaining())
         connect, read = (min(seconds, left) for seconds in self.timeouts)
@@ -213,7 +213,7 @@ class Sender:
         return body
 
 
-def _is_answer(status: int, request: Request) -> bool:
+def _is_answer(status: int, request: RequestSpec) -> bool:
     """Whether a status is no error: a success, one that is asked for, or that nothing has changed since a header."""
     return (
         200 <= status < _REDIRECTED

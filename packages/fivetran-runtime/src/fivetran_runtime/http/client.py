@@ -14,11 +14,11 @@ from fivetran_runtime._invocation.context import running
 from fivetran_runtime.errors import DefectError
 from fivetran_runtime.http._addresses import Address, Hosts, shown
 from fivetran_runtime.http._bodies import Reply
-from fivetran_runtime.http._outgoing import Decode, Request, request_of
+from fivetran_runtime.http._outgoing import Decode, RequestSpec, request_of
 from fivetran_runtime.http._pages import Page
 from fivetran_runtime.http._places import A_PLACE, Place, is_place
 from fivetran_runtime.http._retries import Delay
-from fivetran_runtime.http._sending import Sender
+from fivetran_runtime.http._sending import RequestSender
 from fivetran_runtime.http.auth import Anonymous, Auth, Basic, Credentials
 from fivetran_runtime.http.pagination import Ask, NoRows, Paginator, read_pages, require_usable
 from fivetran_runtime.operations import At
@@ -69,7 +69,7 @@ class Client:
         credentials = Credentials(_auth_of(address) if auth is None else auth)
         _hide(address)
         self._hosts = Hosts(address, allowed_hosts, credentials)
-        self._sender = Sender(
+        self._sender = RequestSender(
             self._hosts,
             credentials,
             headers,
@@ -191,7 +191,7 @@ class Client:
         items = read_pages(self._asking(listing), path, paginator, rows=rows, at=at or {}, no_rows=none)
         yield from items if row is None else _made(row, items)
 
-    def _asking(self, listing: Request) -> Ask:
+    def _asking(self, listing: RequestSpec) -> Ask:
         """What gets the pages of a list."""
         sizes = listing.sizes()
 
@@ -298,7 +298,7 @@ class Client:
         request = self._stream(path, query, json=json, form=form, headers=headers)
         yield from _streamed(self._sender, request, written, resume, row, at)
 
-    def _stream(self, path: str, query: Mapping[str, Any], **body: Any) -> Request:
+    def _stream(self, path: str, query: Mapping[str, Any], **body: Any) -> RequestSpec:
         method = "GET" if body["json"] is None and body["form"] is None else "POST"
         return request_of(method, self._hosts.target(path), query, decode=None, **body)
 
@@ -386,8 +386,8 @@ def _hide(address: Address) -> None:
 
 
 def _streamed(
-    sender: Sender,
-    request: Request,
+    sender: RequestSender,
+    request: RequestSpec,
     form: Any,
     resume: Any,
     row: Callable[[Any], Any] | None,

@@ -23,10 +23,10 @@ from fivetran_runtime._invocation.context import running
 from fivetran_runtime.errors import ConfigurationError, DefectError, ExpiredError, TransientError
 from fivetran_runtime.http._addresses import shown
 from fivetran_runtime.http._content import Content
-from fivetran_runtime.http._outgoing import Request
+from fivetran_runtime.http._outgoing import RequestSpec
 from fivetran_runtime.http._records import Form, Place
 from fivetran_runtime.http._retries import FailedRequest, wait_before_retry
-from fivetran_runtime.http._sending import Sender
+from fivetran_runtime.http._sending import RequestSender
 from fivetran_runtime.operations import At
 
 _MAX_RECORDS = 1_000
@@ -64,7 +64,7 @@ class StreamedBody:
         idle: seconds that one read may take.
     """
 
-    def __init__(self, sender: Sender, request: Request) -> None:
+    def __init__(self, sender: RequestSender, request: RequestSpec) -> None:
         self._sender = sender
         self._request = request
         self.what = shown(request.url)
