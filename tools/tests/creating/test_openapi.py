@@ -15,7 +15,7 @@ from tools.local import readmes
 from tools.local.testing import run_tests
 from tools.locked.creating import baking, creation
 from tools.locked.creating.made_practice import as_made
-from tools.locked.creating.openapi import document, making
+from tools.locked.creating.openapi import connector_code, document, making, practice_code
 from tools.locked.creating.openapi.login import login_of
 from tools.locked.creating.openapi.schemas import Schemas
 from tools.locked.creating.openapi.selection import MAX_TABLES, Selection, Table, select
@@ -291,6 +291,25 @@ def test_the_cursor_is_found_where_it_loses_nothing(
         )
     )
     assert (table.cursor.kind if table.cursor else None) == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "since", "epoch"),
+    [
+        ("Unix time", "updated_since=since and int(since.timestamp())", "seconds"),
+        ("in milliseconds", "updated_since=since and int(since.timestamp() * 1000)", "milliseconds"),
+    ],
+)
+def test_a_filter_that_takes_a_number_is_given_one(
+    describe: Describe, said: str, since: str, epoch: str
+) -> None:
+    """Whole seconds before the mark lose nothing; the practice source reads them so, and the README asks."""
+    row = {**ID, "updated_at": {"type": "string", "format": "date-time"}}
+    asked = {**query("updated_since", type="integer"), "description": said}
+    described = describe({"/users": get(listed(row, next_cursor={"type": "string"}), asked, query("cursor"))})
+    made = making.plan_of(described, NAME, select(described))
+    assert since in connector_code.connector(made)
+    assert f"since='updated_since', epoch='{epoch}'" in practice_code.practice(made)
 
 
 def test_schemas_are_merged_and_circles_end(describe: Describe) -> None:

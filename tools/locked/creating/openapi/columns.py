@@ -43,11 +43,15 @@ class Key:
 
 @dataclass(frozen=True)
 class Cursor:
-    """The filter and the column by which changes are found. `kind` is datetime, date, seconds or milliseconds."""
+    """The filter and the column by which changes are found. `kind` is datetime, date, seconds or milliseconds.
+
+    `epoch` is seconds or milliseconds where the filter takes such a number and the column is an instant.
+    """
 
     param: str
     column: str
     kind: str
+    epoch: str = ""
 
 
 def key_of(listing: Listing, members: Mapping[str, Shape], details: Iterable[str]) -> Key | None:
@@ -95,6 +99,8 @@ def cursor_of(listing: Listing, members: Mapping[str, Shape]) -> Cursor | None:
     if column is None or param is None:
         return None
     kind = _moment(members[column])
+    if kind == "datetime" and param.shape.kind in ("integer", "number"):
+        return Cursor(param.name, column, kind, _unit(param.shape, param.description))
     return Cursor(param.name, column, kind) if kind and _takes(param, kind) else None
 
 
@@ -106,14 +112,17 @@ def has_change_filter(listing: Listing) -> str | None:
 def _moment(shape: Shape) -> str:
     if shape.kind == "string":
         return "date" if shape.format == "date" else "datetime" if shape.format in INSTANTS else ""
-    if shape.kind == "integer":
-        milliseconds = re.search(r"milli|\bms\b", f"{shape.description} {shape.format}", re.IGNORECASE)
-        return "milliseconds" if milliseconds else "seconds"
-    return ""
+    return _unit(shape, shape.description) if shape.kind == "integer" else ""
+
+
+def _unit(shape: Shape, description: str) -> str:
+    """The unit of a number since 1970, as it is described; seconds where it is not."""
+    milliseconds = re.search(r"milli|\bms\b", f"{description} {shape.format}", re.IGNORECASE)
+    return "milliseconds" if milliseconds else "seconds"
 
 
 def _takes(param: Parameter, kind: str) -> bool:
-    """Whether a filter is in the notation of the column: a connector made of a description converts nothing."""
+    """Whether a filter is in the notation of the column."""
     shape = param.shape
     if kind in ("seconds", "milliseconds"):
         return shape.kind in ("integer", "number", "string", "") and shape.format not in ("date", "date-time")

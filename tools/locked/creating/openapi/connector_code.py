@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from tools.locked.creating.openapi.columns import Cursor
 from tools.locked.creating.openapi.operations import PARAMETER
 from tools.locked.creating.openapi.paging import Paging
 from tools.locked.creating.openapi.plan import STYLES, Plan, keeps_deleted, key_literal, literal, place
@@ -209,7 +210,13 @@ def _arguments(query: Mapping[str, str]) -> str:
 
 def _query(table: Table) -> str:
     query = {name: ascii(value) for name, value in table.query.items()}
-    return _arguments({**query, table.cursor.param: "since"} if table.cursor else query)
+    return _arguments({**query, table.cursor.param: _since(table.cursor)} if table.cursor else query)
+
+
+def _since(cursor: Cursor) -> str:
+    """What the filter by change is given: the mark, or whole seconds or milliseconds before it."""
+    factor = {"": "", "seconds": "", "milliseconds": " * 1000"}[cursor.epoch]
+    return f"since and int(since.timestamp(){factor})" if cursor.epoch else "since"
 
 
 def _api(plan: Plan) -> str:

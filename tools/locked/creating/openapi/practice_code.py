@@ -74,6 +74,7 @@ def _rows(plan: Plan, table: Table) -> str:
 def _listing(table: Table) -> str:
     cursor = f", cursor={table.cursor.column!a}" if table.cursor else ""
     since = f", since={table.cursor.param!a}" if table.cursor else ""
+    since += f", epoch={table.cursor.epoch!a}" if table.cursor and table.cursor.epoch else ""
     rows = f"source.rows({table.name!a}, {rows_name(table)}, key={key_literal(table)}{cursor})"
     within = place(table.listing.rows) if table.listing.rows else "None"
     return f"source.listing({_practice_path(table)!a}, {rows}, pages={_served_pages(table.paging)}, within={within}{since})"

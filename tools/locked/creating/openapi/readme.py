@@ -84,7 +84,8 @@ def _about_columns(table: Table) -> Iterator[str]:
         yield f"is {code(table.key.column)} its key? {table.key.asked[0].upper()}{table.key.asked[1:]}."
     if table.cursor:
         yield (
-            f"does {code(table.cursor.param)} mean *at or after*, in UTC, and does {code(table.cursor.column)} change with "
+            f"does {code(table.cursor.param)} mean *at or after*, {table.cursor.epoch or 'in UTC'}"
+            f"{' since 1970' if table.cursor.epoch else ''}, and does {code(table.cursor.column)} change with "
             "every change and is never null? Are they indexed, so that asking is quick?"
         )
         yield "deleted rows stay in the warehouse: `listing=` finds them, see docs/adding-a-connector.md."
