@@ -142,7 +142,7 @@ def _taken_beforehand(_: Fault) -> Fault:
 
 def _whoever_has_begun(original: Fault) -> Fault:
     def changed(table: Any, state: Any, terms: Any) -> Any:
-        return original(table, state, terms) if state.children is not None else None
+        return None if table.kept and state.children is None else original(table, state, terms)
 
     return changed
 
@@ -162,6 +162,7 @@ MUTANTS = (
         "a token that was given under other settings does not count",
         "fivetran_runtime._sync.table_pass.start",
         _whatever_the_settings,
+        f"{_KEPT}::test_a_token_of_a_listing_under_other_settings_does_not_count",
     ),
     Mutant(
         "a listing that a release without tokens has begun is begun again",
@@ -173,6 +174,7 @@ MUTANTS = (
         "a release that adds parents begins an open pass again",
         "fivetran_runtime._sync.parents.ParentsPass._drop_position_of_no_parent",
         lambda _: lambda self: None,  # noqa: ARG005 - as the original's
+        f"{_PARENTS}::test_a_release_that_adds_parents_begins_an_open_pass_again",
     ),
     Mutant(
         "what the first part of a listing has sent is missing when the listing begins again without it",

@@ -9,7 +9,7 @@ from histories.history import outcome
 
 from mutants.catalogue import MUTANTS
 
-MAX_SEEDS = 400
+MAX_SEEDS = 600
 
 
 def main() -> int:
