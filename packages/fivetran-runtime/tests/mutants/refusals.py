@@ -87,7 +87,7 @@ MUTANTS = (
     Mutant(
         "no query has a value as Python writes it",
         "fivetran_runtime.http._outgoing._parameter",
-        lambda _: lambda name, value: str(value),  # noqa: ARG005
+        lambda _: lambda name, value, what="": str(value),  # noqa: ARG005
         "http/test_client.py::test_a_parameter_that_would_become_pythons_text_is_refused",
     ),
     Mutant(
