@@ -19,7 +19,7 @@ import json
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -104,6 +104,7 @@ class FakeFivetran:
         self.wrong: list[str] = []
         self.failures: list[Failure] = []
         self.filters = True
+        self.package_tests: Callable[[bytes], list[Json]] = lambda _: []  # a package without a form has none
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -165,6 +166,9 @@ class FakeFivetran:
             raise Refusal(401, "The API key is invalid", "AuthFailed")
         for method, pattern, route in ROUTES:
             found = re.fullmatch(f"/v1/{pattern}", call.path)
+            if found and method == call.method and route == "_download":
+                self._package(found[1])
+                return Answer(200, self.packages[found[1]], {"Content-Type": "application/zip"})
             if found and method == call.method:
                 status, content = getattr(self, route)(call, *found.groups())
                 return Answer(status, json.dumps({"code": "Success", "message": "Done", **content}).encode())
@@ -256,7 +260,7 @@ class FakeFivetran:
 
     def _setup_tests(self, made: Made) -> list[Json]:
         if made.service == "connector_sdk":
-            return []  # its package has no form
+            return self.package_tests(self.packages[made.config["package_id"]])
         status, text = self._ask(made, {"state": {}, "setup_test": True})
         title = "Connecting to the function"
         if status == 200:
@@ -433,4 +437,5 @@ ROUTES = (
     ("POST", r"connector-sdk/packages", "_upload"),
     ("GET", r"connector-sdk/packages/([^/]+)", "_package_details"),
     ("PATCH", r"connector-sdk/packages/([^/]+)", "_replace"),
+    ("GET", r"connector-sdk/packages/([^/]+)/download", "_download"),
 )

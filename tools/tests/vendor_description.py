@@ -87,12 +87,14 @@ def _patch_changed_config(schemas: Json) -> None:
 
 
 def _patch_files(paths: Json) -> None:
-    """A package is described as an object in its form; it is a file."""
+    """A package is described as an object in its form, and as JSON where it is downloaded; it is a file."""
     for path in ("/v1/connector-sdk/packages", "/v1/connector-sdk/packages/{package_id}"):
         for method in ("post", "patch"):
             if method in paths[path]:
                 form = paths[path][method]["requestBody"]["content"]["multipart/form-data"]["schema"]
                 form["properties"]["file"] = {"type": "string", "format": "binary"}
+    download = paths["/v1/connector-sdk/packages/{package_id}/download"]["get"]["responses"]["200"]
+    download["content"] = {"application/zip": {"schema": {"type": "string", "format": "binary"}}}
 
 
 @dataclass(frozen=True)
@@ -147,4 +149,4 @@ def _request(call: Call) -> Any:
 def _response(answer: Answer) -> Any:
     from openapi_core.testing import MockResponse
 
-    return MockResponse(answer.body, answer.status)
+    return MockResponse(answer.body, answer.status, content_type=answer.headers["Content-Type"])

@@ -29,6 +29,9 @@ TEST = "test-"
 DEPLOY = "deploy-"
 STALE = "stale-"
 
+PACKAGE = "package"
+"""The kind of job that deploys to Fivetran alone, where others have the way to log in at Google."""
+
 DEPLOY_BEHIND = """\
 if [ -n "<< parameters.behind >>" ]; then
   nox -s deploy -- --stale --environment "<< parameters.behind >>" --before "<< pipeline.git.base_revision >>" ||
@@ -55,6 +58,15 @@ class Content:
         names = {one.environment for one in self.deployments.values()}
         return [self.environments[name] for name in _in_turn(self.environments) if name in names]
 
+    @property
+    def functions(self) -> list[Deployment]:
+        """The deployments at Google."""
+        return [one for one in self.deployments.values() if one.is_function]
+
+    def has_functions(self, environment: str) -> bool:
+        """Whether something of an environment runs at Google, so that its jobs have to log in there."""
+        return any(one.environment == environment for one in self.functions)
+
     def deployed_in(self, environment: str) -> list[Deployment]:
         """The deployments of an environment."""
         return [one for one in self.deployments.values() if one.environment == environment]
@@ -62,7 +74,8 @@ class Content:
 
 def continue_config(content: Content) -> dict[str, Any]:
     """The configuration as data. Depends on nothing but `content`, so equal repositories give equal files."""
-    auths = sorted({environment.auth for environment in content.used})
+    auths = sorted({content.environments[one.environment].auth for one in content.functions})
+    kinds = dict.fromkeys((*auths, *([PACKAGE] if len(content.functions) < len(content.deployments) else [])))
     return {
         "version": 2.1,
         "parameters": steps.pipeline_parameters(),
@@ -76,9 +89,9 @@ def continue_config(content: Content) -> dict[str, Any]:
         "jobs": {
             CHECK: _check_job(),
             "test": _test_job(),
-            **({REHEARSAL: _rehearse_job()} if content.deployments else {}),
-            **{f"deploy-{auth}": _deploy_job(auth) for auth in auths},
-            **{f"stale-{auth}": _stale_job(auth) for auth in auths},
+            **({REHEARSAL: _rehearse_job()} if content.functions else {}),
+            **{f"deploy-{kind}": _deploy_job(kind) for kind in kinds},
+            **{f"stale-{kind}": _stale_job(kind) for kind in kinds if kind in _stale_kinds(content)},
         },
         "workflows": {WORKFLOW: {"jobs": list(_entries(content))}},
     }
@@ -88,7 +101,7 @@ def _entries(content: Content) -> Iterator[dict[str, Any]]:
     yield {CHECK: {"name": CHECK}}
     for subject, lock in content.locks.items():
         yield {"test": {"name": TEST + subject, "subject": subject, "lock": lock}}
-    if content.deployments:
+    if content.functions:
         yield {REHEARSAL: {"name": REHEARSAL, "functions": " ".join(_rehearsed(content))}}
     for environment in content.used:
         if environment.approval:
@@ -100,7 +113,7 @@ def _entries(content: Content) -> Iterator[dict[str, Any]]:
 def _rehearsed(content: Content) -> list[str]:
     """The first function of each generation and Python: between them they are everything that Google's builder does."""
     kinds: dict[tuple[int, str], str] = {}
-    for one in content.deployments.values():
+    for one in content.functions:
         kinds.setdefault((one.limits.generation, one.runtime), one.key)
     return list(kinds.values())
 
@@ -125,24 +138,39 @@ def _deploy(content: Content, one: Deployment) -> dict[str, Any]:
         if other.connector == one.connector
     ]
     return {
-        f"deploy-{environment.auth}": {
+        f"deploy-{environment.auth if one.is_function else PACKAGE}": {
             "name": DEPLOY + one.key,
             "function": one.key,
-            # What a person has to approve isn't brought along by another function's approval.
-            **({} if environment.approval else {"behind": environment.name}),
+            # What a person has to approve isn't brought along by another function's approval; a job for packages can't ask Google.
+            **({"behind": environment.name} if one.is_function and not environment.approval else {}),
             "context": environment.context,
             "requires": [*_proofs(content, one.connector), *before, *_approved(environment)],
-            "serial-group": f"{environment.project}/{one.region}/{one.function}",
+            "serial-group": _serial_group(environment, one),
             "filters": steps.ON_MAIN,
         }
     }
+
+
+def _serial_group(environment: Environment, one: Deployment) -> str:
+    """What two jobs mustn't deploy at once."""
+    if one.is_function:
+        return f"{environment.project}/{one.region}/{one.function}"
+    return f"{one.group or environment.name}/{one.schema}"
+
+
+def _stale_kinds(content: Content) -> set[str]:
+    return {_stale_kind(content, environment) for environment in content.used}
+
+
+def _stale_kind(content: Content, environment: Environment) -> str:
+    return environment.auth if content.has_functions(environment.name) else PACKAGE
 
 
 def _stale(content: Content, environment: Environment) -> dict[str, Any]:
     """One job that deploys whatever lags behind in an environment; it takes the deploys' place where all tests run."""
     before = [*_deploys_into(content, environment.after), *_deploys_into(content, environment.name)[:-1]]
     return {
-        f"stale-{environment.auth}": {
+        f"stale-{_stale_kind(content, environment)}": {
             "name": STALE + environment.name,
             "environment": environment.name,
             "context": environment.context,
@@ -170,7 +198,8 @@ def _proofs_of(content: Content, environment: Environment) -> list[str]:
 def _proofs(content: Content, *connectors: str) -> list[str]:
     """What stands before a deploy: the checks, the tests of what ships, the rehearsal."""
     runtime = [RUNTIME] if RUNTIME in content.locks else []
-    return [CHECK, *dict.fromkeys(TEST + name for name in [*connectors, *runtime]), REHEARSAL]
+    rehearsal = [REHEARSAL] if content.functions else []
+    return [CHECK, *dict.fromkeys(TEST + name for name in [*connectors, *runtime]), *rehearsal]
 
 
 def _in_turn(environments: Mapping[str, Environment]) -> list[str]:
@@ -222,31 +251,39 @@ def _rehearse_job() -> dict[str, Any]:
     )
 
 
-def _deploy_job(auth: str) -> dict[str, Any]:
+def _log_in(kind: str) -> list[str]:
+    """What a job of this kind needs beside nox. Fivetran's key is in the context, and nothing is to be installed for it."""
+    return [] if kind == PACKAGE else ["install-gcloud", f"log-in-{kind}"]
+
+
+def _deploy_job(kind: str) -> dict[str, Any]:
     deploy = steps.run("Deploy << parameters.function >>", "nox -s deploy -- << parameters.function >>")
     behind = steps.run("Deploy what an earlier pipeline left behind", DEPLOY_BEHIND)
     # No cache here: any branch's job may have written to it, and this is what ships.
     return steps.job(
         steps.SMALL,
-        ["prepare", "install-gcloud", f"log-in-{auth}", deploy, behind],
+        ["prepare", *_log_in(kind), deploy, *([] if kind == PACKAGE else [behind])],
         {
             "function": steps.text("A group of deploy.yaml"),
-            "behind": {**steps.text("An environment, to deploy what lags behind in it too"), "default": ""},
+            **({} if kind == PACKAGE else {"behind": _BEHIND}),
         },
     )
 
 
-def _stale_job(auth: str) -> dict[str, Any]:
+_BEHIND = {**steps.text("An environment, to deploy what lags behind in it too"), "default": ""}
+
+
+def _stale_job(kind: str) -> dict[str, Any]:
     script = "nox -s deploy -- --stale --environment << parameters.environment >>"
     return steps.job(
         steps.SMALL,
-        ["prepare", "install-gcloud", f"log-in-{auth}", steps.run("Deploy what lags behind", script)],
+        ["prepare", *_log_in(kind), steps.run("Deploy what lags behind", script)],
         {"environment": steps.text("An environment of pyproject.toml")},
     )
 
 
 def _gcloud_commands(content: Content, auths: list[str]) -> dict[str, Any]:
-    if not content.deployments:
+    if not content.functions:
         return {}
     install = steps.run("Install gcloud", content.gcloud.script())
     return {

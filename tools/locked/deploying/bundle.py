@@ -41,7 +41,7 @@ def stage(repository: Repository, one: Deployment, *, stale_lock: bool = False) 
     or a file of the package couldn't arrive as it is.
     """
     if not one.is_function:
-        raise RepositoryError(f"{one.key}: `host: {one.host}` can't be bundled or deployed from here yet")
+        raise RepositoryError(f"{one.key}: `host: {one.host}` has a package, and no folder for Google")
     project = repository.connector(one.connector)
     ships = locks_of(repository, project.name)[0]
     if (stale := list(ships.problems(repository.root))) and not (stale_lock and ships.file.is_file()):
@@ -55,6 +55,14 @@ def stage(repository: Repository, one: Deployment, *, stale_lock: bool = False) 
         shutil.rmtree(folder, ignore_errors=True)
         staged.rename(folder)
     return folder
+
+
+def package(repository: Repository, one: Deployment) -> Path:
+    """Make build/KEY.zip, a package of the Connector SDK. RepositoryError, for it can't be made here yet."""
+    where = at(repository.connector(one.connector).path, repository.root)
+    raise RepositoryError(
+        f"{one.key}: no package of {where} can be made here yet; `nox -s connect -- {one.key} --package FILE` takes one made elsewhere"
+    )
 
 
 def _fill(folder: Path, repository: Repository, project: Project, lock: Path) -> None:
@@ -170,6 +178,9 @@ def main(arguments: list[str]) -> int:
     """Stage the function named and list what would be uploaded."""
     repository = Repository(Path.cwd())
     one = deployment(repository, arguments[0])
+    if not one.is_function:
+        print(at(package(repository, one), repository.root))
+        return 0
     for line in listing(stage(repository, one), repository.root):
         print(line)
     for name in left_out(repository, one):

@@ -11,6 +11,7 @@ from tools.locked.declared.environments import environments
 from tools.locked.deploying.bundle import stage
 from tools.locked.deploying.decision import Verdict
 from tools.locked.deploying.deploy_one import Options, deploy, release_of
+from tools.locked.deploying.deploy_package import packaged
 from tools.locked.deploying.gcloud import upload_command
 from tools.locked.deploying.stale import deploy_stale
 from tools.repository.errors import RepositoryError, at, run_as_command
@@ -18,7 +19,12 @@ from tools.repository.model import Repository
 
 
 def show(repository: Repository, one: Deployment) -> None:
-    """Stage one function and print gcloud's command, asking Google nothing."""
+    """Stage one function and print gcloud's command, asking Google nothing; of a package, what would be sent."""
+    if not one.is_function:
+        print(
+            f"{packaged(repository, one)}: sent to Fivetran where its connection's package has another content"
+        )
+        return
     target = environments(repository)[one.environment]
     source = stage(repository, one)
     release = release_of(repository, one, source)

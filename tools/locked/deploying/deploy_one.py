@@ -17,6 +17,7 @@ from tools.locked.declared.environments import environments
 from tools.locked.deploying.bundle import digest, stage
 from tools.locked.deploying.decision import Decision, Verdict, decide
 from tools.locked.deploying.delivery import Delivery
+from tools.locked.deploying.deploy_package import PackageDelivery, packaged
 from tools.locked.deploying.gcloud import Upload
 from tools.locked.deploying.git_history import GitHistory, Relation
 from tools.locked.deploying.live import LiveFunction
@@ -46,6 +47,8 @@ def deploy(repository: Repository, one: Deployment, options: Options) -> Verdict
     """
     if not options.force and (problems := tree_problems(repository, one)):
         raise RepositoryError([*problems, Problem(one.key, "not deployed", "--force deploys all the same")])
+    if not one.is_function:
+        return _deploy_package(PackageDelivery.of(repository, one), options)
     target = environments(repository)[one.environment]
     delivery = Delivery.of(one, target)
     live = delivery.live()
@@ -60,6 +63,24 @@ def deploy(repository: Repository, one: Deployment, options: Options) -> Verdict
     if decision.deploys:
         _confirm(repository, decision, options)
         _deliver(repository, delivery, Upload(one, target, release, source, _labels(release, live)), live)
+    return decision.verdict
+
+
+def _deploy_package(delivery: PackageDelivery, options: Options) -> Verdict:
+    archive, live = packaged(delivery.repository, delivery.one), delivery.live()
+    decision = delivery.decide(archive, live, force=options.force)
+    print(f"{delivery.one.key}: {decision.why}", flush=True)
+    if live is None or decision.verdict is Verdict.REFUSED:
+        raise RepositoryError(f"{delivery.one.key} isn't deployed")
+    if decision.verdict is Verdict.NOTHING and not delivery.tested(
+        live
+    ):  # a deploy may have been killed before
+        raise RepositoryError(
+            f"{delivery.one.key}: what is live fails its setup test: fix it, or `nox -s rollback -- {delivery.one.key} --to COMMIT`"
+        )
+    if decision.deploys:
+        _confirm(delivery.repository, decision, options)
+        delivery.deliver(archive, live)
     return decision.verdict
 
 

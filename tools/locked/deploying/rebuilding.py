@@ -20,6 +20,7 @@ from tools.locked.declared.deployments import Deployment, deployment
 from tools.locked.deploying.git_history import GitHistory
 from tools.locked.deploying.live import LiveFunction
 from tools.locked.deploying.release import BUNDLE_DIGITS, DIRTY, Release
+from tools.locked.fivetran.packages import Archive
 from tools.repository.errors import RepositoryError
 from tools.repository.model import Project, Repository
 
@@ -53,7 +54,7 @@ def rebuilt(
     history = GitHistory(repository.root)
     with history.checked_out(commit) as folder:
         old = Repository(folder)
-        found = DIGEST.search(_bundle(repository, old, one.key))
+        found = DIGEST.search(run_bundle(repository, old, one.key))
         if found is None:
             raise RepositoryError(f"the tools of {commit[:12]} don't tell their bundle's digest")
         made = found[1][:BUNDLE_DIGITS]
@@ -66,7 +67,15 @@ def rebuilt(
         yield Rebuilt(release, folder / "build" / one.key, _settings(old, one, live), old, project)
 
 
-def _bundle(repository: Repository, old: Repository, key: str) -> str:
+@contextmanager
+def rebuilt_package(repository: Repository, one: Deployment, commit: str) -> Iterator[Archive]:
+    """The package of `one` as `commit` gives it; its files are removed afterwards. RepositoryError if it gives none."""
+    with GitHistory(repository.root).checked_out(commit) as folder:
+        run_bundle(repository, Repository(folder), one.key)
+        yield Archive.read(folder / "build" / f"{one.key}.zip")
+
+
+def run_bundle(repository: Repository, old: Repository, key: str) -> str:
     """What the older tools report. With the same lock, this environment is that commit's own."""
     same = _lock_text(repository) == _lock_text(old)
     python = sys.executable if same else str(tools_environment(old).prepare().python)

@@ -12,11 +12,13 @@ from pathlib import Path
 from tools.locked.declared.deployments import Deployment, deployment
 from tools.locked.declared.environments import environments
 from tools.locked.deploying.delivery import Delivery
+from tools.locked.deploying.deploy_package import PackageDelivery
 from tools.locked.deploying.git_history import GitHistory
 from tools.locked.deploying.live import LiveFunction
-from tools.locked.deploying.rebuilding import Rebuilt, rebuilt
+from tools.locked.deploying.rebuilding import Rebuilt, rebuilt, rebuilt_package
 from tools.locked.deploying.release import PREVIOUS, Release
 from tools.locked.deploying.smoke_test import Result
+from tools.locked.fivetran.packages import SHOWN
 from tools.repository.errors import RepositoryError, run_as_command
 from tools.repository.model import Repository
 
@@ -27,6 +29,8 @@ def rollback(repository: Repository, one: Deployment, to: str | None, *, yes: bo
     RepositoryError if there is nothing to go back to, if the commit doesn't give the bundle that was live, if nobody
     agrees, or if gcloud fails.
     """
+    if not one.is_function:
+        return _rollback_package(PackageDelivery.of(repository, one), to, yes=yes)
     delivery = Delivery.of(one, environments(repository)[one.environment])
     live = delivery.live()
     if live is None or live.release is None:
@@ -42,6 +46,27 @@ def rollback(repository: Repository, one: Deployment, to: str | None, *, yes: bo
         f"{live.release.shown_version} or another bundle is on main"
     )
     return 1 if outcome.result is Result.FAILED else 0
+
+
+def _rollback_package(delivery: PackageDelivery, to: str | None, *, yes: bool) -> int:
+    """A package bears no labels, so the commit has to be named, and nothing there remembers what was taken back."""
+    one, live = delivery.one, delivery.live()
+    if live is None:
+        raise RepositoryError(f"{one.key}: nothing is live, for there is no connection")
+    if to is None:
+        raise RepositoryError(
+            f"{one.key}: a package doesn't name the release before it: `nox -s rollback -- {one.key} --to COMMIT`"
+        )
+    with rebuilt_package(delivery.repository, one, GitHistory(delivery.repository.root).full(to)) as old:
+        if old.digest == live.digest:
+            raise RepositoryError(f"{to} gives the package that is live: nothing to go back to")
+        print(f"{one.key}: {live} -> what {to} gives (sha256 {old.digest[:SHOWN]})", flush=True)
+        _confirm(yes=yes)
+        delivery.deliver(old, live)
+    print(
+        f"{one.key}: the next pipeline on main deploys main's version again: revert there, or release a fix before it"
+    )
+    return 0
 
 
 def destination(

@@ -16,8 +16,9 @@ from tools.local.testing import run_tests
 from tools.locked.declared.deployments import Deployment, deployments
 from tools.locked.declared.environments import Environment, environments
 from tools.locked.deploying import gcloud
-from tools.locked.deploying.decision import setting_changes
+from tools.locked.deploying.decision import Verdict, setting_changes
 from tools.locked.deploying.deploy_one import Options, deploy
+from tools.locked.deploying.deploy_package import PackageDelivery, packaged
 from tools.locked.deploying.git_history import GitHistory
 from tools.locked.deploying.google_api import GoogleApi
 from tools.locked.deploying.live import LiveFunction
@@ -93,11 +94,29 @@ def lagging(repository: Repository, environment: str | None) -> list[Deployment]
         raise unknown("environment", environment, targets)
     found: list[Deployment] = []
     for target in in_turn(targets):
-        mine = [one for one in deployments(repository).values() if one.environment == target.name]
-        if mine and environment in (None, target.name):
-            live = live_functions(target)
-            found += [one for one in mine if lags(repository, one, live.get(path_of(one, target)))]
+        if environment in (None, target.name):
+            mine = [one for one in deployments(repository).values() if one.environment == target.name]
+            found += _lagging_functions(repository, target, [one for one in mine if one.is_function])
+            found += [one for one in mine if not one.is_function and package_lags(repository, one)]
     return found
+
+
+def _lagging_functions(
+    repository: Repository, target: Environment, mine: list[Deployment]
+) -> list[Deployment]:
+    if not mine:
+        return []
+    live = live_functions(target)
+    return [one for one in mine if lags(repository, one, live.get(path_of(one, target)))]
+
+
+def package_lags(repository: Repository, one: Deployment) -> bool:
+    """Whether a package holds an older version, or runs on another Python. One that isn't connected is a person's to connect."""
+    delivery = PackageDelivery.of(repository, one)
+    decision = delivery.decide(packaged(repository, one), delivery.live())
+    if decision.takes_over or decision.verdict is Verdict.REFUSED:
+        print(f"{one.key}: {decision.why}", flush=True)
+    return decision.verdict is Verdict.DEPLOY and not decision.takes_over
 
 
 def unchanged_since(repository: Repository, one: Deployment, commit: str) -> bool:

@@ -13,6 +13,7 @@ from tools.locked.declared.python_support import SUPPORT
 from tools.locked.deploying.bundle import stage
 from tools.locked.deploying.decision import Decision, Verdict, decide
 from tools.locked.deploying.deploy_one import relation_of, release_of
+from tools.locked.deploying.deploy_package import PackageDelivery, packaged
 from tools.locked.deploying.live import LiveFunction
 from tools.locked.deploying.stale import live_functions, path_of
 from tools.repository.errors import RepositoryError, run_as_command
@@ -32,13 +33,13 @@ SHOWN = {
 
 def status(repository: Repository, target: Environment, *, today: date) -> Iterator[str]:
     """The lines on one environment. RepositoryError if Google can't be asked."""
-    mine = {
-        path_of(one, target): one
-        for one in deployments(repository).values()
-        if one.environment == target.name
-    }
-    live = live_functions(target)
+    declared = [one for one in deployments(repository).values() if one.environment == target.name]
+    mine = {path_of(one, target): one for one in declared if one.is_function}
+    packages = [one for one in declared if not one.is_function]
+    live = live_functions(target) if mine or not packages else {}
     yield f"{target.name}: project {target.project}"
+    for one in packages:
+        yield from package_lines(repository, one)
     for path, one in mine.items():
         yield from function_lines(repository, one, live.get(path), today=today)
     for path, function in sorted(live.items()):
@@ -58,6 +59,24 @@ def function_lines(
         support = SUPPORT.get(live.runtime)
         known = support.shown(today) if support else "no support known"
         yield f"  {'':<20} {'':<20} generation {live.generation}, {live.runtime} ({known}), {live.url}"
+
+
+def package_lines(repository: Repository, one: Deployment) -> Iterator[str]:
+    """One package: its state, and the connection that runs it. RepositoryError if Fivetran can't be asked."""
+    delivery = PackageDelivery.of(repository, one)
+    live = delivery.live()
+    try:
+        decision = delivery.decide(packaged(repository, one), live)
+    except RepositoryError as error:
+        decision = Decision(Verdict.REFUSED, f"no package: {error}")
+    verdict = Verdict.NEW if live is None else decision.verdict
+    yield f"  {one.key:<20} {SHOWN[verdict]:<20} {decision.why}"
+    for change in decision.changes:
+        yield f"  {'':<20} {'':<20} {change}"
+    if live is not None:
+        python = live.connection.config.get("python_version", "of Fivetran's choice")
+        paused = ", paused" if live.connection.paused else ""
+        yield f"  {'':<20} {'':<20} Connector SDK, Python {python}, the connection {live.connection.id}{paused}"
 
 
 def _decision(repository: Repository, one: Deployment, live: LiveFunction | None) -> Decision:
@@ -82,7 +101,8 @@ def left_over_lines(live: LiveFunction, target: Environment) -> Iterator[str]:
 def _is_nobodys(repository: Repository, path: str) -> bool:
     """Whether no environment, this one's namesakes in the same project among them, has this function."""
     targets = environments(repository)
-    return path not in {path_of(one, targets[one.environment]) for one in deployments(repository).values()}
+    functions = [one for one in deployments(repository).values() if one.is_function]
+    return path not in {path_of(one, targets[one.environment]) for one in functions}
 
 
 def chosen(targets: Mapping[str, Environment], name: str | None) -> list[Environment]:

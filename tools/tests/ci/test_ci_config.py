@@ -58,6 +58,27 @@ def test_a_deploy_waits_for_what_it_ships_and_for_main(small: Repository) -> Non
     assert job["serial-group"] == "dev-project/us-central1/acme"
 
 
+def test_a_package_is_deployed_without_google(small: Repository, write: Write) -> None:
+    """Its job installs no gcloud and logs in nowhere; one beside a function changes nothing of that one's."""
+    function = (small.root / "deploy.yaml").read_text("utf-8")
+    package = "acme-sdk:\n  connector: acme\n  environment: dev\n  host: connector_sdk\n  schema: acme_sdk\n"
+    write("deploy.yaml", package)
+    alone = Repository(small.root)
+    assert list(jobs_of(alone))[-2:] == ["deploy-acme-sdk", "stale-dev"]
+    assert jobs_of(alone)["deploy-acme-sdk"]["requires"] == ["check", "test-acme", "test-fivetran-runtime"]
+    assert "gcloud" not in render(alone)[CONTINUATION]
+    assert list(schema_problems(data_of(alone))) == []
+
+    write("deploy.yaml", function + package)
+    both = Repository(small.root)
+    jobs = jobs_of(both)
+    assert jobs["deploy-acme-sdk"]["job"] == "deploy-package"
+    assert jobs["deploy-acme-sdk"]["serial-group"] == "dev/acme_sdk"
+    assert jobs["deploy-acme"]["job"] == "deploy-oidc"
+    assert jobs["stale-dev"]["job"] == "stale-oidc"  # it deploys both
+    assert list(schema_problems(data_of(both))) == []
+
+
 def test_an_environment_waits_for_a_person_and_for_the_one_before_it(prod: Repository) -> None:
     """One approval for all of prod's deploys, once dev's are done; each also behind its own connector's in dev."""
     jobs = jobs_of(prod)
