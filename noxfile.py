@@ -27,7 +27,17 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))  # nox loads this file without its folder on the path
 
 from tools.environments import locks, machine, virtual_environments
-from tools.local import adopting, connecting, readmes, recording, scaffolding, scheduling, syncing, testing
+from tools.local import (
+    adopting,
+    connecting,
+    connector_sdk,
+    readmes,
+    recording,
+    scaffolding,
+    scheduling,
+    syncing,
+    testing,
+)
 from tools.local.processes import foreground
 from tools.repository import names
 from tools.repository.arguments import Arguments
@@ -75,9 +85,12 @@ def sync(session: nox.Session) -> None:
     arguments = Arguments("sync", "Other options go to the emulator: fivetran-emulator sync --help.")
     arguments.add_argument("name", metavar="NAME", help="a connector")
     arguments.add_argument("--secrets", type=Path, help="a JSON file with the real source's secrets")
+    hosts = {"function": syncing.Local, connector_sdk.HOST: connector_sdk.OnConnectorSdk}
+    arguments.add_argument("--host", choices=hosts, default="function", help="default: %(default)s")
     options, others = arguments.read_known(session.posargs)
     limits = syncing.limits_for(REPOSITORY, options.name)
-    code = syncing.sync(REPOSITORY, options.name, limits, secrets=options.secrets, options=others)
+    on = hosts[options.host]
+    code = syncing.sync(REPOSITORY, options.name, limits, secrets=options.secrets, options=others, on=on)
     if code:
         sys.exit(code)  # the emulator has said why; its exit status tells the kinds of failure apart
 
@@ -421,6 +434,18 @@ def bump(session: nox.Session) -> None:
     arguments.add_argument("part", choices=["major", "minor", "patch"], help="what changed, as in semver.org")
     arguments.read(session.posargs)
     run_tool("tools.locked.deploying.bump", *session.posargs, failing="not bumped")
+
+
+@nox.session(name="connector_sdk", default=False)
+@reports_errors
+def on_connector_sdk(session: nox.Session) -> None:
+    """[NAME ...] [pytest's options]: connectors on Fivetran's Connector SDK: as on a function, and killed at any moment."""
+    arguments = Arguments("connector_sdk", "Other options go to pytest.")
+    arguments.add_argument(
+        "names", metavar="NAME", nargs="*", help="connectors; all with a Connector if none"
+    )
+    options, others = arguments.read_known(session.posargs)
+    connector_sdk.run_host_tests(REPOSITORY, options.names, others)
 
 
 @nox.session(default=False)

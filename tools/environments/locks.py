@@ -21,7 +21,9 @@ from typing import Any
 from tools.environments.uv import find_uv
 from tools.environments.virtual_environments import (
     AIRFLOW,
+    CONNECTOR_SDK,
     airflow_locks,
+    connector_sdk_lock,
     nox_lock,
     tools_environment,
     tools_lock,
@@ -98,6 +100,8 @@ def locks_of(repository: Repository, subject: str) -> list[Lock]:
             _group_lock(repository, name, file, subject=AIRFLOW)
             for name, file in airflow_locks(repository).items()
         ]
+    if subject == CONNECTOR_SDK:
+        return [_sdk_lock(repository)] if group(repository.pyproject, CONNECTOR_SDK) else []
     project = repository.project(subject)
     if project.kind == "package":
         return [_project_lock(repository, project, test=True, constraint=tools_lock(repository))]
@@ -115,7 +119,7 @@ def connector_locks(repository: Repository, project: Project) -> list[Lock]:
 
 def all_locks(repository: Repository) -> list[Lock]:
     """Every lock of the repository: the tools' first, which the packages' must agree with (they share `.venv`)."""
-    subjects = [TOOLS, AIRFLOW, *repository.packages, *repository.connectors]
+    subjects = [TOOLS, AIRFLOW, CONNECTOR_SDK, *repository.packages, *repository.connectors]
     return [lock for subject in subjects for lock in locks_of(repository, subject)]
 
 
@@ -124,7 +128,7 @@ def source_problems(repository: Repository, subject: str) -> list[Problem]:
 
     uv asks every index for such a name, and a higher version there, anybody's, is taken for ours.
     """
-    if subject in (TOOLS, AIRFLOW, EXAMPLES):
+    if subject in (TOOLS, AIRFLOW, CONNECTOR_SDK, EXAMPLES):
         return []
     project = repository.project(subject)
     asked = {normalized(requirement_name(text)) for text in project.requirements(test=True)}
@@ -247,6 +251,12 @@ def _group_lock(repository: Repository, name: str, file: Path, *, subject: str =
         request=(f"--group={name}",),
         inputs={"requires": sorted(group(repository.pyproject, name))},
     )
+
+
+def _sdk_lock(repository: Repository) -> Lock:
+    """The lock of Fivetran's Connector SDK: only what its group names, since the SDK asks for more than serving needs."""
+    lock = _group_lock(repository, CONNECTOR_SDK, connector_sdk_lock(repository))
+    return replace(lock, request=(*lock.request, "--no-deps"))
 
 
 def _nox_locks(repository: Repository) -> list[Lock]:

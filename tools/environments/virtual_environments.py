@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tools.environments.interpreters import RUNNING, Interpreter, running
@@ -29,17 +29,21 @@ STAMP = "made-from"
 AIRFLOW = "airflow"
 """The dependency groups `airflow-2` and `airflow-3`, locked as one subject: `nox -s lock -- airflow`."""
 
+CONNECTOR_SDK = "connector-sdk"
+"""The dependency group with Fivetran's Connector SDK: `nox -s lock -- connector-sdk`."""
+
 
 @dataclass(frozen=True)
 class VirtualEnvironment:
     """A virtual environment to be had at `path`: what `locks` pin, then the folders in `editables`.
 
-    `interpreter` is the Python it is made with, unless given the one that runs this.
+    What `beneath` pins is installed before, and gives way where `locks` pin it, too. `interpreter` is the Python it is made with, unless given the one that runs this.
     """
 
     path: Path
     locks: tuple[Path, ...]
     editables: tuple[Path, ...] = ()
+    beneath: tuple[Path, ...] = ()
     lock_command: str = "nox -s lock"
     interpreter: Interpreter = field(default_factory=running)
 
@@ -65,7 +69,7 @@ class VirtualEnvironment:
         """
         if self.is_current():
             return self
-        for lock in self.locks:
+        for lock in (*self.beneath, *self.locks):
             if not lock.is_file():
                 raise RepositoryError(f"{lock}: this lock is missing; run `{self.lock_command}`")
         with _alone(self.path):
@@ -83,8 +87,9 @@ class VirtualEnvironment:
         stamp = self.path / STAMP
         stamp.write_text("unfinished\n", "utf-8")
         installer = _create(self)
-        locks = [argument for lock in self.locks for argument in ("-r", str(lock))]
-        _run([*installer, "--no-deps", "--require-hashes", *locks])
+        for pinned in filter(None, (self.beneath, self.locks)):
+            locks = [argument for lock in pinned for argument in ("-r", str(lock))]
+            _run([*installer, "--no-deps", "--require-hashes", *locks])
         folders = [argument for path in self.editables for argument in ("-e", str(path))]
         if folders:
             _run([*installer, "--no-deps", "--no-build-isolation", *folders])
@@ -92,7 +97,7 @@ class VirtualEnvironment:
 
     def _stamp(self) -> str:
         digest = hashlib.sha256(f"{self.interpreter.says}\n{self.interpreter.prefix}\n{self.path}\n".encode())
-        for path in [*self.locks, *(folder / "pyproject.toml" for folder in self.editables)]:
+        for path in [*self.beneath, *self.locks, *(folder / "pyproject.toml" for folder in self.editables)]:
             digest.update(f"{path}\n".encode())
             digest.update(path.read_bytes() if path.is_file() else b"missing")
         return digest.hexdigest() + "\n"
@@ -163,6 +168,22 @@ def airflow_environments(repository: Repository) -> dict[str, VirtualEnvironment
         )
         for name, lock in airflow_locks(repository).items()
     }
+
+
+def connector_sdk_lock(repository: Repository) -> Path:
+    """The lock of Fivetran's Connector SDK."""
+    return repository.root / "tools" / "requirements-connector-sdk.txt"
+
+
+def connector_sdk_environment(repository: Repository, project: Project) -> VirtualEnvironment:
+    """A connector's own with the Connector SDK beneath, as Fivetran installs it beneath a connector's requirements."""
+    own = project_environment(repository, project)
+    return replace(
+        own,
+        path=own.path.with_name(f"{own.path.name}-{CONNECTOR_SDK}"),
+        beneath=(connector_sdk_lock(repository),),
+        lock_command=f"nox -s lock -- {project.name} {CONNECTOR_SDK}",
+    )
 
 
 def nox_lock(repository: Repository) -> Path:

@@ -117,16 +117,23 @@ class Local:
 
 
 def sync(
-    repository: Repository, name: str, limits: Limits, *, secrets: Path | None, options: list[str]
+    repository: Repository,
+    name: str,
+    limits: Limits,
+    *,
+    secrets: Path | None,
+    options: list[str],
+    on: type[Local] = Local,
 ) -> int:
-    """Sync connector `name` once; the emulator's exit status. `options` go to the emulator as they are.
+    """Sync connector `name` once; the emulator's exit status. `options` go to the emulator as they are, `on` is its host.
 
     Without `secrets`, a JSON file, the connector's practice source is started and synced from, into a schema of its own:
     made-up rows never lie among real ones, and no sync goes on from the other's state.
     """
-    say(f"limits           {limits} ({limits.origin})")
+    if on is Local:
+        say(f"limits           {limits} ({limits.origin})")
     started = time.monotonic()
-    local = Local.prepared(repository, name, limits)
+    local = on.prepared(repository, name, limits)
     emulator = emulator_environment(repository)
     with ExitStack() as running:
         files = []

@@ -54,6 +54,7 @@ METHODS = {
         "before",
         "check",
         "declared_tables",
+        "discovers",
         "handler",
         "run_before",
         "run_check",

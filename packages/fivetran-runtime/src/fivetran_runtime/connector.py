@@ -142,6 +142,11 @@ class Connector:
         """The tables that are known without asking the source, in the order of their declaration."""
         return tuple(self._tables)
 
+    @property
+    def discovers(self) -> bool:
+        """Whether the source is asked for tables."""
+        return self._discover is not None
+
     def tables_of(self, client: Any) -> list[Table]:
         """All tables, the discovered ones included.
 

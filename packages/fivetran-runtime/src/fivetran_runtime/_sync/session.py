@@ -109,6 +109,10 @@ class Session:
         redactor.add(*secret_texts(config))
         return config
 
+    def tables(self) -> list[Table]:
+        """All tables, those included that the source has to be asked for."""
+        return self._connector.tables_of(self._client)
+
     def check(self, state: object) -> None:
         """Run the setup test; the state is as received, and stays so.
 

@@ -1,0 +1,155 @@
+"""A folder with a connector.py, served by Fivetran's Connector SDK in a process of its own, and a client of it.
+
+The stubs are those of the installed wheel. Only whoever uses this room needs grpc and the SDK; this package does not.
+
+Source: fivetran_connector_sdk 2.13.1 (MIT), `Connector.run`, protos/connector_sdk_pb2_grpc.py, and `ValueType` of
+protos/common.proto.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import UTC
+from decimal import Decimal
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from fivetran_emulator.errors import FunctionError
+
+__all__ = ["SdkServer", "row_of"]
+
+_RUN = "from connector import connector; connector.run(port=int(__import__('sys').argv[1]))"
+_STARTED_SECONDS = 60
+_MAX_MESSAGE = 128 * 1024 * 1024
+_PROTOS = "fivetran_connector_sdk.protos"
+
+
+class SdkServer:
+    """One process that serves a connector. It can run one sync; a second one would wait for ever.
+
+    `folder` has the connector.py. `log` gets what the process writes, `environment` is added to its own. Raises FunctionError
+    when it does not start.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        log: IO[bytes] | int = subprocess.DEVNULL,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        port = _free_port()
+        command = [sys.executable, "-u", "-c", _RUN, str(port)]
+        self.process = subprocess.Popen(
+            command, cwd=folder, stdout=log, stderr=log, env={**os.environ, **(environment or {})}
+        )
+        self._messages = import_module(f"{_PROTOS}.connector_sdk_pb2")
+        self._common = import_module(f"{_PROTOS}.common_pb2")
+        self._grpc: Any = import_module("grpc")
+        size = [
+            ("grpc.max_receive_message_length", _MAX_MESSAGE),
+            ("grpc.max_send_message_length", _MAX_MESSAGE),
+        ]
+        self._channel = self._grpc.insecure_channel(f"localhost:{port}", options=size)
+        self._stub = import_module(f"{_PROTOS}.connector_sdk_pb2_grpc").SourceConnectorStub(self._channel)
+        self._wait()
+
+    def _wait(self) -> None:
+        ready = self._grpc.channel_ready_future(self._channel)
+        for _ in range(_STARTED_SECONDS * 10):
+            try:
+                ready.result(timeout=0.1)
+            except self._grpc.FutureTimeoutError:
+                if self.process.poll() is not None:
+                    break
+            else:
+                return
+        self.close()
+        raise FunctionError(
+            "the Connector SDK's server does not start", hint="Its log says why; is there a connector.py?"
+        )
+
+    def form(self) -> Any:
+        """The setup form: its fields and tests."""
+        return self._call(self._stub.ConfigurationForm, self._common.ConfigurationFormRequest())
+
+    def test(self, name: str, configuration: Mapping[str, str]) -> str | None:
+        """Run a setup test by its name; what is wrong, None if nothing is."""
+        request = self._common.TestRequest(name=name, configuration=configuration)
+        answer = self._call(self._stub.Test, request)
+        return None if answer.WhichOneof("response") == "success" else str(answer.failure)
+
+    def schema(self, configuration: Mapping[str, str]) -> Any:
+        """The declared tables, each with its columns. Raises FunctionError with the connector's error."""
+        answer = self._call(self._stub.Schema, self._messages.SchemaRequest(configuration=configuration))
+        return answer.without_schema.tables
+
+    def update(self, configuration: Mapping[str, str], state: str) -> Iterator[Any]:
+        """The operations of a sync that goes on from a state, JSON text. Raises FunctionError when it fails."""
+        request = self._messages.UpdateRequest(configuration=configuration, state_json=state)
+        try:
+            yield from self._stub.Update(request)
+        except self._grpc.RpcError as error:
+            raise _failure(error) from None
+
+    def _call(self, method: Any, request: Any) -> Any:
+        try:
+            return method(request)
+        except self._grpc.RpcError as error:
+            raise _failure(error) from None
+
+    def kill(self) -> None:
+        """End the process as a crash does (SIGKILL)."""
+        self.process.kill()
+        self.close()
+
+    def close(self) -> None:
+        """End it, whatever it does."""
+        self._channel.close()
+        self.process.kill()
+        self.process.wait()
+
+
+def _failure(error: Any) -> FunctionError:
+    """What a sync's user task says: the exception's text, with the traceback that the SDK puts behind it."""
+    text = str(error.details()).removeprefix("Exception iterating responses: ")
+    text = text.removeprefix("Exception calling application: ")
+    message, _, trace = text.partition("\nTraceback (most recent call last):")
+    for what in ("update()", "schema()", "configuration_form()"):
+        message = message.removeprefix(f"failed while executing {what} error: ")
+    return FunctionError(message or "the process has ended without a word", details=[trace] if trace else [])
+
+
+def _free_port() -> int:
+    with socket.socket(socket.AF_INET6 if socket.has_ipv6 else socket.AF_INET) as free:
+        free.bind(("::1" if socket.has_ipv6 else "127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def row_of(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Column to value; what has no form in JSON goes as ISO text, a decimal as a number with its digits."""
+    return {column: _value(value) for column, value in data.items()}
+
+
+def _value(value: Any) -> Any:
+    kind = value.WhichOneof("inner")
+    if kind in (None, "null"):
+        return None
+    found = getattr(value, kind)
+    if kind == "json":
+        return msgspec.Raw(found.encode())
+    if kind == "decimal":
+        return Decimal(found)
+    if kind == "naive_date":
+        return found.ToDatetime().date().isoformat()
+    if kind in ("naive_datetime", "utc_datetime"):
+        at = found.ToDatetime(tzinfo=UTC if kind == "utc_datetime" else None)
+        return at.isoformat().replace("+00:00", "Z")
+    return found
