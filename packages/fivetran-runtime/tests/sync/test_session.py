@@ -166,7 +166,7 @@ def test_operations_come_by_table_and_key_each_key_once() -> None:
     ]
 
 
-HOSTS = ("function",)
+HOSTS = ("function", "connector_sdk")
 
 
 @pytest.mark.parametrize("host", HOSTS)
