@@ -34,7 +34,7 @@ __all__ = ["Clean", "Exemption", "NewConnection", "PracticeSubject", "Subject", 
 
 _ENVELOPE = 600
 """Bytes of an answer beside its rows and its state: the schema, names, what is kept back."""
-_ENOUGH_ROWS, _SMALL_PAGE = 60, 5
+_ENOUGH_ROWS, _ENOUGH_PAGES, _SMALL_PAGE = 60, 12, 5
 
 
 @dataclass(frozen=True)
@@ -270,7 +270,14 @@ class PracticeSubject:
     @cached_property
     def roomy(self) -> PracticeSubject:
         """The same function with as many rows, in pages so small, that its answers can be cut: with copies where there are too few."""
-        return self if self.has_room else replace(self, practice=self._with_copies, found={})
+        if self.has_room:
+            return self
+        rows = max(map(len, self.trial().rows.values()), default=0)
+        copied = self._in_pages_of(max(_SMALL_PAGE, rows // _ENOUGH_PAGES))
+        return copied if copied.has_room else self._in_pages_of(_SMALL_PAGE)
+
+    def _in_pages_of(self, rows: int) -> PracticeSubject:
+        return replace(self, practice=lambda: self._with_copies(rows), found={})
 
     @property
     def _answered_bytes(self) -> int:
@@ -292,7 +299,7 @@ class PracticeSubject:
         """Whether half of all rows are more than an answer has to hold at least."""
         return self._answered_bytes // 2 >= self._page_bytes
 
-    def _with_copies(self) -> Practice:
+    def _with_copies(self, cap: int) -> Practice:
         practice = self._practice()
         source: Any = practice.source
         rows = {
@@ -303,7 +310,7 @@ class PracticeSubject:
             for number in range(len(there), _ENOUGH_ROWS):
                 table.source.put(table.copied(there[number % len(there)], number // len(there)))
         if hasattr(source, "cap"):
-            source.cap = _SMALL_PAGE
+            source.cap = cap
         return practice
 
     def _ends_alike(self, size: int) -> bool:
