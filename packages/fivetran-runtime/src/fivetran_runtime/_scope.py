@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from fivetran_runtime.config import Config, Secret, default_of
+from fivetran_runtime.config import Config, Secret, default_of, fields_of
 
 
 class Digest(NamedTuple):
@@ -98,7 +98,7 @@ _LOCAL_PORT = re.compile(r"(?i)^(https?://(?:127\.0\.0\.1|localhost|\[::1\])):\d
 
 
 def _settings(config: msgspec.Struct, *, with_defaults: bool) -> dict[str, Any]:
-    fields = msgspec.structs.fields(config)
+    fields = fields_of(type(config))
     values = {field.encode_name: (getattr(config, field.name), default_of(field)) for field in fields}
     return {
         name: _plain(value, with_defaults=with_defaults)

@@ -12,6 +12,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from itertools import repeat
 from math import isfinite
 from typing import Any, TypeVar, dataclass_transform
@@ -82,6 +83,12 @@ class Config(msgspec.Struct, metaclass=_KeywordOnly):
 AnyConfig = TypeVar("AnyConfig", bound=Config)
 
 
+@cache
+def fields_of(kind: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    """The fields of a class, whose annotations are evaluated once: every call of a function asks for them several times."""
+    return msgspec.structs.fields(kind)
+
+
 def read(kind: type[AnyConfig], secrets: object) -> AnyConfig:
     """The secrets of a request as a connector's typed configuration.
 
@@ -92,7 +99,7 @@ def read(kind: type[AnyConfig], secrets: object) -> AnyConfig:
         secrets = {}
     if not isinstance(secrets, Mapping):
         raise ConfigurationError("The secrets are not a JSON object of keys and values.", hint=_WHERE)
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    fields = {field.encode_name: field for field in fields_of(kind)}
     values, problems = _convert(fields, secrets)
     problems += [f"{key} is not a key this connector knows" for key in sorted(set(secrets) - set(fields))]
     if problems:
@@ -218,7 +225,7 @@ def _inside_of(value: object, kind: Any) -> Iterator[tuple[str, object, Any]]:
 def _members_of(kind: Any) -> Iterator[tuple[str, Any]]:
     """The names of an object's members, as they are sent, and their types."""
     if issubclass(kind, msgspec.Struct):
-        yield from ((field.encode_name, field.type) for field in msgspec.structs.fields(kind))
+        yield from ((field.encode_name, field.type) for field in fields_of(kind))
     else:
         yield from typing.get_type_hints(kind, include_extras=True).items()
 
@@ -328,7 +335,7 @@ def texts_to_hide(kind: type[Config], secrets: object) -> Iterator[str]:
     """The texts of raw secrets that must be hidden even if they turn out not to fit the configuration."""
     if isinstance(secrets, Mapping):
         shown = {
-            field.encode_name for field in msgspec.structs.fields(kind) if not _may_be_secret(field.type)
+            field.encode_name for field in fields_of(kind) if not _may_be_secret(field.type)
         }
         yield from all_texts({key: value for key, value in secrets.items() if key not in shown})
 

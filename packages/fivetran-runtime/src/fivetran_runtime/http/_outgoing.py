@@ -236,7 +236,8 @@ class RequestWriter:
         headers = self._credentials.headers(seen)
         try:
             request.prepare_headers({**request.headers, **headers})
-            request.prepare_url(url, list(query.items()))
+            if query:
+                request.prepare_url(url, list(query.items()))
         except NOT_HTTP:
             raise unsendable(url) from None
 
