@@ -171,7 +171,7 @@ def list_products(request: Request, name: str | None = None) -> Row:
     names = [name] if name else request.args.getlist("names")
     visible = request.args.get("type") == "accessible"
     return {
-        "products": [narrowed(row, request) for row in products.listed() if visible or row["name"] in names]
+        "products": [narrowed(row, request) for row in products.current() if visible or row["name"] in names]
     }
 
 
@@ -188,7 +188,7 @@ def one_bug(_request: Request, number: int) -> Row:
 def search(request: Request) -> Row:
     """The bugs that match, in order, from `offset` on; never more than `max_search_results`."""
     wanted = request.args.getlist("product")
-    found = [row for row in bugs.listed() if not row["groups"] and (not wanted or row["product"] in wanted)]
+    found = [row for row in bugs.current() if not row["groups"] and (not wanted or row["product"] in wanted)]
     if ids := request.args.get("id"):
         found = [row for row in found if str(row["id"]) in ids.split(",")]
     if since := request.args.get("last_change_time"):
@@ -238,7 +238,8 @@ def narrowed(row: Mapping[str, object], request: Request) -> Row:
     asked = set(request.args.get("include_fields", "").split(",")) - {""}
     if not asked:
         return dict(row)
-    kept = {name: row[name] for name in row if name in asked or name.removesuffix("_detail") in asked}
+    shown = asked | {f"{name}_detail" for name in asked}
+    kept = {name: row[name] for name in row if name in shown}
     inner = {name.partition(".")[2] for name in asked if name.startswith("components.")}
     if inner and isinstance(components := row.get("components"), list):
         kept["components"] = [{name: one[name] for name in one if name in inner} for one in components]
