@@ -334,9 +334,7 @@ def secret_texts(config: object) -> Iterator[str]:
 def texts_to_hide(kind: type[Config], secrets: object) -> Iterator[str]:
     """The texts of raw secrets that must be hidden even if they turn out not to fit the configuration."""
     if isinstance(secrets, Mapping):
-        shown = {
-            field.encode_name for field in fields_of(kind) if not _may_be_secret(field.type)
-        }
+        shown = {field.encode_name for field in fields_of(kind) if not _may_be_secret(field.type)}
         yield from all_texts({key: value for key, value in secrets.items() if key not in shown})
 
 
