@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.environments import locks
+from tools.local import connector_sdk
 from tools.locked.checks import committed_secrets, imports, pins, releases, shared_facts, template_prose
 from tools.locked.checks.merge_base import NotCheckedError
 from tools.locked.ci import config as ci_config
@@ -119,6 +120,20 @@ def deploy_valid(repository: Repository) -> Iterator[Problem]:
         deployments.deployments(repository)
     except RepositoryError as error:
         yield from error.problems or [Problem("deploy.yaml", str(error))]
+
+
+@check("hosts")
+def hosts_possible(repository: Repository) -> Iterator[Problem]:
+    """Each connector can run on the host that deploy.yaml says: a plain function is a function, and nothing else."""
+    try:
+        every = deployments.deployments(repository).values()
+    except RepositoryError:
+        return  # deploy.yaml is wrong, which is said by its own check
+    for one in every:
+        if not one.is_function and not connector_sdk.has_connector(repository.connector(one.connector)):
+            yield Problem(
+                f"deploy.yaml:{one.line}: {one.key}", connector_sdk.NO_CONNECTOR.format(name=one.connector)
+            )
 
 
 @check("schema")

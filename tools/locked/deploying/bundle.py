@@ -30,6 +30,9 @@ from tools.repository.model import Project, Repository
 MOMENT = 1580601600
 """2020-02-02T00:00:00Z, hatchling's choice: the time of every file, for a checkout's own would differ each time."""
 
+OTHER_HOSTS = ("connector_sdk",)
+"""Folders of the runtime that a function needs nothing of."""
+
 MEMBER_MOMENT = (2020, 2, 2, 0, 0, 0)
 MAIN = '"""Made by `nox -s bundle`: what Google calls."""\n\nfrom {module} import main as main\n'
 
@@ -72,19 +75,28 @@ def _fill(folder: Path, repository: Repository, project: Project, lock: Path) ->
     for file in files:
         _write(folder / file.path.relative_to(source), file.path.read_bytes())
     packages = repository.local_dependencies(project, test=False)
-    wheels = [build_wheel(repository, package, folder / "wheels") for package in packages]
+    wheels = [
+        build_wheel(repository, package, folder / "wheels", without=OTHER_HOSTS) for package in packages
+    ]
     requirements = lock.read_bytes() + "".join(map(requirement, wheels)).encode()
     _write(folder / "requirements.txt", requirements)
 
 
-def build_wheel(repository: Repository, package: Project, folder: Path) -> Path:
-    """The package's wheel in `folder`, of what git tracks; the same bytes each time. RepositoryError in hatchling's words."""
+def build_wheel(
+    repository: Repository, package: Project, folder: Path, *, without: Sequence[str] = ()
+) -> Path:
+    """The package's wheel in `folder`, of what git tracks, except in folders named `without`.
+
+    The same bytes each time. RepositoryError in hatchling's words.
+    """
     files = [
         *tracked_at_top(repository.root, package.path),
         *tracked_files(repository.root, package.path / "src"),
     ]
     sources = tuple(
-        (file.path.relative_to(package.path).as_posix(), file.path.read_bytes()) for file in files
+        (file.path.relative_to(package.path).as_posix(), file.path.read_bytes())
+        for file in files
+        if file.path.parent.name not in without
     )
     name, content = _built(at(package.path, repository.root), sources)
     _write(folder / name, content)

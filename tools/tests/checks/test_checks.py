@@ -75,3 +75,18 @@ def test_circleci_refuses_a_wrong_file(small: Repository, write: Write) -> None:
     assert "CircleCI's schema refuses it" in found(small, "ci_valid")
     write(".circleci/config.yml", "version: 2.1\nworkflows:\n  all:\n    jobs: [nope]\n")
     assert "job nope isn't defined" in found(small, "ci_valid")
+
+
+def test_a_plain_function_cannot_be_a_connector_sdk_connection(small: Repository, write: Write) -> None:
+    """It answers a POST that nobody sends there; deploying it would be the first to notice."""
+    write(
+        "deploy.yaml",
+        "acme:\n  connector: acme\n  environment: dev\n  host: connector_sdk\n  group: a_group\n  schema: acme\n",
+    )
+    write("connectors/acme/src/connector_acme/__init__.py", "def main(request):\n    return {}\n")
+    assert "acme is a plain function: it answers Fivetran's POST" in found(small, "hosts")
+    write(
+        "connectors/acme/src/connector_acme/__init__.py",
+        'from fivetran_runtime import Connector\n\napp = Connector("acme")\n\nmain = app.handler\n',
+    )
+    assert found(small, "hosts") == ""

@@ -79,6 +79,15 @@ def test_its_wheels_depend_on_no_compression(acme: Repository) -> None:
         assert {member.date_time for member in archive.infolist()} == {MEMBER_MOMENT}
 
 
+def test_a_function_ships_nothing_of_other_hosts(acme: Repository) -> None:
+    """What the Connector SDK needs would only make a function's bundle larger."""
+    wheel = next((bundled(acme) / "wheels").iterdir())
+    with zipfile.ZipFile(wheel) as archive:
+        names = [name for name in archive.namelist() if name.startswith("fivetran_runtime/")]
+    assert "fivetran_runtime/function/handler.py" in names
+    assert [name for name in names if "connector_sdk" in name] == []
+
+
 def test_what_git_ignores_is_not_shipped_and_is_named(acme: Repository) -> None:
     """A file of real secrets in the package's folder stays on the machine."""
     for name in ("real-secrets.json", "__pycache__/x.pyc"):
