@@ -23,6 +23,7 @@ from pathlib import Path
 
 from tools.environments.locks import locks_of
 from tools.locked.declared.deployments import Deployment, deployment
+from tools.locked.deploying.package import MEMBER_MOMENT, package
 from tools.locked.deploying.tracked import ignored_files, tracked_at_top, tracked_files
 from tools.repository.errors import RepositoryError, at, run_as_command
 from tools.repository.model import Project, Repository
@@ -33,7 +34,6 @@ MOMENT = 1580601600
 OTHER_HOSTS = ("connector_sdk",)
 """Folders of the runtime that a function needs nothing of."""
 
-MEMBER_MOMENT = (2020, 2, 2, 0, 0, 0)
 MAIN = '"""Made by `nox -s bundle`: what Google calls."""\n\nfrom {module} import main as main\n'
 
 
@@ -58,14 +58,6 @@ def stage(repository: Repository, one: Deployment, *, stale_lock: bool = False) 
         shutil.rmtree(folder, ignore_errors=True)
         staged.rename(folder)
     return folder
-
-
-def package(repository: Repository, one: Deployment) -> Path:
-    """Make build/KEY.zip, a package of the Connector SDK. RepositoryError, for it can't be made here yet."""
-    where = at(repository.connector(one.connector).path, repository.root)
-    raise RepositoryError(
-        f"{one.key}: no package of {where} can be made here yet; `nox -s connect -- {one.key} --package FILE` takes one made elsewhere"
-    )
 
 
 def _fill(folder: Path, repository: Repository, project: Project, lock: Path) -> None:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from packaging.version import InvalidVersion, Version
 
 from tools.locked.declared.deployments import Deployment
-from tools.locked.deploying.bundle import package
 from tools.locked.deploying.decision import Change, Decision, Verdict
+from tools.locked.deploying.package import package
 from tools.locked.fivetran.api import Account, FivetranApi
 from tools.locked.fivetran.connection import Connection, find
 from tools.locked.fivetran.packages import (

@@ -12,7 +12,8 @@ import pytest
 from generated_repository import commit_all, generate, git, write_locks
 
 from tools.locked.declared.deployments import deployment, deployments
-from tools.locked.deploying.bundle import MEMBER_MOMENT, MOMENT, digest, files_of, left_out, stage
+from tools.locked.deploying.bundle import MOMENT, digest, files_of, left_out, stage
+from tools.locked.deploying.package import MEMBER_MOMENT
 from tools.locked.rehearsal.functions import LiveFunction
 from tools.locked.rehearsal.google import FakeGoogle
 from tools.locked.rehearsal.uploading import compare, deploy_command, run_gcloud

@@ -34,7 +34,7 @@ _PROTOS = "fivetran_connector_sdk.protos"
 class SdkServer:
     """One process that serves a connector. It can run one sync; a second one would wait for ever.
 
-    `folder` has the connector.py. `log` gets what the process writes, `environment` is added to its own. Raises FunctionError
+    `folder` has the connector.py. `log` gets what the process writes, `environment` is added to its own, `python` runs it. Raises FunctionError
     when it does not start.
     """
 
@@ -44,9 +44,10 @@ class SdkServer:
         *,
         log: IO[bytes] | int = subprocess.DEVNULL,
         environment: Mapping[str, str] | None = None,
+        python: str = sys.executable,
     ) -> None:
         port = _free_port()
-        command = [sys.executable, "-u", "-c", _RUN, str(port)]
+        command = [python, "-u", "-B", "-c", _RUN, str(port)]
         self.process = subprocess.Popen(
             command, cwd=folder, stdout=log, stderr=log, env={**os.environ, **(environment or {})}
         )
