@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable
+from functools import cache, partial
 from pathlib import Path
 
 from tools.local.connecting import asked
@@ -17,6 +18,7 @@ from tools.locked.connecting.secrets_file import read_secrets, without
 from tools.locked.declared.deployments import Deployment, deployment
 from tools.locked.declared.environments import environments
 from tools.locked.deploying.delivery import Delivery
+from tools.locked.deploying.deploy_package import packaged
 from tools.locked.fivetran.api import Account, FivetranApi
 from tools.locked.fivetran.packages import Archive
 from tools.repository.errors import RepositoryError, run_as_command
@@ -60,13 +62,14 @@ def host_of(repository: Repository, one: Deployment, options: argparse.Namespace
         raise RepositoryError(f"{one.key}: --{stray} means nothing with `host: {one.host}`")
     if one.is_function:
         return _function(repository, one, options.trigger)
-    return _package(one, options.package)
+    return _package(repository, one, options.package)
 
 
-def _package(one: Deployment, given: str | None) -> SdkHost:
+def _package(repository: Repository, one: Deployment, given: str | None) -> SdkHost:
+    make = cache(partial(packaged, repository, one))
     if given and Path(given).suffix == ".zip":
-        return SdkHost(one.python_version, archive=Archive.read(Path(given)))
-    return SdkHost(one.python_version, package=given or "")
+        return SdkHost(one.python_version, make, archive=Archive.read(Path(given)))
+    return SdkHost(one.python_version, make, package=given or "")
 
 
 def _function(repository: Repository, one: Deployment, trigger: str | None) -> FunctionHost:

@@ -5,15 +5,14 @@ The two differ in the service's name and in a part of the configuration; what a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from tools.locked.connecting.secrets_file import Secrets
 from tools.locked.fivetran.api import FivetranApi, Json
 from tools.locked.fivetran.connection import SERVICES, Connection
 from tools.locked.fivetran.packages import SHOWN, Archive, digest_at_fivetran, replace, uploaded
-from tools.repository.errors import RepositoryError
 
 
 class Host(Protocol):
@@ -84,12 +83,14 @@ class FunctionHost:
 class SdkHost:
     """A package at Fivetran, on a Python of Fivetran's.
 
-    That of `package`, its id; or the connection's own, with `archive` in it where one is given.
+    That of `package`, its id; or the connection's own, with `archive` in it where one is given. `make` makes the one that a
+    new connection gets otherwise.
 
     https://fivetran.com/docs/rest-api/api-reference/connector-sdk.
     """
 
     python_version: str
+    make: Callable[[], Archive] = field(repr=False)
     package: str = ""
     archive: Archive | None = None
     service: str = SERVICES["connector_sdk"]
@@ -106,30 +107,27 @@ class SdkHost:
 
     def changes(self, api: FivetranApi, existing: Connection | None) -> list[str]:
         """The upload, where Fivetran doesn't have the archive's content yet. RepositoryError if there is nothing to run."""
-        if existing is None and not self.package and self.archive is None:
-            raise RepositoryError(
-                "a new connection needs its package: --package FILE, a package's zip, or --package ID, of an uploaded one"
-            )
+        if existing is None:
+            return [] if self.package else [f"package: {self._archive()}, uploaded"]
         if self.archive is None:
             return []
-        if existing is None:
-            return [f"package: {self.archive}, uploaded"]
         package = str(existing.config.get("package_id", ""))
         there = digest_at_fivetran(api, package)
-        differs = there != self.archive.digest
-        return (
-            [f"package {package}: sha256 {there[:SHOWN] or 'unknown'} -> {self.archive}"] if differs else []
-        )
+        if there == self.archive.digest:
+            return []
+        return [f"package {package}: sha256 {there[:SHOWN] or 'unknown'} -> {self.archive}"]
 
     def prepare(self, api: FivetranApi, existing: Connection | None) -> Json:
         """Upload the archive, or give the connection's package its content."""
-        if self.archive is None:
-            return {}
         if existing is None:
-            return {"package_id": uploaded(api, self.archive)}
-        if self.changes(api, existing):
+            return {} if self.package else {"package_id": uploaded(api, self._archive())}
+        if self.archive is not None and self.changes(api, existing):
             replace(api, str(existing.config["package_id"]), self.archive)
         return {}
+
+    def _archive(self) -> Archive:
+        """The one that was given, else this clone's: only a new connection gets that unasked, then it is deploying's."""
+        return self.archive or self.make()
 
     def failing(self, existing: Connection) -> str:
         """Its log is at Fivetran."""

@@ -12,6 +12,7 @@ from fake_fivetran import Made
 from killing import Killed, Killing
 from requests.adapters import HTTPAdapter
 
+from tools.locked.deploying import deploy_package
 from tools.repository.errors import RepositoryError
 
 MADE = [
@@ -65,6 +66,19 @@ def test_a_package_is_uploaded_and_connected(
     team.fivetran.calls.clear()
     connected(team, archive)
     team.connect("--package", "package_1")
+    assert team.fivetran.writes() == []
+
+
+def test_a_new_connection_gets_this_clones_package_an_existing_one_keeps_its_own(
+    team: Team, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is live later is deploying's, which has its own rules."""
+    monkeypatch.setattr(deploy_package, "package", lambda *_: archive)
+    team.connect("--secrets", team.secrets(), "--yes")
+    assert team.fivetran.packages == {"package_1": archive.read_bytes()}
+    zipped(team, "second")
+    team.fivetran.calls.clear()
+    team.connect("--secrets", team.secrets())
     assert team.fivetran.writes() == []
 
 
@@ -124,7 +138,7 @@ def test_another_python_is_a_change(team: Team, archive: Path) -> None:
         (
             ["host: connector_sdk"],
             [],
-            "a new connection needs its package: --package FILE, a package's zip, or --package ID",
+            "no package of connectors/acme can be made here yet",
         ),
         (["host: connector_sdk"], ["--package", "no.zip"], "no.zip: No such file"),
         (["host: connector_sdk"], ["--package", "deploy.zip"], "deploy.zip: this isn't a zip"),
