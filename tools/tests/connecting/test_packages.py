@@ -103,6 +103,17 @@ def test_a_lost_answer_to_an_upload_makes_no_second_package(team: Team, archive:
     assert list(team.fivetran.packages) == ["other", made.config["package_id"]]
 
 
+def test_a_package_with_the_same_content_is_not_taken_from_another_connection(
+    team: Team, archive: Path
+) -> None:
+    """One connection a package: a second deployment of the same connector uploads its own."""
+    connected(team, archive)
+    team.declare("host: connector_sdk", "python_version: '3.12'", "schema: acme_again")
+    team.connect("--secrets", team.secrets(), "--yes", "--package", str(archive))
+    used = [one.config["package_id"] for one in team.fivetran.connections.values()]
+    assert used == ["package_1", "package_2"]
+
+
 def test_another_content_is_shown_asked_about_and_replaced(
     team: Team, archive: Path, answers: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

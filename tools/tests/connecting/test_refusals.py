@@ -93,6 +93,12 @@ def test_a_paused_group_that_takes_no_connection(team: Team) -> None:
     finished(team)
 
 
+def test_a_refusal_that_repeats_a_secret_is_shown_without_it(team: Team) -> None:
+    """Fivetran's words are passed on, whatever is in them."""
+    team.fivetran.fail("POST", "connections$", 400, f"{TOKEN} of {KEY} can't be taken")
+    assert "[hidden] of [hidden] can't be taken" in refused(team)
+
+
 def test_a_paused_group_that_keeps_its_connections_paused(team: Team) -> None:
     """Fivetran's answer is believed, not its 200."""
     team.fivetran.groups[GROUP].keeps_paused = True
