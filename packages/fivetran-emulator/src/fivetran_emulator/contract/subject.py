@@ -34,7 +34,8 @@ __all__ = ["Clean", "Exemption", "NewConnection", "PracticeSubject", "Subject", 
 
 _ENVELOPE = 600
 """Bytes of an answer beside its rows and its state: the schema, names, what is kept back."""
-_ENOUGH_ROWS, _ENOUGH_PAGES, _SMALL_PAGE = 60, 12, 5
+_ENOUGH_PAGES, _SMALL_PAGE = (8, 12), 5
+"""Pages of a list by which answers can be cut; the second number is for small rows, beside which the rest of an answer is large."""
 
 
 @dataclass(frozen=True)
@@ -272,12 +273,13 @@ class PracticeSubject:
         """The same function with as many rows, in pages so small, that its answers can be cut: with copies where there are too few."""
         if self.has_room:
             return self
+        few, many = _ENOUGH_PAGES
         rows = max(map(len, self.trial().rows.values()), default=0)
-        copied = self._in_pages_of(max(_SMALL_PAGE, rows // _ENOUGH_PAGES))
-        return copied if copied.has_room else self._in_pages_of(_SMALL_PAGE)
+        copied = self._copied(few, max(_SMALL_PAGE, rows // few))
+        return copied if copied.has_room else self._copied(many, _SMALL_PAGE)
 
-    def _in_pages_of(self, rows: int) -> PracticeSubject:
-        return replace(self, practice=lambda: self._with_copies(rows), found={})
+    def _copied(self, pages: int, cap: int) -> PracticeSubject:
+        return replace(self, practice=lambda: self._with_copies(pages * _SMALL_PAGE, cap), found={})
 
     @property
     def _answered_bytes(self) -> int:
@@ -299,7 +301,7 @@ class PracticeSubject:
         """Whether half of all rows are more than an answer has to hold at least."""
         return self._answered_bytes // 2 >= self._page_bytes
 
-    def _with_copies(self, cap: int) -> Practice:
+    def _with_copies(self, enough: int, cap: int) -> Practice:
         practice = self._practice()
         source: Any = practice.source
         rows = {
@@ -307,7 +309,7 @@ class PracticeSubject:
         }
         for table in source_tables(rows, self.clean.warehouse, self.placing):
             there = table.rows()
-            for number in range(len(there), _ENOUGH_ROWS):
+            for number in range(len(there), enough):
                 table.source.put(table.copied(there[number % len(there)], number // len(there)))
         if hasattr(source, "cap"):
             source.cap = cap
