@@ -149,7 +149,7 @@ def test_another_python_is_a_change(team: Team, archive: Path) -> None:
         (
             ["host: connector_sdk"],
             [],
-            "no package of connectors/acme can be made here yet",
+            "acme is a plain function",
         ),
         (["host: connector_sdk"], ["--package", "no.zip"], "no.zip: No such file"),
         (["host: connector_sdk"], ["--package", "deploy.zip"], "deploy.zip: this isn't a zip"),

@@ -15,6 +15,7 @@ from small_repository import ROOT
 
 from tools.local.connecting import asked
 from tools.locked.connecting.connect import connect
+from tools.locked.deploying import deploy_package
 from tools.repository.model import Repository
 
 CONNECTING = ROOT / "docs" / "connecting.md"
@@ -42,6 +43,7 @@ def casa(team: Team, monkeypatch: pytest.MonkeyPatch, answers: list[str]) -> Tea
     (team.root / "state.json").write_text('{"page": 1}')
     with zipfile.ZipFile(team.root / "casa-sdk.zip", "w") as archive:
         archive.writestr("connector.py", "")
+    monkeypatch.setattr(deploy_package, "package", lambda *_: team.root / "casa-sdk.zip")
     monkeypatch.chdir(team.root)
     answers += ["y"] * 20
     return team
