@@ -4,6 +4,7 @@
         fivetran.groups["decent_dropsy"] = Group()       # a destination, and the account that calls its functions
         fivetran.connections                             # by id: configuration, state, and the rows that syncs brought
         fivetran.calls, fivetran.writes()                # every request; those that are no GET
+    fivetran.package_url                             # where the uploaded package is run, if it is
         fivetran.fail("POST", "connections", 503)        # the next such request is answered so, and not carried out
         fivetran.fail("POST", "connections", 502, carried_out=True)   # its answer is lost
 
@@ -104,6 +105,7 @@ class FakeFivetran:
         self.wrong: list[str] = []
         self.failures: list[Failure] = []
         self.filters = True
+        self.package_url = ""
         self.package_tests: Callable[[bytes], list[Json]] = lambda _: []  # a package without a form has none
         self._stack = ExitStack()
 
@@ -259,7 +261,7 @@ class FakeFivetran:
         return 200, {"data": {**self._shown(made), "setup_tests": tests}}
 
     def _setup_tests(self, made: Made) -> list[Json]:
-        if made.service == "connector_sdk":
+        if made.service == "connector_sdk" and not self.package_url:
             return self.package_tests(self.packages[made.config["package_id"]])
         status, text = self._ask(made, {"state": {}, "setup_test": True})
         title = "Connecting to the function"
@@ -356,7 +358,7 @@ class FakeFivetran:
     def _run(self, made: Made) -> None:
         """A sync: the function, until it has no more; rows and state of each answer are kept together."""
         moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        if made.service == "connector_sdk":
+        if made.service == "connector_sdk" and not self.package_url:
             made.state, made.succeeded_at = made.state or {}, moment
             return
         for status, answer in self._answers(made):
@@ -383,7 +385,7 @@ class FakeFivetran:
 
     def _ask(self, made: Made, body: Json) -> tuple[int, str]:
         """POST to the function, as the group's account."""
-        url = made.config["function_trigger"]
+        url = made.config.get("function_trigger") or self.package_url
         token = self.google.id_token(url, self.groups[made.group].caller)
         agent = f"Fivetran Google Cloud Functions Connector/{made.id}/{made.config['schema']}"
         content = json.dumps({"agent": agent, "secrets": made.secrets, **body}).encode()

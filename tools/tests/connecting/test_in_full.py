@@ -8,14 +8,20 @@ import signal
 import subprocess
 import sys
 import threading
+import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from connected_team import TOKEN, Team
 from fake_fivetran import KEY, SECRET
 from small_repository import ROOT
 
-from tools.local.syncing import Local
+from tools.environments.virtual_environments import connector_sdk_environment
+from tools.local.processes import server
+from tools.local.syncing import LISTENING, Local
+from tools.locked.declared.deployments import deployment
+from tools.locked.deploying.package import package
 from tools.locked.rehearsal.functions import LiveFunction
 from tools.locked.rehearsal.google import Answer, Call, forward_to
 from tools.repository.limits import Limits
@@ -77,6 +83,42 @@ def test_a_message_is_all_there_is_of_a_failure(team: Team) -> None:
     assert process.returncode == 1
     assert text.startswith("Fivetran answers 401")
     assert "Traceback" not in text
+
+
+@pytest.mark.index
+@pytest.mark.connector("casa")
+def test_a_real_package_is_uploaded_and_synced(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Casa's package as it arrived, run by the SDK's own server: tested by its form's test, and every row arrives."""
+    repository, folder = Repository(ROOT), team.root / "unzipped"
+    sdk = connector_sdk_environment(repository, repository.connector("casa")).prepare()
+    archive = package(
+        repository, replace(deployment(repository, "casa"), key="casa-test", host="connector_sdk")
+    )
+    with zipfile.ZipFile(archive) as made:
+        made.extractall(folder)
+    command = [
+        str(sdk.python),
+        "-m",
+        "fivetran_emulator.connector_sdk",
+        str(folder),
+        str(team.root / "sdk.log"),
+    ]
+    log = team.root / "function.log"
+    with (
+        Local.prepared(repository, "casa", Limits()).practice() as (_, secrets),
+        server("the Connector SDK", command, log=log, cwd=folder, env={"NO_PROXY": "127.0.0.1"}) as running,
+    ):
+        team.fivetran.package_url = running.wait_for(LISTENING, seconds=60)[1]
+        team.declare("host: connector_sdk")
+        file = team.root / "secrets.json"
+        file.write_text(json.dumps(secrets))
+        team.connect("--secrets", str(file), "--yes", "--package", str(archive))
+    made = team.fivetran.only()
+    assert team.fivetran.packages[made.config["package_id"]] == archive.read_bytes()
+    archive.unlink()
+    assert (made.setup_state, made.failed_at, made.tasks) == ("connected", None, [])
+    assert made.rows
+    assert all(made.rows.values())
 
 
 @pytest.mark.index
