@@ -94,8 +94,8 @@ def test_a_real_package_is_uploaded_and_synced(team: Team, monkeypatch: pytest.M
     archive = package(
         repository, replace(deployment(repository, "casa"), key="casa-test", host="connector_sdk")
     )
-    with zipfile.ZipFile(archive) as made:
-        made.extractall(folder)
+    with zipfile.ZipFile(archive) as zipped:
+        zipped.extractall(folder)
     command = [
         str(sdk.python),
         "-m",
