@@ -29,6 +29,9 @@ QUIET = 6
 SETTLING = 2
 """Syncs with failing tables, after which what was open in the others is complete and read again."""
 
+_REQUESTS_A_CALL = 45
+"""As many as there is time for in a call where each takes a second, and what comes before a page's."""
+
 _PACKED = ("keys", "missed", "held", "found", "gone", "unsent", "tried", "absent")
 
 
@@ -157,6 +160,7 @@ class History:
         self.leave_time_and_room()
         for number in range(chance.choice([3, 5, 8])):
             new = self.new_rows(well)
+            self.leave_time_for_sets(well)
             said = self.destination.sync()
             claims.require_the_failure(source, self.destination, said, number, settled=number >= SETTLING)
             if number >= SETTLING:
@@ -170,6 +174,11 @@ class History:
             self.source.seconds_a_page = self.chance.choice([0, 0, 1])
         else:
             os.environ["FIVETRAN_ANSWER_BYTES"] = str(10**6)
+
+    def leave_time_for_sets(self, plans: list[Plan]) -> None:
+        """A page is read within a call, and the sets of its rows with it (docs/what-holds.md)."""
+        if any(self.source.requests_of_a_page(plan) > _REQUESTS_A_CALL for plan in plans):
+            self.source.seconds_a_page = 0
 
     def new_rows(self, plans: list[Plan]) -> list[tuple[Plan, Thing]]:
         """Some are added and some edited."""

@@ -85,6 +85,13 @@ class Source(Rows):
         self.change(self.changes_a_page)
         return page
 
+    def requests_of_a_page(self, plan: Plan) -> int:
+        """The most that a page takes: with the sets of its rows, each of them read twice, as one that has shrunk is."""
+        if plan.lines is None or plan.lines.way == "inside":
+            return 1
+        numbers = sorted(len(thing.lines) for thing in self.tables[plan.name].values())
+        return 1 + sum(2 * (2 + number // plan.lines.page) for number in numbers[-plan.page :])
+
     def token(self, plan: Plan, products: list[str]) -> str:
         """A token that tells of what changes from now on."""
         return str(self.deltas[plan.name].token(products))

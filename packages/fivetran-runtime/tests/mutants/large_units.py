@@ -36,6 +36,14 @@ def _counted_under_other_settings(original: Fault) -> Fault:
     return drop_what_changed
 
 
+def _given_up(_: Fault) -> Fault:
+    def leave_to_whole_pass(self: Any, keys: Any) -> None:
+        self._begin_unit()
+        self._missing.fetched(keys)
+
+    return leave_to_whole_pass
+
+
 MUTANTS = (
     Mutant(
         "a page that is larger than an answer arrives",
@@ -72,5 +80,11 @@ MUTANTS = (
         "fivetran_runtime._sync.fetching.Fetching._commit_part",
         _refused,
         f"{_TESTS}::test_rows_that_fetch_brings_come_in_smaller_portions",
+    ),
+    Mutant(
+        "what fetch= brings for one key and an answer does not hold arrives",
+        "fivetran_runtime._sync.fetching.Fetching._leave_to_whole_pass",
+        _given_up,
+        f"{_TESTS}::test_what_fetch_brings_for_one_key_and_an_answer_does_not_hold_comes_from_the_floor",
     ),
 )

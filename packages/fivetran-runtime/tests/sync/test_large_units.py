@@ -12,6 +12,7 @@ from virtual_clock import VirtualClock
 
 from fivetran_runtime import (
     At,
+    Children,
     Client,
     Config,
     Connector,
@@ -229,6 +230,47 @@ def test_rows_that_fetch_brings_come_in_smaller_portions() -> None:
     fivetran = connection(things, cursor="rev", listing=keys, fetch=fetch, on_missing="delete")
     assert {reply.status for reply in fivetran.sync()} == {200}
     assert len(fivetran.tables["things"]) == N + 1
+
+
+def test_what_fetch_brings_for_one_key_and_an_answer_does_not_hold_comes_from_the_floor() -> None:
+    """An order appears with an old date and more lines than fit; the next sync sends it in parts, and then all is quiet."""
+    orders, asked = {0: 1, 1: 9}, []
+
+    def whole(order: int) -> Iterator[Any]:
+        yield Children("lines", ROWS if order == 2 else [], order=order)
+        yield {"id": order, "rev": orders[order]}
+
+    def things(_: Any, since: int | None) -> Iterator[Any]:
+        asked.append(since)
+        for order in orders:
+            if orders[order] >= (since or 0):
+                yield from whole(order)
+
+    def keys(_: Any) -> Iterator[Any]:
+        yield from ({"id": order} for order in orders)
+
+    def fetch(_: Any, wanted: list[int]) -> Iterator[Any]:
+        for order in wanted:
+            yield from whole(order)
+
+    fivetran = connection(
+        things,
+        cursor="rev",
+        listing=keys,
+        fetch=fetch,
+        on_missing="delete",
+        children={"lines": ["order", "id"]},
+    )
+    for _ in range(3):
+        fivetran.sync()
+    orders.update({2: 1, 3: 1})
+    assert {reply.status for _ in range(2) for reply in fivetran.sync()} == {200}
+    assert {row["id"] for row in fivetran.tables["things"].values()} == {0, 1, 2, 3}
+    assert len(fivetran.tables["lines"]) == N
+    from_the_floor = asked.count(None)
+    for _ in range(3):
+        fivetran.sync()
+    assert asked.count(None) == from_the_floor
 
 
 def test_an_at_within_reach_is_kept_as_the_place_to_go_on() -> None:

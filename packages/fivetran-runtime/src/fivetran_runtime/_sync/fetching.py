@@ -1,15 +1,20 @@
-"""Asking for single rows, which a listing shows and the pass beside it did not bring."""
+"""Asking for single rows, which a listing shows and the pass beside it did not bring.
+
+What belongs to one key may be more than an answer holds, such as an order with very many lines. There is no position
+within it to go on from, so the table is read from its floor, which sends it in parts. A key that this does not bring
+either is asked for again ever more seldom, as others are.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from fivetran_runtime._invocation import logs
 from fivetran_runtime._sync.delete_strategies import BesideListing
 from fivetran_runtime._sync.keys import Key
 from fivetran_runtime._sync.state import TableState
 from fivetran_runtime._sync.table_pass import Pass, rows_of
-from fivetran_runtime.errors import DefectError
 from fivetran_runtime.operations import Children, Delete
 from fivetran_runtime.tables import Fetch
 
@@ -18,13 +23,17 @@ FETCHED_AT_ONCE = 100
 
 
 class Fetching(Pass):
-    """Asks for the rows of keys that a listing shows and no answer has sent, some at a time."""
+    """Asks for the rows of keys that a listing shows and no answer has sent, some at a time.
 
-    _asks_for_one = False
+    Args:
+        deletes: what the listing shows.
+        of_table: the state of the table's own pass.
+        others: as `Pass`.
+    """
 
-    def __init__(self, deletes: BesideListing, state: TableState, **others: Any) -> None:
-        super().__init__(deletes, state, **others)
-        self._missing = deletes.missing
+    def __init__(self, deletes: BesideListing, of_table: TableState, **others: Any) -> None:
+        super().__init__(deletes, TableState(), **others)
+        self._missing, self._of_table = deletes.missing, of_table
 
     def _read(self, client: Any, _: Mapping[str, Any]) -> str | None:
         missing, fetch = self._missing, self._table.fetch
@@ -39,11 +48,13 @@ class Fetching(Pass):
     def _fetch(self, client: Any, fetch: Fetch, keys: list[Key]) -> None:
         """Take the rows of some keys into the answer, in halves where it does not hold all of them."""
         self._begin_unit()
-        self._asks_for_one = len(keys) == 1
         values = [tuple(self._missing.columns(key).values()) for key in keys]
         given = fetch(client, [value[0] if len(value) == 1 else value for value in values])
         rows = rows_of(self._table, "fetch=", given)
         if any(self._write(item) for item in rows):
+            if len(keys) == 1:
+                self._leave_to_whole_pass(keys)
+                return
             half = len(keys) // 2
             self._fetch(client, fetch, keys[:half])
             self._fetch(client, fetch, keys[half:])
@@ -55,10 +66,16 @@ class Fetching(Pass):
         """Take a row, a delete or a set into the open unit; why the call ends here, if it does."""
         return self._follow(item) if isinstance(item, Children | Delete) else self._take(item)
 
-    def _commit_part(self, _: object) -> str:
+    def _leave_to_whole_pass(self, keys: list[Key]) -> None:
+        """An answer does not hold what belongs to one key: a pass from the floor sends it in parts."""
+        self._begin_unit()
+        self._missing.fetched(keys)
+        self._of_table.whole = True
+        name = self._table.name
+        text = f"Table {name}: the rows that fetch= brings for one key are more than an answer holds"
+        hint = "the next pass reads the table from its floor and sends them in parts."
+        logs.emit("WARNING", f"{text}; {hint}", table=name)
+
+    def _commit_part(self, following: object) -> str:
         """The rows of the keys that were asked for are larger than an answer."""
-        if self._asks_for_one:
-            message = f"Table {self._table.name}: the rows that fetch= brings for one key take {self._unit.bytes:,} bytes"
-            limit = f"an answer holds {self._budget.row_bytes:,} bytes of rows."
-            raise DefectError(f"{message}; {limit}", hint="Leave columns out or cut them.")
-        return "bytes"
+        return "bytes" if self._in_unit else super()._commit_part(following)

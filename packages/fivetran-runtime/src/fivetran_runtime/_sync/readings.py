@@ -125,9 +125,8 @@ class Passes:
         from fivetran_runtime._sync.delete_strategies import BesideListing  # noqa: PLC0415 - see `_deletes`
         from fivetran_runtime._sync.fetching import Fetching  # noqa: PLC0415 - see `_deletes`
 
-        return Fetching(
-            BesideListing(reading.table, self._missing(reading.table, keys)), TableState(), **options
-        )
+        deletes = BesideListing(reading.table, self._missing(reading.table, keys))
+        return Fetching(deletes, self._state.table(reading.table.name), **options)
 
     def _deletes(self, reading: Reading, children: ChildSets | None) -> Deletes:
         """How a reading's deletes are inferred."""
