@@ -242,8 +242,8 @@ def test_what_fetch_brings_for_one_key_and_an_answer_does_not_hold_comes_from_th
 
     def things(_: Any, since: int | None) -> Iterator[Any]:
         asked.append(since)
-        for order in orders:
-            if orders[order] >= (since or 0):
+        for order, rev in orders.items():
+            if rev >= (since or 0):
                 yield from whole(order)
 
     def keys(_: Any) -> Iterator[Any]:
