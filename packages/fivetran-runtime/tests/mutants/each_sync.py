@@ -41,6 +41,13 @@ def _the_sync_never_ends(original: Fault) -> Fault:
     return settle
 
 
+def _failed_although_done(_: Fault) -> Fault:
+    def failed_for_good(self: Any, failed: list[str]) -> set[str]:
+        return {*self._progress.failures} & {*failed}
+
+    return failed_for_good
+
+
 def _every_reading_is_new(original: Fault) -> Fault:
     count = iter(range(10**9))
 
@@ -179,6 +186,12 @@ MUTANTS = (
         "fivetran_runtime._sync.loop._Call._failed_for_good",
         lambda _: lambda self, failed: set(),  # noqa: ARG005
         f"{_EACH_SYNC}::test_a_defect_that_moves_a_position_each_time_ends_the_sync",
+    ),
+    Mutant(
+        "a pass that had failed ends although its keys have no room",
+        "fivetran_runtime._sync.loop._Call._failed_for_good",
+        _failed_although_done,
+        f"{_EACH_SYNC}::test_a_pass_that_had_failed_ends_although_its_keys_have_no_room",
     ),
     Mutant(
         "a table that swallows the end of its budget is not complete",

@@ -82,6 +82,12 @@ MUTANTS = (
         f"{_TESTS}::test_rows_that_fetch_brings_come_in_smaller_portions",
     ),
     Mutant(
+        "keys that fetch= asks for one by one, and slowly, arrive",
+        "fivetran_runtime._sync.fetching._FETCHED_FIRST",
+        lambda _: 100,
+        "sync/test_slow_rows.py::test_keys_that_are_fetched_one_by_one_and_slowly_arrive_over_several_calls",
+    ),
+    Mutant(
         "what fetch= brings for one key and an answer does not hold arrives",
         "fivetran_runtime._sync.fetching.Fetching._leave_to_whole_pass",
         _given_up,

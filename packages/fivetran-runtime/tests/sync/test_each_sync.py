@@ -417,3 +417,28 @@ def test_a_row_with_an_old_date_is_fetched_while_another_table_fails(has_id: boo
     for _ in range(2):
         assert reported(fivetran.sync()) == "Table broken: HTTP 503"
     assert ids(fivetran, "changes") == {1, 2}
+
+
+@IDS
+def test_a_pass_that_had_failed_ends_although_its_keys_have_no_room(
+    has_id: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where its rest has no rows: a pass that stays open never reads again what it has behind it."""
+    monkeypatch.setattr("fivetran_runtime._sync.deletes.KEYS_BYTES", 5)
+    app, values, is_well = Connector("full"), {1: 1, 2: 1}, []
+
+    @app.table(key="id", on_missing="delete")
+    def listed(_: Any, page: int = 0) -> Iterator[Any]:
+        if not page:
+            yield from ({"id": row, "value": value} for row, value in values.items())
+            yield At(page=1)
+        if not is_well:
+            raise TransientError("HTTP 503")
+
+    fivetran = Fivetran(app.handler, sends_id=has_id)
+    assert reported(fivetran.sync()) == "Table listed: HTTP 503"
+    is_well.append(True)
+    assert "2 keys do not fit" in reported(fivetran.sync())
+    values[1] = 2
+    assert "2 keys do not fit" in reported(fivetran.sync())
+    assert {row["value"] for row in fivetran.tables["listed"].values()} == {1, 2}

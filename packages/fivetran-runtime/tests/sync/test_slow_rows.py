@@ -161,3 +161,27 @@ def test_slow_listings_and_slow_fetches_end_in_time_too(clock: VirtualClock) -> 
         assert max(map(seconds, fivetran.replies)) < KILLED
         assert len(fivetran.tables["quick"]) == 5
     assert len(fivetran.tables["changes"]) == 300
+
+
+def test_keys_that_are_fetched_one_by_one_and_slowly_arrive_over_several_calls(clock: VirtualClock) -> None:
+    """A hundred at once would take longer than a call, in every sync."""
+    rows = {0: 1, 1: 9}
+
+    def changes(_: Any, since: int | None) -> Iterator[Any]:
+        yield from ({"id": number, "at": at} for number, at in rows.items() if at >= (since or 0))
+
+    def listing(_: Any) -> Iterator[Any]:
+        yield from ({"id": number} for number in rows)
+
+    def fetch(_: Any, keys: list[Any]) -> Iterator[Any]:
+        for key in keys:
+            clock.sleep(4)
+            yield {"id": key, "at": rows[key]}
+
+    fivetran = connection(changes, cursor="at", on_missing="delete", listing=listing, fetch=fetch)
+    for _ in range(3):
+        fivetran.sync()
+    rows.update(dict.fromkeys(range(2, 102), 1))
+    assert {reply.status for reply in fivetran.sync()} == {200}
+    assert max(map(seconds, fivetran.replies)) < KILLED
+    assert len(fivetran.tables["changes"]) == 102

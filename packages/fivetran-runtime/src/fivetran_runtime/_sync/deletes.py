@@ -14,8 +14,7 @@ The keys travel in the state, where all tables together have `KEYS_BYTES` of roo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -250,11 +249,9 @@ class Missing:
         self._changed.update(("unsent", "tried", "absent"))
         return bool(self._unsent)
 
-    def to_fetch(self, size: int) -> Iterator[list[Key]]:
-        """The unsent keys, some at a time."""
-        waiting = iter(packing.in_order(self._unsent))
-        while chunk := list(islice(waiting, size)):
-            yield chunk
+    def to_fetch(self, size: int) -> list[Key]:
+        """The first of the unsent keys."""
+        return packing.in_order(self._unsent)[:size]
 
     def fetched(self, keys: Iterable[Key]) -> None:
         """These keys were asked for: those that did not come are not asked for again in every sync."""

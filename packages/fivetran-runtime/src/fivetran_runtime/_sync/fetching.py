@@ -19,7 +19,10 @@ from fivetran_runtime.operations import Children, Delete
 from fivetran_runtime.tables import Fetch
 
 FETCHED_AT_ONCE = 100
-"""Keys that a `fetch=` function gets in one call."""
+"""Keys that a `fetch=` function gets at once, at most."""
+
+_FETCHED_FIRST = 10
+"""Keys that it gets first, since it may ask for each of them alone, and slowly."""
 
 
 class Fetching(Pass):
@@ -39,11 +42,19 @@ class Fetching(Pass):
         missing, fetch = self._missing, self._table.fetch
         if fetch is None or missing.fetches_too_many:
             return None
-        for keys in missing.to_fetch(FETCHED_AT_ONCE):
+        size = _FETCHED_FIRST
+        while keys := missing.to_fetch(size):
+            began = self._budget.worked()
             self._fetch(client, fetch, keys)
             if cut := self._cut():
                 return cut
+            size = self._as_many_as_fit((self._budget.worked() - began) / len(keys))
         return None
+
+    def _as_many_as_fit(self, seconds: float) -> int:
+        """How many keys are asked for next, where one takes so long: half of the time that is left may go by."""
+        fit = self._budget.remaining() / 2 / seconds if seconds > 0 else FETCHED_AT_ONCE
+        return max(1, int(min(fit, FETCHED_AT_ONCE)))
 
     def _fetch(self, client: Any, fetch: Fetch, keys: list[Key]) -> None:
         """Take the rows of some keys into the answer, in halves where it does not hold all of them."""

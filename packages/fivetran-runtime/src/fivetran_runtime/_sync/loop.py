@@ -346,12 +346,13 @@ class _Call:
     def _failed_for_good(self, failed: list[str]) -> set[str]:
         """The parts of tables that have failed twice in this sync, for a reason that another try does not change.
 
-        However far they got: a source that gives one page again and again moves a position for ever.
+        However far they got: a source that gives one page again and again moves a position for ever. Those that were read
+        to their end, and only lack room for their keys, do not.
         """
         names = {
             name
             for name, error in self._progress.failures.items()
-            if name in failed and not isinstance(error, TransientError)
+            if name in failed and name not in self._sync.done and not isinstance(error, TransientError)
         }
         return names | {f"{name}.keys" for name in names}
 
