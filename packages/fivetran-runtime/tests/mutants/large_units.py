@@ -44,7 +44,20 @@ def _given_up(_: Fault) -> Fault:
     return leave_to_whole_pass
 
 
+def _goes_back_alone(_: Fault) -> Fault:
+    def go_back_to(self: Any, position: Any) -> None:
+        self._position, self._sent, self._committed = position, 0, False
+
+    return go_back_to
+
+
 MUTANTS = (
+    Mutant(
+        "a pass that begins again with a page that is sent in parts comes to its end",
+        f"{_PASS}.Pass._go_back_to",
+        _goes_back_alone,
+        f"{_TESTS}::test_a_pass_that_begins_again_with_a_unit_that_is_sent_in_parts_comes_to_its_end",
+    ),
     Mutant(
         "a page that is larger than an answer arrives",
         f"{_PASS}.Pass._commit_part",

@@ -425,7 +425,8 @@ def test_a_pass_that_had_failed_ends_although_its_keys_have_no_room(
 ) -> None:
     """Also where its rest has no rows: a pass that stays open never reads again what it has behind it."""
     monkeypatch.setattr("fivetran_runtime._sync.deletes.KEYS_BYTES", 5)
-    app, values, is_well = Connector("full"), {1: 1, 2: 1}, []
+    app, values = Connector("full"), {1: 1, 2: 1}
+    is_well: list[bool] = []
 
     @app.table(key="id", on_missing="delete")
     def listed(_: Any, page: int = 0) -> Iterator[Any]:

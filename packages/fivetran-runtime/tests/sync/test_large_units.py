@@ -15,6 +15,7 @@ from fivetran_runtime import (
     Children,
     Client,
     Config,
+    ConfigurationError,
     Connector,
     Delete,
     Keyset,
@@ -230,6 +231,26 @@ def test_rows_that_fetch_brings_come_in_smaller_portions() -> None:
     fivetran = connection(things, cursor="rev", listing=keys, fetch=fetch, on_missing="delete")
     assert {reply.status for reply in fivetran.sync()} == {200}
     assert len(fivetran.tables["things"]) == N + 1
+
+
+def test_a_pass_that_begins_again_with_a_unit_that_is_sent_in_parts_comes_to_its_end() -> None:
+    """What is sent of its first page is not what follows the position that has expired."""
+    generation = [0]
+
+    def things(_: Any, after: int = 0, known: int = 0) -> Iterator[Any]:
+        if after and known < generation[0]:
+            raise ConfigurationError("no longer known", status=410)
+        for start in range(after, N, SIZE):
+            yield from ROWS[start : start + SIZE]
+            yield At(after=start + SIZE, known=generation[0])
+
+    fivetran = connection(things)
+    fivetran.syncs = 1
+    while not (fivetran.state.get("tables", {}).get("things", {}).get("at") or {}):
+        fivetran.call()
+    generation[0] = 1
+    assert {reply.status for reply in fivetran.sync()} == {200}
+    assert len(fivetran.tables["things"]) == N
 
 
 def test_what_fetch_brings_for_one_key_and_an_answer_does_not_hold_comes_from_the_floor() -> None:

@@ -191,7 +191,7 @@ class Pass:
         if self._kept is None or not has_kept:
             return False
         self._kept.drop(refused)
-        self._position, self._sent, self._committed = {}, 0, False
+        self._go_back_to({})
         self._deletes.begin(whole=True)
         return True
 
@@ -205,11 +205,19 @@ class Pass:
 
     def _restart(self, refused: ConfigurationError | ExpiredError) -> None:
         self.restarted = True
-        self._position, self._sent, self._committed = self._beginning(), 0, False
+        self._go_back_to(self._beginning())
         if not self._position:
             self._deletes.begin_again()
         message = f"Table {self._table.name}: the source no longer knows where the last call stopped"
         logs.emit("WARNING", f"{message}; the pass begins again. {refused}", table=self._table.name)
+
+    def _go_back_to(self, position: dict[str, Any]) -> None:
+        """Read on from there; the state too, so that what is sent before the next At counts as what follows there."""
+        self._position, self._sent, self._committed = position, 0, False
+        state = self._state
+        if state.at is not None:
+            state.at = position | (self._kept.stored if self._kept else {})
+            state.sent, state.following = 0, None
 
     def _send_unit_again(self) -> None:
         """The rows that were sent in parts came in another order, or others with them."""
