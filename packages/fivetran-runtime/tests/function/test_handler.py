@@ -379,6 +379,24 @@ def test_a_secret_that_a_source_repeats_leaves_no_function(
     assert leaked(token, everything(answer, capsys)) == []
 
 
+@pytest.mark.parametrize("how", ["basic", "own", "client_credentials", "refresh_token"])
+def test_a_basic_header_that_a_source_repeats_leaves_no_function(
+    how: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither the password in it, nor what base64 makes of the user's name and its end."""
+    gate = functions_framework.create_app(how, str(Path(SOURCE).with_name("gate.py")), "http").test_client()
+    secrets = {"user": "practice-user", "password": "practice-password"}
+    with serving(
+        script=lambda received: Says({"error": received.headers["Authorization"]}, status=400)
+    ) as source:
+        answer = Function(gate).send(json={"state": {}, "secrets": {**secrets, "url": source.url}})
+        shown = source.received[0].headers["Authorization"]
+    said, pair = everything(answer, capsys), shown.partition(" ")[2]
+    assert base64.b64decode(pair) == b"practice-user:practice-password"
+    assert "HTTP 400" in said
+    assert [pair[at : at + 4] for at in range(len(pair) - 3) if pair[at : at + 4] in said] == []
+
+
 def test_secrets_that_do_not_fit_are_hidden_all_the_same(
     main: Function, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -81,6 +81,12 @@ MUTANTS = (
         f"{_AUTH}::test_a_fetched_token_is_hidden",
     ),
     Mutant(
+        "what a header Authorization: Basic holds is hidden as a whole",
+        "fivetran_runtime.http.auth.Auth.hide",
+        lambda _: lambda self, *texts: None,  # noqa: ARG005
+        f"{_HANDLER}::test_a_basic_header_that_a_source_repeats_leaves_no_function",
+    ),
+    Mutant(
         "every handler of the root logger writes clean text, also of what a log call adds",
         "fivetran_runtime._invocation.logs._Clean.filter",
         lambda _: lambda self, record: True,  # noqa: ARG005

@@ -221,7 +221,9 @@ class Credentials:
             self._remember(value)
             scheme, _, token = value.partition(" ")
             self._remember(token)
-            if scheme == "Basic":
+            if scheme.lower() == "basic":
+                # The password's own base64 is hidden anyway, but not what it shares with its neighbours.
+                self._auth.hide(token)
                 self._remember(*_password_in(token))
         return given
 
