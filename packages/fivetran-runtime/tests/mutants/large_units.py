@@ -27,6 +27,15 @@ def _again_for_ever(_: Fault) -> Fault:
     return send_unit_again
 
 
+def _what_was_sent_counts_as_found(original: Fault) -> Fault:
+    def send_unit_again(self: Any) -> None:
+        found = {*self._deletes._keys._found}
+        original(self)
+        self._deletes._keys._found = found
+
+    return send_unit_again
+
+
 def _counted_under_other_settings(original: Fault) -> Fault:
     def drop_what_changed(table: Any, state: Any, terms: Any) -> None:
         sent = state.sent
@@ -52,6 +61,12 @@ def _goes_back_alone(_: Fault) -> Fault:
 
 
 MUTANTS = (
+    Mutant(
+        "a row that is deleted between two parts of the first page is found",
+        f"{_PASS}.Pass._send_unit_again",
+        _what_was_sent_counts_as_found,
+        f"{_TESTS}::test_a_row_that_is_deleted_between_two_parts_of_the_first_page_is_found",
+    ),
     Mutant(
         "a pass that begins again with a page that is sent in parts comes to its end",
         f"{_PASS}.Pass._go_back_to",

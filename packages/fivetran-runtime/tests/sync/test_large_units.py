@@ -18,6 +18,7 @@ from fivetran_runtime import (
     ConfigurationError,
     Connector,
     Delete,
+    Keep,
     Keyset,
     NextLink,
     Offset,
@@ -231,6 +232,25 @@ def test_rows_that_fetch_brings_come_in_smaller_portions() -> None:
     fivetran = connection(things, cursor="rev", listing=keys, fetch=fetch, on_missing="delete")
     assert {reply.status for reply in fivetran.sync()} == {200}
     assert len(fivetran.tables["things"]) == N + 1
+
+
+def test_a_row_that_is_deleted_between_two_parts_of_the_first_page_is_found() -> None:
+    """The page is sent from its beginning, and the token that comes with that tells of later changes only."""
+    rows = {row["id"]: row for row in ROWS}
+
+    def things(_: Any, token: int | None = None) -> Iterator[Any]:
+        if token is None:
+            yield from list(rows.values())
+            yield At()
+            yield Keep(token=1)
+
+    fivetran = connection(things, keeps="token", on_missing="delete")
+    fivetran.syncs = 1
+    fivetran.call()
+    del rows[2]
+    for _ in range(3):
+        fivetran.sync()
+    assert {row["id"] for row in fivetran.tables["things"].values()} == rows.keys()
 
 
 def test_a_pass_that_begins_again_with_a_unit_that_is_sent_in_parts_comes_to_its_end() -> None:

@@ -230,6 +230,8 @@ class Pass:
             raise DefectError(f"{message}, and again.", hint=hint)
         self.restarted = True
         self._sent = self._state.sent = 0
+        if not self._position:  # what was sent of it is all that was found, and may be there no longer
+            self._deletes.begin_again()
         logs.emit("WARNING", f"{message}; they are sent from the last At on.", table=name)
 
     def _read(self, client: Any, position: Mapping[str, Any]) -> str | None:
