@@ -48,6 +48,7 @@ class Rotating:
         self.access: list[str] = []
         self.exchanges: list[str] = []
         self.troubles: list[Any] = []
+        self.refused: Says | None = None
         self.asked: list[str] = []
 
     def __call__(self, request: Received) -> Any:
@@ -65,6 +66,8 @@ class Rotating:
         shown = form["refresh_token"]
         self.exchanges.append(shown)
         assert (form["client_id"], form["client_secret"]) == ("me", SECRET)
+        if self.refused is not None:
+            return self.refused
         if shown not in self.refresh[-2 if self.grace else -1 :]:
             return Says({"error": "invalid_grant", "error_description": f"bad {shown}"}, status=400)
         number = len(self.refresh)
@@ -340,6 +343,47 @@ def test_a_lost_answer_without_grace_is_one_sentence_that_says_what_to_do(
     fivetran.secrets["refresh_token"] = "another-seed"
     assert fivetran.sync()[-1].status == 200
     assert ids(fivetran) == 3
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [
+        ("invalid_client", "Check the client id and the client secret"),
+        ("invalid_request", "Check what is sent"),
+        ("invalid_scope", "Check the scope"),
+        ("unauthorized_client", "Check the client id"),
+        ("unsupported_grant_type", "Check the address of the token endpoint"),
+    ],
+)
+@pytest.mark.parametrize("status", [400, 401])
+def test_a_refusal_of_something_else_does_not_say_that_the_token_is_used_up(
+    fivetran: Fivetran, rotating: Rotating, source: Source, code: str, hint: str, status: int
+) -> None:
+    """It names the part to check (RFC 6749, 5.2), also behind a long description; then the same token does."""
+    rotating.refused = Says({"error": code, "error_description": "Sorry! " * 60}, status=status)
+    said = message(fivetran.sync()[-1])
+    assert said.startswith(f"{source.url}/token refuses to exchange the refresh token (HTTP {status}: Sorry!")
+    assert hint in said
+    assert "used" not in said
+    rotating.refused = None
+    assert fivetran.sync()[-1].status == 200
+    assert ids(fivetran) == 3
+
+
+@pytest.mark.parametrize("body", ["", {"message": "no"}, {"error": "invalid_grant"}])
+def test_a_refusal_without_a_code_may_be_of_a_token_that_is_used_up(
+    fivetran: Fivetran, rotating: Rotating, body: object
+) -> None:
+    """Not every source writes one."""
+    rotating.refused = Says(body, status=400)
+    assert "no longer takes the refresh token of the secrets (HTTP 400" in message(fivetran.sync()[-1])
+
+
+def test_a_code_of_the_sources_own_is_shown_as_it_is(fivetran: Fivetran, rotating: Rotating) -> None:
+    """Nobody knows what to check."""
+    rotating.refused = Says({"error": "tenant_suspended"}, status=400)
+    said = message(fivetran.sync()[-1])
+    assert said.endswith("/token: HTTP 400: tenant_suspended")
 
 
 def test_an_exchange_whose_answer_breaks_off_is_tried_again(fivetran: Fivetran, rotating: Rotating) -> None:

@@ -19,6 +19,19 @@ _SAYS = (
 )  # fmt: skip
 
 
+class RefusedError(ConfigurationError):
+    """A refusal, and the code that it has as RFC 6749 (5.2) writes it, such as "invalid_grant"; empty without one."""
+
+    def __init__(self, message: str, *, hint: str, status: int, cause: str, code: str) -> None:
+        super().__init__(message, hint=hint, status=status, cause=cause)
+        self.code = code
+
+
+def _code(body: Any) -> str:
+    code = body.get("error") if isinstance(body, dict) else None
+    return code if isinstance(code, str) else ""
+
+
 def refusal(method: str, url: str, status: int, body: Any, why_refused: str = "") -> ConnectorError:
     """The error for a status that is no success, with what the body says; and what the credentials know of it."""
     text = said(body)
@@ -26,7 +39,7 @@ def refusal(method: str, url: str, status: int, body: Any, why_refused: str = ""
     message = f"{method} {url}: {cause}"
     if 300 <= status < 500 and status not in _NOT_NOW:
         hint = why_refused or _HINTS.get(status, _PATH_HINT if status < 400 else "")
-        return ConfigurationError(message, hint=hint, status=status, cause=cause)
+        return RefusedError(message, hint=hint, status=status, cause=cause, code=_code(body))
     return TransientError(message, status=status, cause=cause)
 
 

@@ -24,6 +24,7 @@ from fivetran_runtime._invocation.clock import clock
 from fivetran_runtime._invocation.context import running
 from fivetran_runtime.config import Secret
 from fivetran_runtime.errors import ConfigurationError, DefectError
+from fivetran_runtime.http._refusals import RefusedError
 from fivetran_runtime.http.auth import Auth, OutgoingRequest
 
 _TOO_YOUNG = timedelta(minutes=10)  # to be refused because it is old: another one would be refused, too
@@ -205,12 +206,16 @@ class SingleUseTokens(Auth):
     def _exchanged(self, refresh: str) -> Mapping[str, Any]:
         try:
             return self._exchange(refresh)
-        except ConfigurationError as error:
-            if error.status != _INVALID_GRANT:
+        except RefusedError as error:
+            if error.code in _HINTS:
+                message = f"{self._endpoint} refuses to exchange the refresh token ({error.cause})."
+                hint = f"{_HINTS[error.code]} The refresh token is not what it refuses."
+                raise ConfigurationError(message, hint=hint, status=error.status) from None
+            if error.status != _BAD_REQUEST or error.code not in ("", "invalid_grant"):
                 raise
             where = "the secrets" if self._tokens is None else "the state"
             message = (
-                f"{self._endpoint} no longer takes the refresh token of {where} ({error.cause or 'HTTP 400'}): it holds "
+                f"{self._endpoint} no longer takes the refresh token of {where} ({error.cause}): it holds "
                 "for one exchange, and either the answer with its successor was lost, the state was reset, or somebody "
                 "else has used it."
             )
@@ -218,7 +223,14 @@ class SingleUseTokens(Auth):
             raise ConfigurationError(message, hint=hint, status=error.status) from None
 
 
-_INVALID_GRANT = 400  # RFC 6749, 5.2
+_BAD_REQUEST = 400
+_HINTS = {  # the codes of RFC 6749, 5.2, but "invalid_grant"
+    "invalid_client": "Check the client id and the client secret, and whether they belong into Basic authentication (basic=True).",
+    "invalid_request": "Check what is sent: parameters=, and whether id and secret belong into Basic authentication (basic=True).",
+    "invalid_scope": "Check the scope in parameters=: leave it out, or name no more than was granted.",
+    "unauthorized_client": "Check the client id, and that the source lets this client use refresh tokens.",
+    "unsupported_grant_type": "Check the address of the token endpoint: this one exchanges no refresh tokens.",
+}
 _BURNT = (
     "{endpoint}: the state has no tokens, so the refresh token of the secrets was exchanged, which it can be once. Nobody else can "
     "use it any more: keep the state of this connection, which has its successor."
