@@ -9,7 +9,7 @@ import duckdb
 import pytest
 from scripted import Emulator, Json
 
-from fivetran_emulator.contract.lab.secret_forms import secret_traces
+from fivetran_emulator.contract.lab.secret_forms import secret_traces, trace_excerpt
 
 SECRETS = {"url": "https://api.acme.example", "api_token": 'tr/0123456789+abc"défg'}
 TOKEN = SECRETS["api_token"]
@@ -103,3 +103,16 @@ def test_the_lines_around_a_key_are_no_secret() -> None:
     secrets, only, frame = {"key": key}, frozenset({"key"}), key.splitlines()[0]
     assert secret_traces(f"sent {frame} MIG", secrets, only=only) == []
     assert secret_traces(f"sent {frame} MIGHAgEA", secrets, only=only) != []
+
+
+@pytest.mark.parametrize(
+    ("said", "excerpt"),
+    [
+        ("HTTP 400: Basic cHJhY3RpY2UtdXNlcjp***A== is wrong", "HTTP 400: Basic *** is wrong"),
+        ("it is cHJhY3RpY2UtdXNlcjpwYXNzd29yZA== and pass-word, too", ""),
+    ],
+)
+def test_a_place_is_shown_without_the_secret(said: str, excerpt: str) -> None:
+    """The whole word is masked; where another secret stands beside it, nothing is shown."""
+    secrets = {"key": "cHJhY3RpY2UtdXNlcjpwYXNzd29yZA==", "password": "pass-word"}  # pragma: allowlist secret
+    assert trace_excerpt(said, secrets, only=frozenset(secrets)) == excerpt

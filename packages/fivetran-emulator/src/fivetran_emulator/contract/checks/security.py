@@ -34,6 +34,7 @@ from fivetran_emulator.contract.lab.secret_forms import (
     marked_secrets,
     secret_texts,
     secret_traces,
+    trace_excerpt,
 )
 from fivetran_emulator.contract.releases import required_secrets
 from fivetran_emulator.contract.subject import PracticeSubject, Subject
@@ -125,8 +126,10 @@ def _require_no_traces(
     for exchange in exchanges:
         for where, said in _said(exchange).items():
             if traces := secret_traces(said, secrets, only=only):
+                around = trace_excerpt(said, secrets, only=only)
                 raise Violation(
-                    f"{where} of the function holds {traces[0]}, after {what}",
+                    f"{where} of the function holds {traces[0]}, after {what}"
+                    + (f": ...{around}..." if around else ""),
                     expected="no secret, in no form",
                     cause="an address, a header or an exception's text that is shown as it is",
                     reproduce=[what],

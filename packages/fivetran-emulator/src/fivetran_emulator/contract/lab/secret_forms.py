@@ -20,10 +20,14 @@ __all__ = [
     "marked_secrets",
     "secret_texts",
     "secret_traces",
+    "trace_excerpt",
     "with_wrong_keys",
 ]
 
 _PIECE = 8
+_AROUND = 24
+_WORD_BEFORE, _WORD_AFTER = re.compile(r"[\w+/=.%*~-]+\Z"), re.compile(r"\A[\w+/=.%*~-]+")
+"""What belongs to the secret's word, such as the rest of its base64, or what hides a part of it."""
 _CREDENTIAL_HEADER = re.compile(r"authorization|cookie|token|key|secret|password|session", re.IGNORECASE)
 _PEM_FRAME = re.compile(r"-----(?:BEGIN|END) [A-Z0-9 ]+-----")
 """The lines around a key in PEM, which are the same for all (RFC 7468)."""
@@ -39,11 +43,32 @@ def secret_traces(text: str, secrets: Mapping[str, Any], *, only: frozenset[str]
 
     `only` are the keys that hold secrets. Values of less than eight characters would be found by chance.
     """
-    found = []
+    return [sentence for sentence, _form in _traces(text, secrets, only)]
+
+
+def trace_excerpt(text: str, secrets: Mapping[str, Any], *, only: frozenset[str]) -> str:
+    """What stands around the first trace, with the whole word that holds it masked; empty where that gives away more."""
+    for _sentence, form in _traces(text, secrets, only):
+        start = text.index(form)
+        end = start + len(form)
+        before, after = _WORD_BEFORE.sub("", text[:start]), _WORD_AFTER.sub("", text[end:])
+        excerpt = " ".join(f"{before[-_AROUND:]}***{after[:_AROUND]}".split())
+        return "" if _holds_more(excerpt, secrets, only) else excerpt
+    return ""
+
+
+def _holds_more(excerpt: str, secrets: Mapping[str, Any], only: frozenset[str]) -> bool:
+    short = any(key in only and value and value in excerpt for key, value in secret_texts(secrets))
+    return short or any(_traces(excerpt, secrets, only))
+
+
+def _traces(text: str, secrets: Mapping[str, Any], only: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """A sentence for each trace, and the form that was found."""
     for key, value in secret_texts(secrets):
         if key in only and len(value) >= _PIECE:
-            found += [f"the secret `{key}` {how}" for how, form in _forms(value) if form in text]
-    return found
+            for how, form in _forms(value):
+                if form in text:
+                    yield f"the secret `{key}` {how}", form
 
 
 def secret_texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
