@@ -40,3 +40,18 @@ def printed(tmp_path: Path) -> str:
 def test_failures_come_before_what_was_not_run(printed: str) -> None:
     """What has to be changed is read first."""
     assert 0 < printed.index("promise:") < printed.index("contract: not run")
+
+
+def test_a_practice_source_that_cannot_be_read_is_one_error(tmp_path: Path) -> None:
+    """Whichever check was chosen: the file, the line and the reason, and no list of what was not run."""
+    (tmp_path / "practice.py").write_text("source = (\n")
+    (tmp_path / "test_contract.py").write_text(CONTRACT.format(tests=str(TESTS)))
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-k", "C23"]
+    ran = subprocess.run(
+        [*command, str(tmp_path)], capture_output=True, text=True, timeout=100, check=False, cwd=tmp_path
+    )
+    assert ran.returncode == 2
+    assert "practice.py:1: SyntaxError: '(' was never closed" in ran.stdout
+    assert "Traceback" not in ran.stdout
+    assert "not run" not in ran.stdout
+    assert "1 error" in ran.stdout

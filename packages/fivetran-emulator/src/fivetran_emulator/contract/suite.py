@@ -20,6 +20,7 @@ from fivetran_emulator.contract.lab.trial import InProcess
 from fivetran_emulator.contract.releases import version_of
 from fivetran_emulator.contract.subject import Exemption, PracticeSubject
 from fivetran_emulator.errors import PracticeError
+from fivetran_emulator.practice.serving import load
 
 if TYPE_CHECKING:
     import pytest
@@ -66,7 +67,16 @@ def contract_tests(
         version=version_of(practice.parent),
         reports=blocking == "protocol",
     )
+    _require_practice(practice)
     return _test_of(subject)
+
+
+def _require_practice(practice: Path) -> None:
+    """Fail once, while tests are collected, where practice.py cannot be used: then no check can run, whichever is chosen."""
+    try:
+        load(practice)
+    except PracticeError as error:
+        _fail(str(error))
 
 
 def _test_of(subject: PracticeSubject) -> Callable[..., None]:
