@@ -95,6 +95,18 @@ def test_forms_within_forms_are_found(secret: str, inner: str, outer: str) -> No
     )
 
 
+@pytest.mark.parametrize("around", [*ENCODERS.keys() - {"base64"}])
+@pytest.mark.parametrize("charset", ["latin-1", "cp1252"])
+@pytest.mark.parametrize("secret", ["s3cret-Tök-99", "Łódź-€-27", "“quoted”", "ключ", "пароль 1"])
+def test_utf_8_that_a_server_has_read_as_something_else_is_found(
+    secret: str, charset: str, around: str
+) -> None:
+    """Headers are read so, and forms without a charset."""
+    misread = "".join(bytes([one]).decode(charset, "ignore") or chr(one) for one in secret.encode())
+    cleaned = Redactor([secret]).clean(f"bad token: {ENCODERS[around](misread)}, and more")
+    assert cleaned == f"bad token: {HIDDEN}, and more"
+
+
 def test_a_text_without_the_secret_stays_as_it_is() -> None:
     """Escapes, entities and line breaks included: only what is hidden changes."""
     text = 'a  "b"\n\tc\\n &amp; &lt; 100%25 %zz + \\u00e4 \\ud83d'

@@ -2,8 +2,8 @@
 
 By value, not by name: whatever text a secret turns up in (an address, a header, a source's own error message), it is
 replaced, in every way in which text is written within other text: percent-encoded, as JSON of any encoder, HTML, a
-Python literal, any of these within one another, with its white space collapsed, in either case, base64, base32 and
-hexadecimal. This module is the only one that knows these forms.
+Python literal, as UTF-8 that was read as Latin-1 or Windows-1252, any of these within one another, with its white
+space collapsed, in either case, base64, base32 and hexadecimal. This module is the only one that knows these forms.
 
 A text is brought to one canonical writing, in which a secret has one form, and what is found there is hidden in the
 text itself. Messages are cleaned before they are cut, collapsed or encoded.
@@ -110,11 +110,24 @@ def _merged(spans: Iterable[Span]) -> list[Span]:
 
 @lru_cache(maxsize=256)
 def _forms(secret: str) -> frozenset[str]:
-    plain = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}
-    encoded = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
     octets = secret.encode("utf-8", "surrogatepass")
+    texts = {secret, *_misread(octets)}
+    plain = {form for text in texts for form in _plain_forms(text)}
     twice = _base64_forms(base64.b64encode(octets))
-    return frozenset(plain | encoded | {octets.hex(), _base32(octets), *_base64_forms(octets), *twice})
+    return frozenset(plain | {octets.hex(), _base32(octets), *_base64_forms(octets), *twice})
+
+
+def _plain_forms(text: str) -> Iterator[str]:
+    """As it is, in addresses and forms, as JSON and Python write it."""
+    yield from (text, quote(text, errors="replace"), quote(text, safe="", errors="replace"))
+    yield from (quote_plus(text, errors="replace"), json.dumps(text)[1:-1])
+    yield from (json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1])
+
+
+def _misread(octets: bytes) -> Iterator[str]:
+    """UTF-8 as a server shows it that reads Latin-1 or Windows-1252, whose unused octets some read as those of Latin-1."""
+    yield octets.decode("latin-1")
+    yield "".join(bytes([octet]).decode("cp1252", "ignore") or chr(octet) for octet in octets)
 
 
 @lru_cache(maxsize=256)
@@ -129,7 +142,7 @@ def _wholes(secret: str) -> frozenset[str]:
     """What is looked for among a text's letters and digits: the secret, its parts, and what encoders make of it."""
     octets = secret.encode("utf-8", "surrogatepass")
     encoded = (octets.hex(), _base32(octets), base64.b64encode(octets).decode().rstrip("="))
-    return frozenset(whole for text in (secret, *encoded) for whole in wholes_of(text))
+    return frozenset(whole for text in (secret, *_misread(octets), *encoded) for whole in wholes_of(text))
 
 
 def _base32(octets: bytes) -> str:
