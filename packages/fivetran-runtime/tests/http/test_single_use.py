@@ -288,6 +288,38 @@ def test_tokens_of_seconds_end_the_sync_before_fivetran_does(
     assert "sync" not in fivetran.state
 
 
+@pytest.mark.parametrize("sends_id", [True, False])
+def test_a_table_that_takes_longer_than_a_token_to_its_first_row_is_reported(
+    rotating: Rotating, source: Source, clock: VirtualClock, sends_id: bool
+) -> None:
+    """By name, with the endpoint and the lifetime; another table's rows arrive, and few exchanges are used up."""
+    rotating.lifetime = 2
+    app = Connector("acme", config=Acme, client=lambda it: Client(it.url, auth=made(it.url, it.refresh_token)))
+
+    @app.table(key="id")
+    def slow(acme: Client, page: int = 0) -> Iterator[Any]:
+        for _ in range(2):
+            acme.get("/slow")
+            clock.sleep(3)
+        yield from acme.get("/rows", page=page)
+
+    @app.table(key="id")
+    def rows(acme: Client) -> Iterator[Any]:
+        yield from acme.get("/rows")
+
+    fivetran = connection(source, app=app)
+    fivetran.sends_id = sends_id
+    said = message(fivetran.sync()[-1])
+    assert "Table slow needs longer before its first row than an access token holds" in said
+    assert f"{source.url}/token: the access token has run out, which holds for 2 s" in said
+    assert ids(fivetran) == 1
+    assert len(rotating.exchanges) <= 5
+    assert rotating.exchanges == rotating.refresh[:-1]
+    rotating.lifetime = HOUR
+    assert fivetran.sync()[-1].status == 200
+    assert len(fivetran.tables["slow"]) == 1
+
+
 def test_an_answer_without_a_successor_keeps_the_token(
     source: Source, rotating: Rotating, clock: VirtualClock
 ) -> None:

@@ -50,6 +50,12 @@ def _only_when_it_has_run_out(_: Fault) -> Fault:
 
 MUTANTS = (
     Mutant(
+        "a table that outruns each access token fails the sync",
+        "fivetran_runtime._sync.loop._Call._outruns_tokens",
+        lambda _: lambda self, reading, stop: False,
+        f"{_TESTS}::test_a_table_that_takes_longer_than_a_token_to_its_first_row_is_reported",
+    ),
+    Mutant(
         "new tokens are in the state before the source is asked for rows",
         f"{_SESSION}._renew_tokens",
         _rows_at_once,

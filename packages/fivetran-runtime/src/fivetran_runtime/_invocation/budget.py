@@ -66,6 +66,10 @@ class NoToken(OutOfBudget):
         super().__init__("token", why)
 
 
+class TokenRanOut(NoToken):
+    """The access token has run out in the middle of a call, by the lifetime that its endpoint gave it."""
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """The host's limits for one invocation; a small function's where nothing is said.
 

@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import msgspec
 
 from fivetran_runtime._invocation import logs
-from fivetran_runtime._invocation.budget import LimitReached, OutOfBudget, StillWaiting
+from fivetran_runtime._invocation.budget import LimitReached, OutOfBudget, StillWaiting, TokenRanOut
 from fivetran_runtime._invocation.context import Invocation
 from fivetran_runtime._invocation.failures import as_connector_error, combined
 from fivetran_runtime._sync.batch import Batch, digest_text
 from fivetran_runtime._sync.readings import Passes, Reading, readings
 from fivetran_runtime._sync.state import State, SyncState
 from fivetran_runtime._sync.table_pass import Pass
-from fivetran_runtime.errors import ConnectorError, DefectError, TransientError
+from fivetran_runtime.errors import ConfigurationError, ConnectorError, DefectError, TransientError
 from fivetran_runtime.tables import Table
 
 if TYPE_CHECKING:
@@ -266,10 +266,20 @@ class _Call:
                 progress.failures[reading.name] = _waits_for_nothing(table, stop)
             else:
                 self._waits[reading.name] = stop.why
+        elif tried and not has_moved and self._outruns_tokens(reading, stop):
+            progress.failures[reading.name] = _outrun(table, stop)
         elif stop.cut in ("bytes", "token") or has_moved or not tried:
             progress.cut = stop.cut
         else:
             progress.failures[reading.name] = self._no_progress(table, stop)
+
+    def _outruns_tokens(self, reading: Reading, stop: OutOfBudget) -> bool:
+        """Whether fresh access tokens have run out again and again before a table's first `At`, and no table has sent a row.
+
+        Behind an `At` it may wait for its source, which ends at some time.
+        """
+        is_at_its_beginning = self._state.table(reading.name).at is None and not self._progress.batch
+        return isinstance(stop, TokenRanOut) and is_at_its_beginning and self._sync.empty >= _EMPTY_BY_TOKENS
 
     def _pass(self, reading: Reading, *, may_wait: bool) -> Pass:
         sync = self._sync
@@ -419,6 +429,16 @@ def _limited(table: Table, stop: LimitReached, answers: int) -> TransientError:
     return TransientError(
         f"Table {table.name}: {answers} answers in a row have brought no rows, since the source asks to wait: {stop.why}.",
         hint="The next sync goes on from the same state.",
+    )
+
+
+_EMPTY_BY_TOKENS = 3  # an exchange, a call that its token was too short for, and another exchange
+
+
+def _outrun(table: Table, stop: OutOfBudget) -> ConfigurationError:
+    return ConfigurationError(
+        f"Table {table.name} needs longer before its first row than an access token holds: {stop.why}.",
+        hint="Let access tokens hold for longer at the source, or let the table ask for less before its first row.",
     )
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from fivetran_runtime._invocation import logs
-from fivetran_runtime._invocation.budget import NoToken
+from fivetran_runtime._invocation.budget import NoToken, TokenRanOut
 from fivetran_runtime._invocation.clock import clock
 from fivetran_runtime._invocation.context import running
 from fivetran_runtime.config import Secret
@@ -165,7 +165,9 @@ class SingleUseTokens(Auth):
         if self._tokens is None or self._entry is None:
             raise self._stop("there is no access token yet")
         if clock().now() >= self._entry.end:
-            raise self._renewed_next("the access token has run out")
+            seconds = (self._entry.end - self._entry.since).total_seconds()
+            why = f"the access token has run out, which holds for {seconds:g} s"
+            raise self._renewed_next(why, TokenRanOut)
         return {"Authorization": f"Bearer {self._tokens.access}"}
 
     def renew(self) -> bool:
@@ -189,14 +191,14 @@ class SingleUseTokens(Auth):
         early = min(timedelta(seconds=running().budget.limits.seconds), lifetime / 2)
         return clock().now() >= entry.end - early
 
-    def _renewed_next(self, why: str) -> NoToken:
+    def _renewed_next(self, why: str, kind: type[NoToken] = NoToken) -> NoToken:
         if self._entry is not None:
             self._entry.renew = True
             self._write()
-        return self._stop(why)
+        return self._stop(why, kind)
 
-    def _stop(self, why: str) -> NoToken:
-        stop = NoToken(f"{self._endpoint}: {why}")
+    def _stop(self, why: str, kind: type[NoToken] = NoToken) -> NoToken:
+        stop = kind(f"{self._endpoint}: {why}")
         running().budget.stopped = stop
         return stop
 
