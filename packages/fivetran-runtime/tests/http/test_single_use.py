@@ -294,7 +294,9 @@ def test_a_table_that_takes_longer_than_a_token_to_its_first_row_is_reported(
 ) -> None:
     """By name, with the endpoint and the lifetime; another table's rows arrive, and few exchanges are used up."""
     rotating.lifetime = 2
-    app = Connector("acme", config=Acme, client=lambda it: Client(it.url, auth=made(it.url, it.refresh_token)))
+    app = Connector(
+        "acme", config=Acme, client=lambda it: Client(it.url, auth=made(it.url, it.refresh_token))
+    )
 
     @app.table(key="id")
     def slow(acme: Client, page: int = 0) -> Iterator[Any]:
