@@ -295,11 +295,18 @@ def test_every_way_to_say_that_no_token_follows_is_the_end(end: dict[str, Any]) 
         assert list(Client(source.url).pages("/rows", PageToken(next="next.token"), rows="data")) == []
 
 
-@pytest.mark.parametrize("end", [False, None, 0])
+@pytest.mark.parametrize("end", [False, None, 0, "N", "f", " Off ", "no"])
 def test_more_pages_end_where_the_source_says_so(end: Any) -> None:
     """False, null or nothing at all."""
     with serving(Says({"rows": [1], "more": end})) as source:
         assert list(Client(source.url).pages("/rows", PageNumber(more="more"), rows="rows")) == [1]
+
+
+def test_a_text_that_says_yes_on_an_empty_page_is_shown() -> None:
+    """Whatever the source calls it: it may have meant no."""
+    says = Says({"rows": [], "more": "finished"})
+    with serving(says) as source, pytest.raises(TransientError, match=r"more \('finished'\) says that more"):
+        list(Client(source.url).pages("/rows", PageNumber(more="more"), rows="rows"))
 
 
 def test_an_empty_page_is_not_the_end_where_the_source_may_have_some() -> None:
@@ -1093,5 +1100,9 @@ def test_an_author_may_say_that_any_host_is_the_own_one() -> None:
         assert rows_of(list(Client(f"{source.url}/api").pages("/rows", pages, rows="rows"))) == TEN
         assert len(source.received) == 2
     elsewhere = Says({"rows": TEN, "next": "https://backend.acme.example/login"})
-    with serving(elsewhere) as source, pytest.raises(DefectError, match="the link to the next page leads to"):
+    with (
+        serving(elsewhere) as source,
+        pytest.raises(DefectError, match="the link to the next page leads to") as it,
+    ):
         list(Client(f"{source.url}/api").pages("/rows", pages, rows="rows"))
+    assert "own_host=True is set, and the link's path is not that of the page" in str(it.value)

@@ -163,7 +163,7 @@ class Hosts:
         if not self._is_allowed(url):
             what, hint = self._elsewhere(url)
             message = f"{shown(page)}: the link to the next page leads to {shown(url)}, {what}."
-            raise DefectError(message, hint=hint)
+            raise DefectError(message, hint=_OTHER_PATH_HINT if own_host else hint)
         if self._credentials_in_links().clean(url) != url:
             message = f"{shown(page)}: the link to the next page has the client's credentials in its path."
             raise DefectError(message, hint="A link goes into the state, so it cannot be followed.")
@@ -214,6 +214,10 @@ class StrangerError(DefectError, ConfigurationError):
 
 _ADDRESS_HINT = "If the source is there, give the client that address: its credentials go nowhere else."
 _HOSTS_HINT = "If that is meant, name it in the client's allowed_hosts=."
+_OTHER_PATH_HINT = (
+    "own_host=True is set, and the link's path is not that of the page, nor the end of it. If the other host is meant, name it in "
+    "the client's allowed_hosts=."
+)
 _SURE = 8  # a text of this length is not in a link by chance
 
 

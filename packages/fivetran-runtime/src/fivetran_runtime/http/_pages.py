@@ -112,7 +112,8 @@ class Page(msgspec.Struct, frozen=True):
         return value is not ABSENT and self._promised(place, value)
 
     def _promised(self, place: Place, value: Any) -> bool:
-        goes_on = is_true(value)
+        is_no = isinstance(value, str) and value.strip().lower() in _NO
+        goes_on = is_true(value) and not is_no
         self.trail.found = True
         self.trail.promise = place if goes_on else None
         return goes_on
@@ -129,7 +130,11 @@ class Page(msgspec.Struct, frozen=True):
         if rows or empty == "skip":
             return True
         if empty == "error":
-            raise self.contradiction(f"no rows came, and {shown_place(place)} says that more follow")
+            value = self.said(place)
+            text = (
+                f" ({value!r})" if isinstance(value, str) and value.isalpha() and len(value) <= _SHORT else ""
+            )
+            raise self.contradiction(f"no rows came, and {shown_place(place)}{text} says that more follow")
         return False
 
     def require_end(
@@ -227,5 +232,7 @@ class Page(msgspec.Struct, frozen=True):
         return ABSENT
 
 
+_NO = frozenset({"n", "f", "off"})  # of a flag; elsewhere they may be tokens
+_SHORT = 20  # characters of a flag that is written as text
 _PARAMETER = r'\s*;\s*([\w*-]+)\s*(?:=\s*(?:"([^"]*)"|([^\s",;]*)))?'
 _LINK = rf"<([^>]*)>((?:{_PARAMETER})*)"
