@@ -15,6 +15,7 @@ from pathlib import Path
 from tools.environments.virtual_environments import connector_sdk_environment
 from tools.local.processes import Server, foreground, server
 from tools.local.syncing import LISTENING, Local
+from tools.local.testing import HOST_TESTS
 from tools.repository.errors import RepositoryError
 from tools.repository.limits import Limits
 from tools.repository.model import Project, Repository
@@ -33,9 +34,6 @@ NO_CONNECTOR = (
     "{name} is a plain function: it answers Fivetran's POST, which the Connector SDK does not send. "
     "Declare its tables with a Connector, or keep it on `host: function`."
 )
-
-HOST_TESTS = "host_tests"
-"""The runtime's tests that need the SDK, which its own environment does not have."""
 
 _STARTED_SECONDS = 60.0
 

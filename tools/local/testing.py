@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tools.environments.virtual_environments import VirtualEnvironment, project_environment, tools_environment
@@ -23,6 +23,8 @@ from tools.repository.names import normalized, sessions_asked_for, unknown
 EMULATOR = "fivetran-emulator"
 MUTANTS = "tests/mutants/matrix.py"
 RUNTIME = "fivetran-runtime"
+HOST_TESTS = "host_tests"
+"""The runtime's tests that need the Connector SDK, which its own environment does not have."""
 WRITES_RELEASE = "--write-released"
 HERE = Path(__file__).resolve().parents[2]
 """Where these very tools are, whatever repository they look after."""
@@ -247,31 +249,37 @@ def run_histories(repository: Repository, options: Sequence[str] = ()) -> None:
 
 def check_types(repository: Repository, subjects: Sequence[str] = ()) -> None:
     """Run mypy over the subjects named, or all. RepositoryError naming every subject with an error."""
-    mypy = tools_environment(repository).prepare()
+    mypy = str(tools_environment(repository).prepare().python)
     wrong = []
     for subject in subjects or repository.subjects:
-        folder, wanted, found_in = _typed(repository, subject)
-        paths = [path for path in wanted if python_files(folder / path)]
-        command = [
-            str(mypy.python), "-m", "mypy",
-            f"--config-file={repository.root / 'pyproject.toml'}",
-            f"--cache-dir={repository.root / '.nox' / 'mypy' / subject}",
-            f"--python-executable={environment_of(repository, subject).python}",
-        ]  # fmt: skip
-        print(f"{subject}: ", end="", flush=True)
-        code = foreground([*command, *paths], cwd=folder, env={"MYPYPATH": found_in})
-        wrong += [subject] if code else []
+        python = str(environment_of(repository, subject).python)
+        for name, folder, wanted, found_in in _typed(repository, subject):
+            paths = [path for path in wanted if python_files(folder / path)]
+            command = [
+                mypy, "-m", "mypy",
+                f"--config-file={repository.root / 'pyproject.toml'}",
+                f"--cache-dir={repository.root / '.nox' / 'mypy' / name}",
+                f"--python-executable={python}",
+            ]  # fmt: skip
+            print(f"{name}: ", end="", flush=True)
+            code = foreground([*command, *paths], cwd=folder, env={"MYPYPATH": found_in})
+            wrong += [name] if code else []
     if wrong:
         raise RepositoryError(f"types are wrong in {', '.join(wrong)}")
 
 
-def _typed(repository: Repository, subject: str) -> tuple[Path, list[str], str]:
-    """Where mypy runs for a subject, over what, and where it finds the subject's modules."""
+def _typed(repository: Repository, subject: str) -> Iterator[tuple[str, Path, list[str], str]]:
+    """Each run of mypy for a subject: what it is called, where it runs, over what, and where it finds modules."""
     if subject == TOOLS:
-        return repository.root, ["noxfile.py", "tools"], ".:tools/tests"
-    if subject == EXAMPLES:  # modules such as examples.delta_token.connector
-        return repository.root, [EXAMPLES], "."
-    return repository.project(subject).path, ["src", "tests", "practice.py"], "src:tests"
+        yield subject, repository.root, ["noxfile.py", "tools"], ".:tools/tests"
+    elif subject == EXAMPLES:  # modules such as examples.delta_token.connector
+        yield subject, repository.root, [EXAMPLES], "."
+    else:
+        folder = repository.project(subject).path
+        yield subject, folder, ["src", "tests", "practice.py"], "src:tests"
+        if (folder / HOST_TESTS).is_dir():  # apart: it has a conftest of its own, as tests/ has
+            emulator = repository.root / "packages" / EMULATOR / "src"
+            yield f"{subject}-{HOST_TESTS}", folder, [HOST_TESTS], f"src:{HOST_TESTS}:{emulator}"
 
 
 def refuse(code: int, what: str) -> None:

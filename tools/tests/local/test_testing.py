@@ -8,7 +8,7 @@ import pytest
 from small_repository import Write
 
 from tools.environments.virtual_environments import VirtualEnvironment
-from tools.local.testing import asked_for, lint, run_tests
+from tools.local.testing import asked_for, check_types, lint, run_tests
 from tools.repository.errors import RepositoryError
 from tools.repository.model import Repository
 
@@ -98,3 +98,13 @@ def test_a_misspelt_subject_is_reported_once(small: Repository) -> None:
     """Before any session runs, with the nearest match."""
     with pytest.raises(RepositoryError, match="Did you mean `acme`"):
         asked_for(small, ["-s", "tests", "--", "acmee"])
+
+
+def test_types_of_the_tests_on_the_other_host_are_checked_too(small: Repository, write: Write) -> None:
+    """They have a conftest of their own beside that of tests/, and are named where they are wrong."""
+    write("packages/fivetran-runtime/tests/conftest.py", "ANSWER: int = 42\n")
+    write("packages/fivetran-runtime/host_tests/conftest.py", "ANSWER: int = 42\n")
+    check_types(small, ["fivetran-runtime"])
+    write("packages/fivetran-runtime/host_tests/conftest.py", 'ANSWER: int = "42"\n')
+    with pytest.raises(RepositoryError, match=r"types are wrong in fivetran-runtime-host_tests$"):
+        check_types(small, ["fivetran-runtime"])
