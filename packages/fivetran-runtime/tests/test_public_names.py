@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -72,10 +74,35 @@ def test_the_public_names_are_these() -> None:
     assert fivetran_runtime.__all__ == PUBLIC == sorted(PUBLIC)
     importable = {
         name
-        for name, value in vars(fivetran_runtime).items()
-        if not name.startswith("_") and not isinstance(value, ModuleType)
+        for name in dir(fivetran_runtime)
+        if not name.startswith("_") and not isinstance(getattr(fivetran_runtime, name), ModuleType)
     }
-    assert importable == set(PUBLIC)
+    assert importable - {"TYPE_CHECKING", "import_module"} == set(PUBLIC)
+
+
+def test_a_star_import_brings_every_public_name() -> None:
+    """Also those whose module is loaded only when one of its names is used."""
+    brought: dict[str, Any] = {}
+    exec("from fivetran_runtime import *", brought)  # noqa: S102 - a star is allowed only at a module's top
+    assert set(PUBLIC) <= brought.keys()
+
+
+def test_an_unknown_name_is_an_error_that_names_it() -> None:
+    """As of every module."""
+    with pytest.raises(AttributeError, match="'fivetran_runtime' has no attribute 'Pages'"):
+        _ = fivetran_runtime.Pages
+
+
+def test_a_connector_loads_only_the_paginators_it_uses() -> None:
+    """A function starts sooner for each module that it does not need."""
+    code = (
+        "import sys; from fivetran_runtime import Connector, Keyset; print(*sorted(sys.modules), sep=chr(10))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "fivetran_runtime.http.keysets" in loaded
+    assert not {f"fivetran_runtime.http.{name}" for name in ("oauth", "offsets", "tokens")} & {*loaded}
 
 
 @pytest.mark.parametrize("name", PUBLIC)

@@ -120,7 +120,7 @@ def _shown(source: Path, front: ast.Module, page: Page, name: str) -> Iterator[s
 
 def _definition(source: Path, front: ast.Module, page: Page, name: str) -> ast.ClassDef | ast.FunctionDef:
     """Where a public name is made."""
-    for node in front.body:
+    for node in ast.walk(front):  # some imports are below TYPE_CHECKING
         if isinstance(node, ast.ImportFrom) and name in {alias.name for alias in node.names}:
             file = source / f"{str(node.module).replace('.', '/')}.py"
             for found in ast.parse(file.read_text("utf-8")).body:

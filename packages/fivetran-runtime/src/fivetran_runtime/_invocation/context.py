@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from fivetran_runtime._invocation.budget import Budget, LimitReached, Limits, StillWaiting
@@ -32,7 +31,6 @@ class SingleUse(Protocol):
         """Exchange them if they do not do for this call; whether that was so."""
 
 
-@dataclass
 class Invocation:
     """One call of the function, or what answers to it under another host.
 
@@ -49,21 +47,22 @@ class Invocation:
         missing_once: by table, how many rows the listing that has ended now is the first not to find.
     """
 
-    budget: Budget
-    redactor: Redactor = field(default_factory=Redactor)
-    sync_id: str | None = None
-    labels: dict[str, str] = field(default_factory=dict)
-    requests: int = 0
-    retries: int = 0
-    waited_seconds: float = 0.0
-    is_setup_test: bool = False
-    answer: object = None
-    others_first: bool = False
-    single_use: list[SingleUse] = field(default_factory=list)
-    warnings: Counter[str] = field(default_factory=Counter)
-    no_rows: Counter[str] = field(default_factory=Counter)
-    missing_once: dict[str, int] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    def __init__(self, budget: Budget, *, sync_id: str | None = None) -> None:
+        self.budget = budget
+        self.redactor = Redactor()
+        self.sync_id = sync_id
+        self.labels: dict[str, str] = {}
+        self.requests = 0
+        self.retries = 0
+        self.waited_seconds = 0.0
+        self.is_setup_test = False
+        self.answer: object = None
+        self.others_first = False
+        self.single_use: list[SingleUse] = []
+        self.warnings: Counter[str] = Counter()
+        self.no_rows: Counter[str] = Counter()
+        self.missing_once: dict[str, int] = {}
+        self._lock = threading.Lock()
 
     def count(self, *, requests: int = 0, retries: int = 0) -> None:
         """Count what was sent, from whichever thread."""

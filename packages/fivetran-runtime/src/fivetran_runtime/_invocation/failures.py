@@ -32,7 +32,7 @@ def as_connector_error(error: BaseException, *, table: str | None = None) -> Con
 
 def _wrongly_called(error: BaseException, where: str) -> DefectError | None:
     """The error where something public was called with other arguments than it has."""
-    called = _CALL.fullmatch(str(error)) if isinstance(error, TypeError) else None
+    called = re.fullmatch(_CALL, str(error)) if isinstance(error, TypeError) else None
     if called is None or called["name"] not in sys.modules["fivetran_runtime"].__all__:
         return None
     method = "" if called["method"] == "__init__" else f".{called['method']}"
@@ -40,7 +40,7 @@ def _wrongly_called(error: BaseException, where: str) -> DefectError | None:
     return DefectError(message, hint="docs/api.md says which it has.")
 
 
-_CALL = re.compile(r"(?P<name>\w+)\.(?P<method>\w+)\(\) (?P<what>(takes|missing|got) .*)")
+_CALL = r"(?P<name>\w+)\.(?P<method>\w+)\(\) (?P<what>(takes|missing|got) .*)"  # as a text: only failures need it compiled
 
 
 def combined(failures: Mapping[str, ConnectorError]) -> ConnectorError:
@@ -76,7 +76,7 @@ def _more(names: list[str]) -> str:
 
 def _naming(table: str | None, error: ConnectorError) -> ConnectorError:
     """The error with the table in front of it; what names another one is about a child of it."""
-    named = _NAMED.match(error.message)
+    named = re.match(_NAMED, error.message)
     if table is None or (
         named and error.message.startswith((f"Table {table}:", f"Table {table} ", f"Table {table},"))
     ):
@@ -87,7 +87,7 @@ def _naming(table: str | None, error: ConnectorError) -> ConnectorError:
     return error
 
 
-_NAMED = re.compile(r"Table (?=\S)")
+_NAMED = r"Table (?=\S)"
 
 
 def _authors_line(error: BaseException) -> str | None:

@@ -249,9 +249,10 @@ def _is_ordinary(piece: str) -> bool:
 _LEVELS = 5  # text within text within text; nobody writes more
 _ENCODED = re.compile(r"[%\\&+\x00-\x1f\x7f]|[^\S ]|  ")
 """What a text without it is written canonically by."""
-_OCTETS = re.compile(r"%([0-9A-Fa-f]{2})|\\+x([0-9A-Fa-f]{2})")
-_UNITS = re.compile(r"\\+u([0-9A-Fa-f]{4})")
-_WRITTEN = re.compile(
+# As texts, which re compiles at their first use: few syncs show a text that is encoded.
+_OCTETS = r"%([0-9A-Fa-f]{2})|\\+x([0-9A-Fa-f]{2})"
+_UNITS = r"\\+u([0-9A-Fa-f]{4})"
+_WRITTEN = (
     r"(?P<octets>(?:%[0-9A-Fa-f]{2})+|(?:\\+x[0-9A-Fa-f]{2})+)"
     r"|(?P<units>(?:\\+u[0-9A-Fa-f]{4})+)"
     r"|\\+U(?P<code>[0-9A-Fa-f]{8})"
@@ -277,7 +278,7 @@ def _decoded(text: str, spans: list[Span]) -> tuple[str, list[Span]]:
     pieces: list[str] = []
     kept: list[Span] = []
     end = 0
-    for match in _WRITTEN.finditer(text):
+    for match in re.finditer(_WRITTEN, text):
         pieces.append(text[end : match.start()])
         kept += spans[end : match.start()]
         for characters, start, stop in _characters(match):
@@ -297,10 +298,15 @@ def _characters(match: re.Match[str]) -> Iterable[Decoded]:
     match match.lastgroup:
         case "octets":
             return _of_octets(
-                [(int(one[1] or one[2], 16), *one.span()) for one in _OCTETS.finditer(*_within(match))]
+                [
+                    (int(one[1] or one[2], 16), *one.span())
+                    for one in re.compile(_OCTETS).finditer(*_within(match))
+                ]
             )
         case "units":
-            return _of_units([(int(one[1], 16), *one.span()) for one in _UNITS.finditer(*_within(match))])
+            return _of_units(
+                [(int(one[1], 16), *one.span()) for one in re.compile(_UNITS).finditer(*_within(match))]
+            )
         case "code":
             code = int(match["code"], 16)
             return [(chr(code) if code < 0x110000 else "?", start, end)]

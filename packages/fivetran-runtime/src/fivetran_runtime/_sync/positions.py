@@ -24,8 +24,9 @@ from fivetran_runtime.errors import DefectError
 from fivetran_runtime.operations import At, Keep
 from fivetran_runtime.tables import Table
 
-_INTEGER = re.compile(r"0|-?[1-9][0-9]*")  # "007" is another token than 7
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
+# As texts, which re compiles at their first use: few positions hold numbers as text.
+_INTEGER = r"0|-?[1-9][0-9]*"  # "007" is another token than 7
+_NUMBER = r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?"
 _MAX_DIGITS = 40  # of a fraction that may be an integer as well
 _PLAIN = (str, int, Decimal, type(None))
 _encode_exactly = msgspec.json.Encoder(decimal_format="string").encode  # no JSON reader rounds a text
@@ -181,9 +182,9 @@ def _forms(value: Any) -> Iterator[Any]:
     """A JSON value in all forms that say the same, as it came first."""
     yield value
     if type(value) is str:
-        if _INTEGER.fullmatch(value):
+        if re.fullmatch(_INTEGER, value):
             yield int(value)
-        if _NUMBER.fullmatch(value):
+        if re.fullmatch(_NUMBER, value):
             yield Decimal(value)
     elif type(value) is int:
         yield str(value)

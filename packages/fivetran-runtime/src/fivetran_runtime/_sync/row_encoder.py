@@ -162,7 +162,7 @@ def described(columns: Mapping[str, Any]) -> str:
 # Names: the rule is in docs/protocol.md, "Names". Letters of other scripts stay as they are here: what Fivetran makes of them
 # is not known, and a name must not be refused for a guess.
 
-_BORDERS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=\d)(?=\D)|(?<=\D)(?=\d)")
+_BORDERS = r"(?<=[a-z])(?=[A-Z])|(?<=\d)(?=\D)|(?<=\D)(?=\d)"
 _OWN = "_fivetran_"
 """Names that begin so are Fivetran's."""
 
@@ -170,7 +170,7 @@ _OWN = "_fivetran_"
 def column_name(name: str) -> str:
     """What a column is called at Fivetran: `user_name` for "userName", "User Name" and "user_name"."""
     bare = "".join(one for one in unicodedata.normalize("NFKD", name) if not unicodedata.combining(one))
-    return re.sub("_+", "_", _BORDERS.sub("_", re.sub(r"\W", "_", bare))).lower()
+    return re.sub("_+", "_", re.sub(_BORDERS, "_", re.sub(r"\W", "_", bare))).lower()
 
 
 def table_name(name: str) -> str:
