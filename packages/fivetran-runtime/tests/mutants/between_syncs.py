@@ -183,6 +183,12 @@ MUTANTS = (
         f"{_KEPT}::test_what_is_deleted_before_a_listing_begins_again_is_found",
     ),
     Mutant(
+        "what an open pass had found is no part of one that a person has begun",
+        "fivetran_runtime._sync.deletes.Missing.begin",
+        lambda _: lambda self: setattr(self._state, "over", 0),
+        "sync/test_deletes.py::test_what_an_open_pass_had_found_is_no_part_of_a_pass_that_a_person_has_begun",
+    ),
+    Mutant(
         "a token counts only with the last rows of its pass",
         "fivetran_runtime._sync.kept.KeptValues.pause",
         _counts_at_once,
@@ -274,13 +280,13 @@ MUTANTS = (
     ),
     Mutant(
         "a child that has moved to another row stays",
-        "fivetran_runtime._sync.child_sets._Known.may_move",
+        "fivetran_runtime._sync.known_children.KnownChildren.may_move",
         _moves_are_not_seen,
         f"{_SETS}::test_a_line_that_has_moved_to_another_order_stays",
     ),
     Mutant(
         "a child that has moved is no longer one of the row that had it",
-        "fivetran_runtime._sync.child_sets._Known.settle_moves",
+        "fivetran_runtime._sync.known_children.KnownChildren.settle_moves",
         lambda _: lambda self: None,  # noqa: ARG005 - as the original's
         f"{_SETS}::test_a_line_that_has_moved_away_from_a_deleted_order_is_deleted_when_it_is_no_longer_there",
     ),
@@ -322,7 +328,7 @@ MUTANTS = (
     ),
     Mutant(
         "only keys that count are replaced by their number",
-        "fivetran_runtime._sync.child_sets._Known.can_count",
+        "fivetran_runtime._sync.known_children.KnownChildren.can_count",
         _all_keys_count,
         f"{_SETS}::test_keys_without_room_are_reported_and_their_rows_arrive",
     ),

@@ -93,6 +93,24 @@ def test_a_failed_pass_deletes_nothing() -> None:
     assert present(fivetran) == {1, 2, 3}
 
 
+def test_what_an_open_pass_had_found_is_no_part_of_a_pass_that_a_person_has_begun() -> None:
+    """As docs/state.md says to read a table again: without `since`, `at` and `seen`, while a pass is open."""
+    ids: Ids = [1, 2, 3, 4, 5]
+    failing = [True] * 8
+    fivetran = listing(ids, failing=failing)
+    fivetran.sync()
+    failing.clear()
+    part = fivetran.state["tables"]["things"]
+    assert part["found"]
+    for name in ("since", "at", "seen"):
+        part.pop(name, None)
+    part["whole"] = True
+    ids.remove(3)
+    fivetran.sync()
+    fivetran.sync()
+    assert present(fivetran) == {1, 2, 4, 5}
+
+
 def test_a_recreated_key_ends_present() -> None:
     """Deleted, removed from the destination, and back at the source: it is inserted."""
     ids: Ids = [1, 2]

@@ -107,8 +107,13 @@ class Missing:
     # The listing
 
     def begin(self) -> None:
-        """A listing begins, and may find room for its keys."""
+        """A listing begins, and may find room for its keys.
+
+        What one has found that was never completed, as after a state was edited by hand, is no part of it.
+        """
         self._state.over = 0
+        if self._found:
+            self.begin_again()
 
     def begin_again(self) -> None:
         """The listing is read from its beginning once more: what it has shown so far is no part of what it shows then.
