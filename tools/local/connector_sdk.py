@@ -41,6 +41,8 @@ _STARTED_SECONDS = 60.0
 class OnConnectorSdk(Local):
     """A connector about to run here on the Connector SDK."""
 
+    host = "Connector SDK"
+
     @classmethod
     def prepared(cls, repository: Repository, name: str, limits: Limits) -> OnConnectorSdk:
         """Make the environment if need be. RepositoryError for an unknown name, a plain function or a failed installation."""

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 from tools.environments.virtual_environments import VirtualEnvironment, project_environment
@@ -48,6 +49,9 @@ PRACTICE_SECONDS = 300.0
 @dataclass(frozen=True)
 class Local:
     """A connector about to run here: its environment, where its logs go, and its function's limits."""
+
+    host: ClassVar[str] = "function"
+    """What calls it, for people."""
 
     project: Project
     environment: VirtualEnvironment
@@ -141,8 +145,8 @@ def sync(
             url, made_up = running.enter_context(local.practice())
             say(f"practice source  {url}")
             files.append(running.enter_context(unnamed_file(json.dumps(made_up))))
-        url, function = running.enter_context(local.function())
-        say(f"function         {url}  (ready after {time.monotonic() - started:.1f} s)")
+        url, served = running.enter_context(local.function())
+        say(f"{local.host:<16} {url}  (ready after {time.monotonic() - started:.1f} s)")
         held = descriptor_path(files[0]) if secrets is None else str(secrets)
         command = [str(emulator.script("fivetran-emulator")), "sync", "--url", url, "--secrets", held]
         code = foreground(
@@ -152,7 +156,7 @@ def sync(
             files=files,
         )
     if code not in (0, 130):
-        say(f"exit {code}; the function's log is {function.log}")
+        say(f"exit {code}; the {local.host}'s log is {served.log}")
     return code
 
 
