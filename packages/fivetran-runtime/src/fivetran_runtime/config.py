@@ -143,7 +143,7 @@ def _is_left_empty(value: object, field: msgspec.structs.FieldInfo) -> bool:
 
 def _parsed(value: object, kind: Any) -> object:
     """A list or an object that was typed as JSON."""
-    is_structured = _holds(kind, _CONTAINERS) or any(map(_is_object, _parts(kind)))
+    is_structured = _holds(kind, _CONTAINERS) or any(map(_is_object, parts_of(kind)))
     return _parse_json(value, kind) if isinstance(value, str) and is_structured else value
 
 
@@ -201,14 +201,14 @@ def _reason(error: Exception, value: object, kind: Any, place: str) -> str:
             _value(inner, inner_kind)
         except (msgspec.ValidationError, ValueError) as inner_error:
             return _reason(inner_error, inner, inner_kind, f"{place}{name}")
-    if isinstance(value, dict) and any(map(_is_object, _parts(kind))):
+    if isinstance(value, dict) and any(map(_is_object, parts_of(kind))):
         return f"{place} is not as it should be: {error}"  # in msgspec's words, or those of the author's own check
     return f"{place} must be {described_type(kind)}{_bounds(kind)}"
 
 
 def _inside_of(value: object, kind: Any) -> Iterator[tuple[str, object, Any]]:
     """Place, value and type of what is directly in a list or an object, as far as its type says."""
-    for part in _parts(kind):
+    for part in parts_of(kind):
         origin, inner = typing.get_origin(part), typing.get_args(part)
         if isinstance(value, dict) and _is_object(part):
             yield from ((f".{name}", value[name], one) for name, one in _members_of(part) if name in value)
@@ -267,16 +267,17 @@ def _few(values: list[object]) -> str:
 
 
 def _holds(kind: Any, wanted: tuple[type, ...]) -> bool:
-    return any((typing.get_origin(part) or part) in wanted for part in _parts(kind))
+    return any((typing.get_origin(part) or part) in wanted for part in parts_of(kind))
 
 
-def _parts(kind: Any) -> Iterator[Any]:
+def parts_of(kind: Any) -> Iterator[Any]:
+    """The types of a union, without what is said of them."""
     origin = typing.get_origin(kind)
     if origin is typing.Annotated:
-        yield from _parts(typing.get_args(kind)[0])
+        yield from parts_of(typing.get_args(kind)[0])
     elif origin in (typing.Union, types.UnionType):
         for part in typing.get_args(kind):
-            yield from _parts(part)
+            yield from parts_of(part)
     else:
         yield kind
 
@@ -303,7 +304,7 @@ _NAMES = {
 
 def described_type(kind: Any) -> str:
     """What a key's type is called for people, e.g. "a whole number"."""
-    return " or ".join(_named(part) for part in _parts(kind) if part is not types.NoneType)
+    return " or ".join(_named(part) for part in parts_of(kind) if part is not types.NoneType)
 
 
 def _named(part: Any) -> str:

@@ -85,6 +85,12 @@ class Leave(NamedTuple):
     why: str
     ends: bool
 
+    @classmethod
+    def after_empty(cls, progress: Progress, sync: SyncState, *, ends: bool) -> Leave:
+        """Because many answers in a row have brought no rows."""
+        waits = "".join(f"; table {name} waits: {why}" for name, why in progress.waits.items())
+        return cls(f"{sync.empty} answers in a row have brought no rows{waits}", ends)
+
 
 class HostRules(Protocol):
     """What the host makes of answers that bring little."""
@@ -93,10 +99,12 @@ class HostRules(Protocol):
     """How many answers in a row may be without rows."""
 
     def settle(self, progress: Progress, sync: SyncState) -> Leave | None:
-        """What to make of an answer that leaves something unfinished; None to go on.
+        """What to make of an answer that brings something new and leaves something unfinished; None to go on.
+
+        `sync.empty` counts it already.
 
         Raises:
-            ConnectorError: it is worth none.
+            ConnectorError: a failure that would never be reported otherwise.
         """
 
 
@@ -367,13 +375,21 @@ class _Call:
         return names | {f"{name}.keys" for name in names}
 
     def _settle(self) -> None:
-        """Let the host's rules decide what failures and emptiness mean for the sync."""
-        progress = self._progress
-        leave = self._rules.settle(progress, self._sync) if progress.is_unfinished else None
-        if leave is not None:
-            self._leave_the_rest(leave)
+        """Let the host's rules decide what failures and emptiness mean for the sync.
+
+        Raises:
+            ConnectorError: nothing new has come, so another call would find the same; or by the rules.
+        """
+        progress, sync = self._progress, self._sync
         if not progress.is_unfinished:
             self._state.sync = None
+            return
+        if not progress.is_new:
+            raise progress.failure()
+        sync.empty = 0 if progress.batch else sync.empty + 1
+        leave = self._rules.settle(progress, sync)
+        if leave is not None:
+            self._leave_the_rest(leave)
 
     def _leave_the_rest(self, leave: Leave) -> None:
         """Forget what this sync has finished: the next call starts over, in the next sync or within this one."""

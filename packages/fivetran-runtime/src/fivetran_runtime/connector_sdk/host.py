@@ -60,20 +60,16 @@ class SyncRules:
     max_empty_answers = 360
 
     def settle(self, progress: Progress, sync: SyncState) -> Leave | None:
-        """What to make of an answer that leaves something unfinished; None to go on.
+        """None to go on.
 
         Raises:
-            ConnectorError: it brings nothing new, or a table that fails would never be reported.
+            ConnectorError: a table that fails would never be reported.
         """
-        if not progress.is_new:
-            raise progress.failure()
-        sync.empty = 0 if progress.batch else sync.empty + 1
         if sync.empty < self.max_empty_answers:
             return None
         if progress.failures or sync.failed:
             raise progress.failure()
-        waits = "".join(f"; table {name} waits: {why}" for name, why in progress.waits.items())
-        return Leave(f"{sync.empty} answers in a row have brought no rows{waits}", ends=True)
+        return Leave.after_empty(progress, sync, ends=True)
 
 
 def connector_of(module: str) -> Any:

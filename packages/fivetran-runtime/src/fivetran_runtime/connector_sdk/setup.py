@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from fivetran_runtime._sync.session import Served
-from fivetran_runtime.config import Config, Secret, default_of, described_type, metas_of
+from fivetran_runtime.config import Config, Secret, default_of, described_type, metas_of, parts_of
 from fivetran_runtime.errors import DeclarationError
 from fivetran_runtime.tables import Table
 
@@ -87,7 +87,7 @@ def form_of(app: Served, check: Callable[[dict[str, str]], str | None]) -> Calla
 def _field(field: msgspec.structs.FieldInfo) -> Any:
     from fivetran_connector_sdk import form_field  # noqa: PLC0415 - only there where the SDK runs
 
-    name, parts = field.encode_name, list(_parts(field.type))
+    name, parts = field.encode_name, _types_in(field)
     options = {"description": _description(field), "required": field.required}
     if parts == [bool]:
         return form_field.ToggleField(name, name, **options)
@@ -101,16 +101,9 @@ def _field(field: msgspec.structs.FieldInfo) -> Any:
     )
 
 
-def _parts(kind: Any) -> Iterable[Any]:
-    """The types of a union, without None and without what is said of them."""
-    origin = typing.get_origin(kind)
-    if origin is typing.Annotated:
-        yield from _parts(typing.get_args(kind)[0])
-    elif origin in (typing.Union, types.UnionType):
-        for part in typing.get_args(kind):
-            yield from _parts(part)
-    elif kind is not types.NoneType:
-        yield kind
+def _types_in(field: msgspec.structs.FieldInfo) -> list[Any]:
+    """What may be typed in."""
+    return [part for part in parts_of(field.type) if part is not types.NoneType]
 
 
 def _choices(part: Any) -> tuple[Any, ...]:
@@ -120,9 +113,7 @@ def _choices(part: Any) -> tuple[Any, ...]:
 def _description(field: msgspec.structs.FieldInfo) -> str:
     """What is said of a key, what it takes, and what holds where it is left empty."""
     said = [meta.description for meta in metas_of(field.type) if meta.description]
-    takes = (
-        [] if list(_parts(field.type)) in ([str], [Secret]) else [f"It takes {described_type(field.type)}."]
-    )
+    takes = [] if _types_in(field) in ([str], [Secret]) else [f"It takes {described_type(field.type)}."]
     default = None if field.required else msgspec.to_builtins(default_of(field), enc_hook=str)
     left = [] if default in (None, "", [], {}) else [f"Left empty: {_text(default)}."]
     return " ".join([*said, *takes, *left])

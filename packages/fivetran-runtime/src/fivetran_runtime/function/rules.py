@@ -28,14 +28,11 @@ class FunctionRules:
     max_empty_answers = 9
 
     def settle(self, progress: Progress, sync: SyncState) -> Leave | None:
-        """What to make of an answer that leaves something unfinished; None to be called again.
+        """None to be called again.
 
         Raises:
-            ConnectorError: it brings nothing new, or a table that fails would never be reported.
+            ConnectorError: a table that fails would never be reported.
         """
-        if not progress.is_new:
-            raise progress.failure()
-        sync.empty = 0 if progress.batch else sync.empty + 1
         if sync.empty >= self.max_empty_answers:
             return self._leave_after_empty(progress, sync)
         if sync.id is None and max(sync.restarts.values(), default=0) > MAX_RESTARTS:
@@ -47,9 +44,7 @@ class FunctionRules:
         """With a failure to be reported it goes on until Fivetran ends it as failed; positions are kept either way."""
         if progress.limits or (progress.waits and progress.failures):
             raise progress.failure()
-        waits = "".join(f"; table {name} waits: {why}" for name, why in progress.waits.items())
-        why = f"{sync.empty} answers in a row have brought no rows{waits}"
-        return Leave(why, ends=not sync.failed)
+        return Leave.after_empty(progress, sync, ends=not sync.failed)
 
 
 def limits_from(environment: Mapping[str, str]) -> Limits:
