@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from conftest import HOST_TESTS, written
 from fivetran_sdk import Connection
 
+from fivetran_emulator.connector_sdk.function import SdkFunction
 from fivetran_emulator.connector_sdk.served import SdkServer
 from fivetran_emulator.errors import FunctionError
 
@@ -62,6 +64,19 @@ def test_tables_that_fail_close_the_sync_so_that_the_next_one_reads_the_others_a
     well.sync()
     assert asked.read_text().split("\n")[0] == "first 0"
     assert len(well.tables["typed"]) == 1
+
+
+def test_of_two_checkpoints_in_a_row_the_second_is_an_answer_too(traps: Path, tmp_path: Path) -> None:
+    """The one that closes the sync: without it, `nox -s sync` would read the tables that are well every second time only."""
+    asked = tmp_path / "asked"
+    environment, state = {"FAULT": "defect", "ASKED": str(asked)}, dict[str, Any]()
+    with closing(SdkFunction(traps, environment=environment)) as function:
+        for _ in range(3):
+            asked.unlink(missing_ok=True)
+            while (reply := function.answer({"secrets": SECRETS, "state": state})).status == 200:
+                state = json.loads(reply.body)["state"]
+            assert asked.read_text().split("\n")[0] == "first 0"
+            assert "sync" not in state
 
 
 def test_after_a_crash_finished_tables_stay_finished(traps: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -74,13 +75,13 @@ class _UpToCheckpoint:
 
 @dataclass
 class _OpenSync:
-    """A sync of the SDK's that an answer was taken of: what comes next, and the state that was sent last."""
+    """A sync of the SDK's that an answer was taken of: the state that was sent last, what was read ahead of it, and the rest."""
 
     server: SdkServer
     operations: Iterator[Any]
     keys: Mapping[str, list[str]]
     state: str
-    following: Any = None
+    ahead: list[Any] = field(default_factory=list)
 
 
 class SdkFunction:
@@ -105,11 +106,11 @@ class SdkFunction:
                 return self._setup_test(configuration, body.get("state") or {})
             state = json.dumps(body.get("state") or {})
             if self._open is None or json.loads(self._open.state) != json.loads(state):
-                self.close()
+                self._end_sync()
                 self._open = self._begun(configuration, state)
             return self._next(self._open)
         except FunctionError as error:
-            self.close()
+            self._end_sync()
             failure = {"errorMessage": error.problems[0], "stackTrace": list(error.details)}
             return SdkReply(500, _ENCODER.encode(failure), self._headers())
 
@@ -127,37 +128,34 @@ class SdkFunction:
     def _next(self, sync: _OpenSync) -> SdkReply:
         """What comes up to the next checkpoint, or to the end."""
         answer = _UpToCheckpoint(sync.keys)
-        following, sync.following = sync.following, None
-        if following is not None:
-            self._take(answer, following)
-        for operation in sync.operations:
-            if operation.WhichOneof("operation") != "checkpoint":
-                self._take(answer, operation)
-                continue
-            sync.state = operation.checkpoint.state_json
-            sync.following = self._after(sync)
-            return self._reply(answer, sync, has_more=sync.following is not None)
+        ahead, sync.ahead = sync.ahead, []
+        for operation in chain(ahead, sync.operations):
+            if operation.WhichOneof("operation") == "checkpoint":
+                sync.state = operation.checkpoint.state_json
+                return self._reply(answer, sync, has_more=self._has_more(sync))
+            self._take(answer, operation)
         return self._reply(answer, sync, has_more=False)
 
     @staticmethod
-    def _after(sync: _OpenSync) -> Any:
-        """What comes after a checkpoint; None at the end. A failure is the next call's."""
+    def _has_more(sync: _OpenSync) -> bool:
+        """Whether anything comes after a checkpoint, another checkpoint included. A failure is the next call's."""
         try:
-            return next(sync.operations, None)
+            sync.ahead = list(islice(sync.operations, 1))
         except FunctionError as error:
             sync.operations = _Failed(error)
-            return _NOTHING
+            return True
+        return bool(sync.ahead)
 
     @staticmethod
     def _take(answer: _UpToCheckpoint, operation: Any) -> None:
-        if operation is not _NOTHING and operation.WhichOneof("operation") == "structured_records":
+        if operation.WhichOneof("operation") == "structured_records":
             for record in operation.structured_records.structured_records:
                 answer.take(record)
 
     def _reply(self, answer: _UpToCheckpoint, sync: _OpenSync, *, has_more: bool) -> SdkReply:
         body = answer.body(sync.state, has_more=has_more)
         if not has_more:
-            self.close()
+            self._end_sync()
         return SdkReply(200, body, self._headers())
 
     def _setup_test(self, configuration: Mapping[str, str], state: object) -> SdkReply:
@@ -182,13 +180,14 @@ class SdkFunction:
         return {REPORT_HEADER: reports[-1]} if reports else {}
 
     def close(self) -> None:
-        """End the sync that is open, as a crash does."""
+        """End the sync that is open, as a crash does, and close the log; it answers nothing after that."""
+        self._end_sync()
+        self._log.close()
+
+    def _end_sync(self) -> None:
         if self._open is not None:
             self._open.server.close()
             self._open = None
-
-
-_NOTHING = object()
 
 
 class _Failed:
