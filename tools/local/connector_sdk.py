@@ -10,6 +10,7 @@ import ast
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from tools.environments.virtual_environments import connector_sdk_environment
@@ -68,7 +69,8 @@ class OnConnectorSdk(Local):
             cwd=folder,
             env={"NO_PROXY": "127.0.0.1,localhost"},
         ) as running:
-            yield running.wait_for(LISTENING, seconds=_STARTED_SECONDS)[1], running
+            url = running.wait_for(LISTENING, seconds=_STARTED_SECONDS)[1]
+            yield url, replace(running, log=self.log("sdk"))  # where the SDK and the connector write
 
 
 def run_host_tests(repository: Repository, names: Sequence[str], options: Sequence[str] = ()) -> None:

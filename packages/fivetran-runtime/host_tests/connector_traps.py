@@ -66,6 +66,10 @@ def typed(settings: Settings) -> Iterator[Any]:
         asked.write("typed\n")
     if FAULT == "base":
         raise Ended("gone")
+    if FAULT == "signal 9":
+        os.kill(os.getpid(), 9)
+    if FAULT == "exit 3":
+        os._exit(3)
     if FAULT == "exit":
         raise SystemExit(0)
     if FAULT == "secret":

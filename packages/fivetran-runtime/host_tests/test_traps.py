@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from fivetran_sdk import Connection
 from fivetran_emulator.connector_sdk.function import SdkFunction
 from fivetran_emulator.connector_sdk.served import SdkServer
 from fivetran_emulator.errors import FunctionError
+from fivetran_emulator.protocol.function import FunctionReply, require_success
 
 TOKEN = "right-token-1234"
 SECRETS = {"token": TOKEN}
@@ -77,6 +79,38 @@ def test_of_two_checkpoints_in_a_row_the_second_is_an_answer_too(traps: Path, tm
                 state = json.loads(reply.body)["state"]
             assert asked.read_text().split("\n")[0] == "first 0"
             assert "sync" not in state
+
+
+@pytest.mark.parametrize("how", ["signal 9", "exit 3"])
+def test_how_the_process_has_ended_is_said(traps: Path, how: str) -> None:
+    """Killed for its memory, or ended by a library; gRPC only says that a socket was closed."""
+    with pytest.raises(FunctionError) as failed:
+        Connection(traps, SECRETS, {"FAULT": how}).sync()
+    assert failed.value.problems == (f"the connector's process ended ({how})",)
+
+
+def test_a_process_that_does_not_start_is_said_to_have_ended(tmp_path: Path) -> None:
+    """Its log has the traceback of the import."""
+    (tmp_path / "connector.py").write_text("raise SystemExit(3)", "utf-8")
+    with pytest.raises(FunctionError) as failed:
+        SdkServer(tmp_path)
+    assert failed.value.problems == ("the connector's process ended (exit 3)",)
+
+
+def test_a_failed_sync_is_one_sentence(traps: Path, tmp_path: Path) -> None:
+    """The connector's own: no function and no HTTP is named, and the traceback is in the log."""
+    log = tmp_path / "log"
+    with closing(SdkFunction(traps, environment={"FAULT": "defect"}, log=log)) as function:
+        state: Any = {}
+        while (reply := function.answer({"secrets": SECRETS, "state": state})).status == 200:
+            state = json.loads(reply.body)["state"]
+    received = FunctionReply(status=500, reason="INTERNAL", body=reply.body, headers=reply.headers, seconds=0)
+    with pytest.raises(FunctionError) as failed:
+        require_success(received)
+    (problem,) = failed.value.problems
+    assert re.fullmatch(r"Table typed: KeyError: 'no \*\*\* there' \(\S+connector_traps\.py:\d+\)", problem)
+    assert not failed.value.details
+    assert "Traceback" in log.read_text()
 
 
 def test_after_a_crash_finished_tables_stay_finished(traps: Path, tmp_path: Path) -> None:

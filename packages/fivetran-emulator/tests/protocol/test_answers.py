@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from scripted import Emulator, Json
 
+from fivetran_emulator.protocol.answer import SDK_HEADER
+
 
 def failed(emulator: Emulator, body: bytes | Json) -> str:
     """The problems of a sync that must fail, and must leave nothing behind."""
@@ -176,6 +178,16 @@ def test_an_error_member_fails_although_the_status_is_200(emulator: Emulator) ->
     assert outcome.status == 1
     assert "error: the function reports ConfigurationError: no such account" in outcome.err
     assert "    at x" in outcome.err
+
+
+def test_a_failed_sync_of_the_connector_sdk_is_said_in_its_own_words(emulator: Emulator) -> None:
+    """A person has neither a function nor HTTP there."""
+    emulator.function.answers = [{"errorMessage": "Table odd: no such account", "hint": "Its log says more."}]
+    emulator.function.status = 500
+    emulator.function.headers |= {SDK_HEADER: "failed"}
+    outcome = emulator.sync()
+    assert outcome.status == 1
+    assert outcome.err.startswith("error: Table odd: no such account\n  -> Its log says more.\n")
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ import msgspec
 
 from fivetran_emulator.connector_sdk.served import SdkServer, row_of
 from fivetran_emulator.errors import FunctionError
+from fivetran_emulator.protocol.answer import SDK_HEADER
 from fivetran_emulator.protocol.shared_facts import REPORT_HEADER
 
 __all__ = ["SdkFunction", "SdkReply", "configuration_of"]
@@ -111,8 +112,8 @@ class SdkFunction:
             return self._next(self._open)
         except FunctionError as error:
             self._end_sync()
-            failure = {"errorMessage": error.problems[0], "stackTrace": list(error.details)}
-            return SdkReply(500, _ENCODER.encode(failure), self._headers())
+            failure = {"errorMessage": error.problems[0], "hint": error.hint}  # the traceback is in the log
+            return SdkReply(500, _ENCODER.encode(failure), {**self._headers(), SDK_HEADER: "failed"})
 
     def _begun(self, configuration: Mapping[str, str], state: str) -> _OpenSync:
         server = self._server()

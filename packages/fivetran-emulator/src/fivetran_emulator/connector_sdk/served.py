@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC
 from decimal import Decimal
 from importlib import import_module
@@ -27,6 +28,8 @@ __all__ = ["SdkServer", "row_of"]
 
 _RUN = "from connector import connector; connector.run(port=int(__import__('sys').argv[1]))"
 _STARTED_SECONDS = 60
+_ENDED_SECONDS = 5
+_LOG_HINT = "Its log has what it wrote last."
 _MAX_MESSAGE = 128 * 1024 * 1024
 _PROTOS = "fivetran_connector_sdk.protos"
 
@@ -72,9 +75,10 @@ class SdkServer:
                     break
             else:
                 return
+        ended = self._ended()
         self.close()
-        raise FunctionError(
-            "the Connector SDK's server does not start", hint="Its log says why; is there a connector.py?"
+        raise ended or FunctionError(
+            f"the Connector SDK's server has not started after {_STARTED_SECONDS} s", hint=_LOG_HINT
         )
 
     def form(self) -> Any:
@@ -98,13 +102,28 @@ class SdkServer:
         try:
             yield from self._stub.Update(request)
         except self._grpc.RpcError as error:
-            raise _failure(error) from None
+            raise self._failure(error) from None
 
     def _call(self, method: Any, request: Any) -> Any:
         try:
             return method(request)
         except self._grpc.RpcError as error:
-            raise _failure(error) from None
+            raise self._failure(error) from None
+
+    def _failure(self, error: Any) -> FunctionError:
+        """What has failed; without an answer the process may have ended, which is seen a moment later."""
+        if error.code() is self._grpc.StatusCode.UNAVAILABLE:
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(_ENDED_SECONDS)
+        return self._ended() or _failure(error)
+
+    def _ended(self) -> FunctionError | None:
+        """That the process has ended by itself, and how; None while it runs."""
+        code = self.process.poll()
+        if code is None:
+            return None
+        how = f"signal {-code}" if code < 0 else f"exit {code}"
+        return FunctionError(f"the connector's process ended ({how})", hint=_LOG_HINT)
 
     def kill(self) -> None:
         """End the process as a crash does (SIGKILL)."""
@@ -125,7 +144,7 @@ def _failure(error: Any) -> FunctionError:
     message, _, trace = text.partition("\nTraceback (most recent call last):")
     for what in ("update()", "schema()", "configuration_form()"):
         message = message.removeprefix(f"failed while executing {what} error: ")
-    return FunctionError(message or "the process has ended without a word", details=[trace] if trace else [])
+    return FunctionError(message or "the connector gives no reason", details=[trace] if trace else [])
 
 
 def _free_port() -> int:

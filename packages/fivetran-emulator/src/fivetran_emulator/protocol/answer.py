@@ -21,12 +21,15 @@ from fivetran_emulator.errors import Finding, FunctionError
 from fivetran_emulator.protocol.json_faults import json_fault
 from fivetran_emulator.protocol.rules import Rules
 
-__all__ = ["ANSWER_MEMBERS", "Answer", "Row", "read_answer", "read_failure"]
+__all__ = ["ANSWER_MEMBERS", "SDK_HEADER", "Answer", "Row", "read_answer", "read_failure", "read_sdk_failure"]
 
 Row: TypeAlias = dict[str, object]
 T = TypeVar("T")
 
 ANSWER_MEMBERS = ("state", "insert", "delete", "schema", "hasMore", "softDelete")
+SDK_HEADER = "X-Connector-SDK"
+"""The header `failed` of an answer that stands for a failed sync of the Connector SDK: there is neither a function nor HTTP."""
+
 _ERROR_MEMBERS = ("errorMessage", "errorType", "stackTrace")
 
 
@@ -112,6 +115,12 @@ def read_failure(body: bytes) -> FunctionError | None:
     named = f"the function reports {kind}" if kind else "the function reports an error"
     lines = trace if isinstance(trace, list) else [trace]
     return FunctionError(f"{named}: {message}" if message else named, details=[str(line) for line in lines])
+
+
+def read_sdk_failure(body: bytes) -> FunctionError:
+    """The failure of an answer with SDK_HEADER: the connector's own sentence, and what to do."""
+    failure = msgspec.json.decode(body, type=dict[str, str])
+    return FunctionError(failure["errorMessage"], hint=failure["hint"])
 
 
 def _root(body: bytes) -> dict[str, msgspec.Raw]:

@@ -21,7 +21,7 @@ import urllib3
 
 from fivetran_emulator import __version__
 from fivetran_emulator.errors import Finding, FunctionError, LimitError
-from fivetran_emulator.protocol.answer import read_failure
+from fivetran_emulator.protocol.answer import SDK_HEADER, read_failure, read_sdk_failure
 from fivetran_emulator.protocol.shared_facts import MAX_ANSWER_BYTES, MAX_SECONDS, REPORT_HEADER
 
 __all__ = [
@@ -279,6 +279,8 @@ def require_success(reply: FunctionReply) -> None:
     """Raises FunctionError, with what the function tells of its failure, unless the status is 200."""
     if reply.status == 200:
         return
+    if SDK_HEADER in reply.headers:
+        raise read_sdk_failure(reply.body)
     status = f"HTTP {reply.status} {reply.reason}".strip()
     failure = read_failure(reply.body)
     if failure is not None:
