@@ -70,6 +70,8 @@ def typed(settings: Settings) -> Iterator[Any]:
         os.kill(os.getpid(), 9)
     if FAULT == "exit 3":
         os._exit(3)
+    if FAULT == "interrupt":
+        raise KeyboardInterrupt
     if FAULT == "exit":
         raise SystemExit(0)
     if FAULT == "secret":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -291,6 +292,22 @@ def test_an_exit_in_a_table_fails_that_table_only() -> None:
     first, last = Fivetran(app.handler).sync()
     assert first.body["insert"] == {"staying": [{"id": 1}]}
     assert last.body["errorMessage"].startswith("Table leaving: SystemExit: bye (sync/test_cuts.py:")
+
+
+def test_an_interrupt_is_the_persons_in_the_main_thread_only() -> None:
+    """Ctrl-C ends the process; the same exception in another thread is a table's failure, here without a text."""
+
+    def leaving(_: Any) -> Iterator[Any]:
+        yield {"id": 1}
+        raise KeyboardInterrupt
+
+    app = Connector("leaving")
+    app.table(key="id")(leaving)
+    with pytest.raises(KeyboardInterrupt):
+        Fivetran(app.handler).sync()
+    with ThreadPoolExecutor(1) as pool:
+        *_, last = pool.submit(Fivetran(app.handler).sync).result()
+    assert last.body["errorMessage"].startswith("Table leaving: KeyboardInterrupt (sync/test_cuts.py:")
 
 
 @pytest.mark.parametrize("size", [10, 2_000, 5_000])

@@ -101,7 +101,7 @@ def test_a_child_and_a_declared_table_are_compared_too() -> None:
         ({"ID": 2}, "the columns 'id' and 'ID' are one to Fivetran, id"),
         ({"_Fivetran_synced": 1}, "the column name '_Fivetran_synced' cannot be used"),
         ({"_fivetranDeleted": 1}, "the column name '_fivetranDeleted' cannot be used"),
-        ({"": 1}, "the column name '' cannot be used"),
+        ({"": 1}, "the column name '' has no letter or digit"),
     ],
 )
 def test_columns_that_become_one_are_refused_by_both_names(columns: dict[str, Any], message: str) -> None:

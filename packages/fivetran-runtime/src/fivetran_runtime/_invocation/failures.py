@@ -25,7 +25,8 @@ def as_connector_error(error: BaseException, *, table: str | None = None) -> Con
     if isinstance(error, OutOfBudget):
         return TransientError(f"The invocation ended before it could answer: {error.why}.")
     where = f" ({line})" if (line := _authors_line(error)) else ""
-    defect = _wrongly_called(error, where) or DefectError(f"{type(error).__name__}: {error}{where}")
+    text = f": {said}" if (said := str(error)) else ""
+    defect = _wrongly_called(error, where) or DefectError(f"{type(error).__name__}{text}{where}")
     defect.__cause__ = error
     return _naming(table, defect)
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
@@ -253,9 +254,9 @@ class _Call:
             self._progress.cut = reader.run(self._client)
         except OutOfBudget as stop:
             self._stopped(reading, stop, has_moved=part.dump() != before, tried=tried)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the other tables go on
+        except BaseException as error:  # whatever it is, the other tables go on
+            if isinstance(error, KeyboardInterrupt) and current_thread() is main_thread():
+                raise  # Ctrl-C: Python raises it in no other thread
             self._progress.failures[reading.name] = as_connector_error(error, table=reading.table.name)
         else:
             if self._progress.cut is None:

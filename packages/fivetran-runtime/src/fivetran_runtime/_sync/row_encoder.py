@@ -183,7 +183,9 @@ def column_problems(columns: Iterable[str]) -> Iterator[str]:
     seen: dict[str, str] = {}
     for column in columns:
         name = column_name(column)
-        if not name or name.startswith(_OWN):
+        if not name:
+            yield f"the column name {column!r} has no letter or digit"
+        elif name.startswith(_OWN):
             yield f"the column name {column!r} cannot be used; {_OWN} is Fivetran's own prefix"
         elif name in seen:
             yield f"the columns {seen[name]!r} and {column!r} are one to Fivetran, {name}"
