@@ -20,6 +20,7 @@ from fivetran_emulator.connector_sdk.function import SdkFunction
 from fivetran_emulator.connector_sdk.served import SdkServer
 from fivetran_emulator.errors import FunctionError
 from fivetran_emulator.protocol.function import FunctionReply, require_success
+from fivetran_emulator.protocol.shared_facts import REPORT_HEADER
 
 TOKEN = "right-token-1234"
 SECRETS = {"token": TOKEN}
@@ -41,7 +42,12 @@ def served(traps: Path) -> Iterator[SdkServer]:
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"), [("base", "Table typed: Ended: gone"), ("exit", "Table typed: SystemExit: 0")]
+    ("fault", "said"),
+    [
+        ("base", "Table typed: Ended: gone ("),
+        ("exit", "Table typed: SystemExit: 0 ("),
+        ("interrupt", "Table typed: KeyboardInterrupt ("),
+    ],
 )
 def test_what_is_no_exception_is_no_success(traps: Path, fault: str, said: str) -> None:
     """The SDK catches `Exception` only, and takes whatever else ends a sync for its success."""
@@ -159,6 +165,15 @@ def test_fractions_and_times_arrive_as_they_were_read(traps: Path) -> None:
     assert str(row["price"]) == "1234567890123456.7891"
     assert isinstance(row["ratio"], float)
     assert isinstance(row["seventh"], str), "not declared, and so text, with a warning in the log"
+
+
+def test_a_fraction_that_goes_as_text_is_reported_with_what_makes_it_a_number(traps: Path) -> None:
+    """The report is what the emulator's screen shows."""
+    with closing(SdkFunction(traps)) as function:
+        reply = function.answer({"secrets": SECRETS, "state": {}})
+    warnings = json.loads(reply.headers[REPORT_HEADER])["warnings"]
+    (warning,) = [warning for warning in warnings if warning.startswith("column typed.seventh has fractions")]
+    assert 'columns={"seventh": "double"}' in warning
 
 
 def test_the_schema_has_keys_and_declared_types_only(served: SdkServer) -> None:

@@ -75,7 +75,8 @@ def test_what_the_connector_warned_of_is_on_the_screen(emulator: Emulator) -> No
     """Once, with the number of times; also of a call that failed."""
     emulator.function.headers["X-Connector-Invocation"] = REPORT
     emulator.function.answers = [{"state": {}}]
-    assert "warning: skipped product: 404 (12 times)\n" in emulator.sync().out
+    hint = "  -> The connector or its runtime warns of this, and nothing has failed;"
+    assert f"warning: skipped product: 404 (12 times)\n{hint}" in emulator.sync().out
     emulator.function.status, emulator.function.answers = 500, [{"errorMessage": "down"}]
     failed = emulator.sync()
     assert failed.status == 1

@@ -325,14 +325,14 @@ class InvocationReport(msgspec.Struct, frozen=True, kw_only=True):
     missing_once: dict[str, Annotated[int, msgspec.Meta(ge=1)]] = {}
 
     def findings(self) -> Iterator[tuple[Finding, int]]:
-        """What the connector warned of, and how often."""
+        """What the connector and its runtime warned of, and how often."""
         for text, times in self.warnings.items():
             yield Finding("connector", text, _WARNED), times
         if self.other_warnings:
             yield Finding("connector", "other warnings of the connector's", _WARNED), self.other_warnings
 
 
-_WARNED = "The connector says so itself, with warn(...); its log has each kind. It failed nothing."
+_WARNED = "The connector or its runtime warns of this, and nothing has failed; its log has each kind."
 
 
 def reported_invocation(headers: Mapping[str, str]) -> InvocationReport:

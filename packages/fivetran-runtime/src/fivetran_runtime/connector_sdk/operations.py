@@ -78,10 +78,8 @@ def _plain(table: str, column: str, raw: bytes) -> Any:
     """A value of a column whose type the SDK finds out."""
     value = _value(raw)
     if type(value) is float:
-        name = f"column {table}.{column} has fractions and no declared type: they go as text"
-        logs.warn(
-            f'{name}. Declare columns={{"{column}": "double"}} for a column of numbers.', counted_as=name
-        )
+        remedy = f'columns={{"{column}": "double"}} makes it a column of numbers'
+        logs.warn(f"column {table}.{column} has fractions and no declared type: they go as text; {remedy}")
         return raw.decode()
     return raw.decode() if value == _LEAST and type(value) is int else value
 
