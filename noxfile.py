@@ -67,7 +67,7 @@ def reports_errors(function: Callable[..., None]) -> Callable[..., None]:
         try:
             function(session, *arguments, **parameters)
         except RepositoryError as error:
-            session.error(str(error))
+            session.error(str(error).removesuffix("."))  # nox puts one behind it
 
     return run
 

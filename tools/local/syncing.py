@@ -45,6 +45,10 @@ FUNCTION_SECONDS = 30.0
 PRACTICE_SECONDS = 300.0
 """A practice source may have to lay out a large data set first."""
 
+_PARSE = "import sys; from fivetran_emulator.__main__ import command_parser as parser; parser().parse_args(sys.argv[1:])"
+_WRONG_USAGE = 2
+"""The emulator's exit status for a wrong command line, or a wrong file on it; no log says more."""
+
 
 @dataclass(frozen=True)
 class Local:
@@ -134,11 +138,13 @@ def sync(
     Without `secrets`, a JSON file, the connector's practice source is started and synced from, into a schema of its own:
     made-up rows never lie among real ones, and no sync goes on from the other's state.
     """
+    emulator = emulator_environment(repository)
+    if code := _check_usage(emulator, "sync", secrets, options):
+        return code
     if on is Local:
         say(f"limits           {limits} ({limits.origin})")
     started = time.monotonic()
     local = on.prepared(repository, name, limits)
-    emulator = emulator_environment(repository)
     with ExitStack() as running:
         files = []
         if secrets is None:
@@ -155,7 +161,7 @@ def sync(
             env={"FIVETRAN_EMULATOR_QUERY": "nox -s query --"},  # what its last line tells people to type
             files=files,
         )
-    if code not in (0, 130):
+    if code not in (0, 130, _WRONG_USAGE):
         say(f"exit {code}; the {local.host}'s log is {served.log}")
     return code
 
@@ -174,9 +180,11 @@ def first_rows(
 
     Nothing is kept of it: no warehouse is touched, and the state is thrown away. `secrets` are as for `sync`.
     """
+    emulator = emulator_environment(repository)
+    if code := _check_usage(emulator, "try", secrets, options):
+        return code
     soon = replace(limits, timeout=min(limits.timeout, TRY_SECONDS))
     local = Local.prepared(repository, name, soon)
-    emulator = emulator_environment(repository)
     with ExitStack() as running:
         files = []
         if secrets is None:
@@ -188,7 +196,7 @@ def first_rows(
         code = foreground(
             [*command, "--requests", "--rows", str(rows), *options], cwd=Path.cwd(), files=files
         )
-    if code not in (0, 130):
+    if code not in (0, 130, _WRONG_USAGE):
         say(f"exit {code}; the function's log is {function.log}")
     return code
 
@@ -245,6 +253,31 @@ def emulator_environment(repository: Repository) -> VirtualEnvironment:
 def say(text: str) -> None:
     """One line on what is going on; on standard error, so that `--json`'s document stays alone on standard output."""
     print(text, file=sys.stderr, flush=True)
+
+
+def _check_usage(emulator: VirtualEnvironment, command: str, secrets: Path | None, options: list[str]) -> int:
+    """Check the secrets file and the emulator's options before a server is started for them; the emulator's exit status.
+
+    RepositoryError for a file that cannot be read or does not hold one JSON object.
+    """
+    if secrets is not None and not secrets.is_fifo():  # a pipe can be read once only, by the emulator
+        _require_secrets(secrets)
+    usual = ["--url", "http://127.0.0.1"]
+    return foreground([str(emulator.python), "-c", _PARSE, command, *usual, *options], cwd=Path.cwd())
+
+
+def _require_secrets(file: Path) -> None:
+    try:
+        found = json.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise RepositoryError(f"the secrets file {file} cannot be read: {error.strerror}") from None
+    except ValueError:  # its text may quote a secret
+        found = None
+    if not isinstance(found, dict):
+        raise RepositoryError(
+            f"the secrets file {file} does not hold one JSON object, "
+            'for example {"url": "https://api.acme.example", "token": "..."}'
+        )
 
 
 def _defaults(repository: Repository, name: str, secrets: Path | None, options: list[str]) -> list[str]:

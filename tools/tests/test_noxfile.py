@@ -37,3 +37,18 @@ def test_a_session_asked_for_help_gives_it_and_does_nothing_else(session: str) -
     assert done.returncode == 0, done.stderr
     assert f"usage: nox -s {session} -- [-h]" in done.stdout
     assert "Success: no issues" not in done.stdout
+
+
+def test_an_error_that_is_sentences_ends_in_one_full_stop() -> None:
+    """Nox puts one behind whatever a session ends with."""
+    program = """if True:
+        import runpy, types
+        noxfile = runpy.run_path("noxfile.py")
+        def wrong(session):
+            raise noxfile["RepositoryError"]("It is a plain function. Keep it on `host: function`.")
+        noxfile["reports_errors"](wrong)(types.SimpleNamespace(error=print))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "It is a plain function. Keep it on `host: function`\n", done.stderr
