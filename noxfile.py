@@ -397,10 +397,9 @@ def deploy(session: nox.Session) -> None:
 @reports_errors
 def connect(session: nox.Session) -> None:
     """FUNCTION: its connection at Fivetran, made and tested; --secrets FILE; --status --pause --sync --resync --state."""
-    function = connecting.asked(session.posargs).function
-    run_tool(
-        "tools.locked.connecting.connect", *session.posargs, failing=f"{function}: not done, or not wholly"
-    )
+    asked = connecting.asked(session.posargs)
+    failing = f"{asked.function}: {connecting.failing(asked.action)}"
+    run_tool("tools.locked.connecting.connect", *session.posargs, failing=failing)
 
 
 @nox.session(default=False)

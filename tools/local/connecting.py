@@ -12,6 +12,11 @@ ACTIONS = ("status", "pause", "sync", "resync", "state")
 OF_CONNECTING = ("secrets", "trigger", "package", "unpause", "paused")
 
 
+def failing(action: str | None) -> str:
+    """What to say of a run that fails, after its own message: which of the things a run can be it was."""
+    return f"--{action} failed" if action else "connecting failed"
+
+
 def asked(arguments: Sequence[str]) -> argparse.Namespace:
     """The options; `action` is one of ACTIONS, None for connecting itself. RepositoryError if they don't fit together."""
     parser = Arguments(

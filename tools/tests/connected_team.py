@@ -90,6 +90,13 @@ class Team:
         file.write_text(json.dumps({key: value for key, value in content.items() if value is not None}))
         return str(file)
 
+    def describe(self, secrets: str) -> None:
+        """Acme as a connector of the runtime with these rows of secrets, as `nox -s update` writes them."""
+        start = "<!-- generated from the code by `nox -s update`: do not edit up to the end mark -->"
+        table = f"## Secrets\n\n| key | type | | meaning |\n|---|---|---|---|\n{secrets}\n## Tables\n\n"
+        text = f"# acme\n\n{start}\n{table}<!-- end of the generated part -->\n"
+        (self.root / "connectors/acme/README.md").write_text(text)
+
     def api(self, *, secret: str = SECRET, url: str = "") -> FivetranApi:
         """Fivetran, waiting without time passing."""
         return FivetranApi(Account(url or self.fivetran.url, KEY, secret), self.session, self.waited.append)

@@ -10,6 +10,7 @@ from pathlib import Path
 from tools.local.connecting import asked
 from tools.locked.connecting.agreement import Agreement
 from tools.locked.connecting.connecting import Connecting
+from tools.locked.connecting.declared_secrets import require_declared
 from tools.locked.connecting.hosts import FunctionHost, Host, SdkHost
 from tools.locked.connecting.last_sent import LastSent
 from tools.locked.connecting.looking_after import LookingAfter
@@ -36,7 +37,9 @@ def connect(repository: Repository, options: argparse.Namespace, api: FivetranAp
             _look_after(LookingAfter(api, repository, one, agreement, say), options)
             return
         secrets = read_secrets(options.secrets) if options.secrets else None
-        hidden |= secrets.values if secrets else set()
+        if secrets:
+            hidden |= secrets.values
+            require_declared(repository, one.connector, secrets)
         pausing = Pausing.of(unpause=options.unpause, stay=options.paused)
         intent = Intent(one, host_of(repository, one, options), secrets, pausing)
         Connecting(api, intent, LastSent.of(repository, one.key), agreement, _printer(hidden)).run()

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.locked.connecting.agreement import Agreement
+from tools.locked.connecting.declared_secrets import declared_secrets
+from tools.locked.connecting.state_file import as_text, keep, read_state
 from tools.locked.declared.deployments import Deployment
 from tools.locked.fivetran.api import ApiError, FivetranApi, Json
 from tools.locked.fivetran.connection import Connection, find
@@ -93,11 +95,12 @@ class LookingAfter:
         self.say(as_text(self._state(self.there())))
 
     def set_state(self, file: Path) -> None:
-        """Replace the state by a file's, of a paused connection; the one before is kept in build/.
+        """Replace the state by a file's, of a paused connection; the one before is kept in build/, in a file of its own.
 
         RepositoryError, with nothing changed, if the file isn't an object, the connection isn't paused or a sync runs.
         """
-        state, there = read_state(file), self.there()
+        of_runtime = declared_secrets(self.repository, self.one.connector) is not None
+        state, there = read_state(file, of_runtime=of_runtime), self.there()
         if not there.paused or there.sync_state == SYNCING:
             raise RepositoryError(
                 f"{self.one.key}: {there.id} {'is syncing' if there.sync_state == SYNCING else 'is not paused'}, and a sync would overwrite "
@@ -109,6 +112,9 @@ class LookingAfter:
             return
         self._show_change(before, state)
         self.agreement.ask("Replace the state?")
+        if before is not None:
+            kept = keep(before, self.repository.root / "build", self.one.key)
+            self.say(f"{self.one.key}: the state before is kept in {at(kept, self.repository.root)}")
         if self._sent(there, state) != state:
             raise RepositoryError(
                 f"{self.one.key}: Fivetran took the state and shows another one: look at --state before you unpause it"
@@ -146,35 +152,12 @@ class LookingAfter:
             raise
 
     def _show_change(self, before: Json | None, after: Json) -> None:
-        if before is not None:
-            kept = self.repository.root / "build" / f"{self.one.key}-state.json"
-            kept.parent.mkdir(exist_ok=True)
-            kept.write_text(as_text(before) + "\n", "utf-8")
-            self.say(f"{self.one.key}: the state before is kept in {at(kept, self.repository.root)}")
         for key in sorted({*(before or {}), *after}):
             old, new = (before or {}).get(key), after.get(key)
             if old != new:
                 self.say(f"    {key}: {_shortened(old)} -> {_shortened(new)}")
         if not after:
             self.say("    an empty state: the next sync reads everything again")
-
-
-def read_state(file: Path) -> Json:
-    """A file's state. RepositoryError if it isn't a JSON object."""
-    try:
-        state = json.loads(file.read_text("utf-8"))
-    except OSError as error:
-        raise RepositoryError(f"{file}: {error.strerror}") from error
-    except ValueError as error:
-        raise RepositoryError(f"{file}: this isn't JSON: {error}") from error
-    if not isinstance(state, dict):
-        raise RepositoryError(f"{file}: a state is an object of JSON; {{}} reads everything again")
-    return state
-
-
-def as_text(state: Json) -> str:
-    """A state for people, and for --set."""
-    return json.dumps(state, indent=2, ensure_ascii=False)
 
 
 def _shortened(value: object) -> str:

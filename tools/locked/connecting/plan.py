@@ -187,20 +187,25 @@ class _Comparison:
                 f"secrets: as sent from here on {sent.at}; Fivetran doesn't show whether they were changed since"
             )
             return {}
-        self.changes.append(f"secrets: {'; '.join(self._secrets_words(secrets, keys))}")
+        if not secrets.texts and (keys or self.there.config.get("secrets")):
+            raise RepositoryError(
+                f"{secrets.file}: it holds no secrets, and {self.there.id} has some: {', '.join(keys or ['one text'])}. "
+                "If it needs none any more, delete them in Fivetran"
+            )
+        self.changes.extend(self._secrets_lines(secrets, keys))
         return self.intent.host.secrets(secrets, self.there)
 
-    def _secrets_words(self, secrets: Secrets, keys: list[str] | None) -> Iterator[str]:
+    def _secrets_lines(self, secrets: Secrets, keys: list[str] | None) -> Iterator[str]:
         """What can honestly be said of a change of values that nobody sees."""
-        yield f"all replaced by those of {secrets}: {secrets.keys}"
+        yield f"secrets: all are replaced: {secrets.keys} (from {secrets})"
         if added := [key for key in secrets.texts if key not in (keys or secrets.texts)]:
-            yield f"new: {', '.join(added)}"
+            yield f"secrets, new: {', '.join(added)}"
         if dropped := [key for key in keys or () if key not in secrets.texts]:
-            yield f"dropped: {', '.join(dropped)}"
+            yield f"secrets, dropped: {', '.join(dropped)}"
         if self.sent is None or "secrets" not in self.sent.parts:
-            yield "Fivetran doesn't show the values there, so whether they differ isn't known"
+            yield "secrets: Fivetran doesn't show the values there, so whether they differ isn't known"
         elif not self.sent.holds("secrets", secrets.texts):
-            yield f"they differ from what was sent from here on {self.sent.at}"
+            yield f"secrets: they differ from those sent from here on {self.sent.at}"
 
     def _unpause(self) -> bool:
         """A connection that has synced and is paused was paused by somebody, who is asked by --unpause."""

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tools.locked.connecting.strict_json import read_json
 from tools.repository.errors import RepositoryError
 
 MIN_HIDDEN = 4
@@ -20,15 +21,22 @@ MIN_HIDDEN = 4
 
 HIDDEN = "[hidden]"
 
+JSON_WORDS = frozenset({"null", "true", "false"})
+"""No secrets: hidden, they would black out what is said of them."""
+
 
 @dataclass(frozen=True)
 class Secrets:
-    """Texts by key, and the file they are from with the moment of its last change, in UTC; `values` are never shown."""
+    """Texts by key, and the file they are from with the moment of its last change, in UTC.
+
+    `content` is the file's own, before it became texts; it and `values` are never shown.
+    """
 
     texts: Mapping[str, str] = field(repr=False)
     file: Path
     changed: datetime
     values: frozenset[str] = field(default=frozenset(), repr=False)
+    content: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
 
     @property
     def listed(self) -> list[dict[str, str]]:
@@ -51,22 +59,16 @@ class Secrets:
 
 def read_secrets(file: Path) -> Secrets:
     """The file's secrets. RepositoryError, without any value, if it isn't a JSON object."""
-    try:
-        content = json.loads(file.read_text("utf-8"))
-        changed = datetime.fromtimestamp(file.stat().st_mtime, UTC)
-    except OSError as error:
-        raise RepositoryError(f"{file}: {error.strerror}") from error
-    except ValueError as error:
-        line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise RepositoryError(
-            f"{file}{line}: this isn't JSON: an object of the connection's keys is expected"
-        ) from None
+    content = read_json(file)
+    changed = datetime.fromtimestamp(file.stat().st_mtime, UTC)
     if not isinstance(content, dict):
         raise RepositoryError(
             f'{file}: an object of the connection\'s keys is expected, such as {{"token": "..."}}'
         )
     texts = {key: as_text(value) for key, value in content.items()}
-    return Secrets(texts, file, changed, frozenset([*texts.values(), *_inner_texts(content)]))
+    return Secrets(
+        texts, file, changed, frozenset([*texts.values(), *_inner_texts(content)]) - JSON_WORDS, content
+    )
 
 
 def as_text(value: Any) -> str:

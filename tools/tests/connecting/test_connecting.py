@@ -154,9 +154,9 @@ def test_other_secrets_are_set_only_after_a_question(
     assert "a value of the file" not in text
     for words in (
         "stale.json, of 20",
-        "new: area",
-        "dropped: url",
-        "they differ from what was sent from here on 20",
+        "secrets, new: area",
+        "secrets, dropped: url",
+        "secrets: they differ from those sent from here on 20",
     ):
         assert words in text
 
@@ -186,7 +186,7 @@ def test_keys_that_somebody_changed_at_fivetran_are_seen(
     made.config["secrets_list"] = [{"key": "token", "value": "newer"}]
     with pytest.raises(RepositoryError, match="--yes"):
         team.connect("--secrets", team.secrets())
-    assert "new: url" in shown(capsys)
+    assert "secrets, new: url" in shown(capsys)
     assert made.secrets == {"token": "newer"}
 
 

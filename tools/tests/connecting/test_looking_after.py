@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from connected_team import Team, shown
 
 from tools.repository.errors import RepositoryError
+
+
+def kept_states(team: Team) -> list[Path]:
+    """The files of states that were replaced."""
+    return sorted((team.root / "build").glob("acme-state-*.json"))
+
 
 ACTIONS = ["--status", "--pause", "--sync", "--resync", "--state"]
 
@@ -121,13 +128,47 @@ def test_a_state_is_set_on_a_paused_connection(
     assert made.state == {"page": 2}
     team.connect("--state", "--set", str(file))
     assert made.state == {"page": 1}
-    assert json.loads((team.root / "build/acme-state.json").read_text()) == {"page": 2}
+    (kept,) = kept_states(team)
+    assert json.loads(kept.read_text()) == {"page": 2}
     assert "page: 2 -> 1" in shown(capsys)
     team.connect("--state", "--set", str(file))
     assert team.fivetran.writes() == ["PATCH connections/made_1/state"]
     team.connect("--unpause", "--yes")
     team.connect("--sync")
     assert team.function.bodies[-1]["state"] == {"page": 1}
+
+
+def test_every_state_that_is_replaced_is_kept_for_its_owner_alone(team: Team) -> None:
+    """Two in one second, too; none where it isn't replaced, for want of a yes."""
+    made = team.connected()
+    made.paused = True
+    file = team.root / "state.json"
+    file.write_text('{"page": 7}')
+    with pytest.raises(RepositoryError, match="needs a person's yes"):
+        team.connect("--state", "--set", str(file))
+    assert kept_states(team) == []
+    for page in (0, 1):
+        file.write_text(json.dumps({"page": page}))
+        team.connect("--state", "--set", str(file), "--yes")
+    assert sorted(one.read_text() for one in kept_states(team)) == [
+        '{\n  "page": 0\n}\n',
+        '{\n  "page": 2\n}\n',
+    ]
+    assert {one.stat().st_mode & 0o777 for one in kept_states(team)} == {0o600}
+
+
+def test_a_state_the_runtime_would_refuse_is_not_sent(team: Team) -> None:
+    """A connector with the runtime has an object of tables; what a plain function keeps is its own."""
+    team.connected().paused = True
+    file = team.root / "state.json"
+    file.write_text('{"tables": ["tickets"]}')
+    team.connect("--state", "--set", str(file), "--yes")
+    team.fivetran.calls.clear()
+    team.describe("")
+    file.write_text('{"tables": []}')
+    with pytest.raises(RepositoryError, match=r"state.json: `tables` is an object"):
+        team.connect("--state", "--set", str(file), "--yes")
+    assert team.fivetran.calls == []
 
 
 def test_a_state_is_set_before_the_first_sync_too(team: Team, capsys: pytest.CaptureFixture[str]) -> None:
@@ -167,7 +208,11 @@ def test_a_re_sync_that_forgets_tokens_says_so(team: Team, capsys: pytest.Captur
         (False, False, "{}", "made_1 is not paused, and a sync would overwrite the state: .*--pause"),
         (True, True, "{}", "made_1 is syncing, and a sync would overwrite the state"),
         (True, False, "[]", "state.json: a state is an object of JSON"),
-        (True, False, "{", "state.json: this isn't JSON"),
+        (True, False, "{", "state.json:1: this isn't JSON"),
+        (True, False, '{"a": NaN}', "state.json: NaN isn't JSON"),
+        (True, False, '{"a": [-Infinity]}', "state.json: -Infinity isn't JSON"),
+        (True, False, '{"a": 1e999}', "state.json: a number is too large"),
+        (True, False, '{"a": ' + "[" * 99_999, "state.json: this isn't JSON"),
         (True, False, None, "state.json: No such file"),
     ],
 )

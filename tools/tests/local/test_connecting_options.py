@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.local.connecting import asked
+from tools.local.connecting import asked, failing
 from tools.repository.errors import RepositoryError
 
 
@@ -30,3 +30,9 @@ def test_without_an_action_it_connects() -> None:
     """And an action is known by its name."""
     assert asked(["acme"]).action is None
     assert asked(["acme", "--state"]).action == "state"
+
+
+def test_a_failed_look_is_not_called_half_done() -> None:
+    """A status changes nothing, whatever becomes of it."""
+    assert failing(asked(["acme", "--status"]).action) == "--status failed"
+    assert failing(asked(["acme"]).action) == "connecting failed"
