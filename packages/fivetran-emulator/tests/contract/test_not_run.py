@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from fivetran_emulator.contract.check import NotRun
+from fivetran_emulator.contract.check import NotRun, Violation
 from fivetran_emulator.contract.checks import named
 from fivetran_emulator.contract.lab.trial import InProcess
 from fivetran_emulator.contract.subject import PracticeSubject
@@ -76,7 +76,7 @@ def test_rows_under_another_name_are_named() -> None:
         ("C27", listed, 'cursor="updated_at"'),
         ("C33", listed, "there is nothing to add"),
         ("C17", listed, "more rows"),
-        ("C46", listed, "smaller size="),
+        ("C46", listed, "whatever size the connector asks for: source.cap = 7"),
         ("C48", listed, "call it so in `secrets` of practice.py"),
         ("C59", listed, "call it so in `secrets` of practice.py"),
         ("C51", of_ones_own, "attribute `cap`"),
@@ -85,3 +85,51 @@ def test_rows_under_another_name_are_named() -> None:
 def test_what_to_add_is_said_in_the_authors_words(check: str, source: Any, what: str) -> None:
     """An argument, a column, a name, or that there is nothing."""
     assert what in said(check, source)
+
+
+def until_the_total(request: Any) -> Any:
+    """All rows, in pages as large as the source gives them, up to its total: an end, whatever comes."""
+    url, rows, total = f"{request.get_json()['secrets']['url']}/tickets", list[Any](), 1
+    while len(rows) < total:
+        page = requests.get(url, params={"offset": len(rows), "limit": 100}, timeout=5).json()
+        rows, total = [*rows, *page["data"]], page["total"]
+    schema = {"tickets": {"primary_key": ["id"]}}
+    return {"state": {"n": 1}, "insert": {"tickets": rows}, "schema": schema, "hasMore": False}
+
+
+@pytest.mark.parametrize(("size", "cap", "runs"), [(100, None, False), (2, None, False), (100, 2, True)])
+def test_what_makes_smaller_pages_is_what_c46_says(size: int, cap: int | None, runs: bool) -> None:
+    """`source.cap`; the `size=` of practice.py is only the size that a connector gets which asks for none."""
+    source = Source()
+    source.listing("/tickets", ROWS, pages=Offset(size=size, total="total"))
+    source.cap = cap
+    subject = PracticeSubject(InProcess(until_the_total), lambda: Practice(source, {"url": "{url}"}))
+    with pytest.raises(Violation if runs else NotRun):
+        named("C46").run(subject)
+
+
+def since_the_mark(request: Any) -> Any:
+    """The tickets since the newest of the sync before."""
+    body = request.get_json()
+    since = {"changed_since": body["state"]["mark"]} if body["state"] else {}
+    rows = requests.get(f"{body['secrets']['url']}/tickets", params=since, timeout=5).json()["data"]
+    schema = {"tickets": {"primary_key": ["id"]}}
+    return {
+        "state": {"mark": ROWS[-1]["count"]},
+        "insert": {"tickets": rows},
+        "schema": schema,
+        "hasMore": False,
+    }
+
+
+def test_a_source_that_ignores_the_filter_is_one_of_the_causes() -> None:
+    """C24 says so beside the connector's own, and shows what was asked, from which one sees whose fault it is."""
+    source = Source()
+    source.listing("/tickets", ROWS, pages=Offset(), cursor="count", since="updated_since")
+    with pytest.raises(Violation) as broken:
+        named("C24").run(
+            PracticeSubject(InProcess(since_the_mark), lambda: Practice(source, {"url": "{url}"}))
+        )
+    assert "practice.py does not filter by that parameter (since= of its listing)" in broken.value.cause
+    assert "all its rows lie within the lookback" in broken.value.cause
+    assert "the third asked GET /tickets?changed_since=4" in broken.value.reproduce

@@ -1,17 +1,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from fivetran_emulator.contract.check import NotRun, Violation, check
+from fivetran_emulator.contract.checks import named
+from fivetran_emulator.contract.lab.trial import InProcess
 from fivetran_emulator.contract.subject import Exemption, PracticeSubject
 from fivetran_emulator.contract.suite import contract_tests, run_check
 from fivetran_emulator.errors import PracticeError
+from fivetran_emulator.practice import Source
+from fivetran_emulator.practice.serving import Practice
 
 DAY = date(2026, 6, 1)
 
@@ -77,6 +83,58 @@ def test_one_cause_is_shown_once() -> None:
     assert "17 rows" not in texts[1]
     assert "seen:      as C00 a first one shows\nlikely:    another\nwhole:     -k C01" in texts[1]
     assert texts[2] == texts[0]
+
+
+def failing_source() -> Source:
+    source = Source()
+    items = source.rows("items", [{"id": 1}, {"id": 2}])
+    source.route("/items")(lambda request: {"data": items.listed(), "of": {"all": 2}[request.args["of"]]})
+    return source
+
+
+def asking(of: str) -> Callable[[object], Any]:
+    """A function by hand that asks for `of`, and brings whatever comes."""
+
+    def main(request: Any) -> Any:
+        body = request.get_json()
+        answer = requests.get(f"{body['secrets']['url']}/items", params={"of": of} if of else {}, timeout=5)
+        if answer.status_code != 200:
+            return {"errorMessage": answer.json()["error"]}, 500
+        rows = answer.json()["data"]
+        return {
+            "state": {},
+            "insert": {"items": rows},
+            "schema": {"items": {"primary_key": ["id"]}},
+            "hasMore": False,
+        }
+
+    return main
+
+
+@pytest.mark.parametrize(
+    ("of", "said"),
+    [
+        ("open", r"first:     test_suite\.py:\d+ raised KeyError: 'open', asked for GET /items\?of=open\n"),
+        ("", r"first:     test_suite\.py:\d+ needs the parameter 'of', which GET /items does not have"),
+    ],
+)
+def test_what_the_practice_source_raised_is_said_first(of: str, said: str) -> None:
+    """Before what was seen of it from outside: it is practice.py that has to be corrected; even where another check asked first."""
+    failing = PracticeSubject(InProcess(asking(of)), lambda: Practice(failing_source(), {"url": "{url}"}))
+    with pytest.raises(pytest.skip.Exception, match="see C09"):
+        run_check(named("C01"), failing, lambda _name, _value: None, today=DAY)
+    with pytest.raises(pytest.fail.Exception) as failure:
+        run_check(named("C09"), failing, lambda _name, _value: None, today=DAY)
+    assert re.search(rf"C09 the sync comes to an end\n{said}", str(failure.value))
+    assert str(failure.value).count("first:") == 1
+
+
+def test_words_of_a_failing_practice_source_are_no_secrets() -> None:
+    """The message that quotes them would be taken for one that gives part of "practice-token" away."""
+    secrets = {"url": "{url}", "token": "practice-token"}
+    failing = PracticeSubject(InProcess(asking("open")), lambda: Practice(failing_source(), secrets))
+    with pytest.raises(pytest.skip.Exception, match=r"practice\.py itself fails: test_suite\.py:\d+ raised"):
+        run_check(named("C48"), failing, lambda _name, _value: None, today=DAY)
 
 
 def test_an_exemption_holds_until_its_last_day() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import re
+from datetime import date
 from typing import Any
 
 import pytest
@@ -252,8 +253,35 @@ def test_a_route_that_fails_is_a_500_and_its_traceback_is_reported(
     """The connector sees a server error; whoever wrote the route sees where it went wrong."""
     source = Source()
     source.route("/broken")(lambda _request: 1 / 0)
-    assert get(source, "/broken").status_code == 500
-    assert "ZeroDivisionError" in capsys.readouterr().err
+    answer = get(source, "/broken?a=1")
+    assert answer.status_code == 500
+    assert re.fullmatch(
+        r"the practice source failed: test_source\.py:\d+ raised ZeroDivisionError: division by zero, asked for GET /broken\?a=1",
+        error(answer),
+    )
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_route_that_needs_a_parameter_names_it() -> None:
+    """With its line, what was asked, and how to do without; the status stays 400, as a source's that needs it."""
+    source = Source()
+    source.route("/rows")(lambda request: [request.args["since"]])
+    answer = get(source, "/rows?limit=1")
+    assert answer.status_code == 400
+    assert re.search(
+        r"test_source\.py:\d+ needs the parameter 'since', which GET /rows\?limit=1 does not", error(answer)
+    )
+    assert get(source, "/rows?since=1").json == ["1"]
+
+
+def test_a_value_that_no_json_has_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """A time as a datetime, as YAML and databases give them: the column's value, and how to write it."""
+    source = Source()
+    source.listing("/rows", [{"id": 1, "due": date(2026, 1, 2)}], pages=Offset())
+    answer = get(source, "/rows")
+    assert answer.status_code == 500
+    assert "datetime.date(2026, 1, 2) is no value of JSON: write it as the API does" in error(answer)
+    capsys.readouterr()
 
 
 def test_refusals_take_the_shape_that_the_source_gives_them() -> None:

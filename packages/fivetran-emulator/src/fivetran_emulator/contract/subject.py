@@ -30,8 +30,19 @@ from fivetran_emulator.contract.lab.virtual_time import VirtualTime
 from fivetran_emulator.contract.releases import Release, read
 from fivetran_emulator.practice.serving import Practice, load
 
-__all__ = ["Clean", "Exemption", "NewConnection", "PracticeSubject", "Subject", "answered", "two_syncs"]
+__all__ = [
+    "SMALLER_PAGES",
+    "Clean",
+    "Exemption",
+    "NewConnection",
+    "PracticeSubject",
+    "Subject",
+    "answered",
+    "two_syncs",
+]
 
+SMALLER_PAGES = "whatever size the connector asks for: source.cap = 7"
+"""What to write into practice.py; a `size=` there holds only where no size is asked for."""
 _ENVELOPE = 600
 """Bytes of an answer beside its rows and its state: the schema, names, what is kept back."""
 _ENOUGH_PAGES, _SMALL_PAGE = (8, 12), 5
@@ -128,6 +139,8 @@ class PracticeSubject:
     """Whether checks beyond the protocol are reported and not failed."""
     shown: dict[str, Check] = field(default_factory=dict, repr=False)
     """What was seen by the checks that failed, with the first one that shows it."""
+    failures: list[str] = field(default_factory=list, repr=False)
+    """A sentence for each exception that practice.py itself has raised so far."""
     found: dict[str, Any] = field(default_factory=dict, repr=False)
     """What a check has found out once for all its runs, by name."""
 
@@ -142,6 +155,7 @@ class PracticeSubject:
             time=time,
             leave_alone=self.leave_alone,
             placing=lambda: self.placing,
+            failures=self.failures,
         )
 
     def _practice(self) -> Practice:
@@ -255,7 +269,7 @@ class PracticeSubject:
         if not self.has_room:
             raise NotRun(
                 f"half of the practice rows are {size // 2:,} bytes, and a page with the state may take {self._page_bytes:,}: give"
-                " the tables of practice.py more rows, or their pages a smaller size="
+                f" the tables of practice.py more rows, or smaller pages, {SMALLER_PAGES}"
             )
         half = self.with_answers_of(size // 2)
         if half.complete and len(half.exchanges) == len(self.clean.first.exchanges):

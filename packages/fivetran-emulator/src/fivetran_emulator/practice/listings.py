@@ -13,11 +13,11 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from werkzeug.wrappers import Request, Response
 
-from fivetran_emulator.errors import Refusal, checks_arguments
+from fivetran_emulator.errors import PracticeError, Refusal, checks_arguments
 from fivetran_emulator.practice.pages import (
     Listed,
     PageStyle,
@@ -268,8 +268,12 @@ def formed(
 
 def json_response(body: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer; text is left as UTF-8, as nearly every API does."""
-    text = json.dumps(body, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(body, ensure_ascii=False, allow_nan=False, default=_require_json)
     return Response(text, status=status, headers=dict(headers or {}), content_type="application/json")
+
+
+def _require_json(value: object) -> NoReturn:
+    raise PracticeError(f"{value!r} is no value of JSON: write it as the API does, a time as its text")
 
 
 @dataclass

@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequestKeyError, HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from fivetran_emulator.errors import PracticeError, Refusal, checks_arguments
 from fivetran_emulator.practice.access import RateLimit, TokenAccess
+from fivetran_emulator.practice.failing import failure_of, note
 from fivetran_emulator.practice.listings import (
     PUBLIC,
     Csv,
@@ -329,19 +330,26 @@ class Source:
             if isinstance(self._access, TokenAccess) and (token := self._access.answer(request)):
                 return json_response(token)
             answer = self._routed(request)
+            response = answer if isinstance(answer, Response) else json_response(answer)
         except Refusal as refusal:
-            answer = self._refuse(refusal)
+            response = self._refuse(refusal)
+        except BadRequestKeyError as error:
+            response = self._fail(400, error, request)
         except HTTPException as error:
-            answer = self._refuse(
+            response = self._refuse(
                 Refusal(error.code or 500, f"{request.method} {request.path}: {error.name}")
             )
-        except Exception:  # noqa: BLE001 - a route may fail in any way
+        except Exception as error:  # noqa: BLE001 - a route may fail in any way
             # Its author needs the traceback, the connector only a server error.
             traceback.print_exc(file=sys.stderr)
-            answer = self._refuse(Refusal(500, "the practice source failed; its traceback is on stderr"))
-        response = answer if isinstance(answer, Response) else json_response(answer)
+            response = self._fail(500, error, request)
         response.headers.update(said)
         return response
+
+    def _fail(self, status: int, error: Exception, request: Request) -> Response:
+        failure = failure_of(error, request)
+        note(request, failure)
+        return self._refuse(Refusal(status, f"the practice source failed: {failure}"))
 
     def _routed(self, request: Request) -> object:
         """What the route for a request answers. `Refusal` for one who may not ask, unless there is a public part for him."""

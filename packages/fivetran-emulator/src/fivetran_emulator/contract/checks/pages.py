@@ -24,7 +24,7 @@ from fivetran_emulator.contract.comparing import compare, leaves, settle, spread
 from fivetran_emulator.contract.lab.connection import Exchange, accepted_json
 from fivetran_emulator.contract.lab.faults import Fault, PendingRequest, SourceRequest, status, text
 from fivetran_emulator.contract.lab.trial import Trial
-from fivetran_emulator.contract.subject import PracticeSubject
+from fivetran_emulator.contract.subject import SMALLER_PAGES, PracticeSubject
 from fivetran_emulator.practice.rows import Rows, is_time
 
 __all__ = ["CHECKS", "Positions", "listed_in", "positions_of"]
@@ -63,7 +63,7 @@ def endless_pages(subject: PracticeSubject) -> None:
     lists = _lists(subject)
     if not lists:
         raise NotRun(
-            "no list of practice.py is asked for a second page: give it more rows, or its pages a smaller size="
+            f"no list of practice.py is asked for a second page: give it more rows, or smaller pages, {SMALLER_PAGES}"
         )
     for one in lists[:_MAX_LISTS]:
         _require_an_end(subject, one)

@@ -216,8 +216,8 @@ def changes_arrive(subject: PracticeSubject) -> None:
     connection = trial.connection
     for _ in range(2):
         connection.sync()
-    third, fourth = connection.sync().rows, connection.sync().rows
-    _require_no_more(first, third, fourth)
+    third, fourth = connection.sync(), connection.sync()
+    _require_no_more(first, third.rows, fourth.rows)
     for table in require_tables(subject, trial):
         _require_cursor_used(table, first, third)
         rows = table.rows()
@@ -244,14 +244,22 @@ def _require_no_more(first: Mapping[str, int], third: Mapping[str, int], fourth:
         )
 
 
-def _require_cursor_used(table: SourceTable, first: Mapping[str, int], third: Mapping[str, int]) -> None:
-    cursor = table.source.cursor
-    if cursor and third.get(table.name, 0) >= first[table.name] > len(_ties(table.source.listed(), cursor)):
+def _require_cursor_used(table: SourceTable, first: Mapping[str, int], third: Sync) -> None:
+    cursor, again = table.source.cursor, third.rows.get(table.name, 0)
+    if cursor and again >= first[table.name] > len(_ties(table.source.listed(), cursor)):
         raise Violation(
             f"the third sync brought all {first[table.name]} rows of {table.name} again",
             expected=f"those changed since, by {cursor}",
-            cause="the cursor is not sent to the source, or not kept in the state",
+            cause="the cursor is not sent to the source, or not kept in the state; or practice.py does not filter by that"
+            f" parameter (since= of its listing); or all its rows lie within the lookback: let their {cursor} span more than that",
+            reproduce=["three syncs of the unchanged source", f"the third asked {_first_questions(third)}"],
         )
+
+
+def _first_questions(sync: Sync) -> str:
+    """What a sync asked first of each path."""
+    first = {asked.path: asked for exchange in reversed(sync.exchanges) for asked in reversed(exchange.asked)}
+    return shown([str(asked).partition(": ")[2] for asked in first.values()][::-1])
 
 
 def _ties(rows: list[dict[str, object]], cursor: str) -> list[object]:

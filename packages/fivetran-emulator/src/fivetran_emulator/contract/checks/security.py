@@ -82,6 +82,8 @@ def no_secrets(subject: Subject) -> None:
         disturbed.source.fault = fault
         disturbed.connection.sync()
         disturbed.connection.call(setup_test=True)
+        if subject.failures:  # a message that quotes practice.py's own words need not hold a secret
+            raise NotRun(f"practice.py itself fails: {subject.failures[0]}")
         sent = credentials_sent(disturbed.source.requests, secrets)
         _require_no_traces(disturbed.connection.exchanges, {**secrets, **sent}, only | sent.keys(), what)
 

@@ -20,6 +20,7 @@ from urllib.parse import parse_qsl, unquote
 from werkzeug.wrappers import Request, Response
 
 from fivetran_emulator.contract.lab.network import Answering, Killed
+from fivetran_emulator.practice.failing import PRACTICE_FAILURES, failure_of, note
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -94,12 +95,18 @@ class FaultySource:
     """A source with faults in front of it, and a record of what was asked. A WSGI application.
 
     `fault` gives the fault of a request, by its number and itself; `before` is called ahead of each request and may
-    change the source's rows.
+    change the source's rows. `failures` takes a sentence for each exception of the source's own.
     """
 
-    def __init__(self, app: WSGIApplication, clock: Callable[[], float] = lambda: 0.0) -> None:
+    def __init__(
+        self,
+        app: WSGIApplication,
+        clock: Callable[[], float] = lambda: 0.0,
+        failures: list[str] | None = None,
+    ) -> None:
         self._app = app
         self._clock = clock
+        self.failures = [] if failures is None else failures
         self.requests: list[SourceRequest] = []
         self.fault: Callable[[PendingRequest], Fault | None] = lambda _asked: None
         self.before: Callable[[int], None] = lambda _number: None
@@ -111,6 +118,7 @@ class FaultySource:
         environ |= {
             "wsgi.input": io.BytesIO(content),
             "CONTENT_LENGTH": str(len(content)),
+            PRACTICE_FAILURES: self.failures,
         }  # for the source to read
         asked = PendingRequest(len(self.requests) + 1, request)
         self.before(asked.number)
@@ -123,9 +131,11 @@ class FaultySource:
     def _ask(self, environ: WSGIEnvironment) -> Response:
         try:
             return Response.from_app(self._app, environ, buffered=True)
-        except Exception:  # noqa: BLE001 - a source may fail in any way
+        except Exception as error:  # noqa: BLE001 - a source may fail in any way
             # As a server does it: its author needs the traceback, the connector only an error of the server's.
             traceback.print_exc(file=sys.__stderr__)
+            request = Request(environ)
+            note(request, failure_of(error, request))
             return Response("the practice source failed; its traceback is on stderr", 500)
 
     def _note(self, number: int, response: Response) -> None:

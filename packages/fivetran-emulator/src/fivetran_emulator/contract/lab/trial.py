@@ -47,7 +47,7 @@ __all__ = ["Function", "InProcess", "Trial", "Trials", "trials_of"]
 class Trial:
     """A function, a source and Fivetran, with time and faults under control.
 
-    `limits` are the environment a deployment would set, such as FIVETRAN_TIMEOUT_S.
+    `limits` are the environment a deployment would set, such as FIVETRAN_TIMEOUT_S; `failures` is as for `FaultySource`.
     """
 
     def __init__(
@@ -59,11 +59,12 @@ class Trial:
         time: VirtualTime | None = None,
         leave_alone: Collection[str] = (),
         placing: Callable[[], Collection[str]] | None = None,
+        failures: list[str] | None = None,
     ) -> None:
         self.practice, self.function = practice, function
         self.limits = {name: str(value) for name, value in (limits or {}).items()}
         self.time = time or VirtualTime()
-        self.source = FaultySource(in_this_thread(practice.source), lambda: self.time.seconds)
+        self.source = FaultySource(in_this_thread(practice.source), lambda: self.time.seconds, failures)
         self.network = Network(self.source, self.time)
         self._leave_alone = leave_alone
         self._placing = placing or (lambda: asked_values(self.source.requests))
