@@ -11,6 +11,7 @@ from generated_repository import git
 from new_connectors import make
 
 from tools.local import readmes, scaffolding
+from tools.local.testing import run_tests
 from tools.locked.checks import checks
 from tools.locked.ci.config import main as ci_config
 from tools.locked.creating import baking
@@ -185,6 +186,18 @@ def test_a_new_connector_keeps_the_contract_and_syncs(baked: Repository, name: s
     """On its first day, in an environment of its own; its README is what its code says."""
     baking.prove(baked, name)
     readmes.update(baked, [name], check=True)
+
+
+@pytest.mark.index
+@pytest.mark.parametrize("auth", [*AUTHS])
+def test_a_source_that_repeats_what_it_was_sent_shows_no_secret(baked: Repository, auth: str) -> None:
+    """Whichever way a new connector logs in: C48, the check whose source does so."""
+    name = next(
+        name
+        for name, choices in baking.all_pairs().items()
+        if choices.auth == AUTHS[auth] and not choices.plain
+    )
+    run_tests(baked, name, ["-q", "-k", "C48"])
 
 
 def test_a_description_reaches_the_readme_and_pyproject(whole: Repository) -> None:
