@@ -71,6 +71,8 @@ def test_a_sync_begins_with_its_limits_and_why_it_has_them(
     def stop(*_: object) -> None:
         raise RepositoryError("far enough")
 
+    monkeypatch.setattr(syncing, "emulator_environment", lambda _: None)
+    monkeypatch.setattr(syncing, "_check_usage", lambda *_: 0)
     monkeypatch.setattr(syncing.Local, "prepared", stop)
     limits = Limits(1, 540, 1024, origin="limits of `acme` in deploy.yaml")
     for one in (limits, Limits()):

@@ -13,7 +13,7 @@ from fivetran import Fivetran
 from source_server import Says, serving
 from virtual_clock import VirtualClock
 
-from fivetran_runtime import At, Client, Connector, Delete, Offset, Row
+from fivetran_runtime import At, Children, Client, Connector, Delete, Offset, Row
 from fivetran_runtime._invocation.context import running
 
 
@@ -339,6 +339,26 @@ def test_an_answer_with_much_kept_in_the_state_stays_within_its_limit() -> None:
     for reply in fivetran.sync():
         assert json.loads(report(reply))["bytes"] <= 10_000
     assert len(fivetran.tables["things"]) == 60
+
+
+@pytest.mark.parametrize("on_missing", ["keep", "delete"])
+def test_an_answer_whose_state_gets_sets_of_keys_stays_within_its_limit(
+    monkeypatch: pytest.MonkeyPatch, on_missing: str
+) -> None:
+    """Of a table's own rows and of its children's, which the first call begins to keep, whatever the size of an answer."""
+
+    def things(_: Any, n: int = 0) -> Iterator[Any]:
+        for number in range(n, 40):
+            lines = [{"line": line, "text": "x" * 40} for line in range(1, 2 + number % 3)]
+            yield Children("lines", lines, thing=number)
+            yield {"id": number, "text": "x" * 120}
+            yield At(n=number + 1)
+
+    for size in range(1_800, 3_600, 31):
+        monkeypatch.setenv("FIVETRAN_ANSWER_BYTES", str(size))
+        fivetran = connection(things, on_missing=on_missing, children={"lines": ["thing", "line"]})
+        fivetran.sync()
+        assert len(fivetran.tables["things"]) == 40, size
 
 
 def test_an_answer_that_its_state_makes_too_large_is_reported() -> None:
