@@ -57,6 +57,40 @@ def answered(app: Connector, **secrets: Any) -> str:
     return message
 
 
+def answered_by_nothing(place: str) -> str:
+    """The message of a connector whose code there takes an answer without a body for an object."""
+    with serving(Says(b"")) as source:
+
+        def ask(client: Client | None = None) -> Any:
+            return (client or Client(source.url)).post("/login", json={})["token"]
+
+        def logged_in(_config: object) -> Client:
+            return Client(source.url, auth=Bearer(ask())) if place == "client" else Client(source.url)
+
+        app = Connector("shop", client=logged_in)
+        if place == "discovery":
+            app.tables(ask)
+        if place == "before":
+            app.before(ask)
+
+        @app.table(key="id")
+        def orders(client: Client) -> Iterator[Any]:
+            yield ask(client)
+
+        return answered(app)
+
+
+@pytest.mark.parametrize("place", ["client", "before", "discovery", "table"])
+def test_an_answer_without_a_body_is_named_where_code_meets_none(place: str) -> None:
+    """A log-in that answers 200 and nothing: which request that was, beside Python's words and the line."""
+    message = answered_by_nothing(place)
+    assert re.search(
+        r"POST http://127\.0\.0\.1:\d+/login was answered without a body or with null, which is None here\.",
+        message,
+    )
+    assert re.search(r"NoneType.*\(tests/test_wrong_uses\.py:\d+\)", message)
+
+
 def reading(read: Callable[..., Any], **options: Any) -> str:
     """The message of a connector with one table."""
     app = Connector("wrong")

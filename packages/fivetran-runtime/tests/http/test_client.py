@@ -28,6 +28,7 @@ from fivetran_runtime import (
     DefectError,
     HeaderKey,
     NextLink,
+    PageToken,
     QueryKey,
     RefreshToken,
     Secret,
@@ -145,6 +146,24 @@ def test_parameters_are_sent_as_a_source_expects_them() -> None:
             ("key", KEY),
             ("odd", "a&b=c d/ü"),
         ]
+
+
+def test_parameters_whose_names_python_has_not_stand_in_a_dict() -> None:
+    """Beside the others, as a type checker takes it; a text called `query` is still a parameter of that name."""
+    with serving(FINE) as source:
+        client = Client(source.url)
+        client.get("/rows", limit=1, query={"@sort": "id", "page[size]": 50})
+        list(
+            client.pages("/rows", PageToken(), rows="fine.rows", no_rows="absent", query={"@sort": "id"}, a=1)
+        )
+        client.get("/rows", query="words")
+        assert [asked.query for asked in source.received] == [
+            [("limit", "1"), ("@sort", "id"), ("page[size]", "50")],
+            [("a", "1"), ("@sort", "id")],
+            [("query", "words")],
+        ]
+    with pytest.raises(DefectError, match="parameter limit is given twice"):
+        client.get("/rows", limit=1, query={"limit": 2})
 
 
 @pytest.mark.parametrize(

@@ -528,7 +528,7 @@ def test_where_pages_are_counted_the_next_one_is_asked_for(paginator: Paginator)
         list(Client(source.url).pages("/rows", paginator, rows="rows"))
 
 
-@pytest.mark.parametrize("said", ["false", "False", "0", "no", ""])
+@pytest.mark.parametrize("said", ["false", "False", "0", "no", "None", "NULL", ""])
 def test_more_may_be_said_in_text(said: str) -> None:
     """The text "false" is not true."""
     with serving(Says({"rows": [1], "more": said})) as source:
@@ -633,6 +633,12 @@ def test_a_position_that_does_not_move_is_an_error(
         ({"error": "quota"}, None, "the body is a dict, not a list"),
         (None, None, "the body is None"),
         ([], "data", "there is: a list"),
+        (
+            {"data": [{"rows": [1]}]},
+            "data.rows",
+            "no 'rows' in the answer (looking for data.rows); there is: a list",
+        ),
+        (b"", "data", "the answer has no body, or null (looking for data)"),
     ],
 )
 def test_a_page_without_rows_where_they_should_be_is_an_error(body: Any, rows: str | None, said: str) -> None:
@@ -830,7 +836,7 @@ def test_a_page_past_the_end_is_no_list_without_rows() -> None:
 def test_a_body_of_null_has_no_rows_only_where_the_body_is_the_list() -> None:
     """Where the rows are a member, it is nothing that the source says of them."""
     assert pages_of(Offset(), Says(b"null"), no_rows="null") == []
-    with pytest.raises(DefectError, match="no 'rows' in the answer"):
+    with pytest.raises(DefectError, match="the answer has no body, or null"):
         pages_of(Offset(), Says(b"null"), rows="rows", no_rows="null")
 
 

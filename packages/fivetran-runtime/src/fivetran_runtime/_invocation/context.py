@@ -45,6 +45,7 @@ class Invocation:
         warnings: what the connector warned of, by the text it is counted under, and how often.
         no_rows: by status, how many lists were refused and have no rows for that reason (`no_rows=` of `Client.pages`).
         missing_once: by table, how many rows the listing that has ended now is the first not to find.
+        empty_answer: the request that was answered last, where its answer had no body.
     """
 
     def __init__(self, budget: Budget, *, sync_id: str | None = None) -> None:
@@ -62,6 +63,7 @@ class Invocation:
         self.warnings: Counter[str] = Counter()
         self.no_rows: Counter[str] = Counter()
         self.missing_once: dict[str, int] = {}
+        self.empty_answer = ""
         self._lock = threading.Lock()
 
     def count(self, *, requests: int = 0, retries: int = 0) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fivetran_runtime._invocation.budget import OutOfBudget
+from fivetran_runtime._invocation.context import running
 from fivetran_runtime.errors import SEVEREST_FIRST, ConnectorError, DefectError, TransientError
 
 _NOT_THE_AUTHORS = (
@@ -26,7 +27,9 @@ def as_connector_error(error: BaseException, *, table: str | None = None) -> Con
         return TransientError(f"The invocation ended before it could answer: {error.why}.")
     where = f" ({line})" if (line := _authors_line(error)) else ""
     text = f": {said}" if (said := str(error)) else ""
-    defect = _wrongly_called(error, where) or DefectError(f"{type(error).__name__}{text}{where}")
+    defect = _wrongly_called(error, where) or DefectError(
+        f"{_after_empty_answer(error)}{type(error).__name__}{text}{where}"
+    )
     defect.__cause__ = error
     return _naming(table, defect)
 
@@ -39,6 +42,17 @@ def _wrongly_called(error: BaseException, where: str) -> DefectError | None:
     method = "" if called["method"] == "__init__" else f".{called['method']}"
     message = f"{called['name']}{method}(...) was given other arguments than it has{where}: {called['what']}."
     return DefectError(message, hint="docs/api.md says which it has.")
+
+
+def _after_empty_answer(error: BaseException) -> str:
+    """What the source did, where code meets None in the place of an answer."""
+    answered = running().empty_answer
+    is_none = isinstance(error, TypeError | AttributeError) and "'NoneType'" in str(error)
+    return (
+        f"{answered} was answered without a body or with null, which is None here. "
+        if answered and is_none
+        else ""
+    )
 
 
 _CALL = r"(?P<name>\w+)\.(?P<method>\w+)\(\) (?P<what>(takes|missing|got) .*)"  # as a text: only failures need it compiled

@@ -147,6 +147,7 @@ def request_of(
         DefectError: an argument is of another kind.
     """
     _require_request(query, json, form, headers)
+    query = _with_odd_names(query)
     if decode is not None and not (callable(decode) and takes(decode, b"")):
         hint = 'A query parameter of this name can stand in the path: "/users?decode=all".'
         raise wrong("", "decode", decode, "a function that takes the body's bytes", hint=hint)
@@ -167,6 +168,17 @@ def _require_request(query: Any, json: Any, form: Any, headers: Any) -> None:
         raise wrong("", "headers", headers, "a dict of names and texts")
     if json is not None and form is not None:
         raise DefectError("json= and form= are both given; a request has one body.")
+
+
+def _with_odd_names(query: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The parameters, with those in their midst that were given as a dict: `query={"@sort": "id"}`."""
+    odd = query.get("query")
+    if not isinstance(odd, Mapping):
+        return query
+    named = {name: value for name, value in query.items() if name != "query"}
+    if twice := [*(named.keys() & odd.keys())]:
+        raise DefectError(f"The query parameter {twice[0]} is given twice: by its name, and in query=.")
+    return {**named, **odd}
 
 
 class RequestWriter:

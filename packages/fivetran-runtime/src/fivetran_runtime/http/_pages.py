@@ -183,6 +183,10 @@ class Page(msgspec.Struct, frozen=True):
     def not_there(self, place: Place) -> DefectError:
         """The error for a place that is missing: the source has changed, or has answered something else."""
         name, there = self._missing(place)
+        if self.body is None and not isinstance(place, Header):
+            return DefectError(
+                f"{self.url}: the answer has no body, or null (looking for {shown_place(place)})."
+            )
         return DefectError(
             f"{self.url}: no {name!r} in the answer (looking for {shown_place(place)}); there is: {there}."
         )

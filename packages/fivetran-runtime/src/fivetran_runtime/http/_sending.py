@@ -125,6 +125,7 @@ class RequestSender:
             if not _is_answer(reply.status, request):
                 why = self._credentials.why_refused if reply.status == 401 else ""
                 raise refusal(request.method, shown(reply.url), reply.status, reply.json, why)
+            running().empty_answer = "" if reply.json is not None else f"{request.method} {shown(reply.url)}"
             return reply
 
     def _require_no_errors(self, reply: Reply, json: Any) -> None:

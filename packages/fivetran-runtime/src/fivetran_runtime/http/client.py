@@ -98,7 +98,8 @@ class Client:
             decode: makes an object of the bytes, for XML and whatever else is no JSON. Where it raises an error of its own,
                 such as ValueError or xml's ParseError, the body counts as broken and is asked for again.
             query: parameters: text, numbers, dates, UUIDs, Secrets; True is sent as "true", an instant as RFC 3339 text; a
-                list or tuple is repeated, None is left out.
+                list or tuple is repeated, None is left out. Those whose names are none in Python stand in a dict:
+                `query={"@sort": "id", "page[size]": 50}`.
 
         Raises:
             ConfigurationError: the source refused the request (a status from 400 to 499).
@@ -158,7 +159,8 @@ class Client:
             path: what is listed.
             paginator: how the source pages, and the position to begin at.
             rows: where in the body the rows are, e.g. "data", "result.items" or ["odd.name"]; by default the body is
-                the list.
+                the list. A place leads through objects only. Where rows are inside the elements of a list, list those
+                elements, and yield what is in each: `for page in ...: yield from page["rows"]`.
             row: makes a row of what the source lists.
             at: arguments to add to every `At`, e.g. the project whose tickets are listed.
             json: the body of a list that is asked for by POST, as a search and GraphQL are. The position goes into it, at
@@ -172,7 +174,7 @@ class Client:
                 them by status, under `no_rows`.
             past_end: the status, or statuses, of a page behind the last one, e.g. 404. On the first page it is an error.
             decode: as for `get`; makes the object in which rows and the next page are looked for.
-            query: parameters of every request.
+            query: parameters of every request, as for `get`.
 
         Raises:
             DefectError: a page has no rows where they should be, or does not say what follows; or the next position

@@ -25,7 +25,7 @@ class Keyset(OnPath, frozen=True):
             such as ">{0}" or "changed > '{0}' OR (changed = '{0}' AND id > {1})"; or a function of the one key or the
             two that makes it. The first page is asked with what `Client.pages` says for `param`, if anything.
         param: what takes it: as for `PageToken`.
-        more: where it says whether more rows follow; false, null or empty on the last page.
+        more: where it says whether more rows follow, as for `PageNumber`.
         size, size_param: as for `Offset`.
         at: name of the table function's parameter.
         absent: as for `PageNumber`.

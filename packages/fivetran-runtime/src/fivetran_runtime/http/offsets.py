@@ -84,7 +84,8 @@ class PageNumber(OnPath, frozen=True):
     Args:
         page: the position, the table function's parameter.
         size: rows asked for.
-        more: where it says whether more pages follow; it is false, null or empty on the last.
+        more: where it says whether more pages follow. Null, false, 0 and what is empty say no, and so do the texts "false",
+            "no", "n", "f", "off", "0", "none" and "null", in capitals or not; anything else says yes.
         last: where the number of the last page is: on every page, or on the first one only.
         param, size_param, at: names, as for `Offset`.
         absent: what a page without `more` means. By default the next page is asked for, and an empty one is the end;

@@ -26,7 +26,8 @@ class PageToken(_Led, frozen=True):
     Args:
         token: the position, the table function's parameter; None for the first page.
         next: where the next page's token is.
-        more: where it says whether more follows, for sources that give a token on the last page, too.
+        more: where it says whether more follows, for sources that give a token on the last page, too; what says yes is as
+            for `PageNumber`.
         param: what takes it: the name of a query parameter; with json= or form=, a place in the body, such as
             "variables.after"; or a `Header`.
         size, size_param: as for `Offset`, when the source takes a size.
@@ -87,7 +88,7 @@ class NextLink(_Led, frozen=True):
     Args:
         link: the position, the table function's parameter; None for the first page.
         next: where the address is; by default the header `Link` is read.
-        more: where it says whether more follows, for sources that give an address on the last page, too.
+        more: where it says whether more follows, for sources that give an address on the last page, too; as for `PageToken`.
         size, size_param: for the first page; later links carry their own.
         at: name of the table function's parameter.
         absent: what an answer without `next` or `more` means, as for `PageToken`. No `Link` header is the end.
