@@ -6,15 +6,19 @@ Raise `RepositoryError` with every problem found, not with the first: a person f
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: where (relative to the repository, with a line where known), what, and the way out."""
+    """One thing that is wrong: where (relative to the repository, with a line where known), what, and the way out.
+
+    They sort by place, line 9 before line 10.
+    """
 
     where: str
     what: str
@@ -22,6 +26,15 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" + (f"\n    {self.fix}" if self.fix else "")
+
+    def __lt__(self, other: Problem) -> bool:
+        return self._order < other._order
+
+    @property
+    def _order(self) -> tuple[list[str | int], str, str]:
+        # A text, a number, a text, and so on: never one beside the other's kind.
+        place = [int(part) if n % 2 else part for n, part in enumerate(re.split("([0-9]+)", self.where))]
+        return place, self.what, self.fix
 
 
 class RepositoryError(Exception):

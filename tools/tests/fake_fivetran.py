@@ -89,7 +89,7 @@ class Failure:
 
     method: str
     path: re.Pattern[str]
-    refusal: Refusal
+    answer: Answer
     carried_out: bool
 
 
@@ -122,8 +122,14 @@ class FakeFivetran:
         times: int = 1, carried_out: bool = False, wait: str = "",
     ) -> None:  # fmt: skip
         """Answer the next `times` such requests with an error."""
-        refusal = Refusal(status, message, "Failure", wait)
-        self.failures += [Failure(method, re.compile(path), refusal, carried_out)] * times
+        answer = Refusal(status, message, "Failure", wait).answer
+        self.answer_with(answer, method, path, times=times, carried_out=carried_out)
+
+    def answer_with(
+        self, answer: Answer, method: str, path: str, *, times: int = 1, carried_out: bool = False
+    ) -> None:
+        """Answer the next `times` such requests with anything, which isn't judged."""
+        self.failures += [Failure(method, re.compile(path), answer, carried_out)] * times
 
     def writes(self) -> list[str]:
         """The requests that are no mere look."""
@@ -141,13 +147,13 @@ class FakeFivetran:
         self._judge(call)
         failure = self._failure(call)
         if failure and not failure.carried_out:
-            return failure.refusal.answer
+            return failure.answer
         try:
             answer = self._routed(call)
         except Refusal as refusal:
             answer = refusal.answer
         self._judge(call, answer)
-        return failure.refusal.answer if failure else answer
+        return failure.answer if failure else answer
 
     def _judge(self, call: Call, answer: Answer | None = None) -> None:
         if problem := self.description.judge(call, answer):

@@ -1,4 +1,4 @@
-"""Ends a run between two of its requests, or after one whose answer nobody reads any more."""
+"""Ends a run between two of its requests, or after one whose answer nobody reads any more; by a kill, or by Ctrl-C."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ class Killed(BaseException):
 class Killing(HTTPAdapter):
     """Ends the process, as it were, before the request of that number or after its answer."""
 
-    def __init__(self, number: int, *, after: bool) -> None:
+    def __init__(self, number: int, *, after: bool, by: type[BaseException] = Killed) -> None:
         super().__init__()
-        self.number, self.after, self.sent = number, after, 0
+        self.number, self.after, self.by, self.sent = number, after, by, 0
 
     def send(self, *arguments: Any, **options: Any) -> requests.Response:
         self.sent += 1
         if self.sent == self.number and not self.after:
-            raise Killed
+            raise self.by
         answer = super().send(*arguments, **options)
         if self.sent == self.number:
             answer.close()
-            raise Killed
+            raise self.by
         return answer

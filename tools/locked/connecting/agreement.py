@@ -20,5 +20,17 @@ class Agreement:
             return
         if not sys.stdin.isatty():
             raise RepositoryError("this needs a person's yes: run it at a terminal, or with --yes")
-        if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
+        if _answer(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
             raise RepositoryError("not done")
+
+
+def _answer(question: str) -> str:
+    """What a person types; empty at the end of the input. Whatever is shown next gets a line of its own."""
+    try:
+        return input(question)
+    except EOFError:
+        print()
+        return ""
+    except KeyboardInterrupt:
+        print()
+        raise

@@ -20,6 +20,7 @@ from tools.locked.declared.deployments import Deployment, deployment
 from tools.locked.declared.environments import environments
 from tools.locked.deploying.delivery import Delivery
 from tools.locked.deploying.deploy_package import packaged
+from tools.locked.fivetran.answers import UnclearError
 from tools.locked.fivetran.api import Account, FivetranApi
 from tools.locked.fivetran.packages import Archive
 from tools.repository.errors import RepositoryError, run_as_command
@@ -52,10 +53,16 @@ def _printer(hidden: Iterable[str]) -> Callable[[str], None]:
 
 
 def _look_after(there: LookingAfter, options: argparse.Namespace) -> None:
-    if options.state_file:
-        there.set_state(options.state_file)
-    else:
-        getattr(there, options.action)()
+    try:
+        if options.state_file:
+            there.set_state(options.state_file)
+        else:
+            getattr(there, options.action)()
+    except UnclearError as error:
+        look = "--state" if options.state_file else "--status"
+        raise RepositoryError(
+            f"{error}\n{there.one.key}: whether --{options.action} was carried out isn't known: {look} shows it"
+        ) from error
 
 
 def host_of(repository: Repository, one: Deployment, options: argparse.Namespace) -> Host:

@@ -12,8 +12,11 @@ from dataclasses import dataclass, field
 from tools.locked.connecting.agreement import Agreement
 from tools.locked.connecting.last_sent import LastSent
 from tools.locked.connecting.plan import Intent, Plan
-from tools.locked.fivetran.api import WAITS, ApiError, FivetranApi, Json, UnclearError
+from tools.locked.connecting.progress import Progress
+from tools.locked.fivetran.answers import ApiError, Json, UnclearError
+from tools.locked.fivetran.api import FivetranApi
 from tools.locked.fivetran.connection import Connection, created, find
+from tools.locked.fivetran.make_once import make_once
 from tools.locked.fivetran.setup_test import run_setup_test
 from tools.repository.errors import RepositoryError
 
@@ -27,25 +30,27 @@ class Connecting:
     last: LastSent
     agreement: Agreement
     say: Callable[[str], None] = print
-    done: list[str] = field(default_factory=list)
+    progress: Progress = field(default_factory=Progress)
 
     def run(self) -> Connection:
         """Everything that is left to do. RepositoryError with what was done before the step that failed."""
+        key = self.intent.one.key
         try:
             return self._run()
         except RepositoryError as error:
-            if not self.done:
-                raise RepositoryError(f"{error}\n{self.intent.one.key}: nothing was changed") from error
-            raise RepositoryError(
-                f"{error}\n{self.intent.one.key}: done so far: {', '.join(self.done)}; the same command goes on from there"
-            ) from error
+            if not isinstance(error, UnclearError):
+                self.progress.answered()
+            raise RepositoryError(f"{error}\n{key}: {self.progress}") from error
+        except KeyboardInterrupt:
+            self.say(f"{key}: interrupted; {self.progress}")
+            raise
 
     def _run(self) -> Connection:
         one = self.intent.one
         existing = find(self.api, one)
         prepared = self.intent.host.changes(self.api, existing)
         plan = self.intent.plan(existing, self.last.read(existing.id) if existing else None, prepared)
-        self.say(f"{one.key}: {f'the connection {existing.id}' if existing else 'no connection yet'}")
+        self.say(f"{one.key}: {_ahead(plan)}")
         for line in (*plan.changes, *plan.notes):
             self.say(f"    {line}")
         if plan.is_empty and existing:
@@ -64,13 +69,13 @@ class Connecting:
             self._prepare(plan)
         if plan.existing is None:
             there = self._create(plan.body)
-            self.done.append(f"created {there.id}, paused")
             self._remember(there, plan)
             return there
         if not plan.body:
             return plan.existing
+        self.progress.sends("the settings were changed")
         there = Connection.read(self.api.change(plan.existing.id, plan.body))
-        self.done.append("settings changed")
+        self.progress.answered("settings changed")
         self._remember(there, plan)
         wanted = plan.body.get("schedule_type", there.schedule_type)
         self._require("schedule_type", there.schedule_type, wanted)
@@ -80,24 +85,20 @@ class Connecting:
         """What the host needs first; until a test has passed, no test says that it works."""
         if plan.existing is not None:
             self.last.write(plan.existing.id, {})
-        if made := self.intent.host.prepare(self.api, plan.existing):
-            self.done.append("package uploaded")
+        done = "uploaded" if plan.existing is None else "replaced"
+        self.progress.sends(f"the package was {done}")
+        made = self.intent.host.prepare(self.api, plan.existing)
+        self.progress.answered(*([f"package {done}"] if made or plan.existing else []))
+        if made:
             plan.body["config"] |= made
-        elif plan.existing is not None:
-            self.done.append("package replaced")
 
     def _create(self, body: Json) -> Connection:
         """Made once: where an answer was lost, the schema says whether it was."""
-        for wait in (*WAITS, None):
-            try:
-                return created(self.api, self.intent.one, body)
-            except UnclearError:
-                if wait is None:
-                    raise
-                self.api.sleep(wait)
-                if there := find(self.api, self.intent.one):
-                    return there
-        raise AssertionError  # the last turn returns or raises
+        api, one = self.api, self.intent.one
+        self.progress.sends("the connection was created")
+        there = make_once(api, lambda: created(api, one, body), lambda: find(api, one))
+        self.progress.answered(f"created {there.id}, paused")
+        return there
 
     def _remember(self, there: Connection, plan: Plan) -> None:
         config, host = plan.body.get("config", {}), self.intent.host
@@ -118,13 +119,15 @@ class Connecting:
             hint = self.intent.host.failing(tested.connection)
             raise RepositoryError("\n".join(filter(None, [failed, hint])))
         self.last.tested(there.id)
-        self.done.append("tested")
+        self.progress.answered("tested")
 
     def _unpaused(self, there: Connection, plan: Plan) -> Connection:
         key = self.intent.one.key
         if plan.unpause:
+            self.progress.sends("it was unpaused")
             there = Connection.read(self.api.change(there.id, {"paused": False, "run_setup_tests": False}))
             self._require("paused", there.paused, wanted=False)
+            self.progress.answered("unpaused")
             self.say(f"{key}: connected as {there.id}; syncs begin by themselves")
         else:
             self.say(f"{key}: connected as {there.id}" + (f", paused{self._until()}" if there.paused else ""))
@@ -141,3 +144,11 @@ class Connecting:
                 f"Fivetran took {name}: {wanted} and answers {name}: {found}: the group, its plan or the account may not allow it; "
                 "look at the connection in Fivetran"
             )
+
+
+def _ahead(plan: Plan) -> str:
+    """What there is, before the lines that say what will be changed."""
+    there = f"the connection {plan.existing.id}" if plan.existing else "no connection yet"
+    if not plan.changes:
+        return there
+    return f"{there}, to be {'changed' if plan.existing else 'made'}:"

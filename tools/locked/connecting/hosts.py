@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tools.locked.connecting.secrets_file import Secrets
-from tools.locked.fivetran.api import FivetranApi, Json
+from tools.locked.fivetran.answers import Json
+from tools.locked.fivetran.api import FivetranApi
 from tools.locked.fivetran.connection import SERVICES, Connection
 from tools.locked.fivetran.packages import SHOWN, Archive, digest_at_fivetran, replace, uploaded
 

@@ -11,7 +11,8 @@ from tools.locked.connecting.agreement import Agreement
 from tools.locked.connecting.declared_secrets import declared_secrets
 from tools.locked.connecting.state_file import as_text, keep, read_state
 from tools.locked.declared.deployments import Deployment
-from tools.locked.fivetran.api import ApiError, FivetranApi, Json
+from tools.locked.fivetran.answers import ApiError, Json
+from tools.locked.fivetran.api import FivetranApi
 from tools.locked.fivetran.connection import Connection, find
 from tools.repository.errors import RepositoryError, at
 from tools.repository.model import Repository

@@ -14,7 +14,7 @@ from tools.locked.connecting.hosts import Host
 from tools.locked.connecting.last_sent import Sent
 from tools.locked.connecting.secrets_file import Secrets
 from tools.locked.declared.deployments import Deployment
-from tools.locked.fivetran.api import Json
+from tools.locked.fivetran.answers import Json
 from tools.locked.fivetran.connection import CONNECTED, Connection, require_group
 from tools.repository.errors import RepositoryError
 

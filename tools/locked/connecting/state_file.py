@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 
 from tools.locked.connecting.strict_json import read_json
-from tools.locked.fivetran.api import Json
+from tools.locked.fivetran.answers import Json
 from tools.repository.errors import RepositoryError
 
 

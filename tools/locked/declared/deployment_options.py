@@ -110,7 +110,7 @@ OPTIONS: Mapping[str, Option] = {
     ),
     "python_version": Option(
         f"Fivetran's Python, with `host: connector_sdk`; '{DEFAULT_PYTHON}' unless given.",
-        _both(OneOf(fivetran_rules.PYTHONS, "a Python of the Connector SDK, in quotes")),
+        _both(OneOf(fivetran_rules.PYTHONS, "a Python of the Connector SDK")),
     ),
     "group": Option("The destination: the id of a group at Fivetran, where it isn't the environment's.", _both(GROUP)),
     "schema": Option(

@@ -97,10 +97,10 @@ def deployments(repository: Repository) -> Mapping[str, Deployment]:
         _Group(key, group, repository.connectors, known) for key, group in _groups(repository.root).items()
     ]
     found = {reader.key: reader.deployment() for reader in readers}
-    problems = [problem for reader in readers for problem in reader.in_order()]
+    problems = [problem for reader in readers for problem in sorted(reader.problems)]
     if problems:
         raise RepositoryError(problems)
-    if clashes := list(_clashes(found.values(), known)):
+    if clashes := sorted(_clashes(found.values(), known)):
         raise RepositoryError(clashes)
     return found
 
@@ -159,7 +159,7 @@ class _Group:
         self, key: str, group: Value, connectors: Iterable[str], known: Mapping[str, Environment]
     ) -> None:
         self.key, self.line, self.connectors, self.known = key, group.line, list(connectors), known
-        self.problems: list[tuple[int, Problem]] = []
+        self.problems: list[Problem] = []
         self.options: Mapping[str, Value] = group.data if isinstance(group.data, dict) else {}
         self.required = REQUIRED if isinstance(group.data, dict) else ()
         if wrong := refusal("a function's name", KEY, Value(key, group.line)):
@@ -284,29 +284,29 @@ class _Group:
 
     def _problem(self, line: int, what: str) -> None:
         key = self.key if KEY.accepts(self.key) else str(Value(self.key, line)).removeprefix("the text ")
-        self.problems.append((line, Problem(f"{FILE}:{line}: {key}", what)))
-
-    def in_order(self) -> list[Problem]:
-        """The problems by line."""
-        return [problem for _, problem in sorted(self.problems)]
+        self.problems.append(Problem(f"{FILE}:{line}: {key}", what))
 
 
 def _clashes(found: Iterable[Deployment], known: Mapping[str, Environment]) -> Iterator[Problem]:
     """Deployments that are one function at Google, or on two hosts one connection at Fivetran."""
     every = list(found)
     yield from _same_functions([one for one in every if one.is_function], known)
-    yield from _same_connections([one for one in every if one.group])
+    yield from _same_connections(every)
 
 
 def _same_connections(found: Iterable[Deployment]) -> Iterator[Problem]:
-    """Two functions may take turns behind one connection; a package has its own, and a schema is one connection's."""
+    """Two functions may take turns behind one connection; a package has its own, and a schema is one connection's.
+
+    Where no group is declared yet, those of an environment will be in the same one.
+    """
     seen: dict[tuple[str, str], Deployment] = {}
     for one in found:
-        first = seen.setdefault((one.group, one.schema), one)
+        where = f"the group {one.group}" if one.group else f"the environment {one.environment}"
+        first = seen.setdefault((where, one.schema), one)
         if first is not one and not (first.is_function and one.is_function):
             yield Problem(
                 f"{FILE}:{one.line}: {one.key}",
-                f"the schema {one.schema} in the group {one.group} is that of `{first.key}` on line {first.line}, and "
+                f"the schema {one.schema} in {where} is that of `{first.key}` on line {first.line}, and "
                 "a schema is one connection's: give one of them another `schema`",
             )
 

@@ -68,8 +68,8 @@ class OneOf:
 
     @property
     def words(self) -> str:
-        """`MB: one of 128, 256`."""
-        listed = ", ".join(map(str, self.choices))
+        """`MB: one of 128, 256`; text that would be read as a number is shown with the quotes that it needs."""
+        listed = ", ".join(map(_as_written, self.choices))
         return f"{self.unit}: one of {listed}" if self.unit else f"one of {listed}"
 
     @property
@@ -85,7 +85,9 @@ class OneOf:
         return type(data) is type(self.choices[0]) and data in self.choices
 
     def near(self, data: Any) -> str:
-        """The nearest of them."""
+        """The nearest of them; none for a version, as 3.14 isn't what 3.10 means, though it is spelt like it."""
+        if isinstance(data, str) and not isinstance(plain(data), str):
+            return ""
         return nearest(str(data), map(str, self.choices)) if isinstance(data, str | int) else ""
 
 
@@ -145,6 +147,10 @@ def refusal(name: str, rule: Rule, value: Value) -> str | None:
 def unknown_name(name: str, known: Mapping[str, object]) -> str:
     """What to say of a name that isn't one of those known."""
     return f"what is `{name}`?{nearest(name, known)} There are: {', '.join(known)}"
+
+
+def _as_written(choice: str | int) -> str:
+    return f"'{choice}'" if isinstance(choice, str) and not isinstance(plain(choice), str) else str(choice)
 
 
 def _quotes(rule: Rule, value: Value) -> str:

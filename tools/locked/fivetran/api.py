@@ -7,14 +7,17 @@ which the tests hold every request to. An account's key and secret come from the
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 import requests
 
+from tools.locked.fivetran.answers import ApiError, Asked, Json, LaterError, UnclearError
 from tools.repository.errors import RepositoryError
 
 KEY, SECRET, ADDRESS = "FIVETRAN_API_KEY", "FIVETRAN_API_SECRET", "FIVETRAN_API_URL"
@@ -31,21 +34,13 @@ WAITS = (1.0, 3.0, 9.0)
 """Seconds between tries, unless Fivetran says how long."""
 
 MAX_WAIT = 60.0
-"""The longest `Retry-After` that is waited out."""
+"""The longest `Retry-After` that is waited out; a longer one ends the run, with the time."""
 
-Json = dict[str, Any]
+MAX_SHOWN_WAIT = 10 * 365 * 86400.0
+"""Seconds; a longer wait is shown as this one, for a date can't hold any number."""
 
-
-class ApiError(RepositoryError):
-    """Fivetran refused, or can't be asked. `status` is its HTTP status, 0 without one; `said` its own message."""
-
-    def __init__(self, problem: str, status: int = 0, said: str = "") -> None:
-        super().__init__(problem)
-        self.status, self.said = status, said
-
-
-class UnclearError(ApiError):
-    """Whether the request was carried out isn't known: the answer was lost, or was a failure of the server."""
+OF_A_CONNECTION = ("id", "service", "schema", "paused")
+"""What each connection in an answer has, by the vendor's description."""
 
 
 @dataclass(frozen=True)
@@ -74,126 +69,141 @@ class Account:
         return cls(url.rstrip("/"), environment[KEY].strip(), environment[SECRET].strip())
 
 
+def _to_stderr(line: str) -> None:
+    """Beside a state that is printed, not in it."""
+    print(line, file=sys.stderr, flush=True)
+
+
 @dataclass(frozen=True)
 class FivetranApi:
-    """The API as one account sees it. Every method raises ApiError with Fivetran's words."""
+    """The API as one account sees it. Every method raises ApiError with Fivetran's words; waits are announced by `say`."""
 
     account: Account
     session: requests.Session = field(default_factory=requests.Session, repr=False)
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
+    say: Callable[[str], None] = field(default=_to_stderr, repr=False)
 
     def connections(self, group: str, schema: str) -> Iterator[Json]:
         """A group's connections that load into a schema; other groups' aren't seen."""
-        return self._listed(f"groups/{group}/connections", schema=schema)
+        return self._listed(Asked("GET", f"groups/{group}/connections"), OF_A_CONNECTION, schema=schema)
 
     def caller(self, group: str) -> str:
         """The Google service account that calls the functions of a group's connections."""
-        return str(self._data("GET", f"groups/{group}/service-account")["service_account"])
+        asked = Asked("GET", f"groups/{group}/service-account")
+        return str(asked.data(self._answer(asked), ("service_account",))["service_account"])
 
     def connection(self, of: str) -> Json:
         """A connection, its configuration with masked secrets among it."""
-        return self._data("GET", f"connections/{of}")
+        return self._connection(Asked("GET", f"connections/{of}"))
 
     def create(self, body: Json) -> Json:
         """A new connection. UnclearError if it may have been made all the same: look before another try."""
-        return self._data("POST", "connections", json=body, again=False)
+        return self._connection(Asked("POST", "connections"), json=body, again=False)
 
     def change(self, of: str, body: Json) -> Json:
         """The connection with other settings; what the body doesn't name stays."""
-        return self._data("PATCH", f"connections/{of}", json=body)
+        return self._connection(Asked("PATCH", f"connections/{of}"), json=body)
 
-    def test(self, of: str) -> Json:
-        """Run the setup test; the connection with `setup_tests`."""
-        return self._data("POST", f"connections/{of}/test", json={})
+    def test(self, of: str) -> tuple[Json, list[Json]]:
+        """Run the setup test; the connection, and each test's `title` and `status`."""
+        asked = Asked("POST", f"connections/{of}/test")
+        data = self._connection(asked, json={})
+        if data.get("setup_tests") is None:
+            return data, []
+        return data, asked.objects(data, "setup_tests", ("title", "status"))
+
+    def _connection(self, asked: Asked, **request: Any) -> Json:
+        return asked.data(self._answer(asked, **request), OF_A_CONNECTION)
 
     def sync(self, of: str) -> str:
         """Start a sync, without ending one that runs; Fivetran's message."""
-        return self._said("POST", f"connections/{of}/sync", json={"force": False})
+        return self._message(Asked("POST", f"connections/{of}/sync"), json={"force": False})
 
     def resync(self, of: str) -> str:
         """Have the next sync read everything again; Fivetran's message."""
-        return self._said("POST", f"connections/{of}/resync", json={}, again=False)
+        return self._message(Asked("POST", f"connections/{of}/resync"), json={}, again=False)
+
+    def _message(self, asked: Asked, **request: Any) -> str:
+        return str(asked.json(self._answer(asked, **request)).get("message", ""))
 
     def state(self, of: str) -> Json:
         """The state with which the next sync begins."""
-        return dict(self._data("GET", f"connections/{of}/state")["state"])
+        return self._state(Asked("GET", f"connections/{of}/state"))
 
     def set_state(self, of: str, state: Json) -> Json:
         """Replace it; the state that Fivetran has then."""
-        return dict(self._data("PATCH", f"connections/{of}/state", json={"state": state})["state"])
+        return self._state(Asked("PATCH", f"connections/{of}/state"), json={"state": state})
+
+    def _state(self, asked: Asked, **request: Any) -> Json:
+        state = asked.data(self._answer(asked, **request)).get("state")
+        if not isinstance(state, dict):
+            raise asked.unexpected("has no object in `state`")
+        return state
 
     def packages(self) -> Iterator[Json]:
         """The account's packages of the Connector SDK."""
-        return self._listed("connector-sdk/packages")
+        return self._listed(Asked("GET", "connector-sdk/packages"), ("id",))
 
     def package(self, of: str) -> Json:
         """A package: `connection_id` if it has a connection, `file_sha256_hash` of its zip."""
-        return self._data("GET", f"connector-sdk/packages/{of}")
+        return self._package(Asked("GET", f"connector-sdk/packages/{of}"))
 
     def upload(self, name: str, content: bytes) -> Json:
         """A new package. UnclearError if it may have been made all the same: look before another try."""
-        return self._data("POST", "connector-sdk/packages", files=_file(name, content), again=False)
+        return self._package(Asked("POST", "connector-sdk/packages"), files=_file(name, content), again=False)
 
     def replace_package(self, of: str, name: str, content: bytes) -> Json:
         """A package with another zip."""
-        return self._data("PATCH", f"connector-sdk/packages/{of}", files=_file(name, content))
+        return self._package(Asked("PATCH", f"connector-sdk/packages/{of}"), files=_file(name, content))
+
+    def _package(self, asked: Asked, **request: Any) -> Json:
+        return asked.data(self._answer(asked, **request), ("id",))
 
     def download(self, of: str) -> bytes:
         """The zip of a package; described as JSON, and a file."""
-        return self._tried("GET", f"connector-sdk/packages/{of}/download", again=True).content
+        return self._answer(Asked("GET", f"connector-sdk/packages/{of}/download")).content
 
-    def _listed(self, path: str, **query: str) -> Iterator[Json]:
+    def _listed(self, asked: Asked, members: tuple[str, ...], **query: str) -> Iterator[Json]:
         """Every item, page by page."""
+        cursors: set[object] = set()
         while True:
-            page = self._data("GET", path, params=query)
-            yield from page["items"]
-            if not page.get("next_cursor"):
+            page = asked.data(self._answer(asked, params=query))
+            yield from asked.objects(page, "items", members)
+            cursor = str(page.get("next_cursor") or "")
+            if not cursor:
                 return
-            query = {**query, "cursor": page["next_cursor"]}
+            if cursor in cursors:
+                raise asked.unexpected("leads to a page that was read already")
+            cursors.add(cursor)
+            query = {**query, "cursor": cursor}
 
-    def _said(self, method: str, path: str, **request: Any) -> str:
-        return str(self.ask(method, path, **request).get("message", ""))
-
-    def _data(self, method: str, path: str, **request: Any) -> Json:
-        answer = self.ask(method, path, **request)
-        if not isinstance(answer.get("data"), dict):
-            raise ApiError(
-                f"Fivetran's answer to {method} /v1/{path} has no data: is {self.account.url} its API?"
-            )
-        return dict(answer["data"])
-
-    def ask(self, method: str, path: str, *, again: bool = True, **request: Any) -> Json:
-        """One request, tried again while Fivetran has too many of them or, with `again`, while it fails; its JSON."""
-        answer = self._tried(method, path, again=again, **request)
-        document = _document(answer)
-        if document is None:
-            raise ApiError(
-                f"{_shown(answer, method, path)} with something that isn't its JSON: is it Fivetran's address?",
-                answer.status_code,
-            )
-        return document
-
-    def _tried(self, method: str, path: str, *, again: bool, **request: Any) -> requests.Response:
+    def _answer(self, asked: Asked, *, again: bool = True, **request: Any) -> requests.Response:
+        """A success: tried again while Fivetran has too many requests or, with `again`, while it fails."""
         for wait in WAITS:
             try:
-                return self._once(method, path, **request)
-            except _LaterError as later:
-                self.sleep(wait if later.wait is None else min(later.wait, MAX_WAIT))
-            except UnclearError:
+                return self._once(asked, **request)
+            except LaterError as error:
+                self.wait(_time_asked_for(error, wait), error)
+            except UnclearError as error:
                 if not again:
                     raise
-                self.sleep(wait)
+                self.wait(wait, error)
         try:
-            return self._once(method, path, **request)
-        except UnclearError as error:
-            kind = ApiError if isinstance(error, _LaterError) else UnclearError
-            raise kind(f"{error} (tried {len(WAITS) + 1} times)", error.status, error.said) from None
+            return self._once(asked, **request)
+        except (LaterError, UnclearError) as error:
+            raise after_all_tries(error, ApiError if asked.method == "GET" else type(error)) from None
 
-    def _once(self, method: str, path: str, **request: Any) -> requests.Response:
+    def wait(self, seconds: float, error: ApiError) -> None:
+        """Wait before another try, and say so."""
+        why = f"answers {error.status}" if error.status else "gave no usable answer"
+        self.say(f"Fivetran {why}: trying again in {seconds:g} s")
+        self.sleep(seconds)
+
+    def _once(self, asked: Asked, **request: Any) -> requests.Response:
         try:
             answer = self.session.request(
-                method,
-                f"{self.account.url}/v1/{path}",
+                asked.method,
+                f"{self.account.url}/v1/{asked.path}",
                 auth=(self.account.key, self.account.secret),
                 headers={"Accept": ACCEPT},
                 timeout=SECONDS,
@@ -207,59 +217,25 @@ class FivetranApi:
                 f"{self.account.url} can't be reached ({why}): look at the network, a proxy or a firewall, and run it again"
             ) from None
         if not 200 <= answer.status_code < 300:
-            raise _error(answer, method, path)
+            raise asked.error(answer)
         return answer
+
+
+def after_all_tries(error: ApiError, kind: type[ApiError]) -> ApiError:
+    """The error of the last of all tries, as one of `kind`."""
+    return kind(f"{error} (tried {len(WAITS) + 1} times)", error.status, error.said)
+
+
+def _time_asked_for(later: LaterError, usual: float) -> float:
+    """The seconds that Fivetran asks for. ApiError, with the time, if that is too long to wait for here."""
+    if later.wait is None:
+        return usual
+    if later.wait <= MAX_WAIT:
+        return later.wait
+    until = datetime.now(UTC) + timedelta(seconds=min(later.wait, MAX_SHOWN_WAIT))
+    asked = f"Fivetran asks to wait until {until:%Y-%m-%d %H:%M} UTC"
+    raise ApiError(f"{later}\n    {asked}", later.status, later.said) from None
 
 
 def _file(name: str, content: bytes) -> dict[str, tuple[str, bytes, str]]:
     return {"file": (name, content, "application/zip")}
-
-
-class _LaterError(UnclearError):
-    """Too many requests: not carried out; `wait` is the seconds that Fivetran asks for, if it says."""
-
-    wait: float | None = None
-
-
-def _document(answer: requests.Response) -> Json | None:
-    """The answer's JSON object, None if it isn't one."""
-    try:
-        document = answer.json()
-    except ValueError:
-        return None
-    return document if isinstance(document, dict) else None
-
-
-def _said(answer: requests.Response) -> str:
-    return str((_document(answer) or {}).get("message", ""))
-
-
-def _shown(answer: requests.Response, method: str, path: str) -> str:
-    said = _said(answer) if answer.status_code >= 300 else ""
-    return f"Fivetran answers {answer.status_code} to {method} /v1/{path}" + (f": {said}" if said else "")
-
-
-def _error(answer: requests.Response, method: str, path: str) -> ApiError:
-    status, said, shown = answer.status_code, _said(answer), _shown(answer, method, path)
-    if status == 401:
-        return ApiError(
-            f"{shown}\n    the API key or its secret is wrong, or was withdrawn: look at {KEY} and {SECRET}",
-            status,
-            said,
-        )
-    if status == 403:
-        return ApiError(
-            f"{shown}\n    the API key's role may not do this: its owner needs the right at Fivetran",
-            status,
-            said,
-        )
-    if status == 429:
-        later = _LaterError(f"{shown}\n    too many requests: run it again later", status, said)
-        seconds = answer.headers.get("Retry-After", "")
-        later.wait = float(seconds) if seconds.isdigit() else None
-        return later
-    if status >= 500:
-        return UnclearError(f"{shown}\n    Fivetran has trouble: run it again later", status, said)
-    if status < 400:
-        return ApiError(f"{shown}, which leads elsewhere: is it Fivetran's address?", status, said)
-    return ApiError(shown, status, said)

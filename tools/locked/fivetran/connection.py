@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tools.locked.declared.deployments import FILE, Deployment
-from tools.locked.fivetran.api import ApiError, FivetranApi, Json
+from tools.locked.fivetran.answers import ApiError, Json
+from tools.locked.fivetran.api import FivetranApi
 from tools.repository.errors import Problem, RepositoryError
 
 SERVICES = {"function": "google_cloud_function", "connector_sdk": "connector_sdk"}
@@ -37,8 +38,8 @@ class Connection:
     @classmethod
     def read(cls, data: Json) -> Connection:
         """An answer's `data`."""
-        status = data.get("status") or {}
-        alerts = [*(status.get("tasks") or ()), *(status.get("warnings") or ())]
+        status, config = _object(data.get("status")), _object(data.get("config"))
+        alerts = [one for kind in ("tasks", "warnings") for one in _objects(status.get(kind))]
         return cls(
             id=str(data["id"]),
             service=str(data["service"]),
@@ -49,7 +50,7 @@ class Connection:
             sync_state=str(status.get("sync_state", "")),
             succeeded_at=str(data.get("succeeded_at") or ""),
             failed_at=str(data.get("failed_at") or ""),
-            config=dict(data.get("config") or {}),
+            config=config,
             alerts=tuple(str(one.get("message") or one.get("code") or one) for one in alerts),
         )
 
@@ -70,6 +71,14 @@ class Connection:
         if not isinstance(listed, list):
             return None
         return [str(one["key"]) for one in listed if isinstance(one, dict) and "key" in one]
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def find(api: FivetranApi, one: Deployment) -> Connection | None:

@@ -10,7 +10,9 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools.locked.fivetran.api import WAITS, ApiError, FivetranApi, Json, UnclearError
+from tools.locked.fivetran.answers import ApiError, Json
+from tools.locked.fivetran.api import FivetranApi
+from tools.locked.fivetran.make_once import make_once
 from tools.repository.errors import RepositoryError
 
 SHOWN = 12
@@ -71,18 +73,15 @@ def content_at_fivetran(api: FivetranApi, package: str) -> bytes:
 
 def uploaded(api: FivetranApi, archive: Archive) -> str:
     """The id of a package with this content that no connection has: one that is there already, or a new one."""
-    for wait in (*WAITS, None):
-        if unused := [
-            one for one in api.packages() if _digest(one) == archive.digest and not one.get("connection_id")
-        ]:
-            return str(unused[0]["id"])
-        try:
-            return str(_checked(api.upload(archive.file.name, archive.content), archive)["id"])
-        except UnclearError:
-            if wait is None:
-                raise
-            api.sleep(wait)
-    raise AssertionError  # the last turn returns or raises
+
+    def upload() -> str:
+        return str(_checked(api.upload(archive.file.name, archive.content), archive)["id"])
+
+    def unused() -> str | None:
+        same = (one for one in api.packages() if _digest(one) == archive.digest)
+        return next((str(one["id"]) for one in same if not one.get("connection_id")), None)
+
+    return unused() or make_once(api, upload, unused)
 
 
 def replace(api: FivetranApi, package: str, archive: Archive) -> None:

@@ -21,8 +21,7 @@ class Tested:
 
 def run_setup_test(api: FivetranApi, of: str, say: Callable[[str], None]) -> Tested:
     """Run it. A package without a setup form has none, which is shown and is no failure."""
-    answer = api.test(of)
-    tests = list(answer.get("setup_tests") or ())
+    answer, tests = api.test(of)
     say(f"setup test of {of}" + ("" if tests else ": Fivetran has none for it"))
     for one in tests:
         message = str(one.get("message") or "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 from connected_team import GROUP, SECRETS, TOKEN, Team, shown
@@ -87,6 +88,32 @@ def test_without_a_terminal_a_yes_is_asked_for(team: Team) -> None:
     with pytest.raises(RepositoryError, match="run it at a terminal, or with --yes"):
         team.connect("--secrets", team.secrets())
     assert team.fivetran.writes() == []
+
+
+@pytest.mark.parametrize("typed", [EOFError, KeyboardInterrupt])
+def test_a_question_that_is_left_is_a_no(
+    team: Team,
+    typed: type[BaseException],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Ctrl-D and Ctrl-C: nothing is done, and what is said then has a line of its own."""
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", _raising(typed))
+    with pytest.raises((RepositoryError, KeyboardInterrupt)) as raised:
+        team.connect("--secrets", team.secrets())
+    assert team.fivetran.writes() == []
+    said = f"{shown(capsys)}{raised.value}"
+    assert "[y/N] \n" in said
+    assert "nothing was changed" in said
+
+
+def _raising(error: type[BaseException]) -> Callable[[str], str]:
+    def question(text: str) -> str:
+        print(text, end="")
+        raise error
+
+    return question
 
 
 REQUESTS = 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from pathlib import Path
 
@@ -101,6 +102,44 @@ def test_a_lost_answer_to_an_upload_makes_no_second_package(team: Team, archive:
     team.fivetran.fail("POST", "packages", 502, carried_out=True)
     made = connected(team, archive)
     assert list(team.fivetran.packages) == ["other", made.config["package_id"]]
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "expected"),
+    [
+        ("POST", 500, "whether the package was uploaded isn't known; the same command looks"),
+        ("POST", 413, "acme: nothing was changed"),
+        ("GET", 500, "acme: nothing was changed"),
+    ],
+)
+def test_an_upload_that_fails_says_what_is_known(
+    team: Team, archive: Path, method: str, status: int, expected: str
+) -> None:
+    """A refusal changes nothing, nor does a look; a server that fails may have kept it."""
+    team.fivetran.fail(method, "connector-sdk/packages", status, times=4)
+    with pytest.raises(RepositoryError, match=re.escape(expected)) as raised:
+        connected(team, archive)
+    assert ("(tried 4 times)" in str(raised.value)) is (status == 500)
+    team.fivetran.failures.clear()
+    made = connected(team, archive)
+    assert (list(team.fivetran.packages), made.paused) == (["package_1"], False)
+
+
+def test_an_upload_whose_fate_nobody_can_look_up_is_not_said_to_be_none(team: Team, archive: Path) -> None:
+    """It arrived, its answer was lost, and then the list couldn't be read."""
+    team.fivetran.fail("POST", "connector-sdk/packages", 502, carried_out=True)
+    look = "GET /v1/connector-sdk/packages"
+    team.session.hooks["response"] = [
+        lambda answer, **_: (
+            team.fivetran.fail("GET", "packages", 500, times=4) if answer.status_code == 502 else None
+        )
+    ]
+    with pytest.raises(RepositoryError, match=f"{look}: made to fail") as raised:
+        connected(team, archive)
+    assert "whether the package was uploaded isn't known" in str(raised.value)
+    team.session.hooks["response"] = []
+    connected(team, archive)
+    assert list(team.fivetran.packages) == ["package_1"]
 
 
 def test_a_package_with_the_same_content_is_not_taken_from_another_connection(

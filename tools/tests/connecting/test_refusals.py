@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
+from typing import Any
 
 import pytest
 from connected_team import GROUP, TOKEN, Team, shown
 from fake_fivetran import KEY, SECRET, Made
+from killing import Killing
+from requests.adapters import HTTPAdapter
 
-from tools.locked.fivetran import api as fivetran_api
 from tools.locked.fivetran.api import WAITS, Account
 from tools.locked.rehearsal.exchanges import Answer
 from tools.locked.rehearsal.listening import listening
@@ -226,17 +229,59 @@ def test_trouble_that_stays_is_a_message_and_the_next_run_finishes(
     assert f"Fivetran answers {status} to {method} /v1/" in said
     assert "made to fail" in said
     assert "run it again later" in said
+    assert "(tried 4 times)" in said
     begun = team.fivetran.connections != {}
     assert ("done so far: created made_1, paused" in said) is begun
-    assert ("nothing was changed" in said) is not begun
+    unclear = UNCLEAR.get((method, path), "") if status == 500 else ""
+    assert ("nothing was changed" in said) is not (begun or bool(unclear))
+    assert ("isn't known; the same command looks, and goes on from there" in said) is bool(unclear)
+    assert unclear in said
     finished(team)
 
 
-def test_a_wait_of_an_hour_is_not_waited_out(team: Team) -> None:
-    """At most a minute at a time."""
-    team.fivetran.fail("GET", "groups/", 429, wait="3600")
+UNCLEAR = {
+    ("POST", "connections$"): "whether the connection was created",
+    ("PATCH", "connections/"): "tested; whether it was unpaused",
+}
+"""What nobody knows when a server has failed: a 429 says that nothing was done, and a test changes nothing."""
+
+
+def test_each_wait_is_announced_and_fivetrans_own_is_kept(
+    team: Team, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody sits before a screen that stands still; the lines are no part of a state that is printed."""
+    team.connected()
+    team.fivetran.fail("GET", "state", 503)
+    team.fivetran.fail("GET", "state", 429, wait="60")
+    capsys.readouterr()
+    team.connect("--state")
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == {"page": 2}
+    assert captured.err.splitlines() == [
+        "Fivetran answers 503: trying again in 1 s",
+        "Fivetran answers 429: trying again in 60 s",
+    ]
+    assert team.waited == [1, 60]
+
+
+@pytest.mark.parametrize("wait", ["61", "86400", "9" * 400])
+def test_a_longer_wait_ends_the_run_with_the_time(team: Team, wait: str) -> None:
+    """A day can't be waited out here, and trying earlier is what Fivetran asks not to do."""
+    team.fivetran.fail("GET", "groups/", 429, wait=wait)
+    said = refused(team)
+    assert re.search(r"\n    Fivetran asks to wait until 20\d\d-\d\d-\d\d \d\d:\d\d UTC", said)
+    assert said.endswith("acme: nothing was changed")
+    assert team.waited == []
     finished(team)
-    assert team.waited == [fivetran_api.MAX_WAIT]
+
+
+@pytest.mark.parametrize("wait", ["", "soon", "Fri, 27 Nov 2026 09:00:00 GMT", "٣", "-1"])
+def test_a_wait_that_is_no_number_of_seconds_is_passed_over(team: Team, wait: str) -> None:
+    """The usual one is taken."""
+    headers = {"Retry-After": wait.encode().decode("latin-1")}
+    team.fivetran.answer_with(Answer(429, b"{}", headers), "GET", "groups/")
+    finished(team)
+    assert team.waited == [WAITS[0]]
 
 
 def test_no_network(team: Team) -> None:
@@ -254,8 +299,19 @@ def test_no_network(team: Team) -> None:
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (Answer(200, b"<html>Sign in</html>"), "something that isn't its JSON: is it Fivetran's address?"),
-        (Answer(200, b'{"code": "Success"}'), "has no data: is "),
+        (Answer(200, b"<html>Sign in</html>"), "isn't an object of JSON: is it Fivetran's address?"),
+        (Answer(200, b"\xff\xfe{"), "isn't an object of JSON"),
+        (Answer(200, b"[" * 99_999), "isn't an object of JSON"),
+        (Answer(200, b"[]"), "isn't an object of JSON"),
+        (Answer(200, b'{"code": "Success"}'), "has no object in `data`: is it Fivetran's address?"),
+        (Answer(200, b'{"data": [1]}'), "has no object in `data`"),
+        (Answer(200, b'{"data": {"items": null}}'), "has no list `items`"),
+        (Answer(200, b'{"data": {"items": [7]}}'), "has no object in `items`"),
+        (Answer(200, b'{"data": {"items": [{"id": 3}]}}'), "has no `service`, `schema`, `paused` in `items`"),
+        (
+            Answer(200, b'{"data": {"items": [], "next_cursor": "a"}}'),
+            "leads to a page that was read already",
+        ),
         (
             Answer(302, b"", {"Location": "https://proxy.example"}),
             "which leads elsewhere: is it Fivetran's address?",
@@ -272,6 +328,106 @@ def test_an_answer_that_is_not_fivetrans(team: Team, answer: Answer, expected: s
         said = refused(team, url=f"http://127.0.0.1:{port}")
     assert expected in said
     assert said.endswith("acme: nothing was changed")
+
+
+CREATED = {"id": "made_1", "service": "google_cloud_function", "schema": "acme_export", "paused": True}
+"""As much of a connection as a message needs."""
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "expected", "unclear"),
+    [
+        ("connections$", None, "has no object in `data`", "whether the connection was created isn't known"),
+        ("connections$", {"id": "a"}, "has no `service`, `schema`, `paused`", "whether the connection was"),
+        (
+            "/test",
+            None,
+            "the answer to POST /v1/connections/made_1/test has no object in `data`",
+            "paused; the",
+        ),
+        ("/test", {**CREATED, "setup_tests": {}}, "tests`", "paused; the same command goes on"),
+        (
+            "/test",
+            {**CREATED, "setup_tests": [{}]},
+            "has no `title`, `status` in `setup_tests`",
+            "paused; the",
+        ),
+    ],
+)
+def test_a_success_that_is_not_fivetrans_is_no_success(
+    team: Team, path: str, data: Any, expected: str, unclear: str
+) -> None:
+    """Of a request that makes something it leaves open whether it did; a later run finishes in each case."""
+    answer = Answer(200, json.dumps({"code": "Success", "data": data}).encode())
+    team.fivetran.answer_with(answer, "POST", path, times=4)
+    said = refused(team)
+    assert expected in said
+    assert unclear in said
+    team.fivetran.failures.clear()
+    finished(team)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        CREATED,
+        {**CREATED, "config": [], "status": "connected", "setup_tests": None},
+        {**CREATED, "status": {"tasks": {}, "warnings": ["late", None, {"code": 4}]}},
+    ],
+)
+def test_members_that_no_step_needs_may_be_missing_or_odd(
+    team: Team, data: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What can be shown is shown."""
+    team.connected()
+    team.fivetran.answer_with(Answer(200, json.dumps({"data": data}).encode()), "GET", "connections/made_1$")
+    team.connect("--status")
+    assert "acme: the connection made_1 (google_cloud_function)" in shown(capsys)
+
+
+@pytest.mark.parametrize(
+    ("action", "path", "looks"),
+    [
+        ("--pause", "made_1$", "--status"),
+        ("--sync", "sync", "--status"),
+        ("--resync", "resync", "--status"),
+        ("--state", "state", "--state"),
+    ],
+)
+def test_an_action_of_which_nobody_knows_whether_it_happened_says_so(
+    team: Team, action: str, path: str, looks: str
+) -> None:
+    """With the command that shows it."""
+    made = team.connected()
+    file = team.root / "state.json"
+    file.write_text("{}")
+    made.paused = action == "--state"
+    team.fivetran.fail("PATCH", path, 502, times=4)
+    team.fivetran.fail("POST", path, 502, times=4)
+    said = refused(team, action, "--yes", *(["--set", str(file)] if action == "--state" else []))
+    assert said.endswith(f"acme: whether {action} was carried out isn't known: {looks} shows it")
+
+
+@pytest.mark.parametrize(
+    ("number", "after", "expected"),
+    [
+        (1, True, "interrupted; nothing was changed"),
+        (2, False, "interrupted; whether the connection was created isn't known; the same command looks"),
+        (2, True, "interrupted; whether the connection was created isn't known; the same command looks"),
+        (3, False, "interrupted; done so far: created made_1, paused; the same command goes on from there"),
+        (4, True, "interrupted; done so far: created made_1, paused, tested; whether it was unpaused isn't"),
+    ],
+)
+def test_an_interrupted_run_says_what_it_has_done(
+    team: Team, number: int, after: bool, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C while the request is on its way: nobody knows whether it arrived, and that is what is said."""
+    team.session.mount("http://", Killing(number, after=after, by=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        team.connect("--secrets", team.secrets(), "--yes")
+    team.session.mount("http://", HTTPAdapter())
+    assert expected in shown(capsys)
+    finished(team)
 
 
 def test_a_function_that_is_not_deployed(team: Team) -> None:

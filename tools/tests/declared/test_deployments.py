@@ -84,6 +84,26 @@ def test_a_schema_is_one_connections_unless_two_functions_take_turns(small: Repo
     )
 
 
+def test_a_schema_is_one_connections_before_a_group_is_declared_too(small: Repository) -> None:
+    """Those of an environment will be in one group; clashes come out by line, whatever they are about."""
+    message = refused(
+        small,
+        f"acme:\n{GROUP}"
+        + "\n" * 4
+        + f"acme-sdk:\n{GROUP}  host: connector_sdk\n"
+        + f"again:\n{GROUP}  name: acme\n",
+    )
+    assert [line.split(", ")[0] for line in message.splitlines()] == [
+        "deploy.yaml:8: acme-sdk: the schema acme_export in the environment dev is that of `acme` on line 1",
+        "deploy.yaml:12: again: this is the function acme in dev-project",
+    ]
+    own = "  group: {}\n"
+    (small.root / "deploy.yaml").write_text(
+        f"acme:\n{GROUP}{own.format('one')}acme-sdk:\n{GROUP}{own.format('two')}  host: connector_sdk\n"
+    )
+    assert len(deployments(small)) == 2
+
+
 def test_the_default_python_is_one_that_can_be_tested(small: Repository, write: Write) -> None:
     """Python 3.14 is deployed only where a group asks for it."""
     write("deploy.yaml", f"acme:\n{GROUP}acme-new:\n{GROUP}  generation: 2\n")
@@ -162,6 +182,11 @@ def test_every_mistake_comes_out_at_once_with_its_line(small: Repository) -> Non
         ("dataset: acme_raw", "4: acme: `dataset` is called `schema` now"),
         ("host: connector-sdk", "host can't be the text 'connector-sdk'. Did you mean `connector_sdk`?"),
         ("host: connector_sdk\n  python_version: 3.13", "python_version can't be the number 3.13: write '3.13', in quotes"),
+        (
+            "host: connector_sdk\n  python_version: '3.10'",
+            "python_version can't be the text '3.10'. It must be a Python of the Connector SDK: one of '3.11', '3.12', ",
+        ),
+        ("host: connector_sdk\n  python_version: 3.10", "the number 3.10. It must be a Python of the Connector SDK: one of '3.11'"),
         ("host: connector_sdk\n  memory: 512", "5: acme: memory means nothing with `host: connector_sdk`; leave it out"),
         ("host: connector_sdk\n  env: {}", "5: acme: env means nothing with `host: connector_sdk`"),
         ("python_version: '3.13'", "4: acme: python_version means nothing with `host: function`"),
