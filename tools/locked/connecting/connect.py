@@ -59,9 +59,9 @@ def _look_after(there: LookingAfter, options: argparse.Namespace) -> None:
         else:
             getattr(there, options.action)()
     except UnclearError as error:
-        look = "--state" if options.state_file else "--status"
+        action, look = ("set", "state") if options.state_file else (options.action, "status")
         raise RepositoryError(
-            f"{error}\n{there.one.key}: whether --{options.action} was carried out isn't known: {look} shows it"
+            f"{error}\n{there.one.key}: whether --{action} was carried out isn't known: --{look} shows it"
         ) from error
 
 

@@ -15,7 +15,7 @@ from tools.repository.errors import RepositoryError
 
 Json = dict[str, Any]
 
-NOT_FIVETRANS = "is it Fivetran's address?"
+NOT_FIVETRANS = "so it isn't Fivetran's: look for a proxy on the way, or at FIVETRAN_API_URL"
 
 
 class ApiError(RepositoryError):
@@ -74,7 +74,7 @@ class Asked:
     def unexpected(self, what: str) -> ApiError:
         """A success that isn't Fivetran's; of a request that changes something it leaves open whether it did."""
         kind = ApiError if self.method == "GET" else UnclearError
-        return kind(f"the answer to {self} {what}: {NOT_FIVETRANS}")
+        return kind(f"The answer to {self} {what}, {NOT_FIVETRANS}")
 
     def error(self, answer: requests.Response) -> ApiError:
         """An answer that is no success, with what to do next."""
@@ -87,7 +87,7 @@ class Asked:
         if status >= 500:
             return UnclearError(f"{shown}\n    Fivetran has trouble: run it again later", status, said)
         if status < 400:
-            return ApiError(f"{shown}, which leads elsewhere: {NOT_FIVETRANS}", status, said)
+            return ApiError(f"The answer {status} to {self} leads elsewhere, {NOT_FIVETRANS}", status, said)
         hint = HINTS.get(status, "")
         return ApiError(shown + (f"\n    {hint}" if hint else ""), status, said)
 

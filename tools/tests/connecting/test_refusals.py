@@ -299,11 +299,14 @@ def test_no_network(team: Team) -> None:
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (Answer(200, b"<html>Sign in</html>"), "isn't an object of JSON: is it Fivetran's address?"),
+        (
+            Answer(200, b"<html>Sign in</html>"),
+            "isn't an object of JSON, so it isn't Fivetran's: look for a proxy on the way",
+        ),
         (Answer(200, b"\xff\xfe{"), "isn't an object of JSON"),
         (Answer(200, b"[" * 99_999), "isn't an object of JSON"),
         (Answer(200, b"[]"), "isn't an object of JSON"),
-        (Answer(200, b'{"code": "Success"}'), "has no object in `data`: is it Fivetran's address?"),
+        (Answer(200, b'{"code": "Success"}'), "has no object in `data`, so it isn't Fivetran's"),
         (Answer(200, b'{"data": [1]}'), "has no object in `data`"),
         (Answer(200, b'{"data": {"items": null}}'), "has no list `items`"),
         (Answer(200, b'{"data": {"items": [7]}}'), "has no object in `items`"),
@@ -314,7 +317,7 @@ def test_no_network(team: Team) -> None:
         ),
         (
             Answer(302, b"", {"Location": "https://proxy.example"}),
-            "which leads elsewhere: is it Fivetran's address?",
+            "The answer 302 to GET /v1/groups/decent_dropsy/connections leads elsewhere, so it isn't Fivetran's",
         ),
         (
             Answer(404, b"<html>Not here</html>"),
@@ -342,7 +345,7 @@ CREATED = {"id": "made_1", "service": "google_cloud_function", "schema": "acme_e
         (
             "/test",
             None,
-            "the answer to POST /v1/connections/made_1/test has no object in `data`",
+            "The answer to POST /v1/connections/made_1/test has no object in `data`",
             "paused; the",
         ),
         ("/test", {**CREATED, "setup_tests": {}}, "tests`", "paused; the same command goes on"),
@@ -405,7 +408,8 @@ def test_an_action_of_which_nobody_knows_whether_it_happened_says_so(
     team.fivetran.fail("PATCH", path, 502, times=4)
     team.fivetran.fail("POST", path, 502, times=4)
     said = refused(team, action, "--yes", *(["--set", str(file)] if action == "--state" else []))
-    assert said.endswith(f"acme: whether {action} was carried out isn't known: {looks} shows it")
+    done = action.replace("--state", "--set")
+    assert said.endswith(f"acme: whether {done} was carried out isn't known: {looks} shows it")
 
 
 @pytest.mark.parametrize(
