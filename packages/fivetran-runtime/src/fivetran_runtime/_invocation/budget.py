@@ -27,7 +27,8 @@ STATE_BYTES = 900_000
 """The largest state: what `_ENVELOPE` leaves in the smallest answer, less the schema."""
 
 _GROWTH = 1.25  # a state grows while a call runs,
-_NEW_MEMBERS = 350  # and a table that begins a pass adds these bytes: cursors, digests, and their names
+_NEW_MEMBERS = 350  # and a table that begins a pass adds these bytes: cursors, digests, and their names,
+_NEW_KEYS = 150  # and these for each set of keys
 _FRAMED = 0.99
 _USABLE_TIME = 0.9  # the rest is for encoding and sending the answer, and for a slow start
 _LAST_MOMENT = 0.95  # an answer that is begun later may not arrive
@@ -123,13 +124,13 @@ class Budget:
         self._memory_before = memory_in_use()
         self._reserved = self._new_members = 0
 
-    def reserve(self, size: int, *, tables: int = 1) -> None:
+    def reserve(self, size: int, *, tables: int = 1, key_sets: int = 0) -> None:
         """Keep this many bytes of the answer for the state and the schema, if that is more than is kept anyway.
 
-        Each of the `tables` may begin a pass, and so add to the state.
+        Each of the `tables` may begin a pass, and so add to the state, and so may sets of keys.
         """
         self._reserved = size
-        self._new_members = tables * _NEW_MEMBERS
+        self._new_members = tables * _NEW_MEMBERS + key_sets * _NEW_KEYS
         self.reserve_position(0)
 
     def reserve_position(self, size: int) -> None:

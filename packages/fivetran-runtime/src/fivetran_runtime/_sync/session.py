@@ -153,7 +153,7 @@ class Session:
 
     def _read_tables(self, tables: list[Table], state: State, rules: HostRules) -> Progress:
         kept = len(encode(state.dump())) + len(schema_json(tables))
-        self._invocation.budget.reserve(kept, tables=sum(map(_parts_in_state, tables)))
+        self._invocation.budget.reserve(kept, tables=len(tables), key_sets=sum(map(_key_sets, tables)))
         progress = read_tables(
             tables,
             self._client,
@@ -181,9 +181,9 @@ class Session:
             raise NoToken("new tokens go into the state first")
 
 
-def _parts_in_state(table: Table) -> int:
-    """What of a table may begin in the state: its pass, and the keys that it, or one of its children, has."""
-    return len(table.keys) + (table.on_missing != "keep")
+def _key_sets(table: Table) -> int:
+    """How many sets of keys a table may begin in the state: its own, to infer deletes from, and one for each child table."""
+    return len(table.keys) - 1 + (table.on_missing != "keep")
 
 
 def schema_json(tables: list[Table]) -> bytes:
