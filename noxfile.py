@@ -101,7 +101,9 @@ def first_rows(session: nox.Session) -> None:
     """NAME [TABLE ...]: the first rows of each table, with each request, on the screen; --secrets FILE, --rows N."""
     arguments = Arguments("try", "Other options go to the emulator: fivetran-emulator try --help.")
     arguments.add_argument("name", metavar="NAME", help="a connector")
-    arguments.add_argument("tables", metavar="TABLE", nargs="*", help="only these tables; all if none")
+    arguments.add_argument(
+        "tables", metavar="TABLE", nargs="*", default=[], help="only these tables; all if none"
+    )
     arguments.add_argument("--secrets", type=Path, help="a JSON file with the real source's secrets")
     arguments.add_argument("--rows", type=int, default=10, metavar="N", help="of each table; default: 10")
     options, others = arguments.read_known(session.posargs)

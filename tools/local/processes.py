@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from tools.local import tracebacks
 from tools.repository.errors import RepositoryError
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
@@ -35,6 +36,8 @@ class Server:
     what: str
     log: Path
     process: subprocess.Popen[bytes]
+    code: Path | None = None
+    """The folder of the project whose code it runs."""
 
     def wait_for(self, line: re.Pattern[str], *, seconds: float) -> re.Match[str]:
         """The first match of `line` in the log. RepositoryError with the log's end if that doesn't come."""
@@ -45,11 +48,17 @@ class Server:
                 return found
             if over:
                 raise RepositoryError(
-                    f"{self.what} ended (exit {self.process.returncode}) instead of starting.\n{self.tail()}"
+                    f"{self.what} ended (exit {self.process.returncode}) instead of starting.\n{self.why()}"
                 )
             if time.monotonic() > deadline:
                 raise RepositoryError(f"{self.what} wasn't ready after {seconds:.0f} s.\n{self.tail()}")
             time.sleep(0.02)
+
+    def why(self) -> str:
+        """The connector's own line and what it raised; the log's last lines where none of its lines has."""
+        log = self.log.read_text("utf-8", "replace")
+        found = tracebacks.sentence(log, self.code) if self.code else None
+        return f"{found}\nThe whole traceback is in {self.log}" if found else self.tail()
 
     def tail(self) -> str:
         """The log's last lines, for a person, with where the rest is."""
@@ -67,11 +76,12 @@ def server(
     env: Mapping[str, str] | None = None,
     stdin: str = "",
     folder: Path | None = None,
+    code: Path | None = None,
 ) -> Iterator[Server]:
     """Run `command` while the block does; it and all it started are stopped afterwards, even if we are killed.
 
     It writes to `log`, or to one numbered after it if another server does. `stdin` is the text of its standard
-    input; `folder` is removed with it.
+    input; `folder` is removed with it. `code` is the folder of the project whose code it runs.
     """
     reading, writing = os.pipe()
     try:
@@ -93,7 +103,7 @@ def server(
     finally:
         os.close(reading)
     try:
-        yield Server(what, Path(output.name), process)
+        yield Server(what, Path(output.name), process, code)
     finally:
         os.close(writing)
         process.wait()

@@ -105,6 +105,7 @@ class Local:
             log=self.log("function"),
             cwd=main.parent,
             env=env,
+            code=self.project.path,
         ) as running:
             yield running.wait_for(LISTENING, seconds=FUNCTION_SECONDS)[1], running
 

@@ -12,6 +12,9 @@ from tools.repository.model import Project, Repository
 PLACEHOLDERS = {
     "README.md": (
         re.compile(r"^What this source is, who owns it, and where its API is documented\.$", re.MULTILINE),
+        re.compile(
+            r"^What the source does not tell, what takes long, and what does not arrive\.", re.MULTILINE
+        ),
         re.compile(r"https://api\.[a-z0-9-]+\.example\b"),
     ),
     "CHANGELOG.md": (re.compile(r"^- `items`(, all of them|, by `updated_at`)?\.$", re.MULTILINE),),

@@ -76,6 +76,13 @@ def listed(item: Mapping[str, Any] | None = None, **envelope: Any) -> dict[str, 
     return {"type": "object", "properties": {"data": rows, **envelope}}
 
 
+def within(schema: dict[str, Any], *names: str) -> dict[str, Any]:
+    """An object that has it behind these names."""
+    for name in reversed(names):
+        schema = {"type": "object", "properties": {name: schema}}
+    return schema
+
+
 @pytest.fixture
 def describe(tmp_path: Path) -> Describe:
     """Writes a description with these paths, and reads it."""
@@ -339,6 +346,12 @@ def test_schemas_are_merged_and_circles_end(describe: Describe) -> None:
     )
 
 
+def test_rows_within_three_names_are_found(describe: Describe) -> None:
+    """As `result.page.data`: deeper, a person is asked."""
+    selection = select(describe({"/users": get(within(listed(), "result", "page"))}))
+    assert only(selection).listing.rows == ("result", "page", "data")
+
+
 @pytest.mark.parametrize(
     ("schema", "expected"),
     [
@@ -349,6 +362,14 @@ def test_schemas_are_merged_and_circles_end(describe: Describe) -> None:
             "several lists: some, more",
         ),
         ({"type": "object"}, "no list of objects"),
+        (
+            within(listed(), "a", "b", "c"),
+            'are its rows at a.b.c.data? Then write its table by hand, with rows="a.b.c.data"',
+        ),
+        (
+            within(listed({"children": listed()["properties"]["data"]}), "result"),
+            'with a second loop: `yield from one["children"]`',
+        ),
     ],
 )
 def test_what_is_no_table_has_its_reason(describe: Describe, schema: dict[str, Any], expected: str) -> None:

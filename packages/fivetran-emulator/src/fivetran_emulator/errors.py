@@ -23,6 +23,7 @@ __all__ = [
     "LimitError",
     "PracticeError",
     "Refusal",
+    "ReportedError",
     "UsageError",
     "WarehouseError",
     "checks_arguments",
@@ -51,6 +52,10 @@ class FunctionError(EmulatorError):
     """
 
     exit_status = 1
+
+
+class ReportedError(FunctionError):
+    """The function says itself that it failed; `details` are its stack trace."""
 
 
 class LimitError(FunctionError):

@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -59,12 +60,17 @@ def read_first_rows(runtime: Any, rows: int, names: Sequence[str]) -> None:
     def tables_of(self: Any, client: Any) -> list[Any]:
         tables = whole(self, client)
         if unknown := [name for name in names if name not in [table.name for table in tables]]:
-            there = ", ".join(sorted(table.name for table in tables))
-            raise runtime.ConfigurationError(f"There is no table {', '.join(unknown)}; there are: {there}.")
+            raise runtime.ConfigurationError(_no_such_tables(unknown, sorted(table.name for table in tables)))
         chosen = [table for table in tables if not names or table.name in names]
         return [part for table in chosen for part in _parts(runtime.Table, table, rows)]
 
     runtime.Connector.tables_of = tables_of
+
+
+def _no_such_tables(unknown: Sequence[str], there: Sequence[str]) -> str:
+    close = [found for name in unknown for found in get_close_matches(name, there, n=1)]
+    meant = f" Did you mean {', '.join(close)}?" if close else ""
+    return f"There is no table {', '.join(unknown)}.{meant} There are: {', '.join(there)}."
 
 
 def _parts(new_table: Any, table: Any, rows: int) -> Iterator[Any]:

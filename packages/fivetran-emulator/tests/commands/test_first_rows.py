@@ -228,3 +228,21 @@ def test_a_listing_and_a_fetch_are_read_as_well(key: tuple[str, ...], asked: lis
     assert found[1] == [{name: row[name] for name in key} for row in rows[:5]]
     assert (fetched, len(found[2])) == (asked, 3)
     assert {(part.on_missing, part.listing, part.fetch) for part in parts} == {("keep", None, None)}
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["isues"], "There is no table isues. Did you mean issues? There are: issues, users."),
+        (["users", "comments"], "There is no table comments. There are: issues, users."),
+        (["Issues", "user"], "There is no table Issues, user. Did you mean issues, users? There are: issues, users."),
+    ],
+)
+def test_a_table_that_is_not_there_is_looked_for_among_those_that_are(asked: list[str], said: str) -> None:
+    """What was probably meant, and all there are."""
+    tables = [SimpleNamespace(name="users"), SimpleNamespace(name="issues")]
+    connector = type("Connector", (), {"tables_of": lambda _self, _client: tables})
+    runtime = SimpleNamespace(Connector=connector, ConfigurationError=ValueError)
+    read_first_rows(runtime, 5, asked)
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+        connector().tables_of(None)

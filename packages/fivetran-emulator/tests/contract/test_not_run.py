@@ -133,3 +133,29 @@ def test_a_source_that_ignores_the_filter_is_one_of_the_causes() -> None:
     assert "practice.py does not filter by that parameter (since= of its listing)" in broken.value.cause
     assert "all its rows lie within the lookback" in broken.value.cause
     assert "the third asked GET /tickets?changed_since=4" in broken.value.reproduce
+
+
+def since_its_own_time(request: Any) -> Any:
+    """The tickets since the newest of the sync before, as the source writes times; as ISO 8601 they are sent."""
+    body = request.get_json()
+    mark = body["state"].get("mark")
+    rows = requests.get(f"{body['secrets']['url']}/tickets", params={"since": mark}, timeout=5).json()["data"]
+    tickets = [{**row, "changed": row["changed"].replace(".", "T") + "Z"} for row in rows]
+    schema = {"tickets": {"primary_key": ["id"]}}
+    newest = max(row["changed"] for row in rows)
+    return {"state": {"mark": newest}, "insert": {"tickets": tickets}, "schema": schema, "hasMore": False}
+
+
+def test_checks_move_times_that_the_source_writes_in_its_own_notation() -> None:
+    """C24 changes rows at the source, and a function that reads that notation passes."""
+
+    def practice() -> Practice:
+        rows = [{"id": day, "changed": f"2026-01-0{day}T12:00:00Z"} for day in range(1, 8)]
+        source = Source()
+        source.listing(
+            "/tickets", rows, pages=Offset(), cursor="changed", since="since", notation="%Y-%m-%d.%H:%M:%S"
+        )
+        return Practice(source, {"url": "{url}"})
+
+    for check in ("C09", "C24"):
+        named(check).run(PracticeSubject(InProcess(since_its_own_time), practice))

@@ -22,6 +22,7 @@ from fivetran_emulator.practice import (
     Offset,
     PageNumber,
     PageToken,
+    PracticeError,
     RateLimit,
     Source,
 )
@@ -318,3 +319,76 @@ def test_a_rate_limit_says_what_is_left_and_when_it_ends(
     assert refused.headers["Retry-After"] == "40"
     now[0] += 41
     assert get(client).headers["X-RateLimit-Remaining"] == "1"
+
+
+ROUNDUP = "%Y-%m-%d.%H:%M:%S"
+
+
+def changed(answer: TestResponse) -> list[str]:
+    body: Any = answer.json
+    return [row["changed"] for row in body["data"]]
+
+
+def test_times_may_be_written_and_asked_for_in_a_notation_of_the_sources_own() -> None:
+    """In UTC, where it has no zone; the rows themselves stay as they are in practice.py, which is how checks move them."""
+    assert changed(get(listed(notation=ROUNDUP, since="since"), since="2026-01-06.12:00:00")) == [
+        "2026-01-06.12:00:00",
+        "2026-01-07.12:00:00",
+    ]
+    assert changed(get(listed(notation=ROUNDUP, after="after"), after="2026-01-06.12:00:00")) == [
+        "2026-01-07.12:00:00"
+    ]
+    form = listed(notation=ROUNDUP, since="f", since_form="from {0}")
+    assert ids(get(form, f="from 2026-01-07.00:00:00")) == [7]
+    assert changed(get(listed(notation="%d/%m/%Y %H:%M %z"), offset=6)) == ["07/01/2026 12:00 +0000"]
+
+
+def test_a_time_in_another_notation_is_refused_with_the_right_one() -> None:
+    """As the source would, and not read as something near it."""
+    answer = get(listed(notation=ROUNDUP, since="since"), since="2026-01-06T12:00:00Z")
+    assert answer.status_code == 400
+    assert "such as '2026-01-31.12:00:00'" in answer.text
+
+
+def test_every_path_shows_rows_in_their_notation() -> None:
+    """One row, changes by a token, a report, GraphQL; a route of one's own by `shown`; null and numbers stay what they are."""
+    source = Source()
+    rows = source.rows("rows", [*ROWS, {"id": 8, "changed": None}], cursor="changed", notation=ROUNDUP)
+    source.detail("/rows/<id>", rows)
+    source.delta("/delta", rows, removed={"gone": True})
+    source.graphql("/graphql", {"rows": rows}, since="since")
+    source.job("/reports", rows, seconds=0, form=Lines())
+    source.route("/own")(lambda _request: rows.shown(rows.current()[0]))
+    client = Client(source)
+    query = {
+        "query": "query ($after: String) { rows(after: $after) { nodes { id } } }",
+        "variables": {"since": "2026-01-07.12:00:00"},
+    }
+    nodes: Any = client.post("/graphql", json=query).json
+    client.post("/reports")
+    shown: list[Any] = [
+        client.get("/rows/7").json,
+        client.get("/delta").json["items"][6],  # type: ignore[index]  # an object
+        nodes["data"]["rows"]["nodes"][0],
+        json.loads(client.get("/reports/1/file").text.splitlines()[6]),
+    ]
+    assert [row["changed"] for row in shown] == ["2026-01-07.12:00:00"] * 4
+    assert client.get("/own").json["changed"] == "2026-01-01.12:00:00"  # type: ignore[index]  # an object
+    assert client.get("/rows/8").json == {"id": 8, "changed": None}
+    assert rows.listed()[:7] == ROWS
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"notation": "Y-m-d"}, "'Y-m-d' is no time in it"),
+        ({"notation": ROUNDUP, "cursor": None}, "they have no cursor="),
+        ({"notation": ROUNDUP, "since": "since", "epoch": "seconds"}, "notation= and epoch= both say"),
+    ],
+)
+def test_a_notation_that_makes_no_time_is_a_mistake_in_practice_py(
+    options: dict[str, Any], said: str
+) -> None:
+    """With how it is written."""
+    with pytest.raises(PracticeError, match=said):
+        Source().listing("/rows", ROWS, pages=Offset(), **{"cursor": "changed", **options})

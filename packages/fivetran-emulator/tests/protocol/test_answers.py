@@ -180,6 +180,27 @@ def test_an_error_member_fails_although_the_status_is_200(emulator: Emulator) ->
     assert "    at x" in outcome.err
 
 
+def test_the_sentence_comes_behind_the_stack_trace(emulator: Emulator) -> None:
+    """Where a terminal ends, and with the frames of the author's code alone: the runtime's lead to no mistake of theirs."""
+    trace = [
+        "Traceback (most recent call last):\n",
+        '  File "/x/fivetran_runtime/_sync/loop.py", line 254, in _read\n    run(client)\n    ^^^^^^^^^^^\n',
+        '  File "/x/connector_acme/__init__.py", line 41, in items\n    print(1 / 0)\n          ~~^~~\n',
+        "ZeroDivisionError: division by zero\n",
+    ]
+    emulator.function.answers = [
+        {"errorMessage": "division by zero", "errorType": "bug", "stackTrace": trace}
+    ]
+    assert emulator.sync().err.splitlines()[:6] == [
+        "    Traceback (most recent call last):",
+        '      File "/x/connector_acme/__init__.py", line 41, in items',
+        "        print(1 / 0)",
+        "              ~~^~~",
+        "    ZeroDivisionError: division by zero",
+        "error: the function reports bug: division by zero",
+    ]
+
+
 def test_a_failed_sync_of_the_connector_sdk_is_said_in_its_own_words(emulator: Emulator) -> None:
     """A person has neither a function nor HTTP there."""
     emulator.function.answers = [{"errorMessage": "Table odd: no such account", "hint": "Its log says more."}]

@@ -15,6 +15,8 @@ from tools.locked.creating.openapi.schemas import Schemas, Shape
 from tools.locked.creating.openapi.words import singular, snake, squeezed
 
 MAX_ENVELOPE_DEPTH = 3
+MAX_LOOK = 6
+"""How deep lists are looked for that are only named, for a person to say whether these are the rows."""
 PARAMETER = re.compile(r"\{([^{}/]+)\}")
 ROWS_ARE_CALLED = (
     "data",
@@ -154,7 +156,7 @@ class Operations:
             raise NotAListError("its answer is no list and no object with one")
         lists = dict(sorted(self._lists(body), key=lambda found: len(found[0])))
         if not lists:
-            raise NotAListError("its answer has no list of objects")
+            raise NotAListError(_no_list([".".join(deep) for deep, _ in self._lists(body, most=MAX_LOOK)]))
         place = _chosen(lists, path)
         return place, lists[place]
 
@@ -164,14 +166,16 @@ class Operations:
             raise NotAListError("what it lists are no objects with described members")
         return item
 
-    def _lists(self, body: Shape, place: Place = ()) -> Iterator[tuple[Place, Shape]]:
+    def _lists(
+        self, body: Shape, place: Place = (), *, most: int = MAX_ENVELOPE_DEPTH
+    ) -> Iterator[tuple[Place, Shape]]:
         for name, shape in self.schemas.members(body):
             if shape.kind == "array":
                 item = self.schemas.shape(shape.items)
                 if item.kind == "object" and item.properties:
                     yield (*place, name), item
-            elif shape.kind == "object" and len(place) + 1 < MAX_ENVELOPE_DEPTH:
-                yield from self._lists(shape, (*place, name))
+            elif shape.kind == "object" and len(place) + 1 < most:
+                yield from self._lists(shape, (*place, name), most=most)
 
     def _envelope(self, body: Shape, rows: Place, place: Place = ()) -> Iterator[tuple[Place, Shape]]:
         """The single values beside the rows, and objects on the way to them."""
@@ -183,6 +187,12 @@ class Operations:
                 yield from self._envelope(shape, rows, here)
             elif shape.kind not in ("array", "object"):
                 yield here, shape
+
+
+def _no_list(deeper: list[str]) -> str:
+    if not deeper:
+        return "its answer has no list of objects"
+    return f'are its rows at {" or ".join(deeper[:4])}? Then write its table by hand, with rows="{deeper[0]}"'
 
 
 def _require_collection(path: str) -> None:

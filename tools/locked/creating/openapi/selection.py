@@ -163,13 +163,24 @@ class _Maker:
         members = dict(list(self.schemas.members(listing.item))[:MAX_COLUMNS])
         key = key_of(listing, members, self.details.get(_collection(listing.path), ()))
         if key is None:
-            raise NotAListError("no column is known as the key of what it lists")
+            raise NotAListError(f"no column is known as the key of what it lists{self._inside(members)}")
         paging = paging_of(listing, key.column, numeric_key=key.kind == "integer")
         cursor = cursor_of(listing, members)
         if cursor and (cursor.param in ARGUMENTS or cursor.column == key.column or paging.moves):
             cursor = None
         query = dict(self._always_sent(listing, names_of(paging) | ({cursor.param} if cursor else set())))
         return Table("", listing, members, key, paging, cursor, query=query)
+
+    def _inside(self, members: Mapping[str, Shape]) -> str:
+        """The question whether the rows are in a list inside what is listed: groups, each with its rows."""
+        inner = [
+            name
+            for name, shape in members.items()
+            if shape.kind == "array" and self.schemas.shape(shape.items).kind == "object"
+        ]
+        if not inner:
+            return ""
+        return f'; are its rows the `{inner[0]}` of each? Then write its table by hand, with a second loop: `yield from one["{inner[0]}"]`'
 
     def _always_sent(self, listing: Listing, others: set[str]) -> Iterator[tuple[str, Value]]:
         """Parameters with the value that shows all rows, or without which the source refuses; not the `others`."""

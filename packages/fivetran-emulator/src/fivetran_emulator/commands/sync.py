@@ -281,7 +281,7 @@ class _SecondReading:
                 sync.run()
             except FunctionError as error:
                 problems = [f"the second reading failed: {problem}" for problem in error.problems]
-                raise FunctionError(*problems, details=error.details, hint=error.hint) from error
+                raise type(error)(*problems, details=error.details, hint=error.hint) from error
             if sync.result.outcome != "complete":
                 raise FunctionError("the second reading did not end within six hours")
             return sync.result.tables

@@ -123,14 +123,16 @@ class Filters:
                     bound,
                     strictly=strictly,
                     units=_UNITS[self.epoch] if self.epoch else None,
+                    notation=table.notation,
                 )
         return rows
 
-    def narrowed(self, rows: Sequence[Row], request: Request) -> list[Row]:
-        """Copies of these rows, with the columns that were asked for."""
+    def narrowed(self, table: Rows, rows: Sequence[Row], request: Request) -> list[Row]:
+        """Copies of these rows of a table as it is shown, with the columns that were asked for."""
         asked = (parameter(request, self.include_param) or "").split(",") if self.include else []
         left_out = {column for column in self.include if column not in asked}
-        return [{name: value for name, value in row.items() if name not in left_out} for row in rows]
+        shown = rows if table.notation is None else map(table.shown, rows)
+        return [{name: value for name, value in row.items() if name not in left_out} for row in shown]
 
 
 def _shown(value: object) -> str:
@@ -159,7 +161,7 @@ class Listing:
         if self.order:
             rows.sort(key=lambda row: [ordered(row.get(column)) for column in self.order])
         page = self.pages.page(Listed(rows, self.rows.identity, cap), request)
-        listed = self.filters.narrowed(page.rows, request)
+        listed = self.filters.narrowed(self.rows, page.rows, request)
         if self.form is not None:
             return formed(self.form, listed, gzipped=self.gzipped, headers=page.headers)
         return self._enveloped(listed, page.members, page.headers)
@@ -215,6 +217,7 @@ class Delta:
             )
         else:
             where, lead = self.last, self._lead(request, self.token, [begun])
+        page = [self.rows.shown(row) for row in page]
         said = page_saying(page, [(where, lead)])
         body: dict[str, Any] = {}
         for place, value in {steps(self.within): page, **said.members}.items():
@@ -289,7 +292,10 @@ class ReportJob:
     def create(self, _request: Request) -> object:
         """A new report, which is not ready."""
         number = str(len(self._made) + 1)
-        self._made[number] = (time.time() + self.seconds, self.rows.listed())
+        self._made[number] = (
+            time.time() + self.seconds,
+            [self.rows.shown(row) for row in self.rows.current()],
+        )
         return {"id": number, "status": "running"}
 
     def status(self, request: Request, report: str) -> object:
@@ -339,11 +345,11 @@ class GraphQL:
         listed = rows.listed()
         bound = request.get_json()["variables"].get(self.since) if self.since else None
         if bound is not None and rows.cursor:
-            listed = not_before(listed, rows.cursor, str(bound))
+            listed = not_before(listed, rows.cursor, str(bound), notation=rows.notation)
         pages = PageToken(self.size, "variables.after", "endCursor", "variables.first", more="hasNextPage")
         page = pages.page(Listed(listed, rows.identity, cap), request)
         info: dict[str, Any] = {place[-1]: value for place, value in page.members.items()}
-        return {"data": {name: {"nodes": list(page.rows), "pageInfo": info}}}
+        return {"data": {name: {"nodes": [rows.shown(row) for row in page.rows], "pageInfo": info}}}
 
 
 def _body_of(query: str) -> str:

@@ -29,10 +29,13 @@ class Rows:
         key: the column that identifies a row, or the columns.
         cursor: the column that moves when a row changes, if there is one.
         tombstone: the columns a deleted row is listed with, e.g. ``{"deleted": True}``; by default it is no longer listed.
+        notation: how the API writes the cursor's times, as for `Source.rows`.
 
     Raises:
-        PracticeError: a row has no key, or that of another one; or no row has the cursor.
+        PracticeError: a row has no key, or that of another one; or no row has the cursor; or a notation that makes no time.
     """
+
+    notation: str | None = None
 
     def __init__(
         self,
@@ -42,8 +45,12 @@ class Rows:
         key: str | Sequence[str] = "id",
         cursor: str | None = None,
         tombstone: Row | None = None,
+        notation: str | None = None,
     ) -> None:
+        if notation is not None:
+            _require_notation(name, cursor, notation)
         self.name = name
+        self.notation = notation
         self.tombstone = tombstone
         self.key = (key,) if isinstance(key, str) else tuple(key)
         self.cursor = cursor
@@ -78,6 +85,13 @@ class Rows:
         """All rows as they are now, in the API's order: themselves, for reading only. A subclass with rows elsewhere replaces it."""
         with self._lock:
             return list(self._rows.values())
+
+    def shown(self, row: Row) -> dict[str, Any]:
+        """A copy of a row as the API writes it: its cursor's time in the notation of these rows."""
+        value = None if self.notation is None or self.cursor is None else row.get(self.cursor)
+        if not isinstance(value, str) or not isinstance(moment := comparable(value), datetime):
+            return dict(row)
+        return {**row, str(self.cursor): moment.astimezone(UTC).strftime(str(self.notation))}
 
     def put(self, row: Row) -> None:
         """Add a row at the end, or replace the one with its key where it stands."""
@@ -145,6 +159,20 @@ class Rows:
             return len(self._rows)
 
 
+def _require_notation(name: str, cursor: str | None, notation: str) -> None:
+    """`PracticeError` unless a cursor is written so, and can be read back to the second."""
+    example = datetime(2026, 1, 31, 12, 34, 56, tzinfo=UTC)
+    try:
+        read = datetime.strptime(example.strftime(notation), notation)  # noqa: DTZ007 - few have a zone
+    except ValueError:
+        read = None
+    if cursor is None or read is None or read.date() != example.date():
+        why = "they have no cursor=" if cursor is None else f"{example.strftime(notation)!r} is no time in it"
+        raise PracticeError(
+            f'practice rows {name}: notation={notation!r}: {why}; it is written as strftime has it: "%Y-%m-%d.%H:%M:%S"'
+        )
+
+
 def _columns(rows: Iterable[Row]) -> str:
     """Which columns rows have."""
     return f"they have {', '.join(dict.fromkeys(column for row in rows for column in row))}"
@@ -189,20 +217,35 @@ def is_time(value: str) -> bool:
 
 
 def not_before(
-    rows: list[dict[str, Any]], column: str, bound: str, *, strictly: bool = False, units: float | None = None
+    rows: list[dict[str, Any]],
+    column: str,
+    bound: str,
+    *,
+    strictly: bool = False,
+    units: float | None = None,
+    notation: str | None = None,
 ) -> list[dict[str, Any]]:
     """The rows whose `column` is `bound` or later, which is what "modified since" means to most APIs; `strictly`: later.
 
-    With `units` the bound is a number of these since 1970, so many to a second, and the column a time. Raises `Refusal` (400) for a
-    bound that is neither an instant nor a number, or no number where it has to be one.
+    With `units` the bound is a number of these since 1970, so many to a second, and the column a time; with `notation` it is written so.
+    Raises `Refusal` (400) for a bound that is neither an instant nor a number, or no number where it has to be one.
     """
-    start = comparable(bound)
+    start = comparable(bound) if notation is None else _instant(bound, notation)
     if start is None or (units is not None and not isinstance(start, float)):
         what = "a number" if units else "a time or a number"
         raise Refusal(400, f"{bound!r} is not {what}")
     if units is not None and isinstance(start, float):
         start = datetime.fromtimestamp(start / units, UTC)
     return [row for row in rows if _reaches(comparable(row.get(column)), start, strictly=strictly)]
+
+
+def _instant(text: str, notation: str) -> datetime:
+    try:
+        read = datetime.strptime(text, notation)  # noqa: DTZ007 - few have a zone
+    except ValueError:
+        example = datetime(2026, 1, 31, 12, tzinfo=UTC).strftime(notation)
+        raise Refusal(400, f"{text!r} is not a time as it is written here, such as {example!r}") from None
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
 
 
 def _reaches(value: datetime | float | None, start: datetime | float, *, strictly: bool) -> bool:

@@ -90,6 +90,7 @@ class Source:
         key: str | Sequence[str] = "id",
         cursor: str | None = None,
         tombstone: Row | None = None,
+        notation: str | None = None,
     ) -> Rows:
         """Keep a table of rows for routes of your own; `source.tables` finds it again.
 
@@ -99,6 +100,9 @@ class Source:
             key: the column that identifies a row, or the columns.
             cursor: the column that moves when a row changes, if there is one.
             tombstone: the columns a deleted row is listed with, e.g. ``{"deleted": True}``; by default it is no longer listed.
+            notation: how the API writes the cursor's times and is asked for them, as `strftime` has it: "%Y-%m-%d.%H:%M:%S" for
+                2026-01-31.12:00:00. In `rows` they stand as ISO 8601; in a notation without a zone they are in UTC.
+                A route of your own writes a row so with ``rows.shown(row)``.
 
         Raises:
             PracticeError: the name is taken; a row has no key, or that of another one; or no row has the cursor.
@@ -106,7 +110,7 @@ class Source:
         if name in self.tables:
             msg = f"the practice source has two tables called {name}; give one another name"
             raise PracticeError(msg)
-        self.tables[name] = Rows(name, rows, key=key, cursor=cursor, tombstone=tombstone)
+        self.tables[name] = Rows(name, rows, key=key, cursor=cursor, tombstone=tombstone, notation=notation)
         return self.tables[name]
 
     @checks_arguments
@@ -119,6 +123,7 @@ class Source:
         key: str | Sequence[str] = "id",
         cursor: str | None = None,
         tombstone: Row | None = None,
+        notation: str | None = None,
         within: Place | None = "data",
         since: str | None = None,
         after: str | None = None,
@@ -145,6 +150,7 @@ class Source:
             key: the column that identifies a row, or the columns, where `rows` are plain dicts.
             cursor: the column that moves when a row changes, if there is one.
             tombstone: the columns a deleted row is listed with, as for `Source.rows`.
+            notation: how the API writes the cursor's times and is asked for them, as for `Source.rows`, where `rows` are plain dicts.
             within: where in the body the rows are, e.g. "result.items" or ["odd.name"]; None where the body is the list.
             since: the parameter that keeps rows whose `cursor` is that or later.
             after: the one that keeps only later ones.
@@ -168,9 +174,12 @@ class Source:
         """
         if not isinstance(rows, Rows):
             name = path.rstrip("/").rpartition("/")[2].removesuffix(".json")
-            rows = self.rows(name, rows, key=key, cursor=cursor, tombstone=tombstone)
+            rows = self.rows(name, rows, key=key, cursor=cursor, tombstone=tombstone, notation=notation)
         if (since or after) and rows.cursor is None:
             msg = f"practice source, {path}: {since or after} compares with a column that nobody names: say which with cursor="
+            raise PracticeError(msg)
+        if epoch and rows.notation:
+            msg = f"practice source, {path}: notation= and epoch= both say how {since or after} is written; one of them does"
             raise PracticeError(msg)
         filters = Filters(
             since, after, since_form, epoch, equal, any_of or {}, include, include_param, public
@@ -208,7 +217,7 @@ class Source:
         filters = Filters(include=include, include_param=include_param, public=public)
 
         def answer(request: Request, **given: str) -> object:
-            found = filters.narrowed(filters.rows(rows, request, given), request)
+            found = filters.narrowed(rows, filters.rows(rows, request, given), request)
             if not found:
                 raise Refusal(404, f"there is no {rows.name} {', '.join(given.values())}")
             body: dict[str, Any] = {}

@@ -17,7 +17,7 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 
-from fivetran_emulator.errors import Finding, FunctionError
+from fivetran_emulator.errors import Finding, FunctionError, ReportedError
 from fivetran_emulator.protocol.json_faults import json_fault
 from fivetran_emulator.protocol.rules import Rules
 
@@ -102,7 +102,7 @@ def read_answer(body: bytes, rules: Rules | None = None) -> Answer:
     return answer
 
 
-def read_failure(body: bytes) -> FunctionError | None:
+def read_failure(body: bytes) -> ReportedError | None:
     """The failure a body describes with `errorMessage`, `errorType` and `stackTrace`; None when it has none of them."""
     try:
         members = msgspec.json.decode(body, type=dict[str, object])
@@ -114,7 +114,7 @@ def read_failure(body: bytes) -> FunctionError | None:
         return None
     named = f"the function reports {kind}" if kind else "the function reports an error"
     lines = trace if isinstance(trace, list) else [trace]
-    return FunctionError(f"{named}: {message}" if message else named, details=[str(line) for line in lines])
+    return ReportedError(f"{named}: {message}" if message else named, details=[str(line) for line in lines])
 
 
 def read_sdk_failure(body: bytes) -> FunctionError:

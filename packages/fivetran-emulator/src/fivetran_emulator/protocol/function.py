@@ -20,7 +20,7 @@ import requests
 import urllib3
 
 from fivetran_emulator import __version__
-from fivetran_emulator.errors import Finding, FunctionError, LimitError
+from fivetran_emulator.errors import Finding, FunctionError, LimitError, ReportedError
 from fivetran_emulator.protocol.answer import SDK_HEADER, read_failure, read_sdk_failure
 from fivetran_emulator.protocol.shared_facts import MAX_ANSWER_BYTES, MAX_SECONDS, REPORT_HEADER
 
@@ -284,7 +284,7 @@ def require_success(reply: FunctionReply) -> None:
     status = f"HTTP {reply.status} {reply.reason}".strip()
     failure = read_failure(reply.body)
     if failure is not None:
-        raise FunctionError(f"{failure.problems[0]} ({status})", details=failure.details)
+        raise ReportedError(f"{failure.problems[0]} ({status})", details=failure.details)
     raise FunctionError(f"the function answered {status}{_gist(reply.body)}", hint=status_hint(reply.status))
 
 

@@ -22,7 +22,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from fivetran_emulator.errors import EmulatorError, Finding
+from fivetran_emulator.errors import EmulatorError, Finding, ReportedError
 from fivetran_emulator.report.figures import shortened
 from fivetran_emulator.secrets import Secrets
 from fivetran_emulator.sync.result import AcceptedAnswer, SyncResult
@@ -124,13 +124,20 @@ class Screen:
             self._always(f"  {_kept(report)}")
 
     def show_error(self, error: EmulatorError) -> None:
-        """Every problem, what the function said of it, and what to do."""
+        """Every problem, what the function said of it, and what to do; behind a stack trace, where one looks first."""
+        is_trace = isinstance(error, ReportedError)
+        if is_trace:
+            self._details(_without_ours(error.details))
         for problem in error.problems:
             self._always(f"error: {problem}", "bold red")
-        for detail in error.details:
-            self._always(f"    {detail.rstrip()}")
+        if not is_trace:
+            self._details(error.details)
         if error.hint:
             self._always(f"  -> {error.hint}")
+
+    def _details(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self._always(f"    {line.rstrip()}")
 
     def interrupted(self, report: SyncResult | None) -> None:
         """One line about what was kept."""
@@ -292,3 +299,12 @@ def _kept(report: SyncResult) -> str:
     rows = sum(accepted.rows for accepted in report.accepted)
     answers = "1 accepted answer" if len(report.accepted) == 1 else f"{len(report.accepted)} accepted answers"
     return f"{answers} with {rows:,} rows and their state are kept; run the same command to go on from there"
+
+
+def _without_ours(trace: Iterable[str]) -> list[str]:
+    """The lines of a stack trace but for the frames between the host and the author's code: the runtime's and this package's."""
+    text = "\n".join(entry.rstrip() for entry in trace)
+    return re.sub(_OUR_FRAME, "", text).splitlines()
+
+
+_OUR_FRAME = r'(?m)^  File "[^"\n]*/(fivetran_runtime|fivetran_emulator)/[^"\n]*", line .*\n(?: {4}.*\n)*'
