@@ -235,7 +235,10 @@ def test_a_listing_and_a_fetch_are_read_as_well(key: tuple[str, ...], asked: lis
     [
         (["isues"], "There is no table isues. Did you mean issues? There are: issues, users."),
         (["users", "comments"], "There is no table comments. There are: issues, users."),
-        (["Issues", "user"], "There is no table Issues, user. Did you mean issues, users? There are: issues, users."),
+        (
+            ["Issues", "user"],
+            "There is no table Issues, user. Did you mean issues, users? There are: issues, users.",
+        ),
     ],
 )
 def test_a_table_that_is_not_there_is_looked_for_among_those_that_are(asked: list[str], said: str) -> None:
