@@ -19,6 +19,7 @@ if sys.version_info < (3, 11):
 import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nox
 import nox.registry
@@ -58,6 +59,15 @@ try:
 except RepositoryError as error:
     sys.exit(str(error))
 
+# What several sessions take.
+CONNECTOR: dict[str, Any] = {"metavar": "NAME", "help": "a connector"}
+FUNCTION: dict[str, Any] = {"metavar": "FUNCTION", "help": "a group of deploy.yaml"}
+SUBJECTS_OR_ALL: dict[str, Any] = {
+    "metavar": "NAME",
+    "nargs": "*",
+    "help": "connectors, packages or `tools`; all if none",
+}
+
 
 def reports_errors(function: Callable[..., None]) -> Callable[..., None]:
     """A session whose RepositoryError is one message and not a traceback."""
@@ -83,7 +93,7 @@ def run_tool(module: str, *arguments: str, failing: str) -> None:
 def sync(session: nox.Session) -> None:
     """NAME: sync it as Fivetran would, into warehouse.duckdb; --secrets FILE for the real source."""
     arguments = Arguments("sync", "Other options go to the emulator: fivetran-emulator sync --help.")
-    arguments.add_argument("name", metavar="NAME", help="a connector")
+    arguments.add_argument("name", **CONNECTOR)
     arguments.add_argument("--secrets", type=Path, help="a JSON file with the real source's secrets")
     hosts = {"function": syncing.Local, connector_sdk.HOST: connector_sdk.OnConnectorSdk}
     arguments.add_argument("--host", choices=hosts, default="function", help="default: %(default)s")
@@ -100,7 +110,7 @@ def sync(session: nox.Session) -> None:
 def first_rows(session: nox.Session) -> None:
     """NAME [TABLE ...]: the first rows of each table, with each request, on the screen; --secrets FILE, --rows N."""
     arguments = Arguments("try", "Other options go to the emulator: fivetran-emulator try --help.")
-    arguments.add_argument("name", metavar="NAME", help="a connector")
+    arguments.add_argument("name", **CONNECTOR)
     arguments.add_argument(
         "tables", metavar="TABLE", nargs="*", default=[], help="only these tables; all if none"
     )
@@ -160,7 +170,7 @@ def bake(session: nox.Session) -> None:
 def serve(session: nox.Session) -> None:
     """NAME: its function on localhost, to be asked with curl; --practice for its practice source too."""
     arguments = Arguments("serve")
-    arguments.add_argument("name", metavar="NAME", help="a connector")
+    arguments.add_argument("name", **CONNECTOR)
     arguments.add_argument(
         "--practice", action="store_true", help="serve the practice source, and show its secrets"
     )
@@ -188,7 +198,7 @@ def query(session: nox.Session) -> None:
 def record(session: nox.Session) -> None:
     """NAME: its real source's answers, anonymised, as its practice source; --secrets FILE opens it."""
     arguments = Arguments("record")
-    arguments.add_argument("name", metavar="NAME", help="a connector")
+    arguments.add_argument("name", **CONNECTOR)
     arguments.add_argument(
         "--secrets", type=Path, required=True, help="a JSON file with the source's secrets"
     )
@@ -213,9 +223,7 @@ def record(session: nox.Session) -> None:
 def lint(session: nox.Session) -> None:
     """[NAME ...]: ruff's rules and format, over everything or these alone; `-- --fix` fixes what can be fixed."""
     arguments = Arguments("lint")
-    arguments.add_argument(
-        "names", metavar="NAME", nargs="*", help="connectors, packages or `tools`; all if none"
-    )
+    arguments.add_argument("names", **SUBJECTS_OR_ALL)
     arguments.add_argument("--fix", action="store_true", help="fix and format instead of only showing")
     options = arguments.read(session.posargs)
     testing.lint(REPOSITORY, options.names, fix=options.fix)
@@ -226,9 +234,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """[NAME ...]: mypy --strict over the tools and each connector and package, in its own environment."""
     arguments = Arguments("types")
-    arguments.add_argument(
-        "names", metavar="NAME", nargs="*", help="connectors, packages or `tools`; all if none"
-    )
+    arguments.add_argument("names", **SUBJECTS_OR_ALL)
     testing.check_types(REPOSITORY, testing.chosen(REPOSITORY, arguments.read(session.posargs).names)[0])
 
 
@@ -278,9 +284,7 @@ def check(session: nox.Session) -> None:
 def lock(session: nox.Session) -> None:
     """[NAME ...]: pin and hash dependencies; --upgrade for newer ones, --check only tells."""
     arguments = Arguments("lock")
-    arguments.add_argument(
-        "names", metavar="NAME", nargs="*", help="connectors, packages or `tools`; all if none"
-    )
+    arguments.add_argument("names", **SUBJECTS_OR_ALL)
     arguments.add_argument("--upgrade", action="store_true", help="take newer versions than those pinned now")
     arguments.add_argument("--check", action="store_true", help="write nothing; fail if a lock would change")
     options = arguments.read(session.posargs)
@@ -353,7 +357,7 @@ def ci_run(session: nox.Session) -> None:
 def bundle(session: nox.Session) -> None:
     """FUNCTION: exactly what Google receives, in build/FUNCTION."""
     arguments = Arguments("bundle")
-    arguments.add_argument("function", metavar="FUNCTION", help="a group of deploy.yaml")
+    arguments.add_argument("function", **FUNCTION)
     run_tool(
         "tools.locked.deploying.bundle",
         arguments.read(session.posargs).function,
@@ -366,7 +370,7 @@ def bundle(session: nox.Session) -> None:
 def rehearse(session: nox.Session) -> None:
     """FUNCTION: deploy it to a fake of Google, build and serve what arrived, and sync it in full."""
     arguments = Arguments("rehearse")
-    arguments.add_argument("function", metavar="FUNCTION", help="a group of deploy.yaml")
+    arguments.add_argument("function", **FUNCTION)
     function = arguments.read(session.posargs).function
     run_tool("tools.locked.rehearsal.rehearse", function, failing=f"{function} would not run at Google")
 
@@ -376,7 +380,7 @@ def rehearse(session: nox.Session) -> None:
 def deploy(session: nox.Session) -> None:
     """FUNCTION, or --stale: deploy what differs, then a smoke test; --dry-run prints gcloud's command."""
     arguments = Arguments("deploy")
-    arguments.add_argument("function", metavar="FUNCTION", nargs="?", help="a group of deploy.yaml")
+    arguments.add_argument("function", nargs="?", **FUNCTION)
     arguments.add_argument("--stale", action="store_true", help="all functions that lag behind, one by one")
     arguments.add_argument(
         "--environment", metavar="NAME", help="with --stale: only those of one environment"
@@ -409,7 +413,7 @@ def connect(session: nox.Session) -> None:
 def rollback(session: nox.Session) -> None:
     """FUNCTION: the release before the live one again, or --to COMMIT's; the only way backwards."""
     arguments = Arguments("rollback")
-    arguments.add_argument("function", metavar="FUNCTION", help="a group of deploy.yaml")
+    arguments.add_argument("function", **FUNCTION)
     arguments.add_argument("--to", metavar="COMMIT", help="go back to what this commit gives")
     arguments.add_argument("--yes", action="store_true", help="don't ask")
     arguments.read(session.posargs)

@@ -1,8 +1,8 @@
 """Servers a session needs beside it: started, waited for, ended with it whatever happens.
 
-A server is ready when it says so in a line of its own log, which also tells the port: ports are the system's
-choice, and no two servers share a log, so two syncs can run at once and nothing has to be free. Secrets are handed on in
-files without a name: a temporary file with a name would stay behind a SIGKILL.
+A server is ready when it says so in a line of its own log, which also has the port. The system chooses the ports, and each
+server has a log of its own, so two syncs can run at once. Secrets are handed on in files without a name: a temporary file
+with a name would be left behind by a SIGKILL.
 """
 
 from __future__ import annotations

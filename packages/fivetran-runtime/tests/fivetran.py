@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import flask
+import pytest
 
+from fivetran_runtime import TransientError
 from fivetran_runtime._invocation.context import running
 
 Rows = dict[str, dict[str, dict[str, Any]]]
@@ -27,6 +29,37 @@ class Reply:
 def answered() -> None:
     """An answer of a source in memory, counted as the runtime's client counts those of a real one."""
     running().requests += 1
+
+
+def ids(fivetran: Fivetran, table: str) -> set[Any]:
+    """The ids of the rows that a table has at Fivetran."""
+    return {row["id"] for row in fivetran.tables.get(table, {}).values()}
+
+
+def warnings(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The log's lines that warn."""
+    return [line for line in capsys.readouterr().out.splitlines() if '"WARNING"' in line]
+
+
+def reported(replies: list[Reply]) -> str:
+    """The message with which a sync has failed."""
+    assert replies[-1].status == 500
+    return str(replies[-1].body["errorMessage"])
+
+
+class CountedSource:
+    """A source in memory whose answers are counted; those with a number in `failing` fail."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.failing: set[int] = set()
+
+    def answer(self) -> None:
+        """Count one more answer, or fail."""
+        self.requests += 1
+        answered()
+        if self.requests in self.failing:
+            raise TransientError(f"request {self.requests} failed")
 
 
 def call(main: Callable[..., Any], body: object, **request: Any) -> Reply:

@@ -35,12 +35,12 @@ class Auth:
     @property
     def imports(self) -> tuple[str, ...]:
         """What the connector imports from the runtime for it."""
-        return (self.client.partition("(")[0],) if self.client else ()
+        return _called(self.client)
 
     @property
     def practice_imports(self) -> tuple[str, ...]:
         """What practice.py imports from the practice kit for it."""
-        return (self.access.partition("(")[0],) if self.access else ()
+        return _called(self.access)
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,17 @@ class Pages:
     @property
     def imports(self) -> tuple[str, ...]:
         """What the connector imports from the runtime for it."""
-        return (self.style.partition("(")[0],) if self.style else ("At",)
+        return _called(self.style) or ("At",)
 
     @property
     def practice_imports(self) -> tuple[str, ...]:
         """What practice.py imports from the practice kit for it."""
-        return (self.served.partition("(")[0],) if self.served else ("Listed", "Page")
+        return _called(self.served) or ("Listed", "Page")
+
+
+def _called(source: str) -> tuple[str, ...]:
+    """The name that an expression calls; none of an empty one."""
+    return (source.partition("(")[0],) if source else ()
 
 
 AUTHS = {

@@ -12,6 +12,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -244,16 +245,10 @@ def rewritten(found: Imported, name: str, path: Path) -> str:
     local = found.local()
     module = import_name(name)
     lines = _lines(text)
-    for node in ast.walk(ast.parse(text)):
-        if (
-            isinstance(node, ast.ImportFrom)
-            and not node.level
-            and node.module
-            and node.module.split(".")[0] in local
-        ):
-            _replace(
-                lines, node, rf"from(\s+){re.escape(node.module)}\b", rf"from\g<1>{module}.{node.module}"
-            )
+    for node in _imports(text):
+        source = _absolute_source(node)
+        if source.split(".")[0] in local:
+            _replace(lines, node, rf"from(\s+){re.escape(source)}\b", rf"from\g<1>{module}.{source}")
         elif isinstance(node, ast.Import) and any(one.name.split(".")[0] in local for one in node.names):
             _put_instead(lines, node, "; ".join(_import_of(one, module, local) for one in node.names))
     return "".join(lines)
@@ -264,13 +259,10 @@ def _rewritten_test(found: Imported, name: str, path: Path) -> str:
     text = rewritten(found, name, path)
     module = import_name(name)
     lines = _lines(text)
-    for node in ast.walk(ast.parse(text)):
-        if (
-            isinstance(node, ast.ImportFrom)
-            and not node.level
-            and re.fullmatch(r"([\w.]+\.)?main", node.module or "")
-        ):
-            _replace(lines, node, rf"from(\s+){re.escape(node.module or '')}\b", rf"from\g<1>{module}")
+    for node in _imports(text):
+        source = _absolute_source(node)
+        if re.fullmatch(r"([\w.]+\.)?main", source):
+            _replace(lines, node, rf"from(\s+){re.escape(source)}\b", rf"from\g<1>{module}")
         elif isinstance(node, ast.Import) and [one.name for one in node.names] == ["main"]:
             _replace(
                 lines,
@@ -279,6 +271,15 @@ def _rewritten_test(found: Imported, name: str, path: Path) -> str:
                 lambda seen: f"import {module} as {seen[2] or 'main'}",
             )
     return re.sub(r"""(?<=["'])(?:\w+\.)*main\.(?=\w)""", f"{module}.", "".join(lines))
+
+
+def _imports(text: str) -> Iterator[ast.Import | ast.ImportFrom]:
+    return (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import | ast.ImportFrom))
+
+
+def _absolute_source(node: ast.Import | ast.ImportFrom) -> str:
+    """The module of a `from MODULE import ...` without dots before it; empty for any other import."""
+    return node.module or "" if isinstance(node, ast.ImportFrom) and not node.level else ""
 
 
 def _import_of(one: ast.alias, module: str, local: set[str]) -> str:

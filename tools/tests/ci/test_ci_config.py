@@ -7,7 +7,7 @@ import pytest
 from small_repository import Write, add_project
 
 from tools.locked.ci import continue_config as full
-from tools.locked.ci.compiler.schema import schema_problems
+from tools.locked.ci.compiler.validity import schema_problems
 from tools.locked.ci.config import FILES, SETUP, main, render, stale
 from tools.locked.ci.setup_config import CONTINUATION
 from tools.locked.ci.yaml_text import dumped, loaded

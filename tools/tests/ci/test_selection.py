@@ -15,7 +15,7 @@ from tools.locked.ci import continue_config as full
 from tools.locked.ci.affected import Affected, Model, affected
 from tools.locked.ci.changes import Changes
 from tools.locked.ci.compiler.compiling import compiled
-from tools.locked.ci.compiler.schema import schema_problems
+from tools.locked.ci.compiler.validity import schema_problems
 from tools.locked.ci.config import main as ci_config
 from tools.locked.ci.continue_config import Content, continue_config, locks_of
 from tools.locked.ci.gcloud import Gcloud

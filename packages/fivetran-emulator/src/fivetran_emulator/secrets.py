@@ -1,7 +1,7 @@
 """The secrets of a connection: read from a file, sent unchanged, and kept out of everything that is shown.
 
-Names such as "token" do not show what is secret: functions name their secrets as they like, so it is the values that
-are searched for, whatever text they turn up in, and in every form in which programs write text into other text.
+Names such as "token" do not show what is secret: functions name their secrets as they like. So the values are searched for,
+whatever text they turn up in, in every form in which programs write text into other text.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ A mark says "everything up to here has been read", and that is true only of what
 read. When they change (a product is added, an address moves, the first day is earlier), the mark says nothing about
 the rest, and the table is read from its floor.
 
-All settings that are no `Secret` count, with the values that they have, so that a new token re-reads nothing, and a new
-product brings its old rows, whoever added it: a person, or a release by another default. A setting that a release adds
+All settings that are no `Secret` count, with the values that they have: a new token re-reads nothing, and a new product
+brings its old rows, whether a person added it or a release with another default. A setting that a release adds
 counts too, unless it is None. A table that knows better says so with `scope=`. The port of an address on this very
 machine counts for nothing: a source that is served for practice has another each time. Secrets without a `Config` are
 a mixture of both kinds, and count for nothing.

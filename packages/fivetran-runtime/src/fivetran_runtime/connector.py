@@ -117,10 +117,10 @@ class Connector:
     def before(self, function: Check) -> Check:
         """Declare the decorated function as the guard: it runs once in each call, before any table is read.
 
-        It gets the client and raises when the source is not as it should be, which fails the whole call and leaves the
-        state as it was: for instance where a wrong key is answered with status 200 and the public part of the data. It
-        runs before the setup test and before `tables` discovers any, too, and costs its requests in every call of a sync.
-        Returning False fails the call, too.
+        It gets the client and raises when the source is not as it should be, for instance where a wrong key is answered with
+        status 200 and the public part of the data. That fails the whole call and leaves the state as it was; so does
+        returning False. It runs before the setup test and before `tables` discovers any, too, and costs its requests in every
+        call of a sync.
 
         Args:
             function: the decorated function.

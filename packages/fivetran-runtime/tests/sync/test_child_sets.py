@@ -7,7 +7,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from fivetran import Fivetran, answered
+from fivetran import CountedSource, Fivetran, answered
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +16,7 @@ from fivetran_runtime import At, Children, Connector, Delete, Row, TransientErro
 Lines = dict[int, dict[int, int]]
 
 
-class Shop:
+class Shop(CountedSource):
     """Orders with their lines inside: order to line to value.
 
     Args:
@@ -27,13 +27,12 @@ class Shop:
     def __init__(
         self, orders: Lines | None = None, *, key: Any = ("order_id", "line"), deletes: str = ""
     ) -> None:
+        super().__init__()
         self.orders: Lines = orders or {}
         self.at: dict[int, int] = dict.fromkeys(self.orders, 0)
         self.removed: dict[int, int] = {}
         self.key, self.deletes = key, deletes
-        self.clock = self.requests = 0
-        self.size = 2
-        self.failing: set[int] = set()
+        self.clock, self.size = 0, 2
 
     def put(self, order: int, lines: dict[int, int]) -> None:
         self.clock += 1
@@ -45,12 +44,6 @@ class Shop:
         self.at.pop(order, None)
         if self.orders.pop(order, None) is not None:
             self.removed[order] = self.clock
-
-    def answer(self) -> None:
-        self.requests += 1
-        answered()
-        if self.requests in self.failing:
-            raise TransientError(f"request {self.requests} failed")
 
     def page(self, since: int | None, after: int) -> list[int]:
         self.answer()

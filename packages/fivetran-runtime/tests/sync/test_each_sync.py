@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from fivetran import Fivetran, Reply, answered
+from fivetran import Fivetran, answered, ids, reported
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual_clock import VirtualClock
@@ -27,18 +27,9 @@ def clock(clock: VirtualClock, monkeypatch: pytest.MonkeyPatch) -> VirtualClock:
     return clock
 
 
-def ids(fivetran: Fivetran, table: str) -> set[Any]:
-    return {row["id"] for row in fivetran.tables.get(table, {}).values()}
-
-
 def keeping_to_a_rate(_: Any) -> Iterator[Any]:
     running().wait(1, "the rate")
     yield {"id": 1}
-
-
-def reported(replies: list[Reply]) -> str:
-    assert replies[-1].status == 500
-    return str(replies[-1].body["errorMessage"])
 
 
 def failed(error: BaseException) -> Iterator[Any]:

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from fivetran import Fivetran, answered
+from fivetran import Fivetran, answered, warnings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual_clock import VirtualClock
@@ -25,10 +25,6 @@ PARENTS = 3
 
 
 pytestmark = pytest.mark.usefixtures("clock")
-
-
-def warnings(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    return [line for line in capsys.readouterr().out.splitlines() if '"WARNING"' in line]
 
 
 # -- no change is lost --------------------------------------------------------------------------------------

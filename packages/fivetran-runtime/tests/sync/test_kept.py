@@ -7,7 +7,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from fivetran import Fivetran, answered
+from fivetran import CountedSource, Fivetran, answered
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,11 +19,10 @@ from fivetran_runtime import (
     Delete,
     ExpiredError,
     Keep,
-    TransientError,
 )
 
 
-class Calendar:
+class Calendar(CountedSource):
     """Events in pages; a listing gives a token, and answers it with what changed since: deletes are shown to nobody else.
 
     Args:
@@ -32,13 +31,12 @@ class Calendar:
     """
 
     def __init__(self, count: int = 7, *, early: bool = False, says: str = "410", size: int = 2) -> None:
+        super().__init__()
         self.events = dict.fromkeys(range(count), 0)
         self.changes: list[tuple[int, int | None]] = []
         self.oldest = 0
         self.early, self.says, self.size = early, says, size
         self.asked: list[int | None] = []
-        self.failing: set[int] = set()
-        self.requests = 0
 
     def change(self, number: int, value: int | None) -> None:
         self.changes.append((number, value))
@@ -50,12 +48,6 @@ class Calendar:
     def expire(self) -> None:
         self.oldest = len(self.changes) + 1
         self.changes.append((-1, None))  # so that tokens given now are younger
-
-    def answer(self) -> None:
-        self.requests += 1
-        answered()
-        if self.requests in self.failing:
-            raise TransientError(f"request {self.requests} failed")
 
     def listing(self, page: int, began: int) -> Iterator[Any]:
         """All events in pages, from where a page's token says, which also says when the listing was begun."""

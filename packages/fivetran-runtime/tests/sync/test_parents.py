@@ -7,34 +7,28 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from fivetran import Fivetran, Reply, answered
+from fivetran import CountedSource, Fivetran, Reply, answered
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fivetran_runtime import At, ConfigurationError, Connector, Skip, TransientError
+from fivetran_runtime import At, ConfigurationError, Connector, Skip
 
 
-class Forge:
+class Forge(CountedSource):
     """Repositories with issues: (repository, issue) to the time of its change; a page has `size` issues."""
 
     def __init__(self, *, size: int = 2) -> None:
+        super().__init__()
         self.issues: dict[tuple[int, int], int] = {}
         self.listed: set[int] = set()
         self.without: set[int] = set()
         """Repositories that are listed and whose issues are answered with 404."""
-        self.size, self.clock, self.requests = size, 0, 0
-        self.failing: set[int] = set()
+        self.size, self.clock = size, 0
         self.asked: list[tuple[int, int | None, int]] = []
 
     def repositories(self, _: Any) -> Iterator[int]:
         self.answer()
         yield from sorted(self.listed, key=lambda number: (number * 7) % 5)
-
-    def answer(self) -> None:
-        self.requests += 1
-        answered()
-        if self.requests in self.failing:
-            raise TransientError(f"request {self.requests} failed")
 
     def edit(self, repository: int, number: int) -> None:
         self.clock += 1

@@ -11,7 +11,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from fivetran import Fivetran, Reply, answered
+from fivetran import Fivetran, Reply, answered, ids
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -195,10 +195,6 @@ def change(source: Source, data: st.DataObject, clock: datetime) -> None:
     if all(row["id"] != new for row in source.rows):
         row = {"id": new, "updated_at": clock.isoformat(), "text": "new", "gone": False}
         source.rows.insert(data.draw(st.integers(0, len(source.rows))), row)
-
-
-def ids(fivetran: Fivetran, table: str) -> set[int]:
-    return {row["id"] for row in fivetran.tables.get(table, {}).values()}
 
 
 @given(source=sources())

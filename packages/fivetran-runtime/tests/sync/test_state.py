@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from fivetran import Fivetran, answered, call
+from fivetran import Fivetran, answered, call, warnings
 
 from fivetran_runtime import At, Connector
 
@@ -35,10 +35,6 @@ def acme(**changes: Any) -> dict[str, Any]:
 
 def mark(fivetran: Fivetran) -> Any:
     return fivetran.state["tables"]["changes"]["mark"]
-
-
-def warnings(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    return [line for line in capsys.readouterr().out.splitlines() if '"WARNING"' in line]
 
 
 @pytest.mark.parametrize("state", [{}, None])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from fivetran import Fivetran, Reply
+from fivetran import Fivetran, Reply, reported
 from source_server import Received, Says, Source, serving
 from virtual_clock import VirtualClock
 
@@ -280,11 +280,6 @@ def test_reports_that_fail_again_and_again_end_the_sync_with_the_failure(
     assert len(reports.begun) < 10
     if has_id:
         assert "has failed" in reported(replies)
-
-
-def reported(replies: list[Reply]) -> str:
-    assert replies[-1].status == 500
-    return str(replies[-1].body["errorMessage"])
 
 
 class Limited:

@@ -71,6 +71,6 @@ def markdown(words: str, length: int = 120) -> str:
     return re.sub(r"([\\`*_{}\[\]<>()#|~&!])", r"\\\1", one_line(words, length))
 
 
-def code(words: str, length: int = 120) -> str:
+def code(words: str) -> str:
     """A text as code in Markdown, in a table's cell, too."""
-    return "`" + one_line(words, length).replace("`", "'").replace("|", "¦") + "`"
+    return "`" + one_line(words, 120).replace("`", "'").replace("|", "¦") + "`"

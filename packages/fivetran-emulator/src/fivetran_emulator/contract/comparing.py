@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -37,6 +37,7 @@ QUIET_SYNCS = 2
 """Undisturbed syncs after which everything has arrived: one, and one more where deletes are inferred."""
 _FEWEST_MOVED = 5
 _LONGEST_TEXT = 80
+_MAX_SHOWN = 4
 
 
 def require_tables(subject: PracticeSubject, trial: Trial) -> list[SourceTable]:
@@ -102,19 +103,18 @@ def compare(
     *,
     cause: str,
     reproduce: Sequence[str],
-    deleted: Mapping[str, Sequence[Key]] | None = None,
     truth: str = "the warehouse equals the source",
 ) -> None:
     """Raise Violation unless the two warehouses are the same."""
-    if found := subject.differences(seen, expected, deleted=deleted):
+    if found := subject.differences(seen, expected):
         raise Violation("; ".join(map(str, found)), expected=truth, cause=cause, reproduce=reproduce)
 
 
-def spread(most: int, last: int) -> list[int]:
-    """At most `most` numbers from 1 to `last`, both ends among them: every one when there are few."""
-    if last <= most:
+def spread(count: int, last: int) -> list[int]:
+    """At most `count` numbers from 1 to `last`, both ends among them: every one when there are few."""
+    if last <= count:
         return list(range(1, last + 1))
-    return sorted({1 + round(step * (last - 1) / (most - 1)) for step in range(most)})
+    return sorted({1 + round(step * (last - 1) / (count - 1)) for step in range(count)})
 
 
 def leaves(value: Any, path: str = "state") -> Iterator[tuple[str, Any]]:
@@ -163,7 +163,8 @@ def shortened(state: Any) -> Any:
     return state
 
 
-def shown(values: Sequence[object], most: int = 4) -> str:
+def shown(values: Sequence[object]) -> str:
     """A few of many, for a sentence."""
-    listed = ", ".join(str(value) for value in values[:most])
-    return listed if len(values) <= most else f"{listed} and {len(values) - most} more"
+    listed = ", ".join(str(value) for value in values[:_MAX_SHOWN])
+    more = len(values) - _MAX_SHOWN
+    return f"{listed} and {more} more" if more > 0 else listed

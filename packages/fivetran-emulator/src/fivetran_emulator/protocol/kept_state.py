@@ -15,7 +15,7 @@ import msgspec
 
 from fivetran_emulator.protocol.shared_facts import STATE_MEMBERS, TABLE_MEMBERS
 
-__all__ = ["doubts", "explained", "is_ours", "merged", "refusals"]
+__all__ = ["doubts", "explained", "is_number", "is_ours", "merged", "refusals"]
 
 _KNOWN = {"version", *STATE_MEMBERS, *TABLE_MEMBERS}
 _KINDS: dict[type, str] = {str: "text", int: "number", bool: "boolean", dict: "object", list: "list"}
@@ -108,7 +108,7 @@ def _members(state: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 def _version(state: Mapping[str, object], before: object) -> Iterator[str]:
     """The version is a release's to raise: by hand it stays as it was."""
     version, had = state.get("version"), before.get("version") if is_ours(before) else _VERSION
-    if not _is_number(version) or version not in (had, _VERSION):
+    if not is_number(version) or version not in (had, _VERSION):
         yield f"`version` is {_json(version)}, not {_json(had)}"
 
 
@@ -116,7 +116,8 @@ _VERSION = 1
 """Of all states so far: every release reads it, and none another that is not its own connection's."""
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[int]:
+    """Whether a value of a state is a whole number; true and false are none."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 

@@ -2,8 +2,8 @@
 
 Long lists are ended early: after some pages, by an answer that looks like the end. Nothing shows what a source's last page looks
 like before it came. The page before it without its rows, and without whatever leads on, is understood by every way of paging; it
-is marked as made up. A request that is repeated gets the first answer again, and once a list was ended no answer shows its rows
-from behind the end: so a recording is of one moment and of one source, whichever way it is asked.
+is marked as made up. A request that is repeated gets the first answer again, and once a list was ended no answer shows rows
+from behind that end. So a recording is of one source at one moment, whichever way it is asked.
 """
 
 from __future__ import annotations

@@ -13,14 +13,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeGuard
 
 import duckdb
 import msgspec
 
 from fivetran_emulator.errors import Finding
-from fivetran_emulator.protocol.kept_state import is_ours
-from fivetran_emulator.sync.result import SyncResult
+from fivetran_emulator.protocol.kept_state import is_number, is_ours
+from fivetran_emulator.sync.result import SyncResult, leaves
 from fivetran_emulator.warehouse.columns import ColumnKind
 from fivetran_emulator.warehouse.database import quoted, table_sql
 from fivetran_emulator.warehouse.ledger import Ledger, LoadedTable
@@ -93,9 +92,9 @@ class _Seen:
         """
         if is_ours(msgspec.json.decode(self._report.state)):
             return
-        before = dict(_leaves(msgspec.json.decode(self._report.state_before)))
-        for path, value in _leaves(msgspec.json.decode(self._report.state)):
-            if _is_number(value) and self._counts(before.get(path), value) and not self._is_a_mark(value):
+        before = dict(leaves(msgspec.json.decode(self._report.state_before)))
+        for path, value in leaves(msgspec.json.decode(self._report.state)):
+            if is_number(value) and self._counts(before.get(path), value) and not self._is_a_mark(value):
                 yield f"`{path}` of the state is still {value:,} after `hasMore: false`"
                 return
 
@@ -103,7 +102,7 @@ class _Seen:
         """A time in the state that is later than that of every row: what changes before it may never be asked for."""
         times = [
             (at, path)
-            for path, value in _leaves(msgspec.json.decode(self._report.state))
+            for path, value in leaves(msgspec.json.decode(self._report.state))
             if (at := _instant(value))
         ]
         newest = max(
@@ -142,7 +141,7 @@ class _Seen:
         return size >= _SMALLEST_PAGE and len(earlier) > 1 and set(earlier) == {size}
 
     def _counts(self, before: object, after: int) -> bool:
-        had = before if _is_number(before) else 0
+        had = before if is_number(before) else 0
         calls, rows = len(self._report.accepted), [counts.sent for counts in self._report.counts.values()]
         counted = {calls, calls + 1, *rows, *(sent + 1 for sent in rows), sum(rows)}
         # One more than nothing is more often the version of a state than a count.
@@ -177,18 +176,6 @@ class _Seen:
 
     def _one(self, sql: str, *values: object) -> object:
         return (self._warehouse.execute(sql, list(values)).fetchone() or (None,))[0]
-
-
-def _is_number(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
-    if isinstance(value, dict):
-        for name, member in value.items():
-            yield from _leaves(member, f"{path}.{name}" if path else str(name))
-    else:
-        yield path, value
 
 
 def _instant(value: object) -> datetime | None:

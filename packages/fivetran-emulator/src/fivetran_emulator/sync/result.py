@@ -19,7 +19,7 @@ from fivetran_emulator.warehouse.ledger import LoadedTable
 from fivetran_emulator.warehouse.load import Loaded
 from fivetran_emulator.warehouse.merge import Counts
 
-__all__ = ["AcceptedAnswer", "StateChange", "SyncResult", "document"]
+__all__ = ["AcceptedAnswer", "StateChange", "SyncResult", "document", "leaves"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,9 +96,7 @@ class SyncResult:
     @property
     def state_changes(self) -> list[StateChange]:
         """Every value of the state that differs, sorted by path: which cursor moved, from where to where."""
-        old, new = (
-            dict(_values("", msgspec.json.decode(state))) for state in (self.state_before, self.state)
-        )
+        old, new = (_texts(state) for state in (self.state_before, self.state))
         return [
             StateChange(path, old.get(path, ""), new.get(path, ""))
             for path in sorted(old.keys() | new.keys())
@@ -106,12 +104,21 @@ class SyncResult:
         ]
 
 
-def _values(path: str, value: object) -> Iterator[tuple[str, str]]:
+def _texts(state: str) -> dict[str, str]:
+    return {
+        path: msgspec.json.encode(value).decode()
+        for path, value in leaves(msgspec.json.decode(state))
+        if path
+    }
+
+
+def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
+    """Every value in a state's objects, with its path; a list and an empty object are one value."""
     if isinstance(value, dict) and value:
         for name, member in value.items():
-            yield from _values(f"{path}.{name}" if path else str(name), member)
-    elif path:
-        yield path, msgspec.json.encode(value).decode()
+            yield from leaves(member, f"{path}.{name}" if path else str(name))
+    else:
+        yield path, value
 
 
 def document(report: SyncResult | None, error: EmulatorError | None, secrets: Secrets) -> str:

@@ -4,14 +4,14 @@ Names are Fivetran's, those of tables too; the rules differ: a table loses its l
 Fivetran does not resolve collisions: `userName` and `user_name` become one column, which is why callers must ask for `collisions`.
 
 Types form a lattice and only ever widen, so the order in which values arrive never matters and no value is rounded. What
-looks like one type here may be two: an integer above 2**53 and a fraction meet in a DECIMAL, because a DOUBLE would round the
-integer, so small and large integers are kinds of their own although both are BIGINT; fractions likewise.
+looks like one type here may be two. An integer above 2**53 and a fraction meet in a DECIMAL, because a DOUBLE would round the
+integer: so small and large integers are kinds of their own, although both are BIGINT. Fractions likewise.
 
 A fraction is a DOUBLE until a value comes whose digits a DOUBLE would change; then the column is a DECIMAL, and text where one
 has no room. How Fivetran types such numbers is not published; here no digit is lost.
 
-Text stays text, also when it looks like a date or a number: Fivetran does not document how it types such strings, the
-typed form would not give back what was sent, and one odd value in a later sync would change the column's type.
+Text stays text, also when it looks like a date or a number. Fivetran does not document how it types such strings; the
+typed form would not give back what was sent; and one odd value in a later sync would change the column's type.
 
 Source of the names: "Naming conventions" of Fivetran's documentation (`FIVETRAN_NAMING`), see `docs/protocol.md`.
 """

@@ -18,7 +18,15 @@ from fivetran_emulator.errors import Finding
 from fivetran_emulator.warehouse.columns import ColumnKind
 from fivetran_emulator.warehouse.database import LEDGER_SCHEMA
 
-__all__ = ["Ledger", "LoadedTable", "PastSync", "connections", "syncs_begun", "write_ledger_schema"]
+__all__ = [
+    "Ledger",
+    "LoadedTable",
+    "PastSync",
+    "connections",
+    "syncs_begun",
+    "timestamp",
+    "write_ledger_schema",
+]
 
 _TABLES = f"""
 CREATE SCHEMA IF NOT EXISTS {LEDGER_SCHEMA};
@@ -138,7 +146,7 @@ class Ledger:
     def begin_resync(self, at: datetime) -> None:
         """Forget the state; rows synced before `at` count as not sent again until they are."""
         self.accept("{}", self.batch())
-        self._run("UPDATE {ledger}.connections SET resync_from = $2 WHERE connection = $1", _utc(at))
+        self._run("UPDATE {ledger}.connections SET resync_from = $2 WHERE connection = $1", timestamp(at))
 
     def end_resync(self) -> None:
         """The re-sync is complete."""
@@ -183,7 +191,7 @@ class Ledger:
             VALUES ($1, $2, $3, 'running', $4, $5)""",
             sync_id,
             url,
-            _utc(at),
+            timestamp(at),
             state,
         )
 
@@ -193,7 +201,7 @@ class Ledger:
             "UPDATE {ledger}.syncs SET outcome = $3, ended_at = $4, error = $5 WHERE connection = $1 AND sync_id = $2",
             sync_id,
             outcome,
-            _utc(at),
+            timestamp(at),
             error,
         )
 
@@ -204,7 +212,7 @@ class Ledger:
             f"INSERT INTO {{ledger}}.invocations VALUES ($1, $2, $3, $4, {places})",
             sync_id,
             number,
-            _utc(at),
+            timestamp(at),
             *facts,
         )
 
@@ -256,6 +264,6 @@ class Ledger:
         self._warehouse.execute(sql.format(ledger=LEDGER_SCHEMA), [self.connection, *values])
 
 
-def _utc(at: datetime) -> datetime:
-    """DuckDB's TIMESTAMP has no zone; all of ours are UTC."""
+def timestamp(at: datetime) -> datetime:
+    """A UTC time as DuckDB's TIMESTAMP, which has no zone, takes it."""
     return at.replace(tzinfo=None)

@@ -55,8 +55,9 @@ def load_answer(
     """Load every row and delete of `answer` into `schema`; call it inside a transaction.
 
     `known` are the tables loaded before, by name, `settled` those that were there after the first sync; `batch` is the
-    number of the answer, `at` the UTC time of loading; `spellings` are the names of earlier answers of the sync. Raises FunctionError, with every problem in every table and before
-    anything is written, when Fivetran would not load it.
+    number of the answer, `at` the UTC time of loading; `spellings` are the names of earlier answers of the sync.
+
+    Raises FunctionError, with every problem in every table and before anything is written, when Fivetran would not load it.
     """
     rules = rules or Rules()
     parts, findings = check_answer(answer, known, rules)

@@ -24,7 +24,7 @@ from fivetran_emulator.protocol.answer import Row
 from fivetran_emulator.protocol.rules import Rules
 from fivetran_emulator.warehouse.columns import ColumnKind, fits_decimal, kind_of, wider
 from fivetran_emulator.warehouse.database import quoted, table_sql
-from fivetran_emulator.warehouse.ledger import LoadedTable
+from fivetran_emulator.warehouse.ledger import LoadedTable, timestamp
 from fivetran_emulator.warehouse.merge import BATCH, DELETED, INDEX, SYNCED
 from fivetran_emulator.warehouse.row_checks import TableOfAnswer
 
@@ -238,7 +238,7 @@ def unseen_rows(
     """How many rows of `table` were last sent before `since` (UTC) and are not flagged as deleted."""
     found = warehouse.execute(
         f"SELECT count(*) FROM {table_sql(warehouse, schema, table.name)} WHERE {_unseen(table)}",
-        [_utc(since)],
+        [timestamp(since)],
     ).fetchone()
     return int(found[0]) if found else 0
 
@@ -250,14 +250,10 @@ def flag_unseen(
     if not table.soft_delete:
         table = add_soft_delete(warehouse, schema, table)
     sql = f"UPDATE {table_sql(warehouse, schema, table.name)} SET {DELETED} = true, {SYNCED} = $2 WHERE {_unseen(table)}"
-    warehouse.execute(sql, [_utc(since), _utc(at)])
+    warehouse.execute(sql, [timestamp(since), timestamp(at)])
     return table
 
 
 def _unseen(table: LoadedTable) -> str:
     undeleted = f" AND NOT coalesce({DELETED}, false)" if table.soft_delete else ""
     return f"{SYNCED} < $1{undeleted}"
-
-
-def _utc(at: datetime) -> datetime:
-    return at.replace(tzinfo=None)

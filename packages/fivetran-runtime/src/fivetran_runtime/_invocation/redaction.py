@@ -1,9 +1,9 @@
 """Keeping secrets out of everything that people read: error messages, logs, tracebacks, what code prints.
 
-By value, not by name: whatever text a secret turns up in (an address, a header, a source's own error message), it is
-replaced, in every way in which text is written within other text: percent-encoded, as JSON of any encoder, HTML, a
-Python literal, as UTF-8 that was read as Latin-1 or Windows-1252, any of these within one another, with its white
-space collapsed, in either case, base64, base32 and hexadecimal. This module is the only one that knows these forms.
+By value, not by name: a secret is replaced whatever text it turns up in, such as an address, a header, or a source's own
+error message, and in every form in which programs write text into other text. These are percent-encoding, JSON of any
+encoder, HTML, a Python literal, UTF-8 that was read as Latin-1 or Windows-1252, and any of these within one another;
+base64, base32 and hexadecimal; either case, and collapsed white space. Only this module knows these forms.
 
 A text is brought to one canonical writing, in which a secret has one form, and what is found there is hidden in the
 text itself. Messages are cleaned before they are cut, collapsed or encoded.

@@ -4,9 +4,9 @@ A key is deleted after two complete listings in a row without it. One is not eno
 row that disappears lifts an existing row from the next page onto one that was read already, and that row is not found
 once. A listing that fails deletes nothing.
 
-An inference has a bound and a way back. The bound: when more than the declared share of the keys would go (a group
-lost for an hour, an empty list, a wrong key that is answered with the public part), nothing is deleted until a
-person confirms that set; deletes of recent listings count too. The way back, beside a table with a cursor: a key that
+An inference has a bound and a way back. The bound: when more than the declared share of the keys would be deleted, nothing
+is until a person confirms that set; deletes of recent listings count too. Such a share comes of a group lost for an hour,
+an empty list, or a wrong key that is answered with the public part. The way back, beside a table with a cursor: a key that
 the listing shows and no answer has sent, or that an earlier listing did not find, is asked for again.
 
 The keys travel in the state, where all tables together have `KEYS_BYTES` of room.

@@ -1,10 +1,10 @@
 """The next mark: how far a complete pass lets the next one skip.
 
 A row can only be missed for good if it changed while the pass was running, on a page that had been read already: its
-cursor is then later than the pass's first read of the source. So the next mark is the largest of three values, none
-of which can be later than that read: the mark so far, the newest cursor of the complete pass before, and the newest
-cursor in this pass's first answer from the source. It needs no clock, no order of rows, and holds for all parents of a
-table together. The price is one more reading of what a pass brought: the mark follows one pass behind.
+cursor is then later than the pass's first read of the source. So the next mark is the largest of three values:
+the mark so far, the newest cursor of the complete pass before, and the newest cursor in this pass's first answer from the
+source. None of them can be later than that read. The rule needs no clock and no order of rows, and holds for all parents of
+a table together. The price is one more reading of what a pass brought: the mark follows one pass behind.
 
 "The first answer" is what was yielded while the pass had been answered once. Where rows come after several answers (a
 list of parents before the first parent's rows), or from elsewhere than the runtime's client, nothing counts as first.

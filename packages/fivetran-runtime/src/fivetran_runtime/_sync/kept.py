@@ -2,8 +2,8 @@
 
 A source that gives such a token tells of deletes and changes to it alone, so it must neither be lost nor counted too
 early. It becomes the table's kept value with the last rows of the pass that yielded it, in one answer. Until then it is
-beside the open pass's position, and the position holds the value that this pass was begun with: resumed pages ask with
-the same one, and a pass without one is a full listing, whichever release goes on with it.
+beside the open pass's position. The position holds the value that this pass was begun with, so resumed pages ask with
+the same one. A pass without one is a full listing, whichever release goes on with it.
 
 A pass of changes shows no row that is unchanged, and must never be taken for a listing. When the token has expired, the
 pass begins again as a full listing. What that does not find is deleted when a second one does not find it either; that

@@ -2,9 +2,9 @@
 
 An `At` names values, the state holds them as JSON, and the next call gets them as the parameters' annotations say. A
 source may write a number where the annotation says text, or begin to in the middle of a pass. So a value is converted
-when it is yielded, if nothing is lost by that (5 and "5", 10.0 and 10, a fraction with all its digits), and refused
-there and then if something would be: what only the next call cannot read passes every small test, and ends the first
-long reading.
+when it is yielded, if nothing is lost by that: 5 and "5", 10.0 and 10, a fraction with all its digits. Any other is
+refused there and then. A value that only the next call cannot read would pass every small test, and end the first long
+reading.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """One invocation of a connector, for every host: secrets and state in; tables, rows and the next state out.
 
 A host makes an `Invocation` with its limits, a `Session` in it, and asks it for the setup test or for an answer. The state
-that goes with an answer is in `Ended` and nowhere else: keys that a listing has found so far are in the state only when its
-part of the pass has ended, so one taken at an `At` lacks them, and rows that exist would be deleted.
+that goes with an answer is in `Ended` and nowhere else. A state taken at an `At` lacks the keys that a listing has found so
+far, which are written when its part of the pass ends: with such a state, rows that exist would be deleted.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ Rows count only once the `At` after them, or the end, has made their unit whole;
 cursors that were met move together. What an invocation leaves unfinished it goes on with under the same `since`, so an
 unsorted source resumes, ties are safe, and a row that changes during the pass is found by the next one (high_water.py).
 
-A unit that is larger than an answer, such as a page of long texts, is sent in parts: the state keeps the position and
-how many of its rows were sent, and the next call asks for the unit again and passes these over. The key of the row that
+A unit that is larger than an answer, such as a page of long texts, is sent in parts. The state keeps the position and
+how many of its rows were sent; the next call asks for the unit again and passes these over. The key of the row that
 is to come says whether it is still the same; if it is not, the unit is sent from its beginning.
 """
 

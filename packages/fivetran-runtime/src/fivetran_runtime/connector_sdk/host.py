@@ -54,7 +54,7 @@ class SyncFailedError(Exception):
     """What a failed sync says to people: the runtime's own text, without a secret."""
 
 
-class SyncRules:
+class SdkRules:
     """A sync may be without rows for six hours; then the rest is the next one's."""
 
     max_empty_answers = 360
@@ -163,7 +163,7 @@ class SdkSync:
         """Read and send one answer: how it has failed, else the state that Fivetran has now, and whether there is more."""
         with run_as(invocation_of(SYNC_ID)) as invocation:
             try:
-                ended = Session(self._app, configuration, invocation).read(held, SyncRules())
+                ended = Session(self._app, configuration, invocation).read(held, SdkRules())
                 RowSender(ended.tables).send(ended)
                 logs.emit("INFO", str(ended), **_running(self._app), **ended.report(), **efforts(invocation))
                 RowSender.checkpoint(ended.state)

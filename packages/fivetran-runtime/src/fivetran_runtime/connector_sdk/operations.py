@@ -1,9 +1,9 @@
 """An answer's rows as operations of the SDK, and log lines as its log's.
 
-Rows are what a function would send, decoded from the same JSON: instants are ISO text, numbers have their digits. The
-SDK sends a fraction of a column whose type is not declared as 32 bits, which changes 40.639751, so such a fraction goes as
-text, digit for digit, whatever it looks like, with a warning: a type that depends on the digits would be worse. The least
-integer of 64 bits goes as text, too: the SDK would send it as such a fraction.
+Rows are what a function would send, decoded from the same JSON: instants are ISO text, numbers have their digits. Where a
+column's type is not declared, the SDK sends a fraction as 32 bits, which changes 40.639751. So every fraction of such a
+column goes as text, digit for digit, with a warning; a type that depends on the digits would be worse. The least integer of
+64 bits goes as text, too: the SDK would send it as such a fraction.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from fivetran_runtime._invocation import logs
 from fivetran_runtime._invocation.budget import Budget
 from fivetran_runtime._invocation.context import Invocation, run_as
 from fivetran_runtime._invocation.failures import as_connector_error
-from fivetran_runtime._sync.session import Ended, Served, Session, efforts
+from fivetran_runtime._sync.session import Served, Session, efforts
 from fivetran_runtime.errors import ConfigurationError, ConnectorError, DefectError
 from fivetran_runtime.function.envelope import (
     Answer,
@@ -85,7 +85,8 @@ def _serve(connector: Served, envelope: Envelope, invocation: Invocation) -> Ans
         else:
             ended = session.read(envelope.state, FunctionRules())
             sentence, outcome = str(ended), ended.report()
-            body = _fitting(ended, invocation)
+            body = answer_body(ended)
+            _require_fit(body, invocation)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - also asyncio's CancelledError, gevent's Timeout, GreenletExit
@@ -134,18 +135,11 @@ def _columns(connector: Served) -> dict[str, Any]:
 _MAX_COLUMNS_BYTES = 4_000
 
 
-def _fitting(ended: Ended, invocation: Invocation) -> bytes:
-    """The answer's body."""
-    body = answer_body(ended)
-    _require_fit(body, invocation)
-    return body
-
-
 def _require_fit(body: bytes, invocation: Invocation) -> None:
     """Refuse in words what the platform would refuse without any; the state stays as it was."""
-    most = invocation.budget.limits.answer_bytes
-    if len(body) > most:
-        message = f"The answer takes {len(body):,} bytes, and {most:,} may be sent: the state grew too fast."
+    limit = invocation.budget.limits.answer_bytes
+    if len(body) > limit:
+        message = f"The answer takes {len(body):,} bytes, and {limit:,} may be sent: the state grew too fast."
         raise DefectError(message, hint="Yield At(...) more often.")
 
 

@@ -1,8 +1,8 @@
 """An answer's body: whether it fits into the function's memory, and as JSON: every number with its digits, every charset.
 
 A platform kills a function that takes more than it was given, in every sync again; what is refused in words can be
-put right. Decoded JSON takes several times the memory of its text: what each object, text and number takes is
-estimated from how often their marks occur, which is quick and, measured on many shapes, within a quarter of the truth.
+put right. Decoded JSON takes several times the memory of its text. What its objects, texts and numbers take is estimated
+from how often their marks occur: that is quick and, measured on many shapes, within a quarter of the truth.
 """
 
 from __future__ import annotations

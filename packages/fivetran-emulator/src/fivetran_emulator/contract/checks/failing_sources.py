@@ -1,7 +1,7 @@
 """C33: one part of the source fails, for as long as it likes.
 
-What a sync may read must not depend on how the sync before it ended, so it fails in two syncs in a row, in every
-way a source fails, with and without a sync_id, and the other tables change meanwhile.
+What a sync may read must not depend on how the sync before it ended. So the part fails in two syncs in a row, in every
+way in which a source fails, with and without a sync_id; the other tables change meanwhile.
 
 C59, C60: a secret that is wrong.
 

@@ -56,6 +56,8 @@ _FAULTS: Mapping[str, Fault] = {
     "hang": hang,
     "kill": kill,
 }
+_LENGTH = 8
+"""Steps of a history."""
 _CHANGES = ("touch", "delete", "add", "make again", "date ahead", "no cursor")
 _MAX_IN_A_ROW = 3
 _MAX_CALLS = 30
@@ -75,7 +77,7 @@ class Step:
     times: int = 1
 
 
-def history(seed: int, length: int = 8) -> list[Step]:
+def history(seed: int) -> list[Step]:
     """The steps of a seed: as many changes as syncs, some of a single fault, some that fail in a row."""
     chance = random.Random(seed)  # noqa: S311 - repeatable on purpose
     kinds = (_CHANGES, tuple(_SYNCS), _CHANGES, tuple(_FAULTS), tuple(_SYNCS), _TURNS)
@@ -86,7 +88,7 @@ def history(seed: int, length: int = 8) -> list[Step]:
             chance.randrange(1, 9),
             chance.choice((1, 1, 2, _MAX_IN_A_ROW)),
         )
-        for _ in range(length)
+        for _ in range(_LENGTH)
     ]
 
 

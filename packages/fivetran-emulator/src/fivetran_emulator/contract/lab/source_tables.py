@@ -125,10 +125,10 @@ class SourceTable:
         tombstone = self.source.tombstone
         return tombstone is None or any(row.get(name) != value for name, value in tombstone.items())
 
-    def another(self, row: Row, number: int = 1) -> Row:
+    def another(self, row: Row) -> Row:
         """A new row like this one, under a key of its own, newer than every other."""
         fresh = {
-            column: _unused(self.source, column, number)
+            column: _unused(self.source, column)
             for column in {*self.key, *self.source.key} - {self.source.cursor}
             if not isinstance(row.get(column), bool)
         }
@@ -193,12 +193,12 @@ def later(value: Any, by: float) -> Any:
     return moment.isoformat(timespec=spec).replace("+00:00", "Z" if text.endswith("Z") else "+00:00")
 
 
-def _unused(source: Rows, column: str, number: int) -> Any:
+def _unused(source: Rows, column: str) -> Any:
     values = [row.get(column) for row in source.listed()]
     numbers = [value for value in values if isinstance(value, int | float)]
     if len(numbers) == len(values):
-        return max(numbers) + number
-    return f"{max(str(value) for value in values)}-{number}"
+        return max(numbers) + 1
+    return f"{max(str(value) for value in values)}-1"
 
 
 def _moment(value: Any) -> float | None:
