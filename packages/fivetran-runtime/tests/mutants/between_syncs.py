@@ -100,8 +100,8 @@ def _in_silence(original: Fault) -> Fault:
     return pause
 
 
-def _one_reading_is_enough(_: Fault) -> Fault:
-    return lambda: 0
+def _one_reading_is_enough(_: Fault) -> property:
+    return property(lambda self: 0)  # noqa: ARG005
 
 
 def _moves_are_not_seen(_: Fault) -> property:
@@ -274,7 +274,7 @@ MUTANTS = (
     ),
     Mutant(
         "a set of several pages is read again before anything is deleted",
-        "fivetran_runtime._sync.child_sets._answers",
+        "fivetran_runtime._invocation.context.Invocation.distinct_requests",
         _one_reading_is_enough,
         f"{_SETS}::test_what_was_read_over_several_pages_is_read_again_before_anything_is_deleted",
     ),

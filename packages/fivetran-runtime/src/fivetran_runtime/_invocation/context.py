@@ -66,6 +66,11 @@ class Invocation:
         self.empty_answer = ""
         self._lock = threading.Lock()
 
+    @property
+    def distinct_requests(self) -> int:
+        """How many requests were made, each counted once however often it was tried."""
+        return self.requests - self.retries
+
     def count(self, *, requests: int = 0, retries: int = 0) -> None:
         """Count what was sent, from whichever thread."""
         with self._lock:

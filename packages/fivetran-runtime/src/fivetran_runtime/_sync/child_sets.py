@@ -67,14 +67,14 @@ class ChildSets:
         known = self._declared(item)
         if known is None:
             return self._rows(item, None, writer, take, set())
-        row, answers = key_of(list(item.of.values())), _answers()
+        row, answers = key_of(list(item.of.values())), running().distinct_requests
         known.kinds |= dict(zip(known.of, kinds_of(item.of.values()), strict=True))
         had, now = self._had(item.table, known, row), set[Key]()
         self._pending.pop((item.table, row), None)  # so that it is the last
         self._pending[item.table, row] = now
         if cut := self._rows(item, known, writer, take, now):
             return cut
-        if had - now and _answers() - answers > 1:
+        if had - now and running().distinct_requests - answers > 1:
             if not callable(item.rows):
                 self._say_once(item, had - now)
                 now |= had
@@ -283,11 +283,6 @@ def _given(table: Table, item: Children) -> Iterable[Any]:
         message = f"Table {table.name}: {by}{item!r} gave {kind_of(given)} for the rows; it gives a list of dicts, or yields them."
         raise DefectError(message, hint="Where there are none, give [].")
     return given
-
-
-def _answers() -> int:
-    invocation = running()
-    return invocation.requests - invocation.retries
 
 
 def _first(cuts: Iterable[str | None]) -> str | None:

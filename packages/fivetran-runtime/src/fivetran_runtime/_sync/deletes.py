@@ -299,17 +299,18 @@ def room_for(part: TableState, state: State) -> int:
     return max(0, KEYS_BYTES - others)
 
 
+_NO_ROOM = f"do not fit into the state, where the keys of all tables together may take {KEYS_BYTES:,} bytes, compressed."
+
+
 def no_room(table: Table, what: str, count: int) -> DefectError:
     """The error of a table whose parents or children have no room; its rows were sent."""
     if what in (table.children or {}):
         return DefectError(
-            f"Table {what}: its {count:,} keys do not fit into the state, where the keys of all tables together may take"
-            f" {KEYS_BYTES:,} bytes, compressed. Its rows arrive; those that are no longer there stay.",
+            f"Table {what}: its {count:,} keys {_NO_ROOM} Its rows arrive; those that are no longer there stay.",
             hint=f'Yield Row("{what}", ...) in the place of Children, and mind the rows that stay.',
         )
     return DefectError(
-        f"Table {table.name}: its {count:,} {what} do not fit into the state, where the keys of all tables together may"
-        f" take {KEYS_BYTES:,} bytes, compressed. Its rows arrive; each sync reads all of them from the floor.",
+        f"Table {table.name}: its {count:,} {what} {_NO_ROOM} Its rows arrive; each sync reads all of them from the floor.",
         hint="Read the rows of several parents with one request, or leave parents= out.",
     )
 
@@ -317,7 +318,6 @@ def no_room(table: Table, what: str, count: int) -> DefectError:
 def too_many(table: Table, part: TableState) -> DefectError:
     """The error of a table whose keys have no room; its rows were sent."""
     return DefectError(
-        f"Table {table.name}: its {part.over:,} keys do not fit into the state, where the keys of all tables together"
-        f" may take {KEYS_BYTES:,} bytes, compressed. Its rows arrive; its deletes are not found.",
+        f"Table {table.name}: its {part.over:,} keys {_NO_ROOM} Its rows arrive; its deletes are not found.",
         hint="Leave on_missing out, and use the source's own word on deletes or a periodic re-sync.",
     )

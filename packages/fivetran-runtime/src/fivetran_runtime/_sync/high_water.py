@@ -51,13 +51,10 @@ class Marks:
         self._now, self._at, self._start = now, at, start
         self._seen, self._first = start.seen, start.first
         self._invocation: Invocation = running()
-        self._answers_before = self._answers()
+        self._answers_before = self._invocation.distinct_requests
         self._is_first_answer = start.opens
         self._last: Any = None
         self._said: set[str] = set()
-
-    def _answers(self) -> int:
-        return self._invocation.requests - self._invocation.retries
 
     def begin(self) -> None:
         """The source is read from the open pass's position, or again from its beginning."""
@@ -85,7 +82,7 @@ class Marks:
             self._see_first(value)
 
     def _see_first(self, value: Any) -> None:
-        answers = self._answers() - self._answers_before
+        answers = self._invocation.distinct_requests - self._answers_before
         if answers == 1:
             self._first = value if self._first is None else max(self._first, value)
         self._is_first_answer = answers <= 1

@@ -97,7 +97,7 @@ _UUID_BYTES = 16
 
 def pack(keys: set[Key]) -> str | None:
     """A set of keys as text; None for an empty one."""
-    return _armoured(_plain(keys)) if keys else None
+    return as_text(_plain(keys)) if keys else None
 
 
 def pack_within(keys: set[Key], known: set[Key]) -> str | None:
@@ -106,7 +106,7 @@ def pack_within(keys: set[Key], known: set[Key]) -> str | None:
         return pack(keys)
     bits = _squeezed(key in keys for key in in_order(known))
     others = keys - known
-    return _armoured(_BITS + len(known).to_bytes(4, "big") + bits + (_plain(others) if others else b""))
+    return as_text(_BITS + len(known).to_bytes(4, "big") + bits + (_plain(others) if others else b""))
 
 
 def unpack(packed: str | None, known: set[Key] | None = None) -> set[Key]:
@@ -118,13 +118,26 @@ def unpack(packed: str | None, known: set[Key] | None = None) -> set[Key]:
     if not packed:
         return set()
     try:
-        return _set_from(zlib.decompress(base64.b85decode(packed)), known or set())
-    except (TypeError, KeyError, IndexError, zlib.error, msgspec.DecodeError) as error:
+        return _set_from(from_text(packed), known or set())
+    except (TypeError, KeyError, IndexError, msgspec.DecodeError) as error:
         raise ValueError(str(error)) from None
 
 
-def _armoured(plain: bytes) -> str:
+def as_text(plain: bytes) -> str:
+    """What is packed, compressed and in characters that JSON does not escape."""
     return base64.b85encode(zlib.compress(plain, 9)).decode()
+
+
+def from_text(packed: str) -> bytes:
+    """What was packed.
+
+    Raises:
+        ValueError: it is no such text.
+    """
+    try:
+        return zlib.decompress(base64.b85decode(packed))
+    except (TypeError, zlib.error) as error:
+        raise ValueError(str(error)) from None
 
 
 def _plain(keys: set[Key]) -> bytes:
@@ -182,7 +195,7 @@ def kinds_in(packed: str | None) -> list[str]:
     if not packed:
         return []
     try:
-        decoded: Mapping[str, Any] = msgspec.json.decode(zlib.decompress(base64.b85decode(packed)))
+        decoded: Mapping[str, Any] = msgspec.json.decode(from_text(packed))
         return kinds_of(decoded["keys"][0]) if decoded.get("keys") else []
-    except (ValueError, TypeError, KeyError, IndexError, zlib.error, msgspec.DecodeError):
+    except (ValueError, TypeError, KeyError, IndexError, msgspec.DecodeError):
         return []

@@ -8,8 +8,6 @@ given together are close together.
 
 from __future__ import annotations
 
-import base64
-import zlib
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import Any
@@ -17,7 +15,7 @@ from typing import Any
 import msgspec
 
 from fivetran_runtime._encoding import encode
-from fivetran_runtime._sync.keys import Key, columns_of, in_order
+from fivetran_runtime._sync.keys import Key, as_text, columns_of, from_text, in_order
 
 Packed = int | tuple[Key, ...]
 """The keys of one row's children: 3 for 1, 2, 3, and -3 for 0, 1, 2."""
@@ -148,7 +146,7 @@ def dumped(known: KnownChildren) -> str | None:
         "steps": steps,
         "sets": [*_lists_as_steps(lists)] if steps else [_list_of(one) for one in lists],
     }
-    return base64.b85encode(zlib.compress(encode(plain), 9)).decode()
+    return as_text(encode(plain))
 
 
 def _steps(numbers: Iterable[Any], before: int = 0) -> Iterator[int]:
@@ -184,33 +182,33 @@ def restored(packed: str | None, key: tuple[str, ...]) -> KnownChildren | None:
     if not packed:
         return None
     try:
-        plain = msgspec.json.decode(zlib.decompress(base64.b85decode(packed)))
+        plain = msgspec.json.decode(from_text(packed))
         if tuple(plain["key"]) != key:
             return None
-        rows, lists = plain["rows"], plain["sets"]
-        known = KnownChildren(
-            plain["of"],
-            [one for one in key if one not in plain["of"]],
-            [*key],
-            plain["kinds"],
-            {},
-            plain["largest"],
-        )
-        names: list[Key] = (
-            [*accumulate(rows)] if all(type(row) is int for row in rows) else [*map(_key, rows)]
-        )
-        last = 0
-        for name, one in zip(names, lists, strict=True):
-            if isinstance(one, int):
-                known.sets[name] = one
-            elif plain["steps"]:
-                numbers = [*accumulate(one[1:], initial=last + one[0])]
-                known.sets[name], last = tuple(numbers), numbers[-1]
-            else:
-                known.sets[name] = tuple(map(_key, one))
-    except (TypeError, KeyError, IndexError, zlib.error, msgspec.DecodeError) as error:
+        of, rows = plain["of"], plain["rows"]
+        rest = [one for one in key if one not in of]
+        lists = (_lists_from_steps if plain["steps"] else _lists_from_keys)(plain["sets"])
+        names: Iterable[Key] = accumulate(rows) if all(type(row) is int for row in rows) else map(_key, rows)
+        sets = dict(zip(names, lists, strict=True))
+        return KnownChildren(of, rest, [*key], plain["kinds"], sets, plain["largest"])
+    except (TypeError, KeyError, IndexError, msgspec.DecodeError) as error:
         raise ValueError(str(error)) from None
-    return known
+
+
+def _lists_from_steps(lists: Iterable[Any]) -> Iterator[Packed]:
+    last = 0
+    for one in lists:
+        if isinstance(one, int):
+            yield one
+        else:
+            numbers = (*accumulate(one[1:], initial=last + one[0]),)
+            yield numbers
+            last = numbers[-1]
+
+
+def _lists_from_keys(lists: Iterable[Any]) -> Iterator[Packed]:
+    for one in lists:
+        yield one if isinstance(one, int) else tuple(map(_key, one))
 
 
 def _key(values: Any) -> Key:
