@@ -32,10 +32,10 @@ from tools.local import (
     adopting,
     connecting,
     connector_sdk,
+    example_dags,
     readmes,
     recording,
     scaffolding,
-    scheduling,
     syncing,
     testing,
 )
@@ -458,7 +458,7 @@ def on_connector_sdk(session: nox.Session) -> None:
 def airflow(session: nox.Session) -> None:
     """Run docs/airflow's example DAGs on Airflow 2 and 3, against a Fivetran API on this machine."""
     Arguments("airflow").read(session.posargs)
-    scheduling.run_example_dags(REPOSITORY)
+    example_dags.run(REPOSITORY)
 
 
 @nox.session(default=False)

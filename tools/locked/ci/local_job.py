@@ -143,7 +143,6 @@ def local_job(
     *,
     branch: str,
     values: Mapping[str, Any] | None = None,
-    parameters: Mapping[str, Any] | None = None,
     variables: Mapping[str, str] | None = None,
 ) -> LocalJob:
     """The job of that name in the committed configuration. RepositoryError if there is none, or if it doesn't compile."""
@@ -151,7 +150,7 @@ def local_job(
     names: list[str] = []
     for file in FILES:
         text = _git(source, "show", f"HEAD:{file}")
-        found = compiled(loaded(text, file), {**given, **(values or {})}, parameters)
+        found = compiled(loaded(text, file), {**given, **(values or {})})
         if found.problems:
             raise RepositoryError("\n".join(f"{file}: {problem}" for problem in found.problems))
         if job := _runnable(found, name):

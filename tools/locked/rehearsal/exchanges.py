@@ -69,11 +69,14 @@ class Failure(Exception):  # noqa: N818 - an answer, not a fault of ours
         return Answer(self.status, json.dumps({"error": error}).encode())
 
 
+_SERVED_SECONDS = 600
+"""For a call of a function that runs elsewhere on this machine."""
+
 DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """Asks an address of this machine, whatever proxy the machine has for others."""
 
 
-def forward_to(url: str, *, seconds: float = 600) -> Serve:
+def forward_to(url: str) -> Serve:
     """Serve from a function that runs at `url`: the body goes there, its answer comes back."""
 
     def serve(_: LiveFunction, call: Call) -> Answer:
@@ -81,7 +84,7 @@ def forward_to(url: str, *, seconds: float = 600) -> Serve:
         headers = {"Content-Type": call.headers.get("content-type", "application/json")}
         request = urllib.request.Request(url, body, headers, method=call.method)  # noqa: S310 - http, by us
         try:
-            with DIRECTLY.open(request, timeout=seconds) as answer:
+            with DIRECTLY.open(request, timeout=_SERVED_SECONDS) as answer:
                 return Answer(answer.status, answer.read(), dict(answer.headers))
         except urllib.error.HTTPError as error:
             return Answer(error.code, error.read(), dict(error.headers))

@@ -56,16 +56,12 @@ class Compilation:
         return [one.name for jobs in self.workflows.values() for one in jobs if one.job and one.runs]
 
 
-def compiled(
-    config: Mapping[str, Any],
-    values: Mapping[str, Any] | None = None,
-    parameters: Mapping[str, Any] | None = None,
-) -> Compilation:
-    """The configuration for a pipeline with these values (`pipeline.git.branch`, ...) and parameters."""
+def compiled(config: Mapping[str, Any], values: Mapping[str, Any] | None = None) -> Compilation:
+    """The configuration for a pipeline with these values (`pipeline.git.branch`, ...), its parameters by default."""
     found = Compilation()
     declared = config.get("parameters") or {}
     check_declared("pipeline", declared, found.report, PIPELINE_TYPES)
-    given = bound("pipeline", declared, parameters or {}, found.report)
+    given = bound("pipeline", declared, {}, found.report)
     own = {f"pipeline.parameters.{name}": value for name, value in given.items()}
     expander = Expander(config, {**PIPELINE, **(values or {}), **own}, found.report)
     expander.check_definitions()

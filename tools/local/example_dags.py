@@ -1,4 +1,4 @@
-"""Airflow, which can start syncs instead of Fivetran's own schedule: the example DAGs of docs/airflow, run for real."""
+"""The example DAGs of docs/airflow, run for real: Airflow can start syncs in the place of Fivetran's own schedule."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tools.repository.errors import RepositoryError
 from tools.repository.model import Repository
 
 
-def run_example_dags(repository: Repository) -> None:
+def run(repository: Repository) -> None:
     """Run them on each Airflow that is locked. RepositoryError names those where something was wrong."""
     failed = []
     for name, environment in airflow_environments(repository).items():
