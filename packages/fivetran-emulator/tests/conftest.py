@@ -12,8 +12,8 @@ from hypothesis import settings
 from scripted import Emulator, ScriptedFunction, handler
 
 # Seeds are fixed, so that a run tells the same tomorrow; --hypothesis-profile=random looks for what it has not met.
-settings.register_profile("fixed", derandomize=True, database=None)
-settings.register_profile("random", print_blob=True)
+settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
+settings.register_profile("random", print_blob=True, deadline=None)
 settings.load_profile("fixed")
 
 

@@ -11,8 +11,8 @@ from fivetran_runtime._invocation.clock import use_clock
 from fivetran_runtime._invocation.context import Invocation, run_as
 
 # Seeds are fixed, so that a run tells the same tomorrow; --hypothesis-profile=random looks for what it has not met.
-settings.register_profile("fixed", derandomize=True, database=None)
-settings.register_profile("random", print_blob=True)
+settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
+settings.register_profile("random", print_blob=True, deadline=None)
 settings.load_profile("fixed")
 
 
