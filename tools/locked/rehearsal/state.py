@@ -33,7 +33,7 @@ class State:
     url: str
     """The fake's own address, without a slash at the end."""
 
-    def __init__(self, *, project: str = "fake-project") -> None:
+    def __init__(self, *, project: str = "fake-project", serve: Serve | None = None) -> None:
         self.project = project
         self.deployer = f"deployer@{project}.iam.gserviceaccount.com"
         self.calls: list[Call] = []
@@ -41,7 +41,7 @@ class State:
         self.uploads: dict[str, bytes] = {}
         self.forbidden: set[str] = set()
         self.build: Builder = build
-        self.serve: Serve = lambda *_: Answer(503, b"nothing serves this function")
+        self.serve: Serve = serve or (lambda *_: Answer(503, b"nothing serves this function"))
         self.identity = Identity()
         self._failures: list[tuple[str, re.Pattern[str], Failure]] = []
         self._operations: dict[str, Resource] = {}
