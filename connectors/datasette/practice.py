@@ -102,6 +102,7 @@ class TableRows(Rows):
     def _ask(self, sql: str, values: Iterable[object] = ()) -> list[dict[str, object]]:
         with contextlib.closing(sqlite3.connect(self._path)) as database, database:
             database.row_factory = sqlite3.Row
+            database.execute("pragma synchronous = off")
             return [dict(row) for row in database.execute(sql, tuple(values))]
 
     def current(self) -> list[dict[str, object]]:

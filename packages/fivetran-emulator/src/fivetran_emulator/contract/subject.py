@@ -24,6 +24,7 @@ from fivetran_emulator.contract.lab.connection import (
     differences,
 )
 from fivetran_emulator.contract.lab.faults import asked_values
+from fivetran_emulator.contract.lab.remembered import SharedPractice, shared_practice, tables_of
 from fivetran_emulator.contract.lab.source_tables import source_tables
 from fivetran_emulator.contract.lab.trial import Function, Trial
 from fivetran_emulator.contract.lab.virtual_time import VirtualTime
@@ -45,6 +46,8 @@ SMALLER_PAGES = "whatever size the connector asks for: source.cap = 7"
 """What to write into practice.py; a `size=` there holds only where no size is asked for."""
 _ENVELOPE = 600
 """Bytes of an answer beside its rows and its state: the schema, names, what is kept back."""
+_ENOUGH_CALLS = 8
+"""Calls of a sync that is cut: of more, the checks look at some only."""
 _ENOUGH_PAGES, _SMALL_PAGE = (8, 12), 5
 """Pages of a list by which answers can be cut; the second number is for small rows, beside which the rest of an answer is large."""
 
@@ -146,17 +149,34 @@ class PracticeSubject:
 
     def trial(self, *, time: VirtualTime | None = None, **limits: object) -> Trial:
         """A new experiment with a source as practice.py has it."""
-        practice = self._practice()
         named = {f"FIVETRAN_{name.upper()}": value for name, value in limits.items()}
         return Trial(
             self.function,
-            practice,
+            self._shared or self._practice(),
             limits=named,
             time=time,
             leave_alone=self.leave_alone,
             placing=lambda: self.placing,
             failures=self.failures,
         )
+
+    @property
+    def _shared(self) -> SharedPractice | None:
+        """What the trials after the undisturbed syncs share."""
+        return self._alike if "clean_or_not" in vars(self) else None
+
+    @cached_property
+    def _alike(self) -> SharedPractice | None:
+        connection = self.clean_or_not.connection
+        asked = [asked for exchange in connection.exchanges for asked in exchange.asked]
+        return shared_practice(self._practice, self._change_some, connection.secrets, asked)
+
+    def _change_some(self, practice: Practice) -> None:
+        rows = {name: rows for name, rows in tables_of(practice).items() if name not in self.leave_alone}
+        for table in source_tables(rows, self.clean_or_not.warehouse, self.placing):
+            there = table.rows()
+            table.source.put(table.touched(there[0]))
+            table.delete(there[-1])
 
     def _practice(self) -> Practice:
         return load(self.practice) if isinstance(self.practice, Path) else self.practice()
@@ -262,7 +282,7 @@ class PracticeSubject:
     def smallest_answers(self) -> int:
         """The smallest FIVETRAN_ANSWER_BYTES with which the practice source still syncs, and ends as it does without a limit.
 
-        With room for a state that grows a little later. Raises NotRun for a function that does not respect it, and for a source
+        Or one that cuts the sync into so many calls that more of them would show nothing new. With room for a state that grows a little later. Raises NotRun for a function that does not respect it, and for a source
         without enough rows.
         """
         size = self._answered_bytes
@@ -276,10 +296,13 @@ class PracticeSubject:
             raise NotRun("the function does not take the size of its answers from FIVETRAN_ANSWER_BYTES")
         if not half.complete:
             raise NotRun("the function cannot answer in halves; see C18")
-        fits, fails = size // 2, 256
-        while fits - fails > max(256, size // 16):
+        fits, fails, calls = size // 2, 256, len(half.exchanges)
+        while fits - fails > max(256, size // 16) and calls < _ENOUGH_CALLS:
             middle = (fits + fails) // 2
-            fits, fails = (middle, fails) if self._ends_alike(middle) else (fits, middle)
+            if made := self._calls_to_the_same_end(middle):
+                fits, calls = middle, made
+            else:
+                fails = middle
         return min(size // 2, fits + self._state_bytes)
 
     @cached_property
@@ -329,13 +352,14 @@ class PracticeSubject:
             source.cap = cap
         return practice
 
-    def _ends_alike(self, size: int) -> bool:
-        """Whether a first sync in answers of at most so many bytes leaves the state of an undisturbed one.
+    def _calls_to_the_same_end(self, size: int) -> int:
+        """The calls of a first sync in answers of at most so many bytes; 0 unless it leaves the state of an undisturbed one.
 
         It need not where an answer holds less than a page: the mark is then older, since the page is asked for again.
         """
         connection = self.trial(answer_bytes=size).connection
-        return connection.sync().complete and connection.state == self.clean.state
+        alike = connection.sync().complete and connection.state == self.clean.state
+        return len(connection.exchanges) if alike else 0
 
     def with_answers_of(self, size: int) -> Sync:
         """A first sync in answers of at most so many bytes."""

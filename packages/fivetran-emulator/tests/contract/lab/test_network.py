@@ -43,7 +43,8 @@ def echo(request: Request) -> Response:
 @contextmanager
 def wired(app: Callable[..., Any]) -> Iterator[tuple[FaultySource, VirtualTime]]:
     """An application on the wire, behind faults, in virtual time."""
-    source, clock = FaultySource(app), VirtualTime()
+    source = FaultySource(lambda environ: Response.from_app(app, environ, buffered=True))
+    clock = VirtualTime()
     with clock.active(), Network(source, clock).active():
         yield source, clock
 

@@ -23,7 +23,7 @@ from fivetran_emulator.contract.lab.network import Answering, Killed
 from fivetran_emulator.practice.failing import PRACTICE_FAILURES, failure_of, note
 
 if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
 __all__ = [
     "FAILURES",
@@ -39,6 +39,7 @@ __all__ = [
     "kill",
     "long_line",
     "reset",
+    "said",
     "slow",
     "status",
     "text",
@@ -56,7 +57,8 @@ Fault = Callable[["PendingRequest", Ask], Response]
 class SourceRequest:
     """One request as the source saw it.
 
-    `number` counts from 1, `content` is its body, `seconds` when it came; `status` and `body` are what was answered, unpacked.
+    `number` counts from 1, `content` is its body, `seconds` when it came; `status`, `body` and `said` are what was answered, unpacked,
+    and its headers.
     """
 
     number: int
@@ -69,6 +71,7 @@ class SourceRequest:
     seconds: float = 0.0
     status: int = 0
     body: bytes = field(repr=False, default=b"")
+    said: tuple[tuple[str, str], ...] = field(repr=False, default=())
 
     def __str__(self) -> str:
         return f"request {self.number}: {self.method} {self.path}{'?' if self.query else ''}{self.query}"
@@ -94,17 +97,17 @@ class PendingRequest:
 class FaultySource:
     """A source with faults in front of it, and a record of what was asked. A WSGI application.
 
-    `fault` gives the fault of a request, by its number and itself; `before` is called ahead of each request and may
-    change the source's rows. `failures` takes a sentence for each exception of the source's own.
+    `answer` gives the source's true answer, `fault` the fault of a request, by its number and itself; `before` is called ahead of
+    each request and may change the source's rows. `failures` takes a sentence for each exception of the source's own.
     """
 
     def __init__(
         self,
-        app: WSGIApplication,
+        answer: Callable[[WSGIEnvironment], Response],
         clock: Callable[[], float] = lambda: 0.0,
         failures: list[str] | None = None,
     ) -> None:
-        self._app = app
+        self._answer = answer
         self._clock = clock
         self.failures = [] if failures is None else failures
         self.requests: list[SourceRequest] = []
@@ -130,7 +133,7 @@ class FaultySource:
 
     def _ask(self, environ: WSGIEnvironment) -> Response:
         try:
-            return Response.from_app(self._app, environ, buffered=True)
+            return self._answer(environ)
         except Exception as error:  # noqa: BLE001 - a source may fail in any way
             # As a server does it: its author needs the traceback, the connector only an error of the server's.
             traceback.print_exc(file=sys.__stderr__)
@@ -139,19 +142,28 @@ class FaultySource:
             return Response("the practice source failed; its traceback is on stderr", 500)
 
     def _note(self, number: int, response: Response) -> None:
-        body = b"" if response.is_streamed else response.get_data()
-        kept = _unpacked(response, body) if len(body) < _MAX_KEPT else b""
         seen = self.requests[number - 1]
-        self.requests[number - 1] = replace(seen, status=response.status_code, body=kept)
+        self.requests[number - 1] = replace(
+            seen, status=response.status_code, body=_unpacked(response), said=said(response)
+        )
 
 
-def _unpacked(response: Response, body: bytes) -> bytes:
+def _unpacked(response: Response) -> bytes:
+    """An answer's body without its compression; empty for one that is streamed or too long."""
+    body = b"" if response.is_streamed else response.get_data()
+    if len(body) >= _MAX_KEPT:
+        return b""
     if response.headers.get("Content-Encoding") != "gzip":
         return body
     try:
         return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(body, _MAX_KEPT)
     except zlib.error:
         return b""
+
+
+def said(response: Response) -> tuple[tuple[str, str], ...]:
+    """An answer's headers."""
+    return tuple(response.headers)
 
 
 def _seen(asked: PendingRequest, content: bytes, seconds: float) -> SourceRequest:

@@ -124,7 +124,7 @@ class Network:
 
     def answer(self, request: bytes, answering: Answering) -> Iterable[bytes]:
         """The source's whole answer as it goes over the wire, piece by piece. Raises ConnectionResetError for a reset."""
-        environ = {**_environ(request), "contract.answering": answering}
+        environ = {**_environ(request), "contract.answering": answering, "contract.request": request}
         head: list[bytes] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], _failure: Any = None) -> Any:

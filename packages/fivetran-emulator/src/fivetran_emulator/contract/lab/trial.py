@@ -17,8 +17,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from werkzeug.test import Client
-
 from fivetran_emulator.contract.check import Violation
 from fivetran_emulator.contract.lab.connection import (
     Connection,
@@ -34,7 +32,8 @@ from fivetran_emulator.contract.lab.faults import (
     SourceRequest,
     asked_values,
 )
-from fivetran_emulator.contract.lab.network import ADDRESS, Killed, Network, in_this_thread
+from fivetran_emulator.contract.lab.network import Killed, Network
+from fivetran_emulator.contract.lab.remembered import RememberedSource, SharedPractice, tables_of
 from fivetran_emulator.contract.lab.source_tables import SourceTable, source_tables
 from fivetran_emulator.contract.lab.virtual_time import VirtualTime
 from fivetran_emulator.errors import PracticeError
@@ -53,7 +52,7 @@ class Trial:
     def __init__(
         self,
         function: Function,
-        practice: Practice,
+        practice: Practice | SharedPractice,
         *,
         limits: Mapping[str, object] | None = None,
         time: VirtualTime | None = None,
@@ -61,10 +60,11 @@ class Trial:
         placing: Callable[[], Collection[str]] | None = None,
         failures: list[str] | None = None,
     ) -> None:
-        self.practice, self.function = practice, function
+        self.function = function
         self.limits = {name: str(value) for name, value in (limits or {}).items()}
         self.time = time or VirtualTime()
-        self.source = FaultySource(in_this_thread(practice.source), lambda: self.time.seconds, failures)
+        self._remembered = RememberedSource(practice, self.time)
+        self.source = FaultySource(self._remembered.answer, lambda: self.time.seconds, failures)
         self.network = Network(self.source, self.time)
         self._leave_alone = leave_alone
         self._placing = placing or (lambda: asked_values(self.source.requests))
@@ -72,7 +72,7 @@ class Trial:
 
     def connect(self, **secrets: Any) -> Connection:
         """A new connection to the same source, with some secrets replaced."""
-        return Connection(self._call, {**self.practice.secrets_at(ADDRESS), **secrets})
+        return Connection(self._call, {**self._remembered.secrets, **secrets})
 
     def _call(self, body: Mapping[str, Any]) -> tuple[LabReply, float, list[SourceRequest]]:
         began, asked = self.time.seconds, len(self.source.requests)
@@ -99,16 +99,16 @@ class Trial:
     @property
     def rows(self) -> Mapping[str, Rows]:
         """The source's tables; empty for a source that does not let itself be changed."""
-        tables = getattr(self.practice.source, "tables", None)
-        return tables if isinstance(tables, dict) else {}
+        return tables_of(self.practice)
+
+    @property
+    def practice(self) -> Practice:
+        """The practice source, of which no other trial sees what this one changes."""
+        return self._remembered.own
 
     def cap(self, rows: int) -> bool:
         """Let pages have at most so many rows; False for a source that cannot."""
-        source: Any = self.practice.source
-        if not hasattr(source, "cap"):
-            return False
-        source.cap = rows
-        return True
+        return self._remembered.cap(rows)
 
     def source_tables(self, warehouse: MemoryWarehouse) -> list[SourceTable]:
         """The tables whose source rows can be changed and found again in the warehouse."""
@@ -117,11 +117,7 @@ class Trial:
 
     def ask(self, like: SourceRequest, query: str) -> Any:
         """What the source answers to a request like that with another query, as JSON; None unless with status 200."""
-        headers = {name: value for name, value in like.headers.items() if name != "Content-Length"}
-        client = Client(in_this_thread(self.practice.source))
-        answer = client.open(
-            like.path, method=like.method, query_string=query, data=like.content, headers=headers
-        )
+        answer = self._remembered.ask(like, query)
         return accepted_json(answer.get_data()) if answer.status_code == 200 else None
 
     def at(self, number: int, fault: Fault) -> None:
