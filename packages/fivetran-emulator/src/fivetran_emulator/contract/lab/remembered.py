@@ -151,6 +151,8 @@ def _forgets_requests(
 ) -> bool:
     """Whether a source that was asked before its rows changed answers as one that was not, and in another order."""
     asked, other = make(), make()
+    if asked.source is other.source:
+        return False  # all trials have the same one as it is, with whatever was changed
     with VirtualTime().active():  # as long as a source says that an answer took it
         for one in requests:
             ask(asked, one, one.query)
