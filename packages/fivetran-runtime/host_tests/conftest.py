@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from fivetran_emulator.connector_sdk.forked import Loaded
+
 HOST_TESTS = Path(__file__).parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --whole."""
+    parser.addoption("--whole", action="store_true", help="longer histories, and more of them")
+
+
+@pytest.fixture(scope="session")
+def whole(pytestconfig: pytest.Config) -> bool:
+    """Whether everything is wanted, however long it takes."""
+    return bool(pytestconfig.getoption("whole"))
 
 
 @pytest.fixture(scope="session")
@@ -16,11 +30,19 @@ def connector() -> Path:
     return Path(os.environ["CONNECTOR"])
 
 
-@pytest.fixture
-def folder(connector: Path, tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def folder(connector: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the connector.py that the SDK looks for."""
     module = next((connector / "src").glob("connector_*")).name
-    return written(tmp_path, module)
+    return written(tmp_path_factory.mktemp("connector"), module)
+
+
+@pytest.fixture(scope="session")
+def loaded(folder: Path) -> Iterator[Loaded]:
+    """The connector, loaded once: each of its servers is a fork."""
+    one = Loaded(folder)
+    yield one
+    one.close()
 
 
 def written(folder: Path, module: str) -> Path:

@@ -32,15 +32,24 @@ class Ended(BaseException):
 
 app = Connector("traps", version=__version__, config=Settings)
 main = app.handler
-FAULT = os.environ.get("FAULT", "")
-ASKED = Path(os.environ.get("ASKED", os.devnull))
+
+
+def fault() -> str:
+    """What goes wrong in this process."""
+    return os.environ.get("FAULT", "")
+
+
+def note(what: str) -> None:
+    """Note that something was asked for."""
+    with Path(os.environ.get("ASKED", os.devnull)).open("a") as asked:
+        asked.write(f"{what}\n")
+
 
 
 @app.table(key="id")
 def first(settings: Settings, page: int = 0) -> Iterator[Any]:
     """Three pages."""
-    with ASKED.open("a") as asked:
-        asked.write(f"first {page}\n")
+    note(f"first {page}")
     while page < 3:
         yield {"id": page, "archived": settings.archived, "text": "x" * 2_000}
         page += 1
@@ -62,21 +71,21 @@ def first(settings: Settings, page: int = 0) -> Iterator[Any]:
 )
 def typed(settings: Settings) -> Iterator[Any]:
     """Values of all types, declared and not."""
-    with ASKED.open("a") as asked:
-        asked.write("typed\n")
-    if FAULT == "base":
+    note("typed")
+    wrong = fault()
+    if wrong == "base":
         raise Ended("gone")
-    if FAULT == "signal 9":
+    if wrong == "signal 9":
         os.kill(os.getpid(), 9)
-    if FAULT == "exit 3":
+    if wrong == "exit 3":
         os._exit(3)
-    if FAULT == "interrupt":
+    if wrong == "interrupt":
         raise KeyboardInterrupt
-    if FAULT == "exit":
+    if wrong == "exit":
         raise SystemExit(0)
-    if FAULT == "secret":
+    if wrong == "secret":
         raise ConfigurationError(f"the source refuses {settings.token.reveal()}")
-    if FAULT == "defect":
+    if wrong == "defect":
         raise KeyError(f"no {settings.token.reveal()} there")
     values = {
         "seventh": 1 / 7,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from fivetran_emulator.connector_sdk.forked import ForkedServer, Loaded
 from fivetran_emulator.connector_sdk.function import configuration_of
 from fivetran_emulator.connector_sdk.served import SdkServer, row_of
 
@@ -24,7 +24,7 @@ def never(_number: int, _kind: str) -> None:
 class Connection:
     """A connection; `tables` has name, key text and row of what lives, `deleted` the keys that are flagged."""
 
-    folder: Path
+    loaded: Loaded
     secrets: Mapping[str, Any]
     environment: Mapping[str, str] = field(default_factory=dict)
     keeps_rows: bool = True
@@ -44,7 +44,7 @@ class Connection:
 
     def _run(self, crash: Crash) -> bool:
         """Whether it came to its end."""
-        server = SdkServer(self.folder, environment=self.environment)
+        server = ForkedServer(self.loaded, environment=self.environment)
         try:
             return self._take_all(server, crash)
         finally:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from fivetran_sdk import Connection
 
+from fivetran_emulator.connector_sdk.forked import Loaded
 from fivetran_emulator.contract.lab.trial import InProcess
 from fivetran_emulator.practice.serving import Practice, load, serving
 
@@ -56,13 +57,13 @@ class FunctionConnection:
 
 
 def test_rows_and_state_are_those_of_the_function(
-    connector: Path, folder: Path, practice: Practice, monkeypatch: pytest.MonkeyPatch
+    connector: Path, loaded: Loaded, practice: Practice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Unchanged, from its practice source: a first sync, rows that disappear, and two more; then the state moves over."""
     monkeypatch.chdir(connector)
     with serving(practice.source) as url:
         secrets = practice.secrets_at(url)
-        sdk, function = Connection(folder, secrets), FunctionConnection(connector, secrets)
+        sdk, function = Connection(loaded, secrets), FunctionConnection(connector, secrets)
         for _ in range(3):
             sdk.sync()
             function.sync()
@@ -72,7 +73,7 @@ def test_rows_and_state_are_those_of_the_function(
         assert sum(map(len, sdk.tables.values()))
         # Moved in both directions.
         moved, back = (
-            Connection(folder, secrets, state=function.state),
+            Connection(loaded, secrets, state=function.state),
             FunctionConnection(connector, secrets),
         )
         moved.sync()

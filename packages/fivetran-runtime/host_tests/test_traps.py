@@ -16,6 +16,7 @@ import pytest
 from conftest import HOST_TESTS, written
 from fivetran_sdk import Connection
 
+from fivetran_emulator.connector_sdk.forked import ForkedServer, Loaded
 from fivetran_emulator.connector_sdk.function import SdkFunction
 from fivetran_emulator.connector_sdk.served import SdkServer
 from fivetran_emulator.errors import FunctionError
@@ -26,17 +27,26 @@ TOKEN = "right-token-1234"
 SECRETS = {"token": TOKEN}
 
 
-@pytest.fixture
-def traps(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def traps(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the connector of traps."""
-    shutil.copy(HOST_TESTS / "connector_traps.py", tmp_path)
-    return written(tmp_path, "connector_traps")
+    folder = tmp_path_factory.mktemp("traps")
+    shutil.copy(HOST_TESTS / "connector_traps.py", folder)
+    return written(folder, "connector_traps")
+
+
+@pytest.fixture(scope="module")
+def loaded(traps: Path) -> Iterator[Loaded]:
+    """It, loaded."""
+    one = Loaded(traps)
+    yield one
+    one.close()
 
 
 @pytest.fixture
-def served(traps: Path) -> Iterator[SdkServer]:
+def served(loaded: Loaded) -> Iterator[SdkServer]:
     """It, served."""
-    server = SdkServer(traps)
+    server = ForkedServer(loaded)
     yield server
     server.close()
 
@@ -49,9 +59,9 @@ def served(traps: Path) -> Iterator[SdkServer]:
         ("interrupt", "Table typed: KeyboardInterrupt ("),
     ],
 )
-def test_what_is_no_exception_is_no_success(traps: Path, fault: str, said: str) -> None:
+def test_what_is_no_exception_is_no_success(loaded: Loaded, fault: str, said: str) -> None:
     """The SDK catches `Exception` only, and takes whatever else ends a sync for its success."""
-    connection = Connection(traps, SECRETS, {"FAULT": fault})
+    connection = Connection(loaded, SECRETS, {"FAULT": fault})
     with pytest.raises(FunctionError) as failed:
         connection.sync()
     assert said in failed.value.problems[0]
@@ -59,16 +69,16 @@ def test_what_is_no_exception_is_no_success(traps: Path, fault: str, said: str) 
 
 
 def test_tables_that_fail_close_the_sync_so_that_the_next_one_reads_the_others_again(
-    traps: Path, tmp_path: Path
+    loaded: Loaded, tmp_path: Path
 ) -> None:
     """Fivetran gives no sync id: an open sync in the state would keep finished tables from ever being read again."""
     asked = tmp_path / "asked"
-    failing = Connection(traps, SECRETS, {"FAULT": "base", "ASKED": str(asked)})
+    failing = Connection(loaded, SECRETS, {"FAULT": "base", "ASKED": str(asked)})
     with pytest.raises(FunctionError):
         failing.sync()
     assert "sync" not in failing.state
     asked.unlink()
-    well = Connection(traps, SECRETS, {"ASKED": str(asked)}, state=failing.state)
+    well = Connection(loaded, SECRETS, {"ASKED": str(asked)}, state=failing.state)
     well.sync()
     assert asked.read_text().split("\n")[0] == "first 0"
     assert len(well.tables["typed"]) == 1
@@ -88,10 +98,10 @@ def test_of_two_checkpoints_in_a_row_the_second_is_an_answer_too(traps: Path, tm
 
 
 @pytest.mark.parametrize("how", ["signal 9", "exit 3"])
-def test_how_the_process_has_ended_is_said(traps: Path, how: str) -> None:
+def test_how_the_process_has_ended_is_said(loaded: Loaded, how: str) -> None:
     """Killed for its memory, or ended by a library; gRPC only says that a socket was closed."""
     with pytest.raises(FunctionError) as failed:
-        Connection(traps, SECRETS, {"FAULT": how}).sync()
+        Connection(loaded, SECRETS, {"FAULT": how}).sync()
     assert failed.value.problems == (f"the connector's process ended ({how})",)
 
 
@@ -119,10 +129,10 @@ def test_a_failed_sync_is_one_sentence(traps: Path, tmp_path: Path) -> None:
     assert "Traceback" in log.read_text()
 
 
-def test_after_a_crash_finished_tables_stay_finished(traps: Path, tmp_path: Path) -> None:
+def test_after_a_crash_finished_tables_stay_finished(loaded: Loaded, tmp_path: Path) -> None:
     """The open sync is in the state that was checkpointed, and goes on; and each answer has one checkpoint, not each At."""
     asked = tmp_path / "asked"
-    connection = Connection(traps, SECRETS, {"FIVETRAN_ANSWER_BYTES": "3000", "ASKED": str(asked)})
+    connection = Connection(loaded, SECRETS, {"FIVETRAN_ANSWER_BYTES": "3000", "ASKED": str(asked)})
     checkpoints: list[int] = []
 
     def second_checkpoint(number: int, kind: str) -> str | None:
@@ -134,14 +144,14 @@ def test_after_a_crash_finished_tables_stay_finished(traps: Path, tmp_path: Path
     lines = asked.read_text().split()
     assert lines.count("typed") == 1
     assert len(connection.tables["first"]) == 3
-    whole = Connection(traps, SECRETS)
+    whole = Connection(loaded, SECRETS)
     whole.sync()
     assert whole.kinds.count("checkpoint") == 1, "three Ats and two tables in one answer"
 
 
-def test_fractions_and_times_arrive_as_they_were_read(traps: Path) -> None:
+def test_fractions_and_times_arrive_as_they_were_read(loaded: Loaded) -> None:
     """A fraction travels as 32 bits and a datetime as no ISO text, unless it is declared or sent as what a function sends."""
-    connection = Connection(traps, SECRETS)
+    connection = Connection(loaded, SECRETS)
     connection.sync()
     (row,) = connection.tables["typed"].values()
     assert {name: str(value) for name, value in row.items() if name != "price"} == {
@@ -198,11 +208,11 @@ def test_a_second_sync_of_a_process_is_refused_in_words(served: SdkServer) -> No
 
 
 @pytest.mark.parametrize("fault", ["secret", "defect"])
-def test_no_secret_is_in_an_error_its_traceback_or_the_log(traps: Path, tmp_path: Path, fault: str) -> None:
+def test_no_secret_is_in_an_error_its_traceback_or_the_log(loaded: Loaded, tmp_path: Path, fault: str) -> None:
     """An exception's text and traceback become a task that people read."""
     log = tmp_path / "log"
     with log.open("wb") as written_to:
-        server = SdkServer(traps, log=written_to, environment={"FAULT": fault})
+        server = ForkedServer(loaded, log=written_to, environment={"FAULT": fault})
         with pytest.raises(FunctionError) as failed:
             list(server.update(SECRETS, "{}"))
         server.close()

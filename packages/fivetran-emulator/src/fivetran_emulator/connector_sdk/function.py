@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
@@ -25,7 +25,7 @@ from fivetran_emulator.errors import FunctionError
 from fivetran_emulator.protocol.answer import SDK_HEADER
 from fivetran_emulator.protocol.shared_facts import REPORT_HEADER
 
-__all__ = ["SdkFunction", "SdkReply", "configuration_of"]
+__all__ = ["OpenSync", "SdkFunction", "SdkReply", "configuration_of"]
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _UPSERT, _DELETE = 0, 2
@@ -75,7 +75,7 @@ class _UpToCheckpoint:
 
 
 @dataclass
-class _OpenSync:
+class OpenSync:
     """A sync of the SDK's that an answer was taken of: the state that was sent last, what was read ahead of it, and the rest."""
 
     server: SdkServer
@@ -94,9 +94,9 @@ class SdkFunction:
     def __init__(
         self, folder: Path, *, environment: Mapping[str, str] | None = None, log: Path | None = None
     ) -> None:
-        self._folder, self._environment = folder, environment or {}
-        self._open: _OpenSync | None = None
-        self._log = log.open("w+b") if log else tempfile.TemporaryFile()  # noqa: SIM115 - kept as long as this is
+        self._folder, self.environment = folder, environment or {}
+        self._open: OpenSync | None = None
+        self._log = _appended_to(log)
         self._read_to = 0
 
     def answer(self, body: Mapping[str, Any]) -> SdkReply:
@@ -107,15 +107,15 @@ class SdkFunction:
                 return self._setup_test(configuration, body.get("state") or {})
             state = json.dumps(body.get("state") or {})
             if self._open is None or json.loads(self._open.state) != json.loads(state):
-                self._end_sync()
+                self.end_sync()
                 self._open = self._begun(configuration, state)
             return self._next(self._open)
         except FunctionError as error:
-            self._end_sync()
+            self.end_sync()
             failure = {"errorMessage": error.problems[0], "hint": error.hint}  # the traceback is in the log
             return SdkReply(500, _ENCODER.encode(failure), {**self._headers(), SDK_HEADER: "failed"})
 
-    def _begun(self, configuration: Mapping[str, str], state: str) -> _OpenSync:
+    def _begun(self, configuration: Mapping[str, str], state: str) -> OpenSync:
         server = self._server()
         try:
             tables = server.schema(configuration)
@@ -124,9 +124,9 @@ class SdkFunction:
             raise
         keys = {table.name: [one.name for one in table.columns if one.primary_key] for table in tables}
         operations = server.update(configuration, state)
-        return _OpenSync(server, operations, keys, state)
+        return OpenSync(server, operations, keys, state)
 
-    def _next(self, sync: _OpenSync) -> SdkReply:
+    def _next(self, sync: OpenSync) -> SdkReply:
         """What comes up to the next checkpoint, or to the end."""
         answer = _UpToCheckpoint(sync.keys)
         ahead, sync.ahead = sync.ahead, []
@@ -138,7 +138,7 @@ class SdkFunction:
         return self._reply(answer, sync, has_more=False)
 
     @staticmethod
-    def _has_more(sync: _OpenSync) -> bool:
+    def _has_more(sync: OpenSync) -> bool:
         """Whether anything comes after a checkpoint, another checkpoint included. A failure is the next call's."""
         try:
             sync.ahead = list(islice(sync.operations, 1))
@@ -153,10 +153,10 @@ class SdkFunction:
             for record in operation.structured_records.structured_records:
                 answer.take(record)
 
-    def _reply(self, answer: _UpToCheckpoint, sync: _OpenSync, *, has_more: bool) -> SdkReply:
+    def _reply(self, answer: _UpToCheckpoint, sync: OpenSync, *, has_more: bool) -> SdkReply:
         body = answer.body(sync.state, has_more=has_more)
         if not has_more:
-            self._end_sync()
+            self.end_sync()
         return SdkReply(200, body, self._headers())
 
     def _setup_test(self, configuration: Mapping[str, str], state: object) -> SdkReply:
@@ -170,22 +170,27 @@ class SdkFunction:
         return SdkReply(200, _ENCODER.encode({"state": state, "hasMore": False}))
 
     def _server(self) -> SdkServer:
-        return SdkServer(self._folder, log=self._log.fileno(), environment=self._environment)
+        return SdkServer(self._folder, log=self._log.fileno(), environment=self.environment)
 
     def _headers(self) -> dict[str, str]:
         """The invocation's report, which is in the SDK's log."""
-        self._log.seek(self._read_to)
-        lines = self._log.read().decode(errors="replace").splitlines()
-        self._read_to = self._log.tell()
-        reports = [report for line in lines if (report := _report_in(line))]
+        reports = [report for line in self.take_written().splitlines() if (report := _report_in(line))]
         return {REPORT_HEADER: reports[-1]} if reports else {}
+
+    def take_written(self) -> str:
+        """What its processes have written since this was last asked for."""
+        self._log.seek(self._read_to)
+        new = self._log.read()
+        self._read_to += len(new)
+        return new.decode(errors="replace")
 
     def close(self) -> None:
         """End the sync that is open, as a crash does, and close the log; it answers nothing after that."""
-        self._end_sync()
+        self.end_sync()
         self._log.close()
 
-    def _end_sync(self) -> None:
+    def end_sync(self) -> None:
+        """End the process of the sync that is open, if one is."""
         if self._open is not None:
             self._open.server.close()
             self._open = None
@@ -202,6 +207,14 @@ class _Failed:
 
     def __next__(self) -> Any:
         raise self._error
+
+
+def _appended_to(log: Path | None) -> IO[bytes]:
+    """An empty file that is only appended to: it is read here while a process goes on writing."""
+    if log is None:
+        return tempfile.TemporaryFile("a+b")
+    log.write_bytes(b"")
+    return log.open("a+b")
 
 
 def _report_in(line: str) -> str | None:

@@ -12,26 +12,41 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import msgspec
 
 from fivetran_emulator.errors import FunctionError
 
-__all__ = ["SdkServer", "row_of"]
+__all__ = ["Process", "SdkServer", "row_of"]
 
 _RUN = "from connector import connector; connector.run(port=int(__import__('sys').argv[1]))"
 _STARTED_SECONDS = 60
 _ENDED_SECONDS = 5
+_LOOK_SECONDS, _LOOKS = 0.01, 10
 _LOG_HINT = "Its log has what it wrote last."
 _MAX_MESSAGE = 128 * 1024 * 1024
 _PROTOS = "fivetran_connector_sdk.protos"
+
+
+class Process(Protocol):
+    """What has to be known of a server's process; `subprocess.Popen` is one."""
+
+    def poll(self) -> int | None:
+        """How it ended, as `subprocess` says it; None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """How it ends. Raises TimeoutExpired."""
+
+    def kill(self) -> None:
+        """End it with SIGKILL."""
 
 
 class SdkServer:
@@ -49,11 +64,17 @@ class SdkServer:
         environment: Mapping[str, str] | None = None,
         python: str = sys.executable,
     ) -> None:
+        def start(port: int) -> Process:
+            command = [python, "-u", "-B", "-c", _RUN, str(port)]
+            variables = {**os.environ, **(environment or {})}
+            return subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=variables)
+
+        self._connect(start)
+
+    def _connect(self, start: Callable[[int], Process]) -> None:
+        """Start the process, by a function of a free port, and wait until it listens."""
         port = _free_port()
-        command = [python, "-u", "-B", "-c", _RUN, str(port)]
-        self.process = subprocess.Popen(
-            command, cwd=folder, stdout=log, stderr=log, env={**os.environ, **(environment or {})}
-        )
+        self.process = start(port)
         self._messages = import_module(f"{_PROTOS}.connector_sdk_pb2")
         self._common = import_module(f"{_PROTOS}.common_pb2")
         self._grpc: Any = import_module("grpc")
@@ -63,18 +84,16 @@ class SdkServer:
         ]
         self._channel = self._grpc.insecure_channel(f"localhost:{port}", options=size)
         self._stub = import_module(f"{_PROTOS}.connector_sdk_pb2_grpc").SourceConnectorStub(self._channel)
-        self._wait()
+        self._wait(port)
 
-    def _wait(self) -> None:
-        ready = self._grpc.channel_ready_future(self._channel)
-        for _ in range(_STARTED_SECONDS * 10):
-            try:
-                ready.result(timeout=0.1)
-            except self._grpc.FutureTimeoutError:
-                if self.process.poll() is not None:
-                    break
-            else:
+    def _wait(self, port: int) -> None:
+        # gRPC itself would wait for a second after an attempt that came too early.
+        for look in range(int(_STARTED_SECONDS / _LOOK_SECONDS)):
+            with suppress(OSError), socket.create_connection(("localhost", port), timeout=1):
                 return
+            if look % _LOOKS == 0 and self.process.poll() is not None:
+                break
+            time.sleep(_LOOK_SECONDS)
         ended = self._ended()
         self.close()
         raise ended or FunctionError(

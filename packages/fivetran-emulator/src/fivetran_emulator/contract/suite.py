@@ -173,6 +173,8 @@ def _practice_failures(failures: Sequence[str]) -> str:
 
 
 def _run(check: Check, subject: PracticeSubject) -> None:
+    if reason := subject.function.platform.without.get(check.id):
+        raise NotRun(reason)
     if subject.endless and check.id != REPORTS_ALL:
         raise Blocked(f"the undisturbed sync never ends; see {REPORTS_ALL}")
     check.run(subject)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tracemalloc
 from typing import Any
 
 from fivetran_emulator.contract.check import NotRun, Violation, check, counted
@@ -141,12 +140,7 @@ def _peak(subject: PracticeSubject, answer_bytes: int, times: int) -> int:
             for number in range(1, times):
                 table.source.put(table.copied(row, number))
     trial.connect().call()  # what is made once and kept is not what grows
-    tracemalloc.start()
-    try:
-        trial.connection.call()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    return trial.function.peak(trial.connection.call)[1]
 
 
 @check(

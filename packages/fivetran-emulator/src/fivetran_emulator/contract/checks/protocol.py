@@ -304,7 +304,8 @@ def tolerant(subject: Subject) -> None:
                 cause="request[...] where request.get(...) is needed",
                 reproduce=[f"send { ({key: value for key, value in body.items() if key != 'secrets'}) }"],
             )
-    _require_sync_id_logged(usual)
+    if not isinstance(subject, PracticeSubject) or subject.function.platform.names_syncs:
+        _require_sync_id_logged(usual)
 
 
 def _require_sync_id_logged(usual: Exchange) -> None:

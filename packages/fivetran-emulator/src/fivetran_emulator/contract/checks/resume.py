@@ -158,7 +158,8 @@ def cut_anywhere(subject: PracticeSubject) -> None:
     )  # nothing is known when the undisturbed sync does not complete
     for timeout in (3, 4, 5, 7, 9, 12):
         trial = subject.trial(timeout_s=timeout)
-        trial.where(lambda _asked: True, slow(1))
+        each = (subject.function.platform.answer_seconds or timeout) / timeout
+        trial.where(lambda _asked: True, slow(each))
         sync = trial.connection.sync()
         if not sync.complete:
             continue  # nothing at all fits into so short a call
@@ -170,11 +171,11 @@ def cut_anywhere(subject: PracticeSubject) -> None:
             subject,
             trial,
             cause="the position is saved before the rows in front of it are answered",
-            reproduce=[f"FIVETRAN_TIMEOUT_S={timeout}, every request takes 1 s: {len(sync.exchanges)} calls"],
+            reproduce=[f"FIVETRAN_TIMEOUT_S={timeout}, every request takes {each:g} s: {len(sync.exchanges)} calls"],
         )
         if len(sync.exchanges) > 1 and not changes:
             changes = True
-            _require_no_loss_of_changes(subject, trial, timeout)
+            _require_no_loss_of_changes(subject, trial, timeout, each)
     if not cut:
         raise NotRun("no time-out from 3 to 12 s cut the sync; does the function read FIVETRAN_TIMEOUT_S?")
 
@@ -184,10 +185,12 @@ def _came_to_nothing(sync: Sync) -> bool:
     return not sync.rows and len(sync.exchanges) >= _EMPTY_ANSWERS
 
 
-def _require_no_loss_of_changes(subject: PracticeSubject, trial: Trial, timeout: int) -> None:
+def _require_no_loss_of_changes(
+    subject: PracticeSubject, trial: Trial, timeout: int, each: float
+) -> None:
     """What is cut is a later sync, which has as much to bring as the first."""
     change_all(trial, subject)
-    trial.where(lambda _asked: True, slow(1))
+    trial.where(lambda _asked: True, slow(each))
     sync = trial.connection.sync()
     if not sync.complete or _came_to_nothing(sync):
         trial.limits.clear()
@@ -197,7 +200,7 @@ def _require_no_loss_of_changes(subject: PracticeSubject, trial: Trial, timeout:
         trial.connection.warehouse,
         trial.fresh(),
         cause="where a later sync goes on is kept otherwise than where the first one does",
-        reproduce=[f"after a sync every row changes; FIVETRAN_TIMEOUT_S={timeout}, every request takes 1 s"],
+        reproduce=[f"after a sync every row changes; FIVETRAN_TIMEOUT_S={timeout}, every request takes {each:g} s"],
     )
 
 

@@ -233,7 +233,8 @@ def _latest(subject: PracticeSubject) -> Release:
 def released_columns(subject: PracticeSubject) -> None:
     """Tables, keys and columns are those recorded for the last release, with the same kinds of values."""
     latest = _latest(subject)
-    if differs := list(fits(latest.tables, tables_of(subject.clean.connection))):
+    now = tables_of(subject.clean.connection)
+    if differs := list(fits(latest.tables, now, as_text=subject.function.platform.fractions_as_text)):
         raise Violation(
             "; ".join(differs),
             expected=f"the tables of {latest.version} in tests/released.json",

@@ -76,10 +76,14 @@ class Network:
         self._asking = threading.Lock()
         self._connections = 0
 
+    def begin(self) -> None:
+        """Forget the call before."""
+        self._connections, self.killed, self.endless = 0, False, False
+
     @contextmanager
     def active(self) -> Iterator[None]:
         """Let every connection to the source's address be one of these, for the time of one call."""
-        self._connections, self.killed, self.endless = 0, False, False
+        self.begin()
         with (
             mock.patch.object(socket.socket, "connect", self._connecting(socket.socket.connect)),
             mock.patch.object(socket.socket, "connect_ex", _connect_ex),
@@ -90,12 +94,14 @@ class Network:
     def _connecting(self, connect: Callable[..., None]) -> Callable[..., None]:
         def connect_to(one: socket.socket, address: Any) -> None:
             if isinstance(address, tuple) and address[0] in _HOSTS and address[1] == PORT:
-                self._count(one)
-                self.connect_timeouts.append(one.gettimeout())
+                try:
+                    self.connected(one.gettimeout())
+                except Killed:
+                    self.kill(one)
                 _plug(one, self)
                 return
             if isinstance(address, tuple):
-                self.hosts.add(f"{address[0]}:{address[1]}")
+                self.asked_for(f"{address[0]}:{address[1]}")
             connect(one, address)
 
         return connect_to
@@ -104,17 +110,23 @@ class Network:
         def look_up_here(host: Any, *arguments: Any, **named: Any) -> Any:
             name = host.decode() if isinstance(host, bytes) else str(host)
             if name not in _HOSTS:
-                self.hosts.add(name)
+                self.asked_for(name)
                 raise socket.gaierror(socket.EAI_NONAME, f"{name} is not looked up: checks have no network")
             return look_up(host, *arguments, **named)
 
         return look_up_here
 
-    def _count(self, one: socket.socket) -> None:
+    def connected(self, timeout: float | None) -> None:
+        """Take a connection to the source, with its time-out. Raises Killed for one too many."""
         self._connections += 1
         self.endless = self.endless or self._connections > MAX_REQUESTS
         if self.killed or self.endless:
-            self.kill(one)
+            raise Killed
+        self.connect_timeouts.append(timeout)
+
+    def asked_for(self, host: str) -> None:
+        """Note another host than the source's."""
+        self.hosts.add(host)
 
     def kill(self, one: socket.socket) -> NoReturn:
         """End the call."""

@@ -10,12 +10,13 @@ import io
 import logging
 import os
 import traceback
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import replace
+from contextlib import AbstractContextManager, contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from fivetran_emulator.contract.check import Violation
 from fivetran_emulator.contract.lab.connection import (
@@ -40,7 +41,9 @@ from fivetran_emulator.errors import PracticeError
 from fivetran_emulator.practice.rows import Rows
 from fivetran_emulator.practice.serving import Practice, load
 
-__all__ = ["Function", "InProcess", "Trial", "Trials", "trials_of"]
+__all__ = ["Function", "InProcess", "Platform", "Trial", "Trials", "trials_of"]
+
+T = TypeVar("T")
 
 
 class Trial:
@@ -76,7 +79,7 @@ class Trial:
 
     def _call(self, body: Mapping[str, Any]) -> tuple[LabReply, float, list[SourceRequest]]:
         began, asked = self.time.seconds, len(self.source.requests)
-        with self.time.active(), self.network.active():
+        with self.function.within(self.time, self.network):
             reply = self.function.call(body, self.limits)
         if self.network.failure is not None:
             raise self.network.failure
@@ -193,8 +196,36 @@ def trials_of(folder: Path) -> Trials:
 # text or Flask responses, and raise; what becomes of each is decided by Flask, so Flask it is.
 
 
+@dataclass(frozen=True)
+class Platform:
+    """What a platform does otherwise than Google's functions do, as far as checks are concerned.
+
+    `without` has, by the ids of checks, why they have no meaning there. `answer_seconds` is when an answer ends whatever a deployment
+    sets. `names_syncs` is whether a connector gets a sync's id, `only_text` whether all its secrets are text,
+    `fractions_as_text` whether those of undeclared columns arrive so, and `attacked_bytes` the memory that a hostile source may
+    make it take.
+    """
+
+    without: Mapping[str, str] = field(default_factory=dict)
+    answer_seconds: float | None = None
+    names_syncs: bool = True
+    only_text: bool = False
+    fractions_as_text: bool = False
+    attacked_bytes: int = 300_000_000
+
+
 class Function(Protocol):
     """Anything that answers Fivetran's POST."""
+
+    @property
+    def platform(self) -> Platform:
+        """Where it runs."""
+
+    def peak(self, call: Callable[[], T]) -> tuple[T, int]:
+        """What a call gives, and how many bytes of memory it has taken at the most."""
+
+    def within(self, time: VirtualTime, network: Network) -> AbstractContextManager[None]:
+        """Have this clock and this network where the function runs, for one call."""
 
     def call(self, body: Mapping[str, Any], environment: Mapping[str, str]) -> LabReply:
         """Send a request; `environment` has the limits a deployment would set."""
@@ -203,12 +234,28 @@ class Function(Protocol):
 class InProcess:
     """A function of this process, `main(request)`."""
 
+    platform = Platform()
+
     def __init__(self, main: Callable[..., Any]) -> None:
         from flask import Flask, request  # noqa: PLC0415 - whoever serves a function has it, the emulator need not
 
         app = Flask("contract")
         app.add_url_rule("/", "main", lambda: main(request), methods=["GET", "POST", "PUT", "DELETE"])
         self._app = app
+
+    @contextmanager
+    def within(self, time: VirtualTime, network: Network) -> Iterator[None]:
+        """Have them in this process."""
+        with time.active(), network.active():
+            yield
+
+    def peak(self, call: Callable[[], T]) -> tuple[T, int]:
+        """Run it; memory is that of the whole process."""
+        tracemalloc.start()
+        try:
+            return call(), tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
 
     def call(self, body: Mapping[str, Any], environment: Mapping[str, str]) -> LabReply:
         """Post the body with these limits."""
