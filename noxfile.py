@@ -2,7 +2,7 @@
 
     nox -s sync -- datasette     a whole sync on this machine: a real source, a real function, your warehouse
     nox -s create -- acme        a new connector that works on its first day
-    nox                          lint, types, tests, check: what CI asks of a change
+    nox                          lint, types, tests on both hosts, check: what CI asks of a change
 
 NAME below is a connector, such as `datasette`; FUNCTION is a group of deploy.yaml. After a session, `-- --help` tells
 its options. The work is done in tools/, which has tests of its own; this file only says what is called how.
@@ -246,6 +246,18 @@ def tests(session: nox.Session, subject: str) -> None:
     testing.run_tests(REPOSITORY, subject, testing.chosen(REPOSITORY, session.posargs)[1])
 
 
+@nox.session(name="connector_sdk")
+@reports_errors
+def on_connector_sdk(session: nox.Session) -> None:
+    """[NAME ...] [pytest's options]: the contract and kills on Fivetran's Connector SDK; --whole for longer histories."""
+    arguments = Arguments("connector_sdk", "Other options go to pytest.")
+    arguments.add_argument(
+        "names", metavar="NAME", nargs="*", help="connectors; all with a Connector if none"
+    )
+    options, others = arguments.read_known(session.posargs)
+    connector_sdk.run_host_tests(REPOSITORY, options.names, others)
+
+
 @nox.session(default=False)
 @reports_errors
 def examples(session: nox.Session) -> None:
@@ -439,18 +451,6 @@ def bump(session: nox.Session) -> None:
     arguments.add_argument("part", choices=["major", "minor", "patch"], help="what changed, as in semver.org")
     arguments.read(session.posargs)
     run_tool("tools.locked.deploying.bump", *session.posargs, failing="not bumped")
-
-
-@nox.session(name="connector_sdk", default=False)
-@reports_errors
-def on_connector_sdk(session: nox.Session) -> None:
-    """[NAME ...] [pytest's options]: connectors on Fivetran's Connector SDK: as on a function, and killed at any moment."""
-    arguments = Arguments("connector_sdk", "Other options go to pytest.")
-    arguments.add_argument(
-        "names", metavar="NAME", nargs="*", help="connectors; all with a Connector if none"
-    )
-    options, others = arguments.read_known(session.posargs)
-    connector_sdk.run_host_tests(REPOSITORY, options.names, others)
 
 
 @nox.session(default=False)

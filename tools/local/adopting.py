@@ -41,7 +41,7 @@ Our Fivetran connectors: each is a folder of [connectors/](docs/adding-a-connect
     pip install "nox[uv]"
     nox -s create -- acme          a new connector; --from FOLDER takes over an old one
     nox -s sync -- acme            run it as Fivetran would, into warehouse.duckdb
-    nox                            lint, types, tests, check: what CI asks of a change
+    nox                            lint, types, tests on both hosts, check: what CI asks of a change
     nox -l                         everything else
 
 [Adding a connector](docs/adding-a-connector.md), [setting up](docs/setting-up.md), [deploying](docs/deploying.md),

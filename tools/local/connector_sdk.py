@@ -16,10 +16,11 @@ from pathlib import Path
 from tools.environments.virtual_environments import connector_sdk_environment
 from tools.local.processes import Server, foreground, server
 from tools.local.syncing import LISTENING, Local
-from tools.local.testing import HOST_TESTS
+from tools.local.testing import HOST_TESTS, RUNTIME
 from tools.repository.errors import RepositoryError
 from tools.repository.limits import Limits
 from tools.repository.model import Project, Repository
+from tools.repository.names import unknown
 
 HOST = "connector_sdk"
 """What it is called in deploy.yaml."""
@@ -74,19 +75,27 @@ class OnConnectorSdk(Local):
 
 
 def run_host_tests(repository: Repository, names: Sequence[str], options: Sequence[str] = ()) -> None:
-    """Run the runtime's host tests with the connectors named, or all that have a `Connector`.
+    """Run the runtime's host tests with the connectors named, or all; a subject without a `Connector` has none to run.
 
-    RepositoryError names those that aren't the same on both hosts, or aren't after a crash.
+    RepositoryError for an unknown subject; else it names those that aren't the same on both hosts, or aren't after a crash.
     """
-    tests = repository.packages["fivetran-runtime"].path / HOST_TESTS
-    wanted = names or [name for name, project in repository.connectors.items() if has_connector(project)]
+    tests = repository.packages[RUNTIME].path / HOST_TESTS
     failed = []
-    for name in wanted:
+    for name in names or repository.connectors:
+        if name not in repository.subjects:
+            raise unknown("connector or package", name, repository.subjects)
+        if not (name in repository.connectors and has_connector(repository.connector(name))):
+            print(f"{name} has no Connector, so nothing of it runs on the Connector SDK", flush=True)
+            continue
         local = OnConnectorSdk.prepared(repository, name, Limits())
+        results = repository.root / ".nox" / "results" / f"{local.environment.path.name}.xml"
+        report = [f"--junit-xml={results}"] if os.environ.get("CI") else []
         command = [str(local.environment.python), "-m", "pytest", f"--config-file={tests / 'pytest.ini'}"]
-        print(f"{name}:", flush=True)
+        print(f"{name} on the Connector SDK:", flush=True)
         code = foreground(
-            [*command, *options, str(tests)], cwd=repository.root, env={"CONNECTOR": str(local.project.path)}
+            [*command, *report, *options, str(tests)],
+            cwd=repository.root,
+            env={"CONNECTOR": str(local.project.path)},
         )
         failed += [name] if code else []
     if failed:

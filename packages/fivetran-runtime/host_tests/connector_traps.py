@@ -45,7 +45,6 @@ def note(what: str) -> None:
         asked.write(f"{what}\n")
 
 
-
 @app.table(key="id")
 def first(settings: Settings, page: int = 0) -> Iterator[Any]:
     """Three pages."""

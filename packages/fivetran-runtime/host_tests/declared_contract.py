@@ -18,6 +18,8 @@ def subject_of(connector: Path, function: SdkInLab) -> PracticeSubject:
     assert spec.loader is not None
     sys.modules[spec.name] = module = module_from_spec(spec)
     spec.loader.exec_module(module)
-    subject = module.test_contract.subject
-    assert isinstance(subject, PracticeSubject)
+    subject = getattr(getattr(module, "test_contract", None), "subject", None)
+    assert isinstance(subject, PracticeSubject), (
+        f"{spec.origin}: there is no `test_contract = contract_tests(main, practice=...)`, which says what is put to the connector"
+    )
     return replace(subject, function=function, shown={}, found={})

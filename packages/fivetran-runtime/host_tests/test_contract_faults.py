@@ -75,10 +75,12 @@ def faulty(tmp_path: Path) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_the_contract_finds_a_fault_of_this_host(connector: Path, faulty: Any, fault: str) -> None:
+def test_the_contract_finds_a_fault_of_this_host(
+    connector: Path, faulty: Any, fault: str, whole: bool
+) -> None:
     """One connector is enough: the fault is none of its own."""
-    if connector.name != "casa":
-        pytest.skip("with casa only")
+    if connector.name != "casa" or not whole:
+        pytest.skip("with casa only, and a part of --whole")
     check, text = FAULTS[fault]
     subject = subject_of(connector, faulty(text, "connector_casa"))
     assert subject.clean.first.complete
@@ -86,10 +88,10 @@ def test_the_contract_finds_a_fault_of_this_host(connector: Path, faulty: Any, f
         named(check).run(subject)
 
 
-def test_memory_is_that_of_the_process(connector: Path, faulty: Any) -> None:
+def test_memory_is_that_of_the_process(connector: Path, faulty: Any, whole: bool) -> None:
     """What C16 and C53 measure: the connector's process, not the one that runs the checks."""
-    if connector.name != "casa":
-        pytest.skip("with casa only")
+    if connector.name != "casa" or not whole:
+        pytest.skip("with casa only, and a part of --whole")
     large = "send = RowSender.send\nRowSender.send = lambda self, ended: (bytearray(50_000_000), send(self, ended))\n"
     peaks = []
     for fault in ("", large):

@@ -89,7 +89,7 @@ def test_of_two_checkpoints_in_a_row_the_second_is_an_answer_too(traps: Path, tm
     asked = tmp_path / "asked"
     environment, state = {"FAULT": "defect", "ASKED": str(asked)}, dict[str, Any]()
     with closing(SdkFunction(traps, environment=environment)) as function:
-        for _ in range(3):
+        for _ in range(2):
             asked.unlink(missing_ok=True)
             while (reply := function.answer({"secrets": SECRETS, "state": state})).status == 200:
                 state = json.loads(reply.body)["state"]
@@ -208,7 +208,9 @@ def test_a_second_sync_of_a_process_is_refused_in_words(served: SdkServer) -> No
 
 
 @pytest.mark.parametrize("fault", ["secret", "defect"])
-def test_no_secret_is_in_an_error_its_traceback_or_the_log(loaded: Loaded, tmp_path: Path, fault: str) -> None:
+def test_no_secret_is_in_an_error_its_traceback_or_the_log(
+    loaded: Loaded, tmp_path: Path, fault: str
+) -> None:
     """An exception's text and traceback become a task that people read."""
     log = tmp_path / "log"
     with log.open("wb") as written_to:

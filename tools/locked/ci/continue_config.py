@@ -234,7 +234,7 @@ def _test_job() -> dict[str, Any]:
         [
             "prepare",
             {"restore-downloads": whose},
-            steps.run(f"Test {subject}", f'nox -s lint types "tests({subject})" -- {subject}'),
+            steps.run(f"Test {subject}", f'nox -s lint types "tests({subject})" connector_sdk -- {subject}'),
             {"store_test_results": {"path": ".nox/results"}},
             {"keep-downloads": whose},
         ],

@@ -12,7 +12,7 @@ import requests
 
 from fivetran_emulator.contract.check import NotRun, Violation, check
 from fivetran_emulator.contract.checks import named
-from fivetran_emulator.contract.lab.trial import InProcess
+from fivetran_emulator.contract.lab.trial import InProcess, Platform
 from fivetran_emulator.contract.subject import Exemption, PracticeSubject
 from fivetran_emulator.contract.suite import contract_tests, run_check
 from fivetran_emulator.errors import PracticeError
@@ -41,7 +41,7 @@ def idle(_subject: PracticeSubject) -> None:
 
 def subject(until: date | None = None) -> PracticeSubject:
     exempt = [Exemption("C00", "known since May", until)] if until else []
-    return PracticeSubject(None, Path(), exempt=exempt)  # type: ignore[arg-type]  # these checks call nothing
+    return PracticeSubject(InProcess(print), Path(), exempt=exempt)  # these checks call nothing
 
 
 def run(which: object, until: date | None = None) -> list[tuple[str, object]]:
@@ -183,6 +183,17 @@ def test_a_practice_source_that_cannot_be_loaded_fails_one_check() -> None:
     assert failure.value.pytrace is False
     with pytest.raises(pytest.skip.Exception, match=r"practice\.py:3"):
         run(replace(unloadable, id="C21"))
+
+
+def test_a_check_without_a_meaning_on_a_platform_is_not_run_and_says_why() -> None:
+    """A connector is green on a host without a deadline for what it keeps, and the rest is listed."""
+    noted: list[tuple[str, object]] = []
+    there = subject()
+    there.function = elsewhere = InProcess(print)
+    elsewhere.platform = Platform(without={"C00": "there is no deadline"})
+    with pytest.raises(pytest.skip.Exception):
+        run_check(breaks, there, lambda name, value: noted.append((name, value)), today=DAY)
+    assert noted == [("contract-not-run", "C00 an example: there is no deadline")]
 
 
 def test_a_check_that_cannot_run_is_not_passed() -> None:

@@ -20,6 +20,8 @@ from typing import Any, NoReturn
 from fivetran_emulator.connector_sdk.lab_process import in_lab
 
 _PLATFORM = ("grpc", "fivetran_connector_sdk")
+_LOADED_LATER = ("concurrent.futures.thread", "grpc._server")
+"""What a server would load when it starts."""
 _SAMPLED_SECONDS = 0.02
 _MAX_ASKED, _MAX_FILES = 65_536, 4
 
@@ -30,6 +32,9 @@ def main(arguments: list[str]) -> int:
     sys.path.insert(0, folder)
     from connector import connector  # type: ignore[import-not-found]  # noqa: PLC0415 - it is in the folder
 
+    for name in _LOADED_LATER:
+        import_module(name)
+    _keep_real_time()
     gc.freeze()  # what all forks share is not copied into each of them by a collection
     with socket.socket(fileno=int(number)) as control:
         control.send(b"loaded")
@@ -74,7 +79,6 @@ def _run(connector: Any, asked: dict[str, Any], files: list[int]) -> NoReturn:
     os.environ.update(asked["environment"])
     code = 1
     try:
-        _keep_real_time()
         with _surroundings(others, asked.get("lab")):
             connector.run(port=asked["port"])
         code = 0
@@ -91,7 +95,6 @@ def _keep_real_time() -> None:
 
     The SDK's sampler of memory sleeps in short: its second is how much longer every sync would take to end.
     """
-    import_module("grpc._server")  # which grpc itself loads later
     real = vars(time).copy()
     for name, module in list(sys.modules.items()):
         if name.startswith(_PLATFORM) and getattr(module, "time", None) is time:

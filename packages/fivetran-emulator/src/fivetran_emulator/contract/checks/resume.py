@@ -171,7 +171,9 @@ def cut_anywhere(subject: PracticeSubject) -> None:
             subject,
             trial,
             cause="the position is saved before the rows in front of it are answered",
-            reproduce=[f"FIVETRAN_TIMEOUT_S={timeout}, every request takes {each:g} s: {len(sync.exchanges)} calls"],
+            reproduce=[
+                f"FIVETRAN_TIMEOUT_S={timeout}, every request takes {each:g} s: {len(sync.exchanges)} calls"
+            ],
         )
         if len(sync.exchanges) > 1 and not changes:
             changes = True
@@ -185,9 +187,7 @@ def _came_to_nothing(sync: Sync) -> bool:
     return not sync.rows and len(sync.exchanges) >= _EMPTY_ANSWERS
 
 
-def _require_no_loss_of_changes(
-    subject: PracticeSubject, trial: Trial, timeout: int, each: float
-) -> None:
+def _require_no_loss_of_changes(subject: PracticeSubject, trial: Trial, timeout: int, each: float) -> None:
     """What is cut is a later sync, which has as much to bring as the first."""
     change_all(trial, subject)
     trial.where(lambda _asked: True, slow(each))
@@ -200,7 +200,9 @@ def _require_no_loss_of_changes(
         trial.connection.warehouse,
         trial.fresh(),
         cause="where a later sync goes on is kept otherwise than where the first one does",
-        reproduce=[f"after a sync every row changes; FIVETRAN_TIMEOUT_S={timeout}, every request takes {each:g} s"],
+        reproduce=[
+            f"after a sync every row changes; FIVETRAN_TIMEOUT_S={timeout}, every request takes {each:g} s"
+        ],
     )
 
 

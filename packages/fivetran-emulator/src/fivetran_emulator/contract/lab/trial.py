@@ -234,7 +234,7 @@ class Function(Protocol):
 class InProcess:
     """A function of this process, `main(request)`."""
 
-    platform = Platform()
+    platform: Platform = Platform()
 
     def __init__(self, main: Callable[..., Any]) -> None:
         from flask import Flask, request  # noqa: PLC0415 - whoever serves a function has it, the emulator need not
