@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fivetran_emulator.connector_sdk.forked import Loaded
+from fivetran_emulator.connector_sdk.served import LoadedConnector
 
 HOST_TESTS = Path(__file__).parent
 
@@ -38,9 +38,9 @@ def folder(connector: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def loaded(folder: Path) -> Iterator[Loaded]:
+def loaded(folder: Path) -> Iterator[LoadedConnector]:
     """The connector, loaded once: each of its servers is a fork."""
-    one = Loaded(folder)
+    one = LoadedConnector(folder)
     yield one
     one.close()
 

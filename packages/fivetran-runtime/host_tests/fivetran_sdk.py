@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fivetran_emulator.connector_sdk.forked import ForkedServer, Loaded
 from fivetran_emulator.connector_sdk.function import configuration_of
-from fivetran_emulator.connector_sdk.served import SdkServer, row_of
+from fivetran_emulator.connector_sdk.served import ForkedServer, LoadedConnector, SdkServer, row_of
 
 UPSERT, DELETE = 0, 2
 Crash = Callable[[int, str], str | None]
@@ -24,7 +23,7 @@ def never(_number: int, _kind: str) -> None:
 class Connection:
     """A connection; `tables` has name, key text and row of what lives, `deleted` the keys that are flagged."""
 
-    loaded: Loaded
+    loaded: LoadedConnector
     secrets: Mapping[str, Any]
     environment: Mapping[str, str] = field(default_factory=dict)
     keeps_rows: bool = True

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fivetran_sdk import Connection
 
-from fivetran_emulator.connector_sdk.forked import Loaded
+from fivetran_emulator.connector_sdk.served import LoadedConnector
 from fivetran_emulator.practice.serving import load, serving
 
 SYNCS, QUIET, USUAL = 4, 3, 2
@@ -19,7 +19,7 @@ CHANGED = {"casa": ("projects", "users")}
 
 @pytest.mark.parametrize("seed", range(1, 9))
 def test_a_history_of_changes_and_crashes_ends_with_the_sources_rows(
-    connector: Path, loaded: Loaded, whole: bool, seed: int
+    connector: Path, loaded: LoadedConnector, whole: bool, seed: int
 ) -> None:
     """Rows touched, added and removed between syncs, of which some die; the truth is what a new connection gets."""
     if seed > USUAL and not whole:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fivetran_sdk import Connection
 
-from fivetran_emulator.connector_sdk.forked import Loaded
+from fivetran_emulator.connector_sdk.served import LoadedConnector
 from fivetran_emulator.practice.serving import Practice, load, serving
 
 SMALL, LARGE = {"FIVETRAN_ANSWER_BYTES": "6000"}, {"FIVETRAN_ANSWER_BYTES": "30000"}
@@ -58,7 +58,7 @@ class Crashes:
 
 
 def test_killed_at_twenty_moments_it_ends_with_the_same_rows_and_the_same_state(
-    connector: Path, loaded: Loaded, source: tuple[Practice, dict[str, Any]]
+    connector: Path, loaded: LoadedConnector, source: tuple[Practice, dict[str, Any]]
 ) -> None:
     """Rows are removed in between, so that passes which are killed must delete those and no others."""
     practice, secrets = source

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fivetran_sdk import Connection
 
-from fivetran_emulator.connector_sdk.forked import Loaded
+from fivetran_emulator.connector_sdk.served import LoadedConnector
 from fivetran_emulator.contract.lab.trial import InProcess
 from fivetran_emulator.practice.serving import Practice, load, serving
 
@@ -57,7 +57,7 @@ class FunctionConnection:
 
 
 def test_rows_and_state_are_those_of_the_function(
-    connector: Path, loaded: Loaded, practice: Practice, monkeypatch: pytest.MonkeyPatch
+    connector: Path, loaded: LoadedConnector, practice: Practice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Unchanged, from its practice source: a first sync, rows that disappear, and two more; then the state moves over."""
     monkeypatch.chdir(connector)

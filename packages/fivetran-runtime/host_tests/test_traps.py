@@ -16,9 +16,8 @@ import pytest
 from conftest import HOST_TESTS, written
 from fivetran_sdk import Connection
 
-from fivetran_emulator.connector_sdk.forked import ForkedServer, Loaded
 from fivetran_emulator.connector_sdk.function import SdkFunction
-from fivetran_emulator.connector_sdk.served import SdkServer
+from fivetran_emulator.connector_sdk.served import ForkedServer, LoadedConnector, SdkServer
 from fivetran_emulator.errors import FunctionError
 from fivetran_emulator.protocol.function import FunctionReply, require_success
 from fivetran_emulator.protocol.shared_facts import REPORT_HEADER
@@ -36,15 +35,15 @@ def traps(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def loaded(traps: Path) -> Iterator[Loaded]:
+def loaded(traps: Path) -> Iterator[LoadedConnector]:
     """It, loaded."""
-    one = Loaded(traps)
+    one = LoadedConnector(traps)
     yield one
     one.close()
 
 
 @pytest.fixture
-def served(loaded: Loaded) -> Iterator[SdkServer]:
+def served(loaded: LoadedConnector) -> Iterator[SdkServer]:
     """It, served."""
     server = ForkedServer(loaded)
     yield server
@@ -59,7 +58,7 @@ def served(loaded: Loaded) -> Iterator[SdkServer]:
         ("interrupt", "Table typed: KeyboardInterrupt ("),
     ],
 )
-def test_what_is_no_exception_is_no_success(loaded: Loaded, fault: str, said: str) -> None:
+def test_what_is_no_exception_is_no_success(loaded: LoadedConnector, fault: str, said: str) -> None:
     """The SDK catches `Exception` only, and takes whatever else ends a sync for its success."""
     connection = Connection(loaded, SECRETS, {"FAULT": fault})
     with pytest.raises(FunctionError) as failed:
@@ -69,7 +68,7 @@ def test_what_is_no_exception_is_no_success(loaded: Loaded, fault: str, said: st
 
 
 def test_tables_that_fail_close_the_sync_so_that_the_next_one_reads_the_others_again(
-    loaded: Loaded, tmp_path: Path
+    loaded: LoadedConnector, tmp_path: Path
 ) -> None:
     """Fivetran gives no sync id: an open sync in the state would keep finished tables from ever being read again."""
     asked = tmp_path / "asked"
@@ -98,7 +97,7 @@ def test_of_two_checkpoints_in_a_row_the_second_is_an_answer_too(traps: Path, tm
 
 
 @pytest.mark.parametrize("how", ["signal 9", "exit 3"])
-def test_how_the_process_has_ended_is_said(loaded: Loaded, how: str) -> None:
+def test_how_the_process_has_ended_is_said(loaded: LoadedConnector, how: str) -> None:
     """Killed for its memory, or ended by a library; gRPC only says that a socket was closed."""
     with pytest.raises(FunctionError) as failed:
         Connection(loaded, SECRETS, {"FAULT": how}).sync()
@@ -129,7 +128,7 @@ def test_a_failed_sync_is_one_sentence(traps: Path, tmp_path: Path) -> None:
     assert "Traceback" in log.read_text()
 
 
-def test_after_a_crash_finished_tables_stay_finished(loaded: Loaded, tmp_path: Path) -> None:
+def test_after_a_crash_finished_tables_stay_finished(loaded: LoadedConnector, tmp_path: Path) -> None:
     """The open sync is in the state that was checkpointed, and goes on; and each answer has one checkpoint, not each At."""
     asked = tmp_path / "asked"
     connection = Connection(loaded, SECRETS, {"FIVETRAN_ANSWER_BYTES": "3000", "ASKED": str(asked)})
@@ -149,7 +148,7 @@ def test_after_a_crash_finished_tables_stay_finished(loaded: Loaded, tmp_path: P
     assert whole.kinds.count("checkpoint") == 1, "three Ats and two tables in one answer"
 
 
-def test_fractions_and_times_arrive_as_they_were_read(loaded: Loaded) -> None:
+def test_fractions_and_times_arrive_as_they_were_read(loaded: LoadedConnector) -> None:
     """A fraction travels as 32 bits and a datetime as no ISO text, unless it is declared or sent as what a function sends."""
     connection = Connection(loaded, SECRETS)
     connection.sync()
@@ -209,7 +208,7 @@ def test_a_second_sync_of_a_process_is_refused_in_words(served: SdkServer) -> No
 
 @pytest.mark.parametrize("fault", ["secret", "defect"])
 def test_no_secret_is_in_an_error_its_traceback_or_the_log(
-    loaded: Loaded, tmp_path: Path, fault: str
+    loaded: LoadedConnector, tmp_path: Path, fault: str
 ) -> None:
     """An exception's text and traceback become a task that people read."""
     log = tmp_path / "log"

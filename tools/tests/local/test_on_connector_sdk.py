@@ -46,7 +46,9 @@ def test_a_subject_without_a_connector_has_nothing_to_run(capfd: pytest.CaptureF
 
 def test_an_unknown_subject_is_refused() -> None:
     """A slip is no green run."""
-    with pytest.raises(RepositoryError, match=r"There is no connector or package `cassa`\. Did you mean `casa`\?"):
+    with pytest.raises(
+        RepositoryError, match=r"There is no connector or package `cassa`\. Did you mean `casa`\?"
+    ):
         run_host_tests(Repository(ROOT), ["cassa"])
 
 

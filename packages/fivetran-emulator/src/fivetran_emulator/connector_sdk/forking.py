@@ -1,6 +1,10 @@
 """``python -m fivetran_emulator.connector_sdk.forking FOLDER SOCKET``: load the connector.py in a folder, and fork servers of it.
 
-What is asked comes over a socket, whose number is SOCKET: see `Loaded`. It ends, with its forks, when the other end does.
+What is asked comes over a socket, whose number is SOCKET: see `LoadedConnector`. It ends, with its forks, when the other end does.
+
+A fork may be in the contract's laboratory (lab.py): its clock and its sockets are the laboratory's, and what they do is decided where the
+check runs. Whatever the connector does with time or the network is said over a pipe, as (what, argument), and goes on when it has been
+answered with (the clock's seconds, the answer). Between the calls of a sync nobody answers, so the process stands still.
 """
 
 from __future__ import annotations
@@ -11,13 +15,19 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
-from contextlib import AbstractContextManager, nullcontext, suppress
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from datetime import datetime
 from importlib import import_module
+from multiprocessing.connection import Connection
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
-from fivetran_emulator.connector_sdk.lab_process import in_lab
+from fivetran_emulator.contract.lab.network import Answering, Network
+from fivetran_emulator.contract.lab.virtual_time import VirtualTime
 
 _PLATFORM = ("grpc", "fivetran_connector_sdk")
 _LOADED_LATER = ("concurrent.futures.thread", "grpc._server")
@@ -87,7 +97,7 @@ def _run(connector: Any, asked: dict[str, Any], files: list[int]) -> NoReturn:
 
 
 def _surroundings(pipes: list[int], lab: dict[str, Any] | None) -> AbstractContextManager[None]:
-    return nullcontext() if lab is None else in_lab(*pipes, **lab)
+    return nullcontext() if lab is None else _in_lab(*pipes, **lab)
 
 
 def _keep_real_time() -> None:
@@ -101,6 +111,89 @@ def _keep_real_time() -> None:
             vars(module)["time"] = SimpleNamespace(**real)
     sampler: Any = import_module("fivetran_connector_sdk_common.memory_tracker")
     sampler.time = SimpleNamespace(sleep=lambda _seconds: real["sleep"](_SAMPLED_SECONDS))
+
+
+class _Check:
+    """The pipe to the check."""
+
+    def __init__(self, number: int) -> None:
+        self._pipe: Connection[Any, Any] = Connection(number)
+        self._alone = threading.Lock()  # a connector may ask from several threads
+
+    def say(self, what: str, argument: object = None) -> tuple[float, Any]:
+        """Say something; the time, and the answer."""
+        with self._alone:
+            self._pipe.send((what, argument))
+            answer: tuple[float, Any] = self._pipe.recv()
+        return answer
+
+
+class _Time(VirtualTime):
+    def __init__(self, line: _Check, start: datetime, zone: str, seconds: float) -> None:
+        super().__init__(start, zone=zone)
+        self.seconds = seconds
+        self._line = line
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds, _ = self._line.say("sleep", seconds)
+
+    def advance(self, seconds: float) -> None:
+        self.seconds, _ = self._line.say("advance", seconds)
+
+
+class _Network(Network):
+    def __init__(self, line: _Check, clock: VirtualTime) -> None:
+        super().__init__(_nothing, clock)
+        self._line = line
+        self._number = 0
+
+    def connected(self, timeout: float | None) -> None:
+        self._say("connect", timeout)
+
+    def asked_for(self, host: str) -> None:
+        self._say("host", host)
+
+    def kill(self, one: socket.socket) -> NoReturn:
+        self._say("kill")
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
+
+    def answer(self, request: bytes, answering: Answering) -> Iterator[bytes]:
+        self._number = number = self._number + 1
+        reset, answering.seconds, piece = self._say("ask", (number, request))
+        while piece is not None:
+            yield piece
+            reset, _, piece = self._say("next", number)
+        if reset:
+            raise ConnectionResetError(*reset)
+
+    def _say(self, what: str, argument: object = None) -> Any:
+        self.clock.seconds, answer = self._line.say(what, argument)
+        return answer
+
+
+def _nothing(_environ: Any, _start_response: Any) -> Any:
+    raise AssertionError  # requests are answered where the check runs
+
+
+@contextmanager
+def _in_lab(pipe: int, memory: int | None = None, *, start: str, zone: str, seconds: float) -> Iterator[None]:
+    """Have the laboratory in the place of the machine's clock and network."""
+    line = _Check(pipe)
+    clock = _Time(line, datetime.fromisoformat(start), zone, seconds)
+    if memory is not None:
+        tracemalloc.start()
+        threading.Thread(target=_tell_peak, args=[memory], daemon=True).start()
+    with clock.active(), _Network(line, clock).active():
+        yield
+
+
+def _tell_peak(number: int) -> None:
+    """Say how much memory there was at the most, whenever it is asked for."""
+    pipe: Connection[Any, Any] = Connection(number)
+    while True:
+        pipe.recv()
+        pipe.send(tracemalloc.get_traced_memory()[1])
 
 
 if __name__ == "__main__":

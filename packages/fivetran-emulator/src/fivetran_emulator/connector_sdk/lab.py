@@ -1,6 +1,6 @@
 """A connector on the Connector SDK, under the contract's checks: `PracticeSubject(SdkInLab(folder), practice)`.
 
-Each sync has a process of its own, which the SDK serves. Time and the network in it are the laboratory's (lab_process.py), so faults,
+Each sync has a process of its own, which the SDK serves. Time and the network in it are the laboratory's (forking.py), so faults,
 crashes and waits are those of a function under test. What comes up to a checkpoint is one answer; between two calls the process
 stands still where it first asks for something.
 """
@@ -18,9 +18,8 @@ from subprocess import TimeoutExpired
 from threading import Thread
 from typing import Any, NoReturn, TypeVar
 
-from fivetran_emulator.connector_sdk.forked import ForkedServer, Loaded
 from fivetran_emulator.connector_sdk.function import OpenSync, SdkFunction, SdkReply
-from fivetran_emulator.connector_sdk.served import SdkServer
+from fivetran_emulator.connector_sdk.served import ForkedServer, LoadedConnector, SdkServer
 from fivetran_emulator.contract.lab.connection import LabReply
 from fivetran_emulator.contract.lab.network import Answering, Killed, Network
 from fivetran_emulator.contract.lab.trial import Platform
@@ -101,7 +100,7 @@ class _Function(SdkFunction):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self._loaded = Loaded(folder)
+        self._loaded = LoadedConnector(folder)
 
     def _server(self) -> SdkServer:
         return _LabServer(
@@ -148,7 +147,7 @@ class _LabServer(ForkedServer):
 
     def __init__(
         self,
-        loaded: Loaded,
+        loaded: LoadedConnector,
         time: VirtualTime,
         network: Network,
         *,

@@ -1,5 +1,8 @@
 """A folder with a connector.py, served by Fivetran's Connector SDK in a process of its own, and a client of it.
 
+To load the SDK takes most of a second, so whoever needs many servers has them forked from one process that has loaded it: `ForkedServer`.
+A fork is a process of its own, and dies alone.
+
 The stubs are those of the installed wheel. Only whoever uses this room needs grpc and the SDK; this package does not.
 
 Source: fivetran_connector_sdk 2.13.1 (MIT), `Connector.run`, protos/connector_sdk_pb2_grpc.py, and `ValueType` of
@@ -8,12 +11,14 @@ protos/common.proto.
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC
 from decimal import Decimal
@@ -25,7 +30,7 @@ import msgspec
 
 from fivetran_emulator.errors import FunctionError
 
-__all__ = ["Process", "SdkServer", "row_of"]
+__all__ = ["ForkedServer", "LoadedConnector", "Process", "SdkServer", "row_of"]
 
 _RUN = "from connector import connector; connector.run(port=int(__import__('sys').argv[1]))"
 _STARTED_SECONDS = 60
@@ -34,6 +39,8 @@ _LOOK_SECONDS, _LOOKS = 0.01, 10
 _LOG_HINT = "Its log has what it wrote last."
 _MAX_MESSAGE = 128 * 1024 * 1024
 _PROTOS = "fivetran_connector_sdk.protos"
+_MODULE = "fivetran_emulator.connector_sdk.forking"
+_MAX_ASKED = 65_536
 
 
 class Process(Protocol):
@@ -154,6 +161,99 @@ class SdkServer:
         self._channel.close()
         self.process.kill()
         self.process.wait()
+
+
+class LoadedConnector:
+    """A process that has loaded the connector.py in a folder, to be forked.
+
+    Raises FunctionError when it can't be loaded.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs, tempfile.TemporaryFile() as written:
+            command = [sys.executable, "-u", "-m", _MODULE, str(folder), str(theirs.fileno())]
+            self._process = subprocess.Popen(
+                command, cwd=folder, stdout=written, stderr=written, pass_fds=[theirs.fileno()]
+            )
+            theirs.close()
+            if not self._control.recv(_MAX_ASKED):
+                code = self._process.wait()
+                written.seek(0)
+                trace = written.read().decode(errors="replace")
+                self._control.close()
+                raise FunctionError(f"the connector's process ended (exit {code})", details=[trace])
+
+    def fork(self, asked: Mapping[str, Any], files: Sequence[int]) -> int:
+        """A fork that does what is asked; its id. `files` are what it has open: a log first."""
+        socket.send_fds(self._control, [json.dumps(asked).encode()], files)
+        return int(self._control.recv(_MAX_ASKED))
+
+    def ended(self, process: int, *, wait: bool) -> int | None:
+        """How a fork has ended, as `subprocess` says it; None while it runs."""
+        self._control.send(json.dumps({"ended": process, "wait": wait}).encode())
+        code: int | None = json.loads(self._control.recv(_MAX_ASKED))
+        return code
+
+    def close(self) -> None:
+        """End it, and whatever it has forked."""
+        self._control.close()
+        self._process.wait()
+
+
+class _Fork:
+    """The process of one server."""
+
+    def __init__(self, loaded: LoadedConnector, number: int) -> None:
+        self._loaded, self._number = loaded, number
+        self._code: int | None = None
+
+    def poll(self) -> int | None:
+        if self._code is None:
+            self._code = self._loaded.ended(self._number, wait=False)
+        return self._code
+
+    def wait(self, timeout: float | None = None) -> int:
+        if timeout is not None:
+            end = time.monotonic() + timeout
+            while self.poll() is None:
+                if time.monotonic() > end:
+                    raise subprocess.TimeoutExpired(str(self._number), timeout)
+                time.sleep(_LOOK_SECONDS)
+        if self._code is None:
+            self._code = self._loaded.ended(self._number, wait=True)
+        assert self._code is not None  # noqa: S101 - it has been waited for
+        return self._code
+
+    def kill(self) -> None:
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self._number, 9)
+
+
+class ForkedServer(SdkServer):
+    """A server that is a fork; the rest as in `SdkServer`.
+
+    `asked` goes to the fork, and `files` are open in it behind the log: see forking.py.
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedConnector,
+        *,
+        log: IO[bytes] | int = subprocess.DEVNULL,
+        environment: Mapping[str, str] | None = None,
+        asked: Mapping[str, Any] | None = None,
+        files: Sequence[int] = (),
+    ) -> None:
+        def start(port: int) -> Process:
+            whole = {"port": port, "environment": dict(environment or {}), **(asked or {})}
+            with open(os.devnull, "wb") as nothing:  # noqa: PTH123 - a device
+                written = nothing if log == subprocess.DEVNULL else log
+                number = written if isinstance(written, int) else written.fileno()
+                return _Fork(loaded, loaded.fork(whole, [number, *files]))
+
+        self._connect(start)
 
 
 def _failure(error: Any) -> FunctionError:
