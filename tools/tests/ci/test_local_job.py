@@ -145,7 +145,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(*left_out))
     pyproject = (root / "pyproject.toml").read_text("utf-8")
     (root / "pyproject.toml").write_text(re.sub(r'auth = "oidc" .*', 'auth = "key"', pyproject), "utf-8")
-    for folder in (CASA / "tests", HOST_TESTS):
+    for folder in (f"{CASA}/tests", HOST_TESTS):
         for test in (root / folder).glob("test_*.py"):
             test.unlink()
     (root / HOST_TESTS / "test_quick.py").write_text(TESTS, "utf-8")
