@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import fivetran_runtime
+from examples.parents_added_later.connector import main as issues_of_repositories
 from examples.redmine_like.connector import main
 from fivetran_emulator.contract.lab.trial import Trials
 from fivetran_emulator.tried_function import read_first_rows
@@ -31,8 +32,17 @@ def test_each_table_ends_after_its_first_rows() -> None:
     assert [asked.path for asked in trial.source.requests] == ["/users/current.json", *["/issues.json"] * 2]
 
 
+def test_a_table_with_parents_ends_after_its_first_rows() -> None:
+    """They count over all parents: no other parent is asked."""
+    read_first_rows(fivetran_runtime, 3, [])
+    trial = Trials(issues_of_repositories, practice=PRACTICE.parents[1] / "parents_added_later" / "practice.py")()
+    assert trial.connection.sync().complete
+    assert len(trial.connection.warehouse.tables["issues"]) == 3
+    assert [asked.path for asked in trial.source.requests] == ["/repositories", "/repositories/0/issues"]
+
+
 def test_a_table_that_is_not_there_is_named_with_those_that_are() -> None:
     """In the words of a configuration error, without a traceback."""
     read_first_rows(fivetran_runtime, 3, ["isues"])
     sync = Trials(main, practice=PRACTICE)().connection.sync()
-    assert sync.exchanges[-1].error == "There is no table isues; there are: issues."
+    assert sync.exchanges[-1].error == "There is no table isues. Did you mean issues? There are: issues."

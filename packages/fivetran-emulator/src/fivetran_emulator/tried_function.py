@@ -103,19 +103,23 @@ def _first(table: Any, rows: int) -> Any:
 
 
 class _FirstRows:
-    """A table function that ends after some rows of its own; for whoever inspects it, the one that it calls."""
+    """A table function that ends after some rows of its own; for whoever inspects it, the one that it calls.
+
+    With `parents=` it is called for each parent: what the ones before had counts, and the rest is not asked.
+    """
 
     def __init__(self, read: Any, rows: int) -> None:
         self.__wrapped__, self.__globals__ = read, getattr(read, "__globals__", {})
         self.__name__ = getattr(read, "__name__", "read")
-        self._rows = rows
+        self._left = rows
 
     def __call__(self, *arguments: Any, **position: Any) -> Iterator[Any]:
-        left = self._rows
+        if self._left <= 0:
+            return
         for item in self.__wrapped__(*arguments, **position):
             yield item
-            left -= isinstance(item, dict)
-            if left <= 0:
+            self._left -= isinstance(item, dict)
+            if self._left <= 0:
                 return
 
 

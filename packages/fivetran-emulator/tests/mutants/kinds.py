@@ -581,6 +581,13 @@ class NoOffset(Mutant):
         return row | {"opened_at": str(row["updated_at"]).removesuffix("Z")}
 
 
+class LocalTimes(NoOffset):
+    """No fault: the same, declared."""
+
+    def __call__(self, request: Any) -> Any:
+        return declaring({"opened_at": "datetime"}, request, super().__call__(request))
+
+
 class NamesCollide(Mutant):
     """Two columns that Fivetran names alike."""
 

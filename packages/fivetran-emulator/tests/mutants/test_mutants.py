@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from mutants.kinds import MUTANTS, EndlessInACall, Mutant
+from mutants.kinds import MUTANTS, EndlessInACall, LocalTimes, Mutant
 from mutants.matrix import outcome, subject_of
 from mutants.oauth import OAuth
 from mutants.reference import Reference
@@ -10,6 +10,7 @@ from mutants.wide import Wide
 
 from fivetran_emulator.contract.check import Check
 from fivetran_emulator.contract.checks import CATALOGUE, named
+from fivetran_emulator.contract.checks.pages import Positions
 from fivetran_emulator.contract.subject import PracticeSubject
 
 
@@ -65,9 +66,24 @@ def test_few_rows_a_single_page_and_children_that_went_with_their_parent_are_no_
     assert outcome(named("C52"), subject)[0] != "violation"
 
 
+def test_a_time_that_is_declared_to_have_no_zone_is_no_fault() -> None:
+    """The source does not say which; that the column is a datetime is then all there is to say."""
+    for id_ in ("C37", "C63"):
+        assert outcome(named(id_), subject_of(LocalTimes)) == ("holds", ""), id_
+
+
 @pytest.fixture(scope="module")
 def oauth() -> PracticeSubject:
     return subject_of(OAuth)
+
+
+def test_the_key_of_a_parent_is_no_position_that_expires() -> None:
+    """Every list of a path begins with it; what comes beside it may be a token all the same."""
+    listed = {"/lists": frozenset({"a.example", "b.example"}), "/members": frozenset({"b.example", "x1"})}
+    positions = Positions({"/members": "list=a.example&page=1"}, frozenset(), listed)
+    assert not positions.may_expire("/members", "list=b.example&page=2")
+    assert positions.may_expire("/members", "list=b.example&token=x1")
+    assert positions.may_expire("/members", "list=x1&page=2")
 
 
 def test_an_endless_loop_is_reported_for_what_it_is() -> None:

@@ -108,7 +108,10 @@ class Source:
             PracticeError: the name is taken; a row has no key, or that of another one; or no row has the cursor.
         """
         if name in self.tables:
-            msg = f"the practice source has two tables called {name}; give one another name"
+            msg = (
+                f"the practice source has two tables called {name}; give one another name: "
+                f'source.listing(PATH, source.rows("other_name", ROWS, key=...))'
+            )
             raise PracticeError(msg)
         self.tables[name] = Rows(name, rows, key=key, cursor=cursor, tombstone=tombstone, notation=notation)
         return self.tables[name]

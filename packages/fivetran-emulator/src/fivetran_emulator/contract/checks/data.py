@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from fivetran_emulator.contract.check import NotRun, Violation, check
 from fivetran_emulator.contract.checks.pages import listed_in
+from fivetran_emulator.contract.checks.types import declared_types_of
 from fivetran_emulator.contract.comparing import require_tables, sent, shown, why_none_changes
 from fivetran_emulator.contract.lab.connection import Sync, accepted_json, key_of
 from fivetran_emulator.contract.lab.source_tables import Row, SourceTable, later, newest_of
@@ -88,17 +90,31 @@ def _kind(value: Any) -> str | None:
     risk="shift times by hours when the zone is not the one that was guessed",
 )
 def offsets(subject: Subject) -> None:
-    """Every text that looks like a date with a time says in which zone it is."""
+    """Every text that looks like a date with a time says in which zone it is, unless its column is declared as datetime."""
+    local = _declared_local(subject)
+    found: dict[str, tuple[str, str]] = {}
     for exchange in answered(subject):
         for table, row in exchange.rows():
             for column, value in row.items():
-                if isinstance(value, str) and _LOCAL.match(value):
-                    raise Violation(
-                        f"{table}.{column} is {value!r}",
-                        expected="an offset or Z",
-                        cause="the source's local time, passed on: say which zone it means",
-                        reproduce=[sent(exchange)],
-                    )
+                if isinstance(value, str) and _LOCAL.match(value) and (table, column) not in local:
+                    found.setdefault(f"{table}.{column}", (value, sent(exchange)))
+    if found:
+        raise Violation(
+            "; ".join(f"{column} is {value!r}" for column, (value, _) in found.items()),
+            expected="an offset or Z",
+            cause="the source's local time, passed on: say which zone it means, or, if it has none, that the column is"
+            ' columns={"...": "datetime"}',
+            reproduce=[next(iter(found.values()))[1]],
+        )
+
+
+def _declared_local(subject: Subject) -> set[tuple[str, str]]:
+    """Tables and columns that are declared to hold times without a zone."""
+    declared: Mapping[str, Mapping[str, str]] = {}
+    if isinstance(subject, PracticeSubject):
+        with suppress(NotRun):
+            declared = declared_types_of(subject)
+    return {(table, name) for table, columns in declared.items() for name, kind in columns.items() if kind == "datetime"}
 
 
 @check(

@@ -197,18 +197,25 @@ class Positions:
     """Which queries go on from a position that may expire.
 
     `begun` is the query each path is first asked with, `rows` are paths with a parameter that names a row of the list, and that
-    the source refuses without it.
+    the source refuses without it. `listed` are the values in each path's answers.
     """
 
     begun: Mapping[str, str]
     rows: frozenset[tuple[str, str]]
+    listed: Mapping[str, frozenset[str]]
 
     def may_expire(self, path: str, query: str) -> bool:
         """Whether a path is asked to go on from a token, or from a row that has to be there."""
         return any(
-            (path, name) in self.rows or not (value.isdigit() or is_time(value))
+            (path, name) in self.rows
+            or not (value.isdigit() or is_time(value) or self._names_a_parent(path, name, value))
             for name, value in _changed(query, self.begun.get(path, ""))
         )
+
+    def _names_a_parent(self, path: str, name: str, value: str) -> bool:
+        """Whether a parameter that every list of the path begins with has the key of another path's row: no position."""
+        begins = any(name == known for known, _ in parse_qsl(self.begun.get(path, "")))
+        return begins and any(value in values for other, values in self.listed.items() if other != path)
 
 
 def positions_of(subject: PracticeSubject) -> Positions:
@@ -231,7 +238,11 @@ def _positions(subject: PracticeSubject) -> Positions:
         for (path, name), (asked, value, row) in named.items()
         if _is_refused_without(subject, asked, value, row)
     )
-    return Positions(begun, rows)
+    listed = {
+        path: frozenset(str(value) for page in pages for _, value in leaves(accepted_json(page.body)))
+        for path, pages in lists.items()
+    }
+    return Positions(begun, rows, listed)
 
 
 def _changed(query: str, begun: str) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from fivetran_emulator.contract.comparing import sent
 from fivetran_emulator.contract.subject import PracticeSubject, answered
 from fivetran_emulator.protocol.function import reported_invocation
 
-__all__ = ["CHECKS"]
+__all__ = ["CHECKS", "declared_types_of"]
 
 _DECIMAL = re.compile(r"decimal\((\d+), ?(\d+)\)")
 _MAX_LONG = 2**63
@@ -27,7 +27,7 @@ Fits = Callable[[Any], bool]
 )
 def declared_types(subject: PracticeSubject) -> None:
     """Every value of a column whose type the connector declares is of that type, or null, and each such column has rows."""
-    declared = _declared(subject)
+    declared = declared_types_of(subject)
     met: set[tuple[str, str]] = set()
     for exchange in answered(subject) if declared else ():
         for table, row in exchange.rows():
@@ -45,8 +45,8 @@ def declared_types(subject: PracticeSubject) -> None:
         )
 
 
-def _declared(subject: PracticeSubject) -> Mapping[str, Mapping[str, str]]:
-    """What the function says of its columns when it is asked for a setup test."""
+def declared_types_of(subject: PracticeSubject) -> Mapping[str, Mapping[str, str]]:
+    """What the function says of its columns, by table, when it is asked for a setup test. NotRun when they are too many."""
     reply = subject.trial().connection.call(accept=False, setup_test=True).reply
     report = reported_invocation(reply.headers)
     if report.columns_left_out:
