@@ -356,7 +356,7 @@ def test_one_path_and_one_table_are_given_once() -> None:
     """A second listing of either would silently hide the first."""
     source = Source()
     source.listing("/rows", ROWS, pages=Offset())
-    with pytest.raises(PracticeError, match="two tables called rows.*other_name"):
+    with pytest.raises(PracticeError, match=r"two tables called rows.*other_name"):
         source.listing("/other/rows", ROWS, pages=Offset())
     with pytest.raises(PracticeError, match="answers GET /rows twice"):
         source.listing("/rows", source.tables["rows"], pages=Offset())
