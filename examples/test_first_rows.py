@@ -35,7 +35,9 @@ def test_each_table_ends_after_its_first_rows() -> None:
 def test_a_table_with_parents_ends_after_its_first_rows() -> None:
     """They count over all parents: no other parent is asked."""
     read_first_rows(fivetran_runtime, 3, [])
-    trial = Trials(issues_of_repositories, practice=PRACTICE.parents[1] / "parents_added_later" / "practice.py")()
+    trial = Trials(
+        issues_of_repositories, practice=PRACTICE.parents[1] / "parents_added_later" / "practice.py"
+    )()
     assert trial.connection.sync().complete
     assert len(trial.connection.warehouse.tables["issues"]) == 3
     assert [asked.path for asked in trial.source.requests] == ["/repositories", "/repositories/0/issues"]

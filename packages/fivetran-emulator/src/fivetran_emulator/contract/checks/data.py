@@ -114,7 +114,12 @@ def _declared_local(subject: Subject) -> set[tuple[str, str]]:
     if isinstance(subject, PracticeSubject):
         with suppress(NotRun):
             declared = declared_types_of(subject)
-    return {(table, name) for table, columns in declared.items() for name, kind in columns.items() if kind == "datetime"}
+    return {
+        (table, name)
+        for table, columns in declared.items()
+        for name, kind in columns.items()
+        if kind == "datetime"
+    }
 
 
 @check(
