@@ -30,6 +30,7 @@ from fivetran_emulator.contract.lab.trial import Function, Trial
 from fivetran_emulator.contract.lab.virtual_time import VirtualTime
 from fivetran_emulator.contract.releases import Release, read
 from fivetran_emulator.practice.serving import Practice, load
+from fivetran_emulator.protocol.function import reported_invocation
 
 __all__ = [
     "SMALLER_PAGES",
@@ -304,6 +305,15 @@ class PracticeSubject:
             else:
                 fails = middle
         return min(size // 2, fits + self._state_bytes)
+
+    @cached_property
+    def declared_types(self) -> Mapping[str, Mapping[str, str]]:
+        """What the function says of its columns, by table, when it is asked for a setup test. NotRun when they are too many."""
+        reply = self.trial().connection.call(accept=False, setup_test=True).reply
+        report = reported_invocation(reply.headers)
+        if report.columns_left_out:
+            raise NotRun("the function declares the types of more columns than its setup test can report")
+        return report.columns
 
     @cached_property
     def roomy(self) -> PracticeSubject:

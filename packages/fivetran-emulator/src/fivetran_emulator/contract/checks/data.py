@@ -11,7 +11,6 @@ from typing import Any
 
 from fivetran_emulator.contract.check import NotRun, Violation, check
 from fivetran_emulator.contract.checks.pages import listed_in
-from fivetran_emulator.contract.checks.types import declared_types_of
 from fivetran_emulator.contract.comparing import require_tables, sent, shown, why_none_changes
 from fivetran_emulator.contract.lab.connection import Sync, accepted_json, key_of
 from fivetran_emulator.contract.lab.source_tables import Row, SourceTable, later, newest_of
@@ -113,7 +112,7 @@ def _declared_local(subject: Subject) -> set[tuple[str, str]]:
     declared: Mapping[str, Mapping[str, str]] = {}
     if isinstance(subject, PracticeSubject):
         with suppress(NotRun):
-            declared = declared_types_of(subject)
+            declared = subject.declared_types
     return {
         (table, name)
         for table, columns in declared.items()

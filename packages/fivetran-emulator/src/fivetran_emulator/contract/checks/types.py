@@ -8,12 +8,11 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from fivetran_emulator.contract.check import NotRun, Violation, check
+from fivetran_emulator.contract.check import Violation, check
 from fivetran_emulator.contract.comparing import sent
 from fivetran_emulator.contract.subject import PracticeSubject, answered
-from fivetran_emulator.protocol.function import reported_invocation
 
-__all__ = ["CHECKS", "declared_types_of"]
+__all__ = ["CHECKS"]
 
 _DECIMAL = re.compile(r"decimal\((\d+), ?(\d+)\)")
 _MAX_LONG = 2**63
@@ -27,7 +26,7 @@ Fits = Callable[[Any], bool]
 )
 def declared_types(subject: PracticeSubject) -> None:
     """Every value of a column whose type the connector declares is of that type, or null, and each such column has rows."""
-    declared = declared_types_of(subject)
+    declared = subject.declared_types
     met: set[tuple[str, str]] = set()
     for exchange in answered(subject) if declared else ():
         for table, row in exchange.rows():
@@ -43,15 +42,6 @@ def declared_types(subject: PracticeSubject) -> None:
             expected="a column that rows have, if only as null",
             cause="a name in columns= that is written otherwise than in the rows",
         )
-
-
-def declared_types_of(subject: PracticeSubject) -> Mapping[str, Mapping[str, str]]:
-    """What the function says of its columns, by table, when it is asked for a setup test. NotRun when they are too many."""
-    reply = subject.trial().connection.call(accept=False, setup_test=True).reply
-    report = reported_invocation(reply.headers)
-    if report.columns_left_out:
-        raise NotRun("the function declares the types of more columns than its setup test can report")
-    return report.columns
 
 
 def _columns(declared: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, str]]:
