@@ -30,7 +30,7 @@ import msgspec
 
 from fivetran_emulator.errors import FunctionError
 
-__all__ = ["ForkedServer", "LoadedConnector", "Process", "SdkServer", "row_of"]
+__all__ = ["ForkedServer", "LoadedConnector", "Process", "SdkServer", "free_port", "row_of"]
 
 _RUN = "from connector import connector; connector.run(port=int(__import__('sys').argv[1]))"
 _STARTED_SECONDS = 60
@@ -80,7 +80,7 @@ class SdkServer:
 
     def _connect(self, start: Callable[[int], Process]) -> None:
         """Start the process, by a function of a free port, and wait until it listens."""
-        port = _free_port()
+        port = free_port()
         self.process = start(port)
         self._messages = import_module(f"{_PROTOS}.connector_sdk_pb2")
         self._common = import_module(f"{_PROTOS}.common_pb2")
@@ -266,9 +266,12 @@ def _failure(error: Any) -> FunctionError:
     return FunctionError(message or "the connector gives no reason", details=[trace] if trace else [])
 
 
-def _free_port() -> int:
-    with socket.socket(socket.AF_INET6 if socket.has_ipv6 else socket.AF_INET) as free:
-        free.bind(("::1" if socket.has_ipv6 else "127.0.0.1", 0))
+def free_port() -> int:
+    """A port that is free at every address of this machine, since the SDK listens at all of them."""
+    both = socket.has_dualstack_ipv6()
+    with socket.create_server(
+        ("", 0), family=socket.AF_INET6 if both else socket.AF_INET, dualstack_ipv6=both
+    ) as free:
         return int(free.getsockname()[1])
 
 
