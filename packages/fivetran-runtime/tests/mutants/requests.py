@@ -157,8 +157,14 @@ MUTANTS = (
     Mutant(
         "an answer keeps room for its state",
         "fivetran_runtime._invocation.budget.Budget.reserve",
-        lambda _: lambda self, size, *, tables=1: None,  # noqa: ARG005
+        lambda _: lambda self, size, *, tables=1, key_sets=0: None,  # noqa: ARG005
         f"{_CUTS}::test_an_answer_with_much_kept_in_the_state_stays_within_its_limit",
+    ),
+    Mutant(
+        "an answer keeps room for the sets of keys that its state begins",
+        "fivetran_runtime._sync.session._key_sets",
+        lambda _: lambda table: 0,  # noqa: ARG005
+        f"{_CUTS}::test_an_answer_whose_state_gets_sets_of_keys_stays_within_its_limit",
     ),
     Mutant(
         "an answer that its state makes too large is refused in words",

@@ -46,9 +46,9 @@ def _losses_are_forgotten(original: Fault) -> Fault:
 
 
 def _one_listing_is_enough(original: Fault) -> Fault:
-    def settle(self: Any) -> None:
+    def settle(self: Any, *, confirms: bool = False) -> None:
         self._missed = self._known - self._found
-        original(self)
+        original(self, confirms=confirms)
 
     return settle
 
