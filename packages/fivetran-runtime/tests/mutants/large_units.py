@@ -88,8 +88,14 @@ MUTANTS = (
     Mutant(
         "a page that has changed is sent from its beginning",
         f"{_PASS}._digest",
-        lambda _: lambda name, key: "the same",  # noqa: ARG005
+        lambda _: lambda name, key, deletes: "the same",  # noqa: ARG005
         f"{_TESTS}::test_a_unit_that_is_another_one_is_sent_from_its_beginning",
+    ),
+    Mutant(
+        "a delete in the place of a row that was sent is not passed over",
+        f"{_PASS}._digest",
+        lambda original: lambda name, key, deletes: original(name, key, set()),  # noqa: ARG005
+        f"{_TESTS}::test_a_child_that_is_deleted_between_two_parts_is_deleted_where_a_row_of_it_was_sent",
     ),
     Mutant(
         "a page in another order in each call is an error",

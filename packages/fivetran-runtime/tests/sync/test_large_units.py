@@ -253,6 +253,25 @@ def test_a_row_that_is_deleted_between_two_parts_of_the_first_page_is_found() ->
     assert {row["id"] for row in fivetran.tables["things"].values()} == rows.keys()
 
 
+def test_a_child_that_is_deleted_between_two_parts_is_deleted_where_a_row_of_it_was_sent() -> None:
+    """In the place of its row, which an answer has sent, there is its delete, which none has."""
+    lines = {row["id"]: 1 for row in ROWS}
+
+    def things(_: Any) -> Iterator[Any]:
+        for row in ROWS:
+            of_it = [{"line": number} for number in range(1, 1 + lines[row["id"]])]
+            yield Children("lines", of_it, thing_id=row["id"])
+            yield row
+
+    fivetran = connection(things, children={"lines": ["thing_id", "line"]})
+    fivetran.syncs = 1
+    fivetran.call()
+    lines[2] = 0
+    for _ in range(2):
+        fivetran.sync()
+    assert {row["thing_id"] for row in fivetran.tables["lines"].values()} == {row["id"] for row in ROWS} - {2}
+
+
 def test_a_pass_that_begins_again_with_a_unit_that_is_sent_in_parts_comes_to_its_end() -> None:
     """What is sent of its first page is not what follows the position that has expired."""
     generation = [0]

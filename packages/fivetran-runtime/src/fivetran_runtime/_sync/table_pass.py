@@ -6,7 +6,8 @@ unsorted source resumes, ties are safe, and a row that changes during the pass i
 
 A unit that is larger than an answer, such as a page of long texts, is sent in parts. The state keeps the position and
 how many of its rows were sent; the next call asks for the unit again and passes these over. The key of the row that
-is to come says whether it is still the same; if it is not, the unit is sent from its beginning.
+is to come, and the deletes before it, say whether it is still the same; if it is not, the unit is sent from its beginning.
+A row that is passed over although it was not sent has changed since, and the next pass finds it; nothing would find a delete.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from fivetran_runtime._invocation import logs
 from fivetran_runtime._invocation.budget import Budget, OutOfBudget, RowClock
 from fivetran_runtime._invocation.clock import clock
 from fivetran_runtime._scope import embedded_name
-from fivetran_runtime._sync.batch import Batch, Deletes
+from fivetran_runtime._sync.batch import Batch, Deletes, Deletion
 from fivetran_runtime._sync.closing import close
 from fivetran_runtime._sync.high_water import Marks
 from fivetran_runtime._sync.keys import Key
@@ -127,6 +128,8 @@ class Pass:
         """How many rows and deletes of the open unit were read."""
         self._sent = state.sent
         """How many of them are still to be passed over."""
+        self._deletes_in_unit: set[tuple[str, Key]] = set()
+        """The deletes among those that were passed over."""
         self._committed = False
         self._may_restart = may_restart
         self.restarted = False
@@ -256,7 +259,7 @@ class Pass:
 
     def _begin_unit(self) -> None:
         """Forget what was read of the open unit: it is read from its beginning."""
-        self._unit, self._in_unit = Batch(), 0
+        self._unit, self._in_unit, self._deletes_in_unit = Batch(), 0, set()
         if self._children is not None:
             self._children.discard()
 
@@ -363,12 +366,14 @@ class Pass:
             raise DefectError(f"{message}; {limit}", hint="Leave columns out or cut them.")
         name, key = self._writer.identity(following)
         self._unit.drop(name, key)
+        for table, one, operation in self._unit:
+            self._note_delete((table, one), is_one=isinstance(operation, Deletion))
         position, sent = self._state.at or {}, self._in_unit
         if self._children is not None:
             self._deletes.expect(self._children.hold_back())
         self._commit()
         self._open(position, in_parts=True)
-        self._state.sent, self._state.following = sent, _digest(name, key)
+        self._state.sent, self._state.following = sent, _digest(name, key, self._deletes_in_unit)
         text = f"Table {self._table.name}: {sent} rows and more came without an At between them, which is more than an answer holds"
         hint = "the next call asks for them again and goes on behind these. Smaller pages, or At(...) more often, are quicker."
         logs.emit("WARNING", f"{text}; {hint}", table=self._table.name)
@@ -380,13 +385,19 @@ class Pass:
         Raises:
             _UnitChangedError: the row behind them is another one than it was.
         """
+        name, key = self._writer.identity(item)
         if self._in_unit < self._sent:
             self._in_unit += 1
+            self._note_delete((name, key), is_one=isinstance(item, Delete))
             return True
-        if _digest(*self._writer.identity(item)) != self._state.following:
+        if _digest(name, key, self._deletes_in_unit) != self._state.following:
             raise _UnitChangedError
         self._sent = 0
         return False
+
+    def _note_delete(self, row: tuple[str, Key], *, is_one: bool) -> None:
+        """The last word on a row of the open unit that was sent."""
+        (self._deletes_in_unit.add if is_one else self._deletes_in_unit.discard)(row)
 
     def _commit_at(self, at: At) -> str | None:
         position = self._checked(at)
@@ -485,6 +496,7 @@ def rows_of(table: Table, what: str, given: object) -> Iterator[Any]:
     return iter(given)
 
 
-def _digest(name: str, key: Key) -> str:
-    """A name for a row that takes the same room for every key."""
-    return blake2b(encode([name, key]), digest_size=8).hexdigest()
+def _digest(name: str, key: Key, deletes: set[tuple[str, Key]]) -> str:
+    """A name, of the same length always, for a row that is to come and the deletes before it."""
+    before = sorted(encode(row) for row in deletes if row != (name, key))
+    return blake2b(b"".join([encode([name, key]), *before]), digest_size=8).hexdigest()
