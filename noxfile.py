@@ -284,6 +284,24 @@ def histories(session: nox.Session) -> None:
     testing.run_histories(REPOSITORY, session.posargs)
 
 
+@nox.session(default=False)
+@reports_errors
+def bench(session: nox.Session) -> None:
+    """[CONTESTANT ...]: speed against the peers and the ceiling, over an hour; --quick under 5 minutes, --json FILE."""
+    arguments = Arguments("bench")
+    arguments.add_argument(
+        "contestants", metavar="CONTESTANT", nargs="*", help="these and the ceiling; all if none"
+    )
+    arguments.add_argument("--quick", action="store_true", help="few rounds, and no more than 200,000 rows")
+    arguments.add_argument("--json", metavar="FILE", help="also write each run there")
+    arguments.add_argument(
+        "--from", metavar="FILE", help="measure nothing; show what an earlier run wrote there"
+    )
+    arguments.add_argument("--write", action="store_true", help="write docs/benchmarks.md and its picture")
+    arguments.read(session.posargs)
+    run_tool("tools.locked.benchmarks.bench", *session.posargs, failing="not everything of ours is right")
+
+
 @nox.session
 @reports_errors
 def check(session: nox.Session) -> None:

@@ -21,8 +21,10 @@ from typing import Any
 from tools.environments.uv import find_uv
 from tools.environments.virtual_environments import (
     AIRFLOW,
+    BENCHMARKS,
     CONNECTOR_SDK,
     airflow_locks,
+    benchmark_locks,
     connector_sdk_lock,
     nox_lock,
     tools_environment,
@@ -95,11 +97,9 @@ def locks_of(repository: Repository, subject: str) -> list[Lock]:
     """The locks of a project or the tools, in the order they are made. RepositoryError for an unknown name."""
     if subject == TOOLS:
         return [_group_lock(repository, TOOLS, tools_lock(repository)), *_nox_locks(repository)]
-    if subject == AIRFLOW:
-        return [
-            _group_lock(repository, name, file, subject=AIRFLOW)
-            for name, file in airflow_locks(repository).items()
-        ]
+    if subject in (AIRFLOW, BENCHMARKS):
+        files = airflow_locks(repository) if subject == AIRFLOW else benchmark_locks(repository)
+        return [_group_lock(repository, name, file, subject=subject) for name, file in files.items()]
     if subject == CONNECTOR_SDK:
         return [_sdk_lock(repository)] if group(repository.pyproject, CONNECTOR_SDK) else []
     project = repository.project(subject)
@@ -119,7 +119,7 @@ def connector_locks(repository: Repository, project: Project) -> list[Lock]:
 
 def all_locks(repository: Repository) -> list[Lock]:
     """Every lock of the repository: the tools' first, which the packages' must agree with (they share `.venv`)."""
-    subjects = [TOOLS, AIRFLOW, CONNECTOR_SDK, *repository.packages, *repository.connectors]
+    subjects = [TOOLS, AIRFLOW, BENCHMARKS, CONNECTOR_SDK, *repository.packages, *repository.connectors]
     return [lock for subject in subjects for lock in locks_of(repository, subject)]
 
 
@@ -128,7 +128,7 @@ def source_problems(repository: Repository, subject: str) -> list[Problem]:
 
     uv asks every index for such a name, and a higher version there, anybody's, is taken for ours.
     """
-    if subject in (TOOLS, AIRFLOW, CONNECTOR_SDK, EXAMPLES):
+    if subject in (TOOLS, AIRFLOW, BENCHMARKS, CONNECTOR_SDK, EXAMPLES):
         return []
     project = repository.project(subject)
     asked = {normalized(requirement_name(text)) for text in project.requirements(test=True)}

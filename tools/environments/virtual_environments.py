@@ -29,6 +29,9 @@ STAMP = "made-from"
 AIRFLOW = "airflow"
 """The dependency groups `airflow-2` and `airflow-3`, locked as one subject: `nox -s lock -- airflow`."""
 
+BENCHMARKS = "benchmarks"
+"""The dependency groups `benchmark-PEER`, locked as one subject: `nox -s lock -- benchmarks`."""
+
 CONNECTOR_SDK = "connector-sdk"
 """The dependency group with Fivetran's Connector SDK: `nox -s lock -- connector-sdk`."""
 
@@ -167,6 +170,27 @@ def airflow_environments(repository: Repository) -> dict[str, VirtualEnvironment
             path=_home(repository) / name, locks=(lock,), lock_command=f"nox -s lock -- {AIRFLOW}"
         )
         for name, lock in airflow_locks(repository).items()
+    }
+
+
+def benchmark_locks(repository: Repository) -> dict[str, Path]:
+    """The lock of each environment that `nox -s bench` compares with, by its dependency group: `benchmark-dlt`."""
+    groups = repository.pyproject.get("dependency-groups", {})
+    names = sorted(name for name in groups if name.startswith("benchmark-"))
+    folder = repository.root / BENCHMARKS
+    return {
+        name: folder / name.removeprefix("benchmark-").replace("-", "_") / "requirements.txt"
+        for name in names
+    }
+
+
+def benchmark_environments(repository: Repository) -> dict[str, VirtualEnvironment]:
+    """An environment for each of them; a peer's libraries are never beside ours or another's."""
+    return {
+        name: VirtualEnvironment(
+            path=_home(repository) / name, locks=(lock,), lock_command=f"nox -s lock -- {BENCHMARKS}"
+        )
+        for name, lock in benchmark_locks(repository).items()
     }
 
 

@@ -11,7 +11,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tools.environments.virtual_environments import VirtualEnvironment, project_environment, tools_environment
+from tools.environments.virtual_environments import (
+    BENCHMARKS,
+    VirtualEnvironment,
+    project_environment,
+    tools_environment,
+)
 from tools.local import faults, readmes, shipped_imports
 from tools.local.processes import foreground
 from tools.local.tested_pythons import Pythons, environments_of, failing, not_run, pythons_to_test
@@ -28,7 +33,7 @@ HOST_TESTS = "host_tests"
 WRITES_RELEASE = "--write-released"
 HERE = Path(__file__).resolve().parents[2]
 """Where these very tools are, whatever repository they look after."""
-PLAIN = ("docs", EXAMPLES, "noxfile.py", "packages", "tools")
+PLAIN = (BENCHMARKS, "docs", EXAMPLES, "noxfile.py", "packages", "tools")
 """Where words that this project doesn't use are looked for."""
 HISTORIES = "tests/histories/__main__.py"
 RUNTIME_MUTANTS = "tests/mutants/__main__.py"
@@ -189,10 +194,15 @@ def lint(repository: Repository, subjects: Sequence[str] = (), *, fix: bool = Fa
 def _own_paths(repository: Repository, subject: str) -> list[str]:
     """Where a subject's files are, from the root. RepositoryError for an unknown one."""
     if subject == TOOLS:
-        return ["noxfile.py", "tools"]
+        return _tools_paths(repository)
     if subject not in repository.subjects:
         raise unknown("connector or package", subject, repository.subjects)
     return [at(folder_of(repository, subject), repository.root)]
+
+
+def _tools_paths(repository: Repository) -> list[str]:
+    """What is looked at with the tools; an adopted repository may do without benchmarks."""
+    return ["noxfile.py", "tools", *([BENCHMARKS] if (repository.root / BENCHMARKS).is_dir() else [])]
 
 
 def run_mutants(repository: Repository, options: Sequence[str] = ()) -> None:
@@ -271,7 +281,7 @@ def check_types(repository: Repository, subjects: Sequence[str] = ()) -> None:
 def _typed(repository: Repository, subject: str) -> Iterator[tuple[str, Path, list[str], str]]:
     """Each run of mypy for a subject: what it is called, where it runs, over what, and where it finds modules."""
     if subject == TOOLS:
-        yield subject, repository.root, ["noxfile.py", "tools"], ".:tools/tests"
+        yield subject, repository.root, _tools_paths(repository), ".:tools/tests"
     elif subject == EXAMPLES:  # modules such as examples.delta_token.connector
         yield subject, repository.root, [EXAMPLES], "."
     else:

@@ -1,0 +1,1 @@
+"""The ceiling: single processes that bring the pages into DuckDB without Python ever seeing a row."""

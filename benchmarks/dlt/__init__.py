@@ -1,0 +1,1 @@
+"""dlt, https://dlthub.com, as its documentation advises for speed."""

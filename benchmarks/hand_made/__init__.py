@@ -1,0 +1,1 @@
+"""A function as one writes it by hand, and a loader in the place of Fivetran."""

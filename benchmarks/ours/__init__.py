@@ -1,0 +1,1 @@
+"""This repository: a connector under the functions-framework, synced by the emulator."""
