@@ -15,7 +15,8 @@ from pathlib import Path
 
 from tools.environments.virtual_environments import VirtualEnvironment
 from tools.locked.benchmarks import page
-from tools.locked.benchmarks.contestants import CONTESTANTS, Contestant, environments
+from tools.locked.benchmarks.comparisons import compared
+from tools.locked.benchmarks.contestants import CONTESTANTS, OURS, RUNTIME, Contestant, environments
 from tools.locked.benchmarks.measuring import Run, measure
 from tools.locked.benchmarks.report import Report, machine, versions
 from tools.locked.benchmarks.results import Entry, Table, fault
@@ -161,7 +162,10 @@ def _measured(root: Path, options: argparse.Namespace) -> Report:
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
         bench = Bench(root, made, Path(folder))
         found = [bench.table(scenario) for scenario in scenarios]
-    return Report.of(found, quick=options.quick, machine=machine(), versions=versions(made, list(names)))
+    pairs = compared(every[RUNTIME].prepare().python, root) if OURS in names else {}
+    return Report.of(
+        found, pairs, quick=options.quick, machine=machine(), versions=versions(made, list(names))
+    )
 
 
 if __name__ == "__main__":

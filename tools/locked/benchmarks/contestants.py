@@ -15,7 +15,7 @@ CEILINGS = ("limit-raw", "limit-parallel")
 """The single processes of which the faster one is the ceiling."""
 OURS = "ours"
 INCREMENTAL = "ours-incremental"
-_EMULATOR, _RUNTIME = "fivetran-emulator", "fivetran-runtime"
+EMULATOR, RUNTIME = "fivetran-emulator", "fivetran-runtime"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ CONTESTANTS = {
             "the same over four connections, by offset",
         ),
         Contestant(
-            OURS, "ours.sync", (_EMULATOR, _RUNTIME),
+            OURS, "ours.sync", (EMULATOR, RUNTIME),
             ("fivetran-emulator", "fivetran-runtime", "functions-framework", "requests", "msgspec", "duckdb"),
             "a connector under the functions-framework, Google's default limits, synced by `fivetran-emulator sync`",
         ),
@@ -67,7 +67,7 @@ CONTESTANTS = {
             "Airbyte's CDK, a declarative source; its records go into the hand-made Arrow loader, not Airbyte's",
         ),
         Contestant(
-            INCREMENTAL, "ours.incremental", (_EMULATOR, _RUNTIME), ("fivetran-emulator", "fivetran-runtime"),
+            INCREMENTAL, "ours.incremental", (EMULATOR, RUNTIME), ("fivetran-emulator", "fivetran-runtime"),
             "ours with a cursor, in its second sync",
         ),
     )
@@ -76,5 +76,5 @@ CONTESTANTS = {
 
 def environments(repository: Repository) -> dict[str, VirtualEnvironment]:
     """Every environment a contestant may need, by name; none is made yet."""
-    own = {name: project_environment(repository, repository.project(name)) for name in (_EMULATOR, _RUNTIME)}
+    own = {name: project_environment(repository, repository.project(name)) for name in (EMULATOR, RUNTIME)}
     return {**own, **benchmark_environments(repository)}

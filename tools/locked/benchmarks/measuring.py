@@ -46,11 +46,15 @@ def measure(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: P
     """
     if not (_PROC / "self" / "task").is_dir():
         raise RepositoryError("benchmarks read /proc, so they need Linux")
-    _adopt_orphans()
+    with _orphans_adopted():
+        return _measured(command, cwd=cwd, env={**os.environ, **env}, log=log, seconds=seconds)
+
+
+def _measured(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path, seconds: float) -> Run:
     with log.open("w+b") as said:
         began = time.perf_counter()
         process = subprocess.Popen(
-            command, cwd=cwd, env={**os.environ, **env}, stdout=said, stderr=said, start_new_session=True
+            command, cwd=cwd, env=env, stdout=said, stderr=said, start_new_session=True
         )
         with _Memory(process.pid) as memory, _ended_after(process.pid, seconds):
             _, status, used = os.wait4(process.pid, 0)
@@ -64,9 +68,15 @@ def measure(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: P
     return Run(wall, cpu, memory.peak, memory.peaks, output, process.returncode)
 
 
-def _adopt_orphans() -> None:
-    """Make this process the parent of descendants whose own parent has ended, so that they can be waited for."""
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+@contextmanager
+def _orphans_adopted() -> Iterator[None]:
+    """Be the parent of descendants whose own parent has ended, so that they can be waited for."""
+    prctl = ctypes.CDLL(None).prctl
+    prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
 def _orphans_cpu(group: int) -> float:

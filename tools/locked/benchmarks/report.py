@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.environments.virtual_environments import VirtualEnvironment
+from tools.locked.benchmarks.comparisons import Pairs
 from tools.locked.benchmarks.contestants import CONTESTANTS, INCREMENTAL, OURS, Contestant
 from tools.locked.benchmarks.measuring import Run
 from tools.locked.benchmarks.results import Entry, Table
@@ -29,25 +30,27 @@ _VERSIONS = (
 
 @dataclass(frozen=True)
 class Report:
-    """What a run found. `versions` are those of each contestant's libraries, `figures` what is not a contestant's run."""
+    """What a run found. `versions` are those of each contestant's libraries, `compared` what is no sync."""
 
     date: str
     quick: bool
     machine: Mapping[str, Any]
     versions: Mapping[str, Mapping[str, str]]
     tables: Sequence[Table]
+    compared: Mapping[str, Pairs]
 
     @classmethod
     def of(
         cls,
         tables: Sequence[Table],
+        compared: Mapping[str, Pairs],
         *,
         quick: bool,
         machine: Mapping[str, Any],
         versions: Mapping[str, Mapping[str, str]],
     ) -> Report:
         """One of today."""
-        return cls(dt.datetime.now(dt.UTC).date().isoformat(), quick, machine, versions, tables)
+        return cls(dt.datetime.now(dt.UTC).date().isoformat(), quick, machine, versions, tables, compared)
 
     @classmethod
     def read(cls, file: Path) -> Report:
@@ -55,7 +58,9 @@ class Report:
         try:
             found = json.loads(file.read_text("utf-8"))
             tables = [_table(one) for one in found["scenarios"]]
-            return cls(found["date"], found["quick"], found["machine"], found["versions"], tables)
+            return cls(
+                found["date"], found["quick"], found["machine"], found["versions"], tables, found["compared"]
+            )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RepositoryError(
                 f"{file}: not a document of `nox -s bench -- --json FILE`: {error!r}"
@@ -64,7 +69,7 @@ class Report:
     @property
     def targets(self) -> list[Target]:
         """What was aimed at, measured or not."""
-        return targets(self.tables)
+        return targets(self.tables, self.compared)
 
     @property
     def ours_wrong(self) -> bool:
@@ -74,7 +79,7 @@ class Report:
 
     def json(self) -> str:
         """All of it: each run, and the targets as they are judged."""
-        head = {key: getattr(self, key) for key in ("date", "quick", "machine", "versions")}
+        head = {key: getattr(self, key) for key in ("date", "quick", "machine", "versions", "compared")}
         scenarios = [
             {
                 **asdict(one.scenario),

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from tools.environments.virtual_environments import BENCHMARKS
 from tools.locked.ci.changes import MAIN, Changes, changes_since
 from tools.locked.declared import deployments
 from tools.repository.errors import run_as_command
@@ -116,6 +117,8 @@ def _one(found: Affected, model: Model, path: str) -> None:
         _package(found, model, name, path)
     elif folder == EXAMPLES and rest:
         _examples(found, model, path)
+    elif folder == BENCHMARKS:
+        found.subjects.setdefault(TOOLS, f"its tests and types cover it, and {path} has changed")
     elif path.startswith((f"{TOOLS}/tests/", f"{TOOLS}/template/")):
         found.subjects.setdefault(TOOLS, f"{path} has changed")
         found.rehearsal = found.rehearsal or f"{path} has changed"

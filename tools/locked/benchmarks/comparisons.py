@@ -1,0 +1,37 @@
+"""What is no sync: two things done in turn by one program of ours, of which only the ratio counts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tools.locked.benchmarks.results import Spread
+from tools.repository.errors import RepositoryError
+
+Pairs = Sequence[tuple[float, float]]
+"""Seconds of ours and of what it is compared with, one pair a round."""
+
+PER_ROW, IMPORTS, ANSWERS = "per row", "imports", "answers"
+_PROGRAMS = {PER_ROW: ("per_row",), IMPORTS: ("starts", "imports"), ANSWERS: ("starts", "answers")}
+
+
+def compared(python: Path, root: Path) -> dict[str, Pairs]:
+    """Each comparison's pairs, measured with a Python that has the runtime. RepositoryError if one fails."""
+    return {name: _pairs(python, root, program) for name, program in _PROGRAMS.items()}
+
+
+def _pairs(python: Path, root: Path, program: tuple[str, ...]) -> Pairs:
+    module, *arguments = program
+    command = [str(python), "-m", f"benchmarks.ours.{module}", *arguments]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RepositoryError(f"{' '.join(command)} failed:\n{done.stderr.strip()}")
+    return [(ours, theirs) for ours, theirs in json.loads(done.stdout.splitlines()[-1])]
+
+
+def ratio(found: Mapping[str, Pairs], name: str) -> Spread | None:
+    """How many times the other's seconds ours are; None if it was not measured."""
+    pairs = found.get(name)
+    return Spread.of([ours / theirs for ours, theirs in pairs]) if pairs else None
