@@ -44,7 +44,7 @@ def through_the_runtime() -> bytes:
     """One invocation's answer."""
     asked = {"agent": "benchmark", "state": {}, "secrets": {}}
     with HOST.test_request_context(method="POST", json=asked):
-        return HOST.make_response(main(request)).get_data()
+        return bytes(HOST.make_response(main(request)).get_data())
 
 
 def seconds(work: Any) -> float:

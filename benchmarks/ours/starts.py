@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -21,7 +22,7 @@ ROUNDS = 9
 HERE = Path(__file__).parent
 LIBRARIES = "import functions_framework, requests"
 CONNECTOR = "import functions_framework, benchmarks.ours.connector"
-SETUP_TEST = {"agent": "benchmark", "setup_test": True, "secrets": {"url": "http://127.0.0.1:9"}}
+SETUP_TEST: Any = {"agent": "benchmark", "setup_test": True, "secrets": {"url": "http://127.0.0.1:9"}}
 
 
 def importing(code: str) -> float:

@@ -60,7 +60,7 @@ CONTESTANTS = {
         ),
         Contestant(
             "singer", "singer.pipe", ("benchmark-singer",), ("singer-sdk", "target-duckdb", "duckdb"),
-            "a tap of the Singer SDK piped into target-duckdb",
+            "a tap of the Singer SDK piped into target-duckdb, with the newest DuckDB on which that target loses no row",
         ),
         Contestant(
             "airbyte-cdk", "airbyte.read", ("benchmark-airbyte",), ("airbyte-cdk", "pyarrow", "duckdb"),

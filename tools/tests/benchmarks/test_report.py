@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -20,7 +21,7 @@ PAIRS = {"per row": [(3.0, 2.0), (4.0, 2.0), (5.0, 2.0)]}
 MACHINE = {"processor": "A", "cores": 2, "memory_gb": 24, "python": "3.11.7", "load": 0.1}
 
 
-def table(walls: dict[str, tuple[float, ...]], rows: int = 200_000, **wrong: str) -> Table:
+def table(walls: Mapping[str, tuple[float, ...]], rows: int = 200_000, **wrong: str) -> Table:
     """One with these seconds for each contestant."""
     entries = {
         name: Entry(name, [Run(wall, wall, 100.0) for wall in seconds], wrong.get(name.replace("-", "_"), ""))
