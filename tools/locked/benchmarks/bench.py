@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tools.environments.virtual_environments import VirtualEnvironment
 from tools.locked.benchmarks import page
-from tools.locked.benchmarks.comparisons import compared
+from tools.locked.benchmarks.comparisons import Pairs, compared
 from tools.locked.benchmarks.contestants import CONTESTANTS, OURS, RUNTIME, Contestant, environments
 from tools.locked.benchmarks.measuring import Run, measure
 from tools.locked.benchmarks.report import Report, machine, versions
@@ -166,6 +166,12 @@ def _measured(root: Path, options: argparse.Namespace) -> Report:
     return Report.of(
         found, pairs, quick=options.quick, machine=machine(), versions=versions(made, list(names))
     )
+
+
+def _compared(root: Path, runtime: VirtualEnvironment) -> dict[str, Pairs]:
+    say("\nwithout a sync")
+    with served(root, Scenario(50_000, (), rounds=1)) as url:
+        return compared(runtime.python, root, url)
 
 
 if __name__ == "__main__":

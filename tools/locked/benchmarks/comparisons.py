@@ -1,4 +1,4 @@
-"""What is no sync: two things done in turn by one program of ours, of which only the ratio counts."""
+"""What is no sync: programs of ours that measure two things in turn, of which only the ratio counts."""
 
 from __future__ import annotations
 
@@ -11,15 +11,23 @@ from tools.locked.benchmarks.results import Spread
 from tools.repository.errors import RepositoryError
 
 Pairs = Sequence[tuple[float, float]]
-"""Seconds of ours and of what it is compared with, one pair a round."""
+"""Seconds, or bytes, of ours and of what it is compared with, one pair a round."""
 
-PER_ROW, IMPORTS, ANSWERS = "per row", "imports", "answers"
-_PROGRAMS = {PER_ROW: ("per_row",), IMPORTS: ("starts", "imports"), ANSWERS: ("starts", "answers")}
+PER_ROW, IMPORTS, ANSWERS, GROWTH = "per row", "imports", "answers", "growth"
+_PROGRAMS = {
+    PER_ROW: ("per_row",),
+    IMPORTS: ("starts", "imports"),
+    ANSWERS: ("starts", "answers"),
+    GROWTH: ("growth",),
+}
 
 
-def compared(python: Path, root: Path) -> dict[str, Pairs]:
-    """Each comparison's pairs, measured with a Python that has the runtime. RepositoryError if one fails."""
-    return {name: _pairs(python, root, program) for name, program in _PROGRAMS.items()}
+def compared(python: Path, root: Path, url: str) -> dict[str, Pairs]:
+    """Each comparison's pairs, measured with a Python that has the runtime, over the source at `url`.
+
+    RepositoryError if one fails.
+    """
+    return {name: _pairs(python, root, (*program, url)) for name, program in _PROGRAMS.items()}
 
 
 def _pairs(python: Path, root: Path, program: tuple[str, ...]) -> Pairs:
@@ -32,6 +40,6 @@ def _pairs(python: Path, root: Path, program: tuple[str, ...]) -> Pairs:
 
 
 def ratio(found: Mapping[str, Pairs], name: str) -> Spread | None:
-    """How many times the other's seconds ours are; None if it was not measured."""
+    """How many times the other's ours are; None if it was not measured."""
     pairs = found.get(name)
     return Spread.of([ours / theirs for ours, theirs in pairs]) if pairs else None

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tools.environments.virtual_environments import BENCHMARKS
 from tools.locked.house.modules import Modules, modules_below, way_back
 from tools.repository.errors import Problem, at
 from tools.repository.imports import Import, imports_of, may_import
@@ -44,6 +45,8 @@ def direction_problems(repository: Repository) -> Iterator[Problem]:
     yield from _wrong(
         repository, repository.root / TOOLS, ours - {TOOLS}, "tools/ reads files and imports none of them"
     )
+    rule = f"{BENCHMARKS}/ measures a connector as anyone writes one: {RUNTIME} and third parties' libraries"
+    yield from _wrong(repository, repository.root / BENCHMARKS, ours - {RUNTIME}, rule)
 
 
 def front_problems(repository: Repository) -> Iterator[Problem]:

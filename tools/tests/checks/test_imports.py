@@ -19,6 +19,8 @@ ACME = "connectors/acme/src/connector_acme"
         ("connectors/acme/tests/test_x.py", "import connector_other_one"),
         ("connectors/acme/practice.py", "from tools import names"),
         ("tools/x.py", "import fivetran_runtime"),
+        ("benchmarks/ours/x.py", "from tools import names"),
+        ("benchmarks/ours/x.py", "import connector_acme"),
         (f"{ACME}/spelt.py", "import \uff54ools"),
         (f"{ACME}/late.py", "def f():\n    import tools"),
     ],

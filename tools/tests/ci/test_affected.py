@@ -61,6 +61,7 @@ def names(found: Affected) -> tuple[set[str], set[str], bool]:
         (["tools/tests/ci/test_affected.py"], ({"tools"}, set(), True)),
         (["examples/delta_token/connector.py"], ({"examples", "tools"}, set(), False)),
         (["examples/conftest.py"], ({"examples", "tools"}, set(), False)),
+        (["benchmarks/dlt/arrow.py"], ({"tools"}, set(), False)),
         (["docs/contract.md"], ({"fivetran-runtime", "fivetran-emulator", "tools"}, set(), False)),
         (["README.md"], ({"fivetran-runtime", "fivetran-emulator", "tools"}, set(), False)),
         ([".circleci/config.yml", ".circleci/continue.yml", "deploy.yaml"], (set(), set(), False)),
