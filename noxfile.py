@@ -287,7 +287,7 @@ def histories(session: nox.Session) -> None:
 @nox.session(default=False)
 @reports_errors
 def bench(session: nox.Session) -> None:
-    """[CONTESTANT ...]: speed against the peers and the ceiling, over an hour; --quick under 5 minutes, --json FILE."""
+    """[CONTESTANT ...]: speed against the peers and the ceiling, half an hour; --quick under 5 minutes, --json FILE."""
     arguments = Arguments("bench")
     arguments.add_argument(
         "contestants", metavar="CONTESTANT", nargs="*", help="these and the ceiling; all if none"

@@ -9,8 +9,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 from tools.environments.virtual_environments import VirtualEnvironment
@@ -32,6 +33,24 @@ _CEILING = "benchmark-ceiling"
 
 
 @dataclass(frozen=True)
+class _Case:
+    """A scenario with its source served; `end` is what its contestants' names end in."""
+
+    end: str
+    scenario: Scenario
+    url: str
+
+    @property
+    def prepared(self) -> tuple[str, ...]:
+        """The contestants of which a second sync is measured."""
+        return self.scenario.contestants if self.scenario.changed else ()
+
+    def name_of(self, contestant: str) -> str:
+        """What the contestant is called in the report."""
+        return f"{contestant}{self.end}"
+
+
+@dataclass(frozen=True)
 class Bench:
     """Where it runs, with the environments made, and a folder for what is thrown away."""
 
@@ -42,46 +61,39 @@ class Bench:
     def table(self, scenario: Scenario) -> Table:
         """Measure one scenario; each run gets a line on standard error."""
         say(f"\n{scenario.name}")
-        rounds: dict[str, list[tuple[Run, str]]] = {name: [] for name in scenario.contestants}
-        with served(self.root, scenario) as url:
-            prepared = self._prepared(scenario, url)
-            for number in range(scenario.rounds):
-                for name in scenario.contestants:
-                    run, wrong = self._run(CONTESTANTS[name], scenario, url, prepared.get(name))
-                    rounds[name].append((run, wrong))
-                    what = wrong or f"{run.wall:8.2f} s {run.cpu:8.2f} CPU s {run.peak_mb:7,.0f} MB"
-                    say(f"  {number + 1}/{scenario.rounds} {name:<18} {what}")
+        rounds: dict[str, list[tuple[Run, str]]] = {}
+        with ExitStack() as running:
+            every = [("", scenario), *([scenario.beside] if scenario.beside else [])]
+            cases = [_Case(end, one, running.enter_context(served(self.root, one))) for end, one in every]
+            first = {case.name_of(name): self._first(case, name) for case in cases for name in case.prepared}
+            for number, name, case in product(range(scenario.rounds), scenario.contestants, cases):
+                shown = case.name_of(name)
+                run, wrong = self._run(CONTESTANTS[name], case, first.get(shown))
+                rounds.setdefault(shown, []).append((run, wrong))
+                what = wrong or f"{run.wall:8.2f} s {run.cpu:8.2f} CPU s {run.peak_mb:7,.0f} MB"
+                say(f"  {number + 1}/{scenario.rounds} {shown:<28} {what}")
         return Table(scenario, {name: _entry(name, done) for name, done in rounds.items()})
 
-    def _prepared(self, scenario: Scenario, url: str) -> dict[str, Path]:
-        """The warehouses after a first sync, which nobody measures; none where only a first sync is measured."""
-        found = {}
-        for name in scenario.contestants if scenario.changed else ():
-            first = replace(scenario, changed=0)
-            file = self.folder / f"{name}-{scenario.rows}-first.duckdb"
-            _, wrong = self._run(CONTESTANTS[name], first, url, None, database=file)
-            if wrong:
-                raise RepositoryError(f"{name}: its first sync is wrong: {wrong}")
-            found[name] = file
-        return found
+    def _first(self, case: _Case, name: str) -> Path:
+        """The warehouse after a first sync, which is not measured."""
+        file = self.folder / f"{case.name_of(name)}-first.duckdb"
+        unchanged = replace(case, scenario=replace(case.scenario, changed=0))
+        _, wrong = self._run(CONTESTANTS[name], unchanged, None, database=file)
+        if wrong:
+            raise RepositoryError(f"{name}: its first sync is wrong: {wrong}")
+        return file
 
     def _run(
-        self,
-        one: Contestant,
-        scenario: Scenario,
-        url: str,
-        prepared: Path | None,
-        *,
-        database: Path | None = None,
+        self, one: Contestant, case: _Case, first: Path | None, *, database: Path | None = None
     ) -> tuple[Run, str]:
-        """One run, and what is wrong with it."""
+        """One run, into a copy of `first` if there is one, and what is wrong with it."""
         file = database or self.folder / f"{one.name}.duckdb"
         for old in self.folder.glob(f"{file.name}*"):
             old.unlink()
-        if prepared:
-            shutil.copy(prepared, file)
+        if first:
+            shutil.copy(first, file)
         python, *others = (str(self.environments[name].python) for name in one.environments)
-        command = [python, "-m", f"benchmarks.{one.module}", url, str(file), *others]
+        command = [python, "-m", f"benchmarks.{one.module}", case.url, str(file), *others]
         env = {"PYTHONPATH": str(self.root), "NO_PROXY": "127.0.0.1"}
         run = measure(
             command, cwd=self.folder, env=env, log=self.folder / f"{one.name}.log", seconds=_LONGEST
@@ -90,7 +102,7 @@ class Bench:
             say(run.output)
             return run, f"exit status {run.status}"
         try:
-            return run, fault(self.counted(file), scenario)
+            return run, fault(self.counted(file), case.scenario)
         except RepositoryError as error:
             return run, str(error).splitlines()[-1]
 
@@ -162,7 +174,7 @@ def _measured(root: Path, options: argparse.Namespace) -> Report:
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
         bench = Bench(root, made, Path(folder))
         found = [bench.table(scenario) for scenario in scenarios]
-    pairs = compared(every[RUNTIME].prepare().python, root) if OURS in names else {}
+    pairs = _compared(root, every[RUNTIME].prepare()) if OURS in names else {}
     return Report.of(
         found, pairs, quick=options.quick, machine=machine(), versions=versions(made, list(names))
     )

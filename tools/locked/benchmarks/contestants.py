@@ -51,6 +51,11 @@ CONTESTANTS = {
             "a function written for speed (ten pages a call, orjson, no retries, no checks) and an Arrow loader",
         ),
         Contestant(
+            "one-process", "hand_made.one_process", ("benchmark-hand-made",),
+            ("requests", "orjson", "pyarrow", "duckdb"),
+            "no function: one process that reads pages as dicts and loads them through Arrow, one after the other",
+        ),
+        Contestant(
             "dlt-arrow", "dlt.arrow", ("benchmark-dlt",), ("dlt", "pyarrow", "duckdb"),
             "dlt, pages handed over as Arrow tables, which it does not normalize row by row",
         ),

@@ -139,8 +139,10 @@ def tree(pid: int) -> Iterator[int]:
 def _program(pid: int) -> str:
     """What a process is: its module or script without the interpreter and without arguments."""
     words = [word for word in _read(_PROC / str(pid) / "cmdline").split("\0") if word]
-    named = [word for word in words[1:] if not word.startswith("-")]
-    return Path(named[0]).name if named else Path(words[0]).name if words else "?"
+    if "-c" in words:
+        return "python -c"
+    named = [word for word in words[1:] if not word.startswith("-")] or words
+    return Path(named[0]).name if named else "?"
 
 
 def _resident_mb(pid: int) -> float:

@@ -21,7 +21,7 @@ HEAD = """\
 
 Measured on {date}{quick}, on {cores} cores ({processor}, {memory_gb} GB, Python {python}; load at the end {load}).
 
-    nox -s bench -- --write             # everything, about an hour and a half, and this page
+    nox -s bench -- --write             # everything, about half an hour, and this page
     nox -s bench -- --quick             # under five minutes; prints the tables
     nox -s bench -- --quick dlt-arrow   # one contestant, with the ceiling
     nox -s bench -- --json FILE         # each run, for a program

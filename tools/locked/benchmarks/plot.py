@@ -9,7 +9,7 @@ from tools.locked.benchmarks.contestants import CEILINGS, OURS
 from tools.locked.benchmarks.results import Spread, Table
 
 _WIDTH, _LEFT, _BAR, _GAP = 760, 130, 16, 6
-_COLOURS = {OURS: "#d9534f", **dict.fromkeys(CEILINGS, "#5a8f5a")}
+_COLOURS = {OURS: "#e08e2b", **dict.fromkeys(CEILINGS, "#5a8f5a")}
 _OTHER = "#7a8ca5"
 
 

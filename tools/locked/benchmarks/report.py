@@ -8,7 +8,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,7 @@ class Report:
         head = {key: getattr(self, key) for key in ("date", "quick", "machine", "versions", "compared")}
         scenarios = [
             {
-                **asdict(one.scenario),
+                **asdict(replace(one.scenario, beside=None)),
                 "name": one.scenario.name,
                 "ceiling": one.ceiling.contestant if one.ceiling else None,
                 "entries": {name: _entry_document(one, entry) for name, entry in one.entries.items()},

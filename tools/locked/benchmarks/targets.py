@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tools.locked.benchmarks.comparisons import ANSWERS, GROWTH, IMPORTS, PER_ROW, Pairs, ratio
 from tools.locked.benchmarks.contestants import EMULATOR, INCREMENTAL, OURS
 from tools.locked.benchmarks.results import Spread, Table
+from tools.locked.benchmarks.scenarios import NO_FAULTS, SMALL
 
 _FUNCTION = "functions-framework"
 
@@ -53,9 +54,11 @@ def targets(tables: Sequence[Table], compared: Mapping[str, Pairs]) -> list[Targ
     ]  # fmt: skip
 
 
-def _find(tables: Sequence[Table], rows: int, *, latency_ms: int = 0, faulty: bool = False) -> Table | None:
-    """The table of a first sync of so many rows."""
-    wanted = (rows, latency_ms, faulty, 0)
+def _find(
+    tables: Sequence[Table], rows: int, *, latency_ms: int = 0, faulty: bool = False, changed: int = 0
+) -> Table | None:
+    """The table of a scenario; None if it was not measured."""
+    wanted = (rows, latency_ms, faulty, changed)
     for one in tables:
         case = one.scenario
         if (case.rows, case.latency_ms, case.faulty, case.changed) == wanted:
@@ -102,22 +105,14 @@ def _emulator_peak(tables: Sequence[Table]) -> Target:
 
 def _faults(tables: Sequence[Table]) -> Target:
     text = "20,000 rows with `Retry-After: 0` on every seventh request, to without"
-    smooth, faulty = _find(tables, 20_000), _find(tables, 20_000, faulty=True)
-    one, other = (table.right.get(OURS) if table else None for table in (smooth, faulty))
-    if one is None or other is None:
-        return Target("5", text, "1.1")
-    base = one.spread("wall").median
-    return _judged("5", text, 1.1, Spread.of([run.wall / base for run in other.runs]))
+    return _ratio("5", text, 1.1, _find(tables, 20_000, faulty=True), to=f"{OURS}{NO_FAULTS}")
 
 
 def _incremental(tables: Sequence[Table]) -> Target:
     text = "a sync of 100 changed rows with 2,000,000 in the warehouse, to one with 50,000"
-    found = {one.scenario.rows: one.right.get(INCREMENTAL) for one in tables if one.scenario.changed}
-    small, large = found.get(50_000), found.get(2_000_000)
-    if small is None or large is None:
-        return Target("7", text, "1.3")
-    base = small.spread("wall").median
-    return _judged("7", text, 1.3, Spread.of([run.wall / base for run in large.runs]))
+    table = _find(tables, 2_000_000, changed=100)
+    found = table.ratio(INCREMENTAL, to=f"{INCREMENTAL}{SMALL}") if table else None
+    return _judged("7", text, 1.3, found)
 
 
 def _growth(tables: Sequence[Table]) -> list[Target]:

@@ -2,17 +2,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from tools.locked.benchmarks import page, plot
-from tools.locked.benchmarks.contestants import CONTESTANTS
+from tools.locked.benchmarks.contestants import CONTESTANTS, INCREMENTAL
 from tools.locked.benchmarks.measuring import Run
 from tools.locked.benchmarks.report import Report
 from tools.locked.benchmarks.results import Entry, Spread, Table
-from tools.locked.benchmarks.scenarios import FULL, QUICK, Scenario
+from tools.locked.benchmarks.scenarios import FULL, NO_FAULTS, QUICK, SMALL, Scenario
 from tools.locked.benchmarks.targets import max_deviation, targets
 from tools.repository.errors import RepositoryError
 
@@ -80,6 +81,17 @@ def test_targets_are_judged_and_what_is_not_measured_says_so() -> None:
     assert (per_row.measured, per_row.met) == ("2.00 (1.50 to 2.50)", False)
     missed = targets([table({**WALLS, "ours": (9.0, 9.0, 9.0)})], {})
     assert missed[0].met is False
+
+
+def test_faults_and_sizes_are_compared_inside_their_rounds() -> None:
+    """Each with what ran beside it, not with another scenario's minutes away."""
+    walls = {"ours": (2.0, 3.0, 8.0), f"ours{NO_FAULTS}": (1.0, 3.0, 4.0)}
+    faulty = replace(table(walls), scenario=Scenario(20_000, ("ours",), 3, faulty=True))
+    walls = {INCREMENTAL: (1.2, 2.4, 4.8), f"{INCREMENTAL}{SMALL}": (1.0, 2.0, 4.0)}
+    sizes = replace(table(walls), scenario=Scenario(2_000_000, (INCREMENTAL,), 3, changed=100))
+    found = {one.number: (one.measured, one.met) for one in targets([faulty, sizes], {})}
+    assert found["5"] == ("2.00 (1.00 to 2.00)", False)
+    assert found["7"] == ("1.20 (1.20 to 1.20)", True)
 
 
 def test_growth_is_judged_over_four_sizes() -> None:
