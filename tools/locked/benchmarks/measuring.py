@@ -1,7 +1,7 @@
 """One run of a contestant, measured: the whole tree of processes from its start to its end.
 
-CPU seconds are what the kernel has counted of the process and of every descendant, also of those whose parent did not wait for them; memory is what /proc says
-of the tree every 50 ms, shared pages counted once a process.
+CPU seconds are what the kernel has counted of the process and of every descendant, also of those whose parent did not wait for
+them; memory is what /proc says of the tree every 50 ms, shared pages counted once a process.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -56,9 +56,13 @@ def _measured(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], log:
         process = subprocess.Popen(
             command, cwd=cwd, env=env, stdout=said, stderr=said, start_new_session=True
         )
-        with _Memory(process.pid) as memory, _ended_after(process.pid, seconds):
-            _, status, used = os.wait4(process.pid, 0)
-            wall = time.perf_counter() - began
+        try:
+            with _Memory(process.pid) as memory, _ended_after(process.pid, seconds):
+                _, status, used = os.wait4(process.pid, 0)
+                wall = time.perf_counter() - began
+        except BaseException:
+            process.wait()  # it was ended
+            raise
     process.returncode = os.waitstatus_to_exitcode(status)
     with _ended_after(process.pid, _ORPHAN_SECONDS) as ended:
         cpu = used.ru_utime + used.ru_stime + _orphans_cpu(process.pid)
@@ -92,12 +96,15 @@ def _orphans_cpu(group: int) -> float:
 
 @contextmanager
 def _ended_after(session: int, seconds: float) -> Iterator[list[int]]:
-    """End every process of a session after so many seconds; those that were, which are none until then."""
+    """End every process of a session after so many seconds, or at a Ctrl-C; those that were, which are none until then."""
     ended: list[int] = []
     late = threading.Timer(seconds, lambda: ended.extend(_end(session)))
     late.start()
     try:
         yield ended
+    except BaseException:
+        ended.extend(_end(session))
+        raise
     finally:
         late.cancel()
         late.join()
@@ -163,5 +170,6 @@ def _end(session: int) -> Iterator[int]:
     for folder in _PROC.glob("[0-9]*"):
         fields = _read(folder / "stat").rpartition(")")[2].split()
         if len(fields) > 3 and int(fields[3]) == session and fields[0] != "Z":
-            os.kill(int(folder.name), signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(int(folder.name), signal.SIGKILL)
             yield int(folder.name)

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -58,3 +61,24 @@ def test_a_process_that_stays_behind_is_an_error(tmp_path: Path, monkeypatch: py
         run(tmp_path, STARTS.format(script=stays, then="; import time; time.sleep(0.5)"))
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text("utf-8")), 0)
+
+
+def test_an_interrupted_run_leaves_nothing_running(tmp_path: Path) -> None:
+    """Ctrl-C reaches who measures; the contestant is in a session of its own."""
+    pid = tmp_path / "pid"
+    script = (
+        f"import os, pathlib, time; pathlib.Path({str(pid)!r}).write_text(str(os.getpid())); time.sleep(600)"
+    )
+    main = threading.get_ident()
+    threading.Thread(target=_interrupt, args=(main, pid)).start()
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, script)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(int(pid.read_text("utf-8")), 0)
+
+
+def _interrupt(thread: int, once: Path) -> None:
+    """Send this process a Ctrl-C once the file is there."""
+    while not (once.is_file() and once.read_text("utf-8")):
+        time.sleep(0.02)
+    signal.pthread_kill(thread, signal.SIGINT)
