@@ -22,6 +22,7 @@ class Recorded:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         self.ran: list[tuple[str, str]] = []
+        self.began_with: list[str] = []
         self.left: dict[str, Any] = defaultdict(lambda: COMPLETE)
         monkeypatch.setattr(bench, "measure", self._measure)
         monkeypatch.setattr(bench, "counted", lambda *given: self._counted(given[-1]))
@@ -30,12 +31,15 @@ class Recorded:
 
     def _measure(self, command: list[str], **_: object) -> Run:
         module, _url, database = command[2:5]
-        Path(database).write_text(module, "utf-8")
+        file = Path(database)
+        self.began_with.append(file.read_text("utf-8") if file.is_file() else "")
+        file.write_text(f"{file.stem} was here", "utf-8")
         self.ran.append((module.rpartition(".")[2], Path(database).stem))
         return Run(1.0, 1.0, 1.0, status=3 if module.endswith("fails") else 0)
 
     def _counted(self, database: Path) -> dict[str, int]:
         found = self.left[database.stem]
+        found = found.pop(0) if isinstance(found, list) else found
         if isinstance(found, RepositoryError):
             raise found
         return dict(found)
@@ -59,7 +63,7 @@ def test_rounds_are_interleaved(recorded: Recorded) -> None:
 
 def test_a_row_lost_in_any_round_makes_a_contestant_wrong(recorded: Recorded) -> None:
     """Also where what it left cannot be read at all."""
-    recorded.left["dlt-arrow"] = {**COMPLETE, "rows": 4, "keys": 4}
+    recorded.left["dlt-arrow"] = [COMPLETE, {**COMPLETE, "rows": 4, "keys": 4}]
     recorded.left["singer"] = RepositoryError("x:\nValueError: 0 tables are called tickets")
     table = recorded.bench.table(Scenario(5, ("limit-raw", "dlt-arrow", "singer"), rounds=2))
     assert {name: entry.wrong for name, entry in table.entries.items()} == {
@@ -77,6 +81,8 @@ def test_a_second_sync_begins_each_time_where_the_first_one_ended(recorded: Reco
     firsts, runs = recorded.ran[:2], recorded.ran[2:]
     assert [file for _, file in firsts] == [f"{INCREMENTAL}-first", f"{INCREMENTAL}{SMALL}-first"]
     assert [file for _, file in runs] == [INCREMENTAL] * 4
+    large, small_one = f"{INCREMENTAL}-first was here", f"{INCREMENTAL}{SMALL}-first was here"
+    assert recorded.began_with == ["", "", large, small_one, large, small_one]
     assert [entry.wrong for entry in table.entries.values()] == ["", ""]
 
 
