@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from small_repository import ROOT
 
+from tools.local.syncing import emulator_environment
 from tools.locked.benchmarks.bench import counted
 from tools.locked.benchmarks.results import fault
 from tools.locked.benchmarks.scenarios import Scenario
-from tools.local.syncing import emulator_environment
 from tools.repository.errors import RepositoryError
 from tools.repository.model import Repository
 
