@@ -171,13 +171,12 @@ def _measured(root: Path, options: argparse.Namespace) -> Report:
     every = environments(Repository(root))
     needed = {_CEILING, *(environment for name in names for environment in CONTESTANTS[name].environments)}
     made = {name: every[name].prepare() for name in sorted(needed)}
+    before = machine()
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
         bench = Bench(root, made, Path(folder))
         found = [bench.table(scenario) for scenario in scenarios]
     pairs = _compared(root, every[RUNTIME].prepare()) if OURS in names else {}
-    return Report.of(
-        found, pairs, quick=options.quick, machine=machine(), versions=versions(made, list(names))
-    )
+    return Report.of(found, pairs, quick=options.quick, machine=before, versions=versions(made, list(names)))
 
 
 def _compared(root: Path, runtime: VirtualEnvironment) -> dict[str, Pairs]:

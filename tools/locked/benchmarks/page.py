@@ -19,7 +19,7 @@ HEAD = """\
 
 # Benchmarks
 
-Measured on {date}{quick}, on {cores} cores ({processor}, {memory_gb} GB, Python {python}; load at the end {load}).
+Measured on {date}{quick}, on {cores} cores ({processor}, {memory_gb} GB, Python {python}; load before it {load}).
 
     nox -s bench -- --write             # everything, about half an hour, and this page
     nox -s bench -- --quick             # under five minutes; prints the tables
@@ -68,7 +68,7 @@ def _targets(targets: list[Target]) -> Iterator[str]:
 
 def _table(table: Table) -> Iterator[str]:
     runs = table.scenario.rounds
-    yield f"| {runs} round{'' if runs == 1 else 's'} | of the ceiling, times | wall s | CPU s | peak MB | rows/s |"
+    yield f"| {runs} round{'' if runs == 1 else 's'} | times the ceiling | wall s | CPU s | peak MB | rows/s |"
     yield "|---|--:|--:|--:|--:|--:|"
     right = table.right
     for name in sorted(right, key=lambda name: right[name].spread("wall").median):

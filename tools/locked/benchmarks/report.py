@@ -110,7 +110,7 @@ def _table(found: Mapping[str, Any]) -> Table:
 
 
 def machine() -> dict[str, Any]:
-    """What this machine is, and how busy it was when asked."""
+    """What this machine is, and how busy it is."""
     model = next(
         (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
         platform.machine(),
