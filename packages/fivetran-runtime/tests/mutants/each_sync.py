@@ -223,4 +223,10 @@ MUTANTS = (
         lambda _: lambda self, reading, before: False,  # noqa: ARG005
         f"{_EACH_SYNC}::test_deletes_are_found_while_another_table_fails",
     ),
+    Mutant(
+        "without a sync id a table is read from its floor while another one fails",
+        "fivetran_runtime._sync.reread.Rereading._is_to_be_whole",
+        lambda _: lambda self, reading, before: False,  # noqa: ARG005
+        f"{_EACH_SYNC}::test_a_row_with_an_old_date_is_fetched_while_another_table_fails",
+    ),
 )

@@ -384,8 +384,9 @@ def test_deletes_are_found_while_another_table_fails(has_id: bool) -> None:
 
 
 @IDS
-def test_a_row_with_an_old_date_is_fetched_while_another_table_fails(has_id: bool) -> None:
-    """The listing shows it and no pass brings it: asking for it is a reading like the others."""
+@pytest.mark.parametrize("fetches", [True, False], ids=["fetch", "from the floor"])
+def test_a_row_with_an_old_date_is_fetched_while_another_table_fails(has_id: bool, fetches: bool) -> None:
+    """The listing shows it and no pass brings it: asking for it, or reading from the floor, is a reading like the others."""
     app = Connector("old")
     rows = {1: 5}
     app.table(key="id", name="broken")(lambda _: failed(TransientError("HTTP 503")))
@@ -396,7 +397,9 @@ def test_a_row_with_an_old_date_is_fetched_while_another_table_fails(has_id: boo
     def fetched(_: Any, keys: list[int]) -> Iterator[Any]:
         yield from ({"id": key, "at": rows[key]} for key in keys)
 
-    @app.table(key="id", cursor="at", on_missing="delete", listing=listed, fetch=fetched)
+    fetch = fetched if fetches else None
+
+    @app.table(key="id", cursor="at", on_missing="delete", listing=listed, fetch=fetch)
     def changes(_: Any, since: int | None) -> Iterator[Any]:
         answered()
         yield from ({"id": row, "at": at} for row, at in rows.items() if since is None or at >= since)

@@ -3,8 +3,8 @@
 Requests without a `sync_id` cannot say whether they begin a sync or go on with one: an error carries no state, so the
 call after it looks like the call before it. So a call that is left with failing tables reads the finished ones again.
 A finished table is new when its reading comes to its end within the call and its digest differs from the last one's,
-or a listing has decided on keys that it did not find; its rows are sent and the digest is kept. When nothing is new,
-the failure is reported. That ends, too: each later answer needs a change at the source, or a mark that has moved, and
+or a listing has decided on keys that it did not find, or the next reading has to begin at the floor; its rows are sent
+and the digest is kept. When nothing is new, the failure is reported. That ends, too: each later answer needs a change at the source, or a mark that has moved, and
 marks follow one reading behind the source.
 """
 
@@ -52,6 +52,7 @@ class Rereading:
         before, batch = copy.deepcopy(self._state.tables), Batch()
         digest = self._digest_of(reading, batch)
         is_known = digest == self._sync.read.get(reading.name) and not self._has_decided(reading, before)
+        is_known = is_known and not self._is_to_be_whole(reading, before)
         if digest is None or is_known or answer.bytes + batch.bytes > self._budget.row_bytes:
             self._state.tables = before
             return False
@@ -82,3 +83,8 @@ class Rereading:
         parts = (before.get(reading.keys, TableState()), self._state.table(reading.keys))
         old, new = ((part.missed, part.held, part.gone) for part in parts)
         return old != new
+
+    def _is_to_be_whole(self, reading: Reading, before: Mapping[str, TableState]) -> bool:
+        """Whether the table is to be read from its floor, for rows that a listing shows and this reading has not brought."""
+        name = reading.table.name
+        return self._state.table(name).whole and not before.get(name, TableState()).whole
