@@ -62,6 +62,12 @@ def _goes_back_alone(_: Fault) -> Fault:
 
 MUTANTS = (
     Mutant(
+        "a row that is deleted before settings change between two parts is found",
+        f"{_PASS}._was_begun",
+        lambda _: lambda table, state: any(name not in table.kept for name in state.at or ()),
+        f"{_TESTS}::test_a_row_that_is_deleted_before_settings_change_between_two_parts_is_found",
+    ),
+    Mutant(
         "a row that is deleted between two parts of the first page is found",
         f"{_PASS}.Pass._send_unit_again",
         _what_was_sent_counts_as_found,

@@ -253,6 +253,31 @@ def test_a_row_that_is_deleted_between_two_parts_of_the_first_page_is_found() ->
     assert {row["id"] for row in fivetran.tables["things"].values()} == rows.keys()
 
 
+def test_a_row_that_is_deleted_before_settings_change_between_two_parts_is_found() -> None:
+    """What was sent under the settings of before counts as known, and not as found."""
+
+    class Settings(Config):
+        page: int
+
+    rows = {row["id"]: row for row in ROWS}
+
+    def things(_: Any, token: int | None = None) -> Iterator[Any]:
+        if token is None:
+            yield Keep(token=1)
+            yield from list(rows.values())
+
+    app = Connector("large", config=Settings)
+    app.table(key="id", keeps="token", on_missing="delete", scope=lambda _: "all")(things)
+    fivetran = Fivetran(app.handler, secrets={"page": 1})
+    fivetran.syncs = 1
+    fivetran.call()
+    del rows[2]
+    fivetran.secrets = {"page": 2}
+    for _ in range(3):
+        fivetran.sync()
+    assert {row["id"] for row in fivetran.tables["things"].values()} == rows.keys()
+
+
 def test_a_child_that_is_deleted_between_two_parts_is_deleted_where_a_row_of_it_was_sent() -> None:
     """In the place of its row, which an answer has sent, there is its delete, which none has."""
     lines = {row["id"]: 1 for row in ROWS}

@@ -108,13 +108,13 @@ class Pass:
         self._batch = batch
         self._budget = budget
         self._terms = terms
-        had_position = any(name not in table.kept for name in state.at or ())
+        was_begun = _was_begun(table, state)
         self._start = start(table, state, terms)
         self._position = {**self._start.position}
         self._around: dict[str, Any] = {}
         """What every position holds beside what the table yields."""
         self._kept = self._kept_values()
-        if had_position and not self._position:
+        if was_begun and not self._position:
             deletes.begin_again()
         self._embeds = state.embeds if terms.embedded is None else embedded_name(terms.embedded)
         self._writer = Writer(table, budget.row_bytes)
@@ -480,6 +480,11 @@ class Pass:
         self._deletes.save()
         if self._children is not None:
             self._children.save()
+
+
+def _was_begun(table: Table, state: TableState) -> bool:
+    """Whether an open pass has come behind its beginning, or has sent a part of what is there."""
+    return state.sent > 0 or any(name not in table.kept for name in state.at or ())
 
 
 def rows_of(table: Table, what: str, given: object) -> Iterator[Any]:
