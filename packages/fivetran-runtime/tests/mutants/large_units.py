@@ -62,6 +62,12 @@ def _goes_back_alone(_: Fault) -> Fault:
 
 MUTANTS = (
     Mutant(
+        "a change between two parts of a first page is not lost to a token that came with the second",
+        "fivetran_runtime._sync.kept.KeptValues.begin",
+        lambda original: lambda self, *, was_sent, at_start: original(self, was_sent=was_sent, at_start=False),  # noqa: ARG005
+        f"{_TESTS}::test_a_change_between_two_parts_of_a_first_page_is_not_lost_to_a_token_that_came_with_the_second",
+    ),
+    Mutant(
         "a row that is deleted before settings change between two parts is found",
         f"{_PASS}._was_begun",
         lambda _: lambda table, state: any(name not in table.kept for name in state.at or ()),

@@ -253,6 +253,29 @@ def test_a_row_that_is_deleted_between_two_parts_of_the_first_page_is_found() ->
     assert {row["id"] for row in fivetran.tables["things"].values()} == rows.keys()
 
 
+def test_a_change_between_two_parts_of_a_first_page_is_not_lost_to_a_token_that_came_with_the_second() -> None:
+    """Where a position names when the listing began, the call that asks for the page again names a later time."""
+    rows, changes = {row["id"]: {**row, "rev": 0} for row in ROWS}, [0]
+
+    def things(_: Any, n: int = 0, began: int | None = None, token: int | None = None) -> Iterator[Any]:
+        began = len(changes) if began is None else began
+        if token is None:
+            yield from [*rows.values()] if not n else ()
+            yield At(n=1, began=began)
+        else:
+            yield from [rows[number] for number in changes[token:]]
+        yield Keep(token=began if token is None else len(changes))
+
+    fivetran = connection(things, keeps="token")
+    fivetran.syncs = 1
+    fivetran.call()
+    rows[2] = {"id": 2, "text": "changed", "rev": 1}
+    changes.append(2)
+    for _ in range(3):
+        fivetran.sync()
+    assert {row["id"]: row["rev"] for row in fivetran.tables["things"].values()}[2] == 1
+
+
 def test_a_row_that_is_deleted_before_settings_change_between_two_parts_is_found() -> None:
     """What was sent under the settings of before counts as known, and not as found."""
 

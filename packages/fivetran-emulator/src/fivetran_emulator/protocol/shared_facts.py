@@ -29,6 +29,7 @@ TABLE_MEMBERS: Mapping[str, tuple[str, ...]] = {
     "following": ("text",),
     "kept": ("object",),
     "keeping": ("object",),
+    "late": ("boolean",),
     "parents": ("text",),
     "parents_read": ("text",),
     "keys_of": ("object",),

@@ -48,7 +48,7 @@ class KeptValues:
         self.arguments = positions.restored(table, self.stored)
         self._keeping = {} if opens else dict(state.keeping or {})
         self._in_unit: dict[str, Any] = {}
-        self._was_sent = self._is_late = False
+        self._was_sent, self._is_late = False, state.late and not opens
         self._say_what_is_read()
 
     def _drop_unreadable(self) -> None:
@@ -72,9 +72,15 @@ class KeptValues:
         """What it takes in the state, in two places."""
         return 2 * len(encode({**self.stored, **self._keeping, **self._in_unit}))
 
-    def begin(self, *, was_sent: bool) -> None:
-        """The source is read, or read again, from where the open unit begins; `was_sent` if rows of it were."""
+    def begin(self, *, was_sent: bool, at_start: bool) -> None:
+        """The source is read, or read again, from where the open unit begins; `was_sent` if rows of it were.
+
+        `at_start` if that is where the pass began: a token that the source gives with this answer, or behind it, is younger
+        than the rows that an earlier answer has sent.
+        """
         self._in_unit, self._was_sent = {}, was_sent
+        if at_start:
+            self._is_late = was_sent and not self._keeping
 
     def keep(self, item: Keep, *, is_first: bool) -> None:
         """The table has yielded this; `is_first` if before all rows of this call.
@@ -86,7 +92,7 @@ class KeptValues:
             DefectError: it names or holds what cannot be kept.
         """
         values = positions.kept(self._table, item)
-        if self._was_sent:
+        if self._was_sent or self._is_late:
             self._is_late = True
         elif not (self._confirms or (is_first and self._keeping)):
             self._in_unit |= values
@@ -102,7 +108,7 @@ class KeptValues:
         A unit that is sent in parts is asked for again. What a later answer keeps says nothing of rows that changed
         after an earlier one has sent them.
         """
-        self._state.keeping = self._keeping or None
+        self._state.keeping, self._state.late = self._keeping or None, self._is_late
         self._was_sent = in_parts
 
     def complete(self) -> None:

@@ -54,6 +54,8 @@ class TableState(msgspec.Struct, omit_defaults=True):
     """What the last complete pass has kept (`Keep`): the open one asks with it if its position holds it, too."""
     keeping: dict[str, Any] | None = None
     """What the open pass will have kept when it is complete."""
+    late: bool = False
+    """Whether what the open pass keeps does not count: it is younger than rows that were sent before it."""
     parents: str | None = None
     """The parents that have been read to their end up to the mark; the others are read from the floor."""
     parents_read: str | None = None
@@ -117,7 +119,7 @@ class TableState(msgspec.Struct, omit_defaults=True):
         """Forget the open pass."""
         self.since = self.at = self.seen = self.first = self.place = self.found = self.following = None
         self.keeping = self.parents_read = None
-        self.sent = 0
+        self.sent, self.late = 0, False
 
     def forget_mark(self) -> None:
         """The next pass starts at the floor, and nothing counts that was read before it."""

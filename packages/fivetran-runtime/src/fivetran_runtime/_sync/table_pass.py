@@ -253,7 +253,7 @@ class Pass:
         if self._table.kind is not None:
             arguments["since"] = self._start.since
         if self._kept is not None:
-            self._kept.begin(was_sent=self._sent > 0)
+            self._kept.begin(was_sent=self._sent > 0, at_start=not position)
             arguments |= self._kept.arguments
         return self._read_list(client, arguments) or self._complete()
 
