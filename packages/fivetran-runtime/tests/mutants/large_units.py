@@ -64,7 +64,9 @@ MUTANTS = (
     Mutant(
         "a change between two parts of a first page is not lost to a token that came with the second",
         "fivetran_runtime._sync.kept.KeptValues.begin",
-        lambda original: lambda self, *, was_sent, at_start: original(self, was_sent=was_sent, at_start=False),  # noqa: ARG005
+        lambda original: (
+            lambda self, *, was_sent, at_start: original(self, was_sent=was_sent, at_start=False)
+        ),  # noqa: ARG005
         f"{_TESTS}::test_a_change_between_two_parts_of_a_first_page_is_not_lost_to_a_token_that_came_with_the_second",
     ),
     Mutant(
