@@ -60,14 +60,19 @@ def _goes_back_alone(_: Fault) -> Fault:
     return go_back_to
 
 
+def _counts_when_late(original: Fault) -> Fault:
+    def begin(self: Any, *, was_sent: bool, at_start: bool) -> None:
+        original(self, was_sent=was_sent, at_start=False)
+
+    return begin
+
+
 MUTANTS = (
     Mutant(
         "a change between two parts of a first page is not lost to a token that came with the second",
         "fivetran_runtime._sync.kept.KeptValues.begin",
-        lambda original: (
-            lambda self, *, was_sent, at_start: original(self, was_sent=was_sent, at_start=False)
-        ),  # noqa: ARG005
-        f"{_TESTS}::test_a_change_between_two_parts_of_a_first_page_is_not_lost_to_a_token_that_came_with_the_second",
+        _counts_when_late,
+        f"{_TESTS}::test_a_change_between_two_parts_of_a_first_page_is_not_lost_to_a_later_token",
     ),
     Mutant(
         "a row that is deleted before settings change between two parts is found",

@@ -253,9 +253,7 @@ def test_a_row_that_is_deleted_between_two_parts_of_the_first_page_is_found() ->
     assert {row["id"] for row in fivetran.tables["things"].values()} == rows.keys()
 
 
-def test_a_change_between_two_parts_of_a_first_page_is_not_lost_to_a_token_that_came_with_the_second() -> (
-    None
-):
+def test_a_change_between_two_parts_of_a_first_page_is_not_lost_to_a_later_token() -> None:
     """Where a position names when the listing began, the call that asks for the page again names a later time."""
     rows, changes = {row["id"]: {**row, "rev": 0} for row in ROWS}, [0]
 
