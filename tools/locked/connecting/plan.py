@@ -129,13 +129,14 @@ class _Comparison:
             body["schedule_type"] = self.intent.schedule_type
         if body:
             body["run_setup_tests"] = False
-        unpause = self._unpause()
+        test = self._untested(changed=self.prepares or bool(config))
+        unpause = self._unpause(after=", once the setup test has passed" if test else "")
         return Plan(
             self.there,
             tuple(self.changes),
             tuple(self.notes),
             prepare=self.prepares,
-            test=self._untested(changed=self.prepares or bool(config)),
+            test=test,
             unpause=unpause,
             body=body,
         )
@@ -207,12 +208,12 @@ class _Comparison:
         elif not self.sent.holds("secrets", secrets.texts):
             yield f"secrets: they differ from those sent from here on {self.sent.at}"
 
-    def _unpause(self) -> bool:
+    def _unpause(self, *, after: str) -> bool:
         """A connection that has synced and is paused was paused by somebody, who is asked by --unpause."""
         if not self.there.paused:
             return False
         if self.intent.unpauses(new=not self.there.has_synced):
-            self.changes.append("paused: true -> false, once the setup test has passed")
+            self.changes.append(f"paused: true -> false{after}")
             return True
         by_airflow = self.intent.one.schedule == "airflow" and not self.there.has_synced
         why = "until Airflow's first run" if by_airflow else "and stays so without --unpause"
