@@ -282,5 +282,5 @@ def test_what_somebody_paused_stays_paused_unless_asked(
     assert team.fivetran.writes() == []
     assert "paused, and stays so without --unpause" in shown(capsys)
     team.connect("--yes", "--unpause")
-    assert not made.paused
     assert "paused: true -> false\n" in shown(capsys), "no setup test is run again"
+    assert not made.paused
