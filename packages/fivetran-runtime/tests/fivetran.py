@@ -65,8 +65,9 @@ class CountedSource:
 def call(main: Callable[..., Any], body: object, **request: Any) -> Reply:
     """POST a body to a function as functions-framework would."""
     with _HOST.test_request_context(method="POST", json=body, **request):
-        content, status, headers = main(flask.request)
-    return Reply(status, json.loads(content), headers)
+        _, _, headers = answer = main(flask.request)
+        response = _HOST.make_response(answer)
+    return Reply(response.status_code, json.loads(response.get_data()), headers)
 
 
 @dataclass

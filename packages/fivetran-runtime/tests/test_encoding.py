@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fivetran_runtime._encoding import decode, encode_row
+from fivetran_runtime._encoding import decode, encode_plain, encode_row
 from fivetran_runtime.errors import DefectError
 
 
@@ -217,3 +217,47 @@ def test_a_value_that_is_nested_too_deeply_is_refused_by_column() -> None:
     for _ in range(100_000):
         deep = [deep]
     assert "column c: a value that is nested too deeply" in refused({"c": deep})
+
+
+_NAMES = st.text(max_size=3) | st.sampled_from(["a", Name.RED, Text("a"), 1, None, "\ud800"])
+_VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**64), 2**64) | st.sampled_from([2**63 - 1, 2**63, -(2**63), -(2**63) - 1]),
+    st.floats(),
+    st.decimals() | st.sampled_from([Decimal(digits) for digits in ("1E+18", "9.9E+17", "-9223372036854775809")]),
+    st.text(max_size=5),
+    st.datetimes() | st.datetimes(timezones=st.just(UTC)) | st.dates() | st.uuids(),
+    st.sampled_from([value for value, _ in BAD] + [Name.RED, Number.ONE, Point(1, 2), OrderedDict(b=1), defaultdict(int)]),
+)  # fmt: skip
+_NESTED = st.recursive(
+    _VALUES,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(_NAMES, inner, max_size=3)
+        | st.lists(inner, max_size=2).map(tuple)
+    ),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(st.text(max_size=3), _NESTED, max_size=4))
+def test_the_quick_way_sends_the_same_or_leaves_it_to_the_other(row: dict[str, Any]) -> None:
+    """What is sent without a closer look is what would be sent after one; and nothing that would be refused."""
+    quick = encode_plain(row)
+    try:
+        expected = encode_row(row, where)
+    except DefectError:
+        assert quick is None
+    else:
+        assert quick in (None, expected)
+
+
+def test_what_sources_send_goes_the_quick_way() -> None:
+    """Everything that JSON is read as, and what authors make of it; else each row would be looked at twice."""
+    row = {
+        "id": 1, "price": Decimal("12345678901234567.89"), "whole": Decimal("1E+3"), "zero": Decimal(0), "share": 0.5,
+        "is_open": True, "email": None, "on": date(2026, 1, 31), "at": datetime(2026, 1, 31, tzinfo=UTC), "key": UUID(int=5),
+        "requester": {"city": "Kraków", "tags": ["a", 1, (None,)]}, "last": -(2**63) + 1,
+    }  # fmt: skip
+    assert encode_plain(row) == encode_row(row, where)

@@ -91,6 +91,13 @@ def test_the_answer_is_exactly_fivetrans_envelope(main: Function) -> None:
     }
 
 
+def test_the_answer_says_how_long_it_is(main: Function) -> None:
+    """It is sent in pieces, and who reads it knows when they are all there."""
+    answer = main.call()
+    assert answer.headers["Content-Length"] == str(len(answer.text.encode()))
+    assert answer.report["bytes"] == len(answer.text.encode())
+
+
 @pytest.mark.parametrize(
     "more", [{}, {"state": None}, {"state": {}}, {"custom": [1]}, {"sync_id": None}, {"sync_id": 5}]
 )

@@ -59,7 +59,7 @@ class Destination:
         body: dict[str, Any] = {"state": self.state, "secrets": self.secrets}
         body |= {"sync_id": f"s{self.syncs}"} if self.sends_id else {}
         content, status, headers = self.main(Posted(json.dumps(body).encode()))
-        answer: dict[str, Any] = json.loads(content)
+        answer: dict[str, Any] = json.loads(content if isinstance(content, bytes) else b"".join(content))
         self._count(number, json.loads(headers.get(REPORT_HEADER, "{}")), lost=lost and status == 200)
         if status == 200 and not lost:
             self._apply(answer)

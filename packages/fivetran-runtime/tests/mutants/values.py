@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 
+from fivetran_runtime._invocation.context import ALLOCATIONS
 from fivetran_runtime.errors import DefectError
 from fivetran_runtime.function.envelope import BadRequestError
 from fivetran_runtime.http._bodies import NotJsonError
@@ -59,6 +62,12 @@ def _without_reason(original: Fault) -> Fault:
     return undecodable
 
 
+@contextmanager
+def _held_for_good() -> Iterator[None]:
+    gc.set_threshold(ALLOCATIONS, *gc.get_threshold()[1:])
+    yield
+
+
 MUTANTS = (
     Mutant(
         "a fraction keeps every digit",
@@ -71,6 +80,24 @@ MUTANTS = (
         "fivetran_runtime._encoding._encode",
         lambda _: msgspec.json.Encoder().encode,
         f"{_ENCODING}::test_a_decimal_is_a_number_digit_for_digit",
+    ),
+    Mutant(
+        "a later row is looked at as the first was",
+        "fivetran_runtime._encoding._are_plain",
+        lambda _: lambda values: True,  # noqa: ARG005 - as the original's
+        "sync/test_row_encoder.py::test_a_later_row_is_refused_as_a_first_one_is",
+    ),
+    Mutant(
+        "an answer is as long as it says",
+        "fivetran_runtime._sync.batch.Batch.json_size",
+        lambda original: lambda self, *, deletes: original(self, deletes=deletes) + 1,
+        "function/test_handler.py::test_the_answer_says_how_long_it_is",
+    ),
+    Mutant(
+        "the collector is as it was before the invocation",
+        "fivetran_runtime._invocation.context.collector_held_back",
+        lambda _: _held_for_good,
+        "invocation/test_collector.py::test_it_runs_rarely_within_an_invocation_and_as_usual_after",
     ),
     Mutant(
         "JSON with a byte order mark is read",

@@ -7,14 +7,17 @@ some (`delete_strategies.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from hashlib import blake2b
-from itertools import product
+from itertools import islice, product
 from typing import NamedTuple
 
 from fivetran_runtime._encoding import encode
 from fivetran_runtime._sync.keys import Key
 from fivetran_runtime.tables import Table
+
+_JOINED = 200
+"""How many rows make a piece of the answer: so many small ones are sent at once, and few are in memory twice."""
 
 
 class Upsert(NamedTuple):
@@ -33,7 +36,11 @@ Operation = Upsert | Deletion
 
 
 class _Operations:
-    """One table's part: encoded rows, and the encoded key columns of rows to delete. A key is in one of them only."""
+    """One table's part: encoded rows, and the encoded key columns of rows to delete. A key is in one of them only.
+
+    Each has the comma before it that an array has: so they are joined as they are, and each is a copy of its own size. What
+    the encoder gives has taken half as much memory again.
+    """
 
     __slots__ = ("deletes", "rows")
 
@@ -61,27 +68,24 @@ class Batch:
 
     def put_row(self, table: str, key: Key, encoded: bytes) -> None:
         """Add a row; it takes the place of an earlier operation for the same key."""
-        operations = self._cleared(table, key)
-        operations.rows[key] = encoded
+        operations = self._tables.get(table) or self._table(table)
+        if key in operations.rows or key in operations.deletes:
+            self.drop(table, key)
+        operations.rows[key] = b"," + encoded
         self.bytes += len(encoded) + 1
 
     def put_delete(self, table: str, key: Key, encoded: bytes) -> None:
         """Add a delete, by its encoded key columns; it takes the place of an earlier operation for the same key."""
-        operations = self._cleared(table, key)
-        operations.deletes[key] = encoded
+        self.drop(table, key)
+        self._table(table).deletes[key] = b"," + encoded
         self.bytes += len(encoded) + 1
 
     def drop(self, table: str, key: Key) -> None:
-        """Take back the operation for a key."""
-        self._cleared(table, key)
-
-    def _cleared(self, table: str, key: Key) -> _Operations:
-        """A table's operations, without any for this key."""
+        """Take back the operation for a key, if there is one."""
         operations = self._table(table)
         for chosen in (operations.rows, operations.deletes):
             if key in chosen:
-                self.bytes -= len(chosen.pop(key)) + 1
-        return operations
+                self.bytes -= len(chosen.pop(key))
 
     def take(self, unit: Batch) -> None:
         """Add all operations of a unit that has become whole."""
@@ -90,7 +94,7 @@ class Batch:
             mine = self._table(name)
             for before, after in product((mine.rows, mine.deletes), (theirs.rows, theirs.deletes)):
                 for key in before.keys() & after.keys():
-                    self.bytes -= len(before.pop(key)) + 1
+                    self.bytes -= len(before.pop(key))
             mine.rows |= theirs.rows
             mine.deletes |= theirs.deletes
 
@@ -99,7 +103,7 @@ class Batch:
         deletes = Batch()
         for name, operations in self._tables.items():
             for key, encoded in operations.deletes.items():
-                deletes.put_delete(name, key, encoded)
+                deletes.put_delete(name, key, encoded[1:])
         return deletes
 
     def keys(self, table: str) -> tuple[set[Key], set[Key]]:
@@ -110,12 +114,13 @@ class Batch:
     def any_row(self, table: str) -> bytes | None:
         """One of a table's rows, encoded; None when there is none."""
         operations = self._tables.get(table) or _Operations()
-        return next(iter(operations.rows.values()), None)
+        encoded = next(iter(operations.rows.values()), None)
+        return None if encoded is None else encoded[1:]
 
     def digest(self) -> int:
         """A number for what it holds, whatever the order; those of two batches may be added."""
         return sum(
-            int.from_bytes(blake2b(encoded, digest_size=8, person=name.encode()[:16]).digest(), "big")
+            int.from_bytes(blake2b(encoded[1:], digest_size=8, person=name.encode()[:16]).digest(), "big")
             + is_delete
             for name, operations in self._tables.items()
             for is_delete, chosen in enumerate((operations.rows, operations.deletes))
@@ -125,21 +130,32 @@ class Batch:
     def __iter__(self) -> Iterator[tuple[str, Key, Operation]]:
         """Table, key and operation of each; a key of a table comes once."""
         for name, operations in self._tables.items():
-            yield from ((name, key, Deletion(columns)) for key, columns in operations.deletes.items())
-            yield from ((name, key, Upsert(columns)) for key, columns in operations.rows.items())
+            yield from ((name, key, Deletion(columns[1:])) for key, columns in operations.deletes.items())
+            yield from ((name, key, Upsert(columns[1:])) for key, columns in operations.rows.items())
 
     def counts(self, *, deletes: bool) -> dict[str, int]:
         """Rows, or deletes, per table; tables without any are left out."""
         return {name: len(chosen) for name, chosen in self._chosen(deletes=deletes)}
 
-    def json(self, *, deletes: bool) -> Iterable[bytes]:
-        """The `insert` or `delete` object as pieces of JSON text."""
+    def json(self, *, deletes: bool) -> Iterator[bytes]:
+        """The `insert` or `delete` object as pieces of JSON text, which are joined as they are asked for."""
         yield b"{"
         for place, (name, chosen) in enumerate(self._chosen(deletes=deletes)):
-            yield (b"," if place else b"") + encode(name) + b":["
-            yield b",".join(chosen.values())
+            rows = iter(chosen.values())
+            yield (b"," if place else b"") + encode(name) + b":[" + next(rows)[1:]
+            while joined := b"".join(islice(rows, _JOINED)):
+                yield joined
             yield b"]"
         yield b"}"
+
+    def json_size(self, *, deletes: bool) -> int:
+        """How many bytes `json` gives."""
+        # The comma before a table's first row is not sent there; but one is before each table, except for the first.
+        sizes = [
+            len(encode(name)) + len(":[]") + sum(map(len, chosen.values()))
+            for name, chosen in self._chosen(deletes=deletes)
+        ]
+        return len("{}") + sum(sizes) - bool(sizes)
 
     def _chosen(self, *, deletes: bool) -> Iterator[tuple[str, dict[Key, bytes]]]:
         for name, operations in self._tables.items():

@@ -9,10 +9,11 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from fivetran_runtime._arguments import kind_of
-from fivetran_runtime._encoding import encode_row
+from fivetran_runtime._encoding import encode_plain, encode_row
 from fivetran_runtime._sync.batch import Batch
 from fivetran_runtime._sync.keys import Key, part
 from fivetran_runtime.errors import DefectError
@@ -62,23 +63,25 @@ class Writer:
 
     def _insert(self, name: str, columns: Mapping[str, Any], batch: Batch) -> None:
         key = self.key(name, columns)
-        encoded = encode_row(columns, lambda: self.at(name, columns))
-        self._check_columns(name, columns)
+        names, encoded = tuple(columns), None
+        if type(columns) is dict and names in self._known_columns:
+            encoded = encode_plain(columns)
+        if encoded is None:
+            encoded = encode_row(columns, partial(self.at, name, columns))
+            if names not in self._known_columns:
+                self._check_columns(name, names, columns)
         if len(encoded) > self._row_bytes:
             message = f"{self.at(name, columns)}: the row takes {len(encoded):,} bytes"
             limit = f"an answer holds {self._row_bytes:,} bytes of rows."
             raise DefectError(f"{message}; {limit}", hint="Leave columns out or cut them.")
         batch.put_row(name, key, encoded)
 
-    def _check_columns(self, name: str, columns: Mapping[str, Any]) -> None:
-        known = tuple(columns)
-        if known in self._known_columns:
-            return
-        if problems := list(column_problems(known)):
+    def _check_columns(self, name: str, names: tuple[str, ...], columns: Mapping[str, Any]) -> None:
+        if problems := list(column_problems(names)):
             raise DefectError(
                 f"{self.at(name, columns)}: {'; '.join(problems)}.", hint="Rename or leave out."
             )
-        self._known_columns.add(known)
+        self._known_columns.add(names)
 
     def _delete(self, item: Delete, batch: Batch) -> None:
         name = item.table or self._table.name
@@ -92,7 +95,7 @@ class Writer:
         if extra := sorted(set(item.key) - set(self._keys[name])):
             raise DefectError(f"Table {name}: a Delete names {', '.join(extra)}, which are not of the key.")
         columns = {column: item.key[column] for column in self._keys[name]}
-        batch.put_delete(name, key, encode_row(columns, lambda: self.at(name, columns)))
+        batch.put_delete(name, key, encode_row(columns, partial(self.at, name, columns)))
 
     def identity(self, item: object) -> tuple[str, Key]:
         """Which row a dict, a `Row` or a `Delete` is about: its table and key.
@@ -116,11 +119,10 @@ class Writer:
         if names is None:
             message = f"Table {self._table.name} yielded a row of {name}, which is not among its children."
             raise DefectError(message, hint=f"Declare it: children={{{name!r}: [...key columns...]}}.")
-        parts = [
-            value if type(value := columns.get(column)) is int else self._part(name, column, value, columns)
-            for column in names
-        ]
-        return parts[0] if len(parts) == 1 else tuple(parts)
+        if len(names) > 1:
+            return tuple([self._part(name, column, columns.get(column), columns) for column in names])
+        value = columns.get(names[0])
+        return value if type(value) is int else self._part(name, names[0], value, columns)
 
     def _part(self, name: str, column: str, value: Any, columns: Mapping[str, Any]) -> int | str:
         if type(value) is str:

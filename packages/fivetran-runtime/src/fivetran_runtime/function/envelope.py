@@ -6,7 +6,7 @@ The same over any host that takes Fivetran's POST (docs/protocol.md, "The reques
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import InvalidOperation
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ import msgspec
 from fivetran_runtime._encoding import decode, encode
 from fivetran_runtime._sync.session import Ended, schema_json
 
-Answer = tuple[bytes, int, dict[str, str]]
+Answer = tuple[bytes | Iterator[bytes], int, dict[str, str]]
 """Body, status and headers, as Flask takes them."""
 
 REPORT_HEADER = "X-Connector-Invocation"
@@ -76,24 +76,32 @@ def parse(request: Request) -> Envelope:
     )
 
 
-def answer_body(ended: Ended) -> bytes:
-    """The JSON of a sync's answer, put together from rows that are encoded already."""
-    batch = ended.batch
-    return b"".join(
-        (
-            b'{"state":',
-            encode(ended.state),
-            b',"insert":',
-            *batch.json(deletes=False),
-            b',"delete":',
-            *batch.json(deletes=True),
-            b',"schema":',
-            schema_json(ended.tables),
-            b',"hasMore":',
-            b"true" if ended.has_more else b"false",
-            b"}",
-        )
-    )
+class SyncBody:
+    """The JSON of a sync's answer, put together from rows that are encoded already, piece by piece while it is sent.
+
+    As one text it would be in memory beside its rows, and again as the host's.
+    """
+
+    def __init__(self, ended: Ended) -> None:
+        self._batch = ended.batch
+        self._before = b'{"state":' + encode(ended.state) + b',"insert":'
+        more = b"true" if ended.has_more else b"false"
+        self._after = b',"schema":' + schema_json(ended.tables) + b',"hasMore":' + more + b"}"
+        operations = sum(self._batch.json_size(deletes=deletes) for deletes in (False, True))
+        self._size = len(self._before) + operations + len(_DELETE) + len(self._after)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._before
+        yield from self._batch.json(deletes=False)
+        yield _DELETE
+        yield from self._batch.json(deletes=True)
+        yield self._after
+
+
+_DELETE = b',"delete":'
 
 
 def setup_body(state: object) -> bytes:
@@ -113,9 +121,9 @@ def error_body(
     return encode(body)
 
 
-def respond(body: bytes, status: int, report: Mapping[str, Any]) -> Answer:
+def respond(body: bytes | SyncBody, status: int, report: Mapping[str, Any]) -> Answer:
     """The answer over HTTP; what is reported goes into a header."""
-    headers = {"Content-Type": "application/json"}
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
     if report:
         headers[REPORT_HEADER] = json.dumps(report, separators=(",", ":"))  # ASCII, as headers have to be
-    return body, status, headers
+    return body if isinstance(body, bytes) else iter(body), status, headers

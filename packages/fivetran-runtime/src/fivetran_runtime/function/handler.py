@@ -22,7 +22,7 @@ from fivetran_runtime.function.envelope import (
     BadRequestError,
     Envelope,
     Request,
-    answer_body,
+    SyncBody,
     error_body,
     parse,
     respond,
@@ -76,6 +76,7 @@ def _labels(sync_id: str | None, trace: str) -> dict[str, str]:
 def _serve(connector: Served, envelope: Envelope, invocation: Invocation) -> Answer:
     report = _running(connector)
     outcome: dict[str, Any]
+    body: bytes | SyncBody
     try:
         session = _session(connector, envelope, invocation)
         if envelope.setup_test:
@@ -85,8 +86,8 @@ def _serve(connector: Served, envelope: Envelope, invocation: Invocation) -> Ans
         else:
             ended = session.read(envelope.state, FunctionRules())
             sentence, outcome = str(ended), ended.report()
-            body = answer_body(ended)
-            _require_fit(body, invocation)
+            body = SyncBody(ended)
+            _require_fit(len(body), invocation)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - also asyncio's CancelledError, gevent's Timeout, GreenletExit
@@ -135,11 +136,11 @@ def _columns(connector: Served) -> dict[str, Any]:
 _MAX_COLUMNS_BYTES = 4_000
 
 
-def _require_fit(body: bytes, invocation: Invocation) -> None:
+def _require_fit(size: int, invocation: Invocation) -> None:
     """Refuse in words what the platform would refuse without any; the state stays as it was."""
     limit = invocation.budget.limits.answer_bytes
-    if len(body) > limit:
-        message = f"The answer takes {len(body):,} bytes, and {limit:,} may be sent: the state grew too fast."
+    if size > limit:
+        message = f"The answer takes {size:,} bytes, and {limit:,} may be sent: the state grew too fast."
         raise DefectError(message, hint="Yield At(...) more often.")
 
 
