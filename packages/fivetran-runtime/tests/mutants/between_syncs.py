@@ -189,6 +189,12 @@ MUTANTS = (
         "sync/test_deletes.py::test_what_an_open_pass_had_found_is_no_part_of_a_pass_that_a_person_has_begun",
     ),
     Mutant(
+        "a key without room is reported although no answer has sent it",
+        "fivetran_runtime._sync.deletes.Missing._number",
+        lambda _: lambda self: len(self._known | self._found),
+        "sync/test_deletes.py::test_a_key_without_room_that_no_answer_has_sent_is_an_error_too",
+    ),
+    Mutant(
         "a token counts only with the last rows of its pass",
         "fivetran_runtime._sync.kept.KeptValues.pause",
         _counts_at_once,

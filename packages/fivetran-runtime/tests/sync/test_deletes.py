@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from fivetran import Fivetran, Reply
+from fivetran import Fivetran, Reply, answered
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -333,6 +333,26 @@ def test_too_many_keys_are_refused_with_the_table_and_the_way_out(capsys: pytest
     assert last.status == 500
     assert last.body["errorMessage"].startswith("Table things: its 40,000 keys do not fit")
     assert "Leave on_missing out" in last.body["errorMessage"]
+
+
+def test_a_key_without_room_that_no_answer_has_sent_is_an_error_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is all there is: a row that a listing shows, with a date that the mark has passed."""
+    app, rows = Connector("old"), {1: 5}
+
+    @app.table(key="id", cursor="at", on_missing="delete", listing=lambda _: ({"id": row} for row in rows))
+    def things(_: Any, since: int | None) -> Iterator[Any]:
+        answered()
+        yield from ({"id": row, "at": at} for row, at in rows.items() if since is None or at >= since)
+
+    fivetran = Fivetran(app.handler)
+    fivetran.sync()
+    rows.clear()
+    for _ in range(2):
+        fivetran.sync()
+    assert not present(fivetran)
+    rows[2] = 3
+    monkeypatch.setattr("fivetran_runtime._sync.deletes.KEYS_BYTES", 5)
+    assert "Table things: its 1 keys do not fit" in fivetran.sync()[-1].body["errorMessage"]
 
 
 def test_a_hundred_thousand_close_integers_fit_easily(capsys: pytest.CaptureFixture[str]) -> None:

@@ -283,8 +283,12 @@ class Missing:
             setattr(self._state, name, packed[name]())
         self._state.kinds = self._kinds if self._known or self._found or self._gone else []
         if self._state.packed_bytes() > self._room():
-            self._state.over = len(self._known | self._found)
+            self._state.over = self._number()
             self._drop()
+
+    def _number(self) -> int:
+        """How many keys there are, those included that only a listing has shown, or that are to be deleted."""
+        return len(self._known | self._found | self._gone | self._unsent | self._tried | self._absent)
 
     def _keys_in(self, unit: Batch) -> tuple[set[Key], set[Key]]:
         if (row := unit.any_row(self._table.name)) is not None:
