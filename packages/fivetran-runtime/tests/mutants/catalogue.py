@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain
 
 from mutants import (
+    ahead,
     between_syncs,
     each_sync,
     hidden_parts,
@@ -28,6 +29,7 @@ _SUBJECTS = (
     rows,
     large_units,
     pages,
+    ahead,
     requests,
     secrets,
     single_use,

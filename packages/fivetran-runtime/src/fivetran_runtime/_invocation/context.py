@@ -8,9 +8,10 @@ one.
 from __future__ import annotations
 
 import gc
+import os
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
@@ -32,6 +33,43 @@ class SingleUse(Protocol):
         """Exchange them if they do not do for this call; whether that was so."""
 
 
+class Unread(Protocol):
+    """A request that was sent before its turn, and whose answer nobody has read."""
+
+    def settle(self, by: object) -> None:
+        """Read the answer now, if this client asks for something else and has one thing asked at a time."""
+
+    def drop(self) -> None:
+        """Do without the answer."""
+
+
+Takes = Callable[[int, int], bool]
+"""Whether a call will take so many more pages, given the bytes of one, behind the page that has just come."""
+
+
+class ReadAhead:
+    """What is asked for before its turn while a table is read, by the thread that reads it.
+
+    Attributes:
+        takes: the forecast.
+        unread: the requests, in their order.
+        is_writing: whether one is being written; nothing else may be asked for that.
+    """
+
+    def __init__(self, takes: Takes) -> None:
+        self.takes = takes
+        self.unread: list[Unread] = []
+        self.is_writing = False
+        self.thread = threading.get_ident()
+
+
+class NotBeforeItsTurn(BaseException):
+    """What is to be sent ahead needs something else of the source first, such as another token.
+
+    Not an `Exception`, so that no code on the way takes it for a failure.
+    """
+
+
 class Invocation:
     """One call of the function, or what answers to it under another host.
 
@@ -39,6 +77,9 @@ class Invocation:
         labels: what every log line has, so that the host's log and others can be joined.
         requests: HTTP requests sent to the source, retries included.
         retries: how many of them repeated a failed one.
+        reads_ahead: whether pages may be asked for before their turn; not where the environment variable
+            FIVETRAN_READ_AHEAD is 0.
+        dropped: how many of the requests were sent before their turn, and have no answer that was used.
         waited_seconds: time slept between them.
         answer: what the answer holds so far, once tables are read: a wait may end it in order. None before that.
         others_first: whether other tables are to be read while one waits for its source.
@@ -56,6 +97,8 @@ class Invocation:
         self.labels: dict[str, str] = {}
         self.requests = 0
         self.retries = 0
+        self.reads_ahead = os.environ.get("FIVETRAN_READ_AHEAD") != "0"
+        self.dropped = 0
         self.waited_seconds = 0.0
         self.is_setup_test = False
         self.answer: object = None
@@ -66,17 +109,41 @@ class Invocation:
         self.missing_once: dict[str, int] = {}
         self.empty_answer = ""
         self._lock = threading.Lock()
+        self._ahead: ReadAhead | None = None
 
     @property
     def distinct_requests(self) -> int:
-        """How many requests were made, each counted once however often it was tried."""
-        return self.requests - self.retries
+        """How many requests were answered, each counted once however often it was tried.
 
-    def count(self, *, requests: int = 0, retries: int = 0) -> None:
+        One that was sent before its turn counts from its turn on: what is read until then came before its answer.
+        """
+        unread = len(self._ahead.unread) if self._ahead is not None else 0
+        return self.requests - self.retries - self.dropped - unread
+
+    @property
+    def ahead(self) -> ReadAhead | None:
+        """What may be asked for before its turn; None where nothing may, as in other threads than the table's."""
+        ahead = self._ahead
+        return ahead if ahead is not None and ahead.thread == threading.get_ident() else None
+
+    @contextmanager
+    def reading(self, takes: Takes) -> Iterator[None]:
+        """Read a table, whose pages may be asked for before their turn; none of them outlives it."""
+        before, self._ahead = self._ahead, ReadAhead(takes) if self.reads_ahead else None
+        ahead = self._ahead
+        try:
+            yield
+        finally:
+            for one in [*ahead.unread] if ahead is not None else ():
+                one.drop()
+            self._ahead = before
+
+    def count(self, *, requests: int = 0, retries: int = 0, dropped: int = 0) -> None:
         """Count what was sent, from whichever thread."""
         with self._lock:
             self.requests += requests
             self.retries += retries
+            self.dropped += dropped
 
     def count_warning(self, name: str) -> int:
         """Count one of the connector's warnings, from whichever thread; how often this one was met."""
@@ -150,6 +217,17 @@ def running() -> Invocation:
         return _present[-1]
     except IndexError:
         return Invocation(Budget(Limits(seconds=float("inf"), memory_bytes=_BOUNDLESS)))
+
+
+def require_turn() -> None:
+    """Make sure that what is asked for now is not for a request that is sent before its turn.
+
+    Raises:
+        NotBeforeItsTurn: it is.
+    """
+    ahead = running().ahead
+    if ahead is not None and ahead.is_writing:
+        raise NotBeforeItsTurn
 
 
 def clean(text: str) -> str:

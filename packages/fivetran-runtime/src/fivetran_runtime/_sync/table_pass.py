@@ -24,6 +24,7 @@ from fivetran_runtime._encoding import encode
 from fivetran_runtime._invocation import logs
 from fivetran_runtime._invocation.budget import Budget, OutOfBudget, RowClock
 from fivetran_runtime._invocation.clock import clock
+from fivetran_runtime._invocation.context import running
 from fivetran_runtime._scope import embedded_name
 from fivetran_runtime._sync.batch import Batch, Deletes, Deletion
 from fivetran_runtime._sync.closing import close
@@ -265,13 +266,14 @@ class Pass:
 
     def _read_list(self, client: Any, arguments: Mapping[str, Any]) -> str | None:
         """Run the table function to its end; why the call ends before that, if it does."""
-        items = rows_of(self._table, "its function", self._table.read(client, **arguments))
-        try:
-            return self._consume(items)
-        finally:
-            has_ended = getattr(items, "gi_frame", items) is None
-            if isinstance(items, Generator) and not has_ended:
-                close(items, f"Table {self._table.name}")
+        with running().reading(self._takes):
+            items = rows_of(self._table, "its function", self._table.read(client, **arguments))
+            try:
+                return self._consume(items)
+            finally:
+                has_ended = getattr(items, "gi_frame", items) is None
+                if isinstance(items, Generator) and not has_ended:
+                    close(items, f"Table {self._table.name}")
 
     def _consume(self, items: Iterator[Any]) -> str | None:
         name, write, seconds = self._table.name, self._writer.write, clock().monotonic
@@ -423,6 +425,14 @@ class Pass:
         return self._budget.cut_before(
             used_bytes=self._batch.bytes, unit_bytes=self._pace.largest, unit_seconds=self._pace.slowest
         )
+
+    def _takes(self, size: int, pages: int) -> bool:
+        """Whether the call will go on with so many pages behind one of so many bytes, which has just come."""
+        pace, ahead = self._pace, 1 + pages
+        largest = max(pace.largest, size)
+        slowest = max(pace.slowest, self._budget.worked() - pace.began)
+        used = self._batch.bytes + self._unit.bytes + largest * pages
+        return not self._budget.cut_before(used_bytes=used, unit_bytes=largest, unit_seconds=slowest * ahead)
 
     def _checked(self, at: At) -> dict[str, Any]:
         """The position as it will come back from the state."""

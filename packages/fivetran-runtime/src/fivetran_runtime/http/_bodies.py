@@ -39,12 +39,16 @@ _MAX_NAMED = 3
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """What the source answered: status, headers and decoded JSON, None where the body is empty; or what `decode=` gave."""
+    """What the source answered: status, headers and decoded JSON, None where the body is empty; or what `decode=` gave.
+
+    `size` is the bytes of the body, where it was read.
+    """
 
     url: str
     status: int
     headers: Mapping[str, str]
     json: Any
+    size: int = 0
 
 
 def reply_of(url: str, response: requests.Response, body: bytearray, *, was_redirected: bool) -> Reply:

@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from math import ceil
 from queue import Empty, SimpleQueue
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import requests
@@ -45,12 +45,16 @@ class Deadline(msgspec.Struct):
         headers_end: the moment by which its headers must have.
         idle: seconds that one read may take.
         in_body: whether the headers are there.
+        only_sends: whether the answer is to be read later: `RequestSent` is raised where it would be waited for.
+        sent_on: the connection on which the request was sent before.
     """
 
     end: float
     headers_end: float
     idle: float
     in_body: bool = False
+    only_sends: bool = False
+    sent_on: Connection | None = None
 
     def next_read(self) -> float:
         """Seconds that the next read may take.
@@ -129,7 +133,40 @@ class _Timed:
         return getattr(self._sock, name)
 
 
-class _Connection(HTTPConnection):
+class RequestSent(Exception):  # noqa: N818 - no error, but the way out of urllib3 with the connection open
+    """A request was sent, and its answer is to be read later, from this connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self.connection = connection
+
+
+class _SendsAhead:
+    """A connection on which a request may be sent some time before its answer is read."""
+
+    is_waiting = False
+    """Whether a request was sent, and its answer was not asked for."""
+
+    def request(self, *arguments: Any, **named: Any) -> None:
+        if self.is_waiting:  # this very request has been sent
+            self.is_waiting = False
+            return
+        super().request(*arguments, **named)  # type: ignore[misc] # of the connection that this is mixed into
+        if (deadline := _current.get()) is not None and deadline.only_sends:
+            self.is_waiting = True
+            raise RequestSent(cast("Connection", self))
+
+    def close(self) -> None:
+        if not self.is_waiting:  # urllib3 would, on the way out
+            super().close()  # type: ignore[misc] # as above
+
+    def hang_up(self) -> None:
+        """Close it without having read the answer."""
+        self.is_waiting = False
+        self.close()
+
+
+class _Connection(_SendsAhead, HTTPConnection):
     def _new_conn(self) -> socket.socket:
         return _connect(self)
 
@@ -138,7 +175,7 @@ class _Connection(HTTPConnection):
         _time(self)
 
 
-class _SecureConnection(HTTPSConnection):
+class _SecureConnection(_SendsAhead, HTTPSConnection):
     def _new_conn(self) -> socket.socket:
         return _connect(self)
 
@@ -152,11 +189,30 @@ def _time(connection: Any) -> None:
     connection.sock = _Timed(connection.sock)
 
 
-class _Pool(HTTPConnectionPool):
+Connection = _Connection | _SecureConnection
+
+
+class _TakesUp:
+    """A pool that gives a request the connection on which it was sent before."""
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        if (deadline := _current.get()) is not None and deadline.sent_on is not None:
+            connection, deadline.sent_on = deadline.sent_on, None
+            return connection
+        return super()._get_conn(timeout)  # type: ignore[misc] # of the pool that this is mixed into
+
+    def _put_conn(self, connection: Any) -> None:
+        deadline = _current.get()
+        if connection is not None or deadline is None or not deadline.only_sends:
+            super()._put_conn(connection)  # type: ignore[misc] # as above
+        # Else its place in the pool is that of the connection whose answer is still to be read.
+
+
+class _Pool(_TakesUp, HTTPConnectionPool):
     ConnectionCls = _Connection
 
 
-class _SecurePool(HTTPSConnectionPool):
+class _SecurePool(_TakesUp, HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
 
 

@@ -71,6 +71,7 @@ class Page(msgspec.Struct, frozen=True):
         follow: makes of a link on it the address to ask, on the client's own host if it is to; raises DefectError where it
             leads to another host.
         trail: what the pages before it have shown.
+        size: the bytes of its body.
     """
 
     url: str
@@ -80,6 +81,7 @@ class Page(msgspec.Struct, frozen=True):
     sizes: frozenset[int] = frozenset()
     follow: Callable[[str, bool], str] | None = None
     trail: Trail = msgspec.field(default_factory=Trail)
+    size: int = 0
 
     def said(self, place: Place) -> Any:
         """What it says at a place; `ABSENT` where there is nothing."""

@@ -201,6 +201,15 @@ class Delay:
             raise DeclarationError(f'The rate {rate!r} is not like "10/s", "300/min" or "5000/h".')
         return _UNITS[unit] / int(count)
 
+    def is_over(self) -> bool:
+        """Whether a request may be sent now; it then is the next one."""
+        with self._lock:
+            now = clock().monotonic()
+            if self._next > now:
+                return False
+            self._next = now + self._spacing
+            return True
+
     def seconds(self) -> float:
         """Seconds to wait before the request that is about to be sent."""
         with self._lock:

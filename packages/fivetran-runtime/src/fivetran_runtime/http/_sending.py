@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from math import inf
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -19,7 +21,7 @@ import urllib3
 from fivetran_runtime._arguments import wrong
 from fivetran_runtime._invocation.budget import MB
 from fivetran_runtime._invocation.clock import clock
-from fivetran_runtime._invocation.context import running
+from fivetran_runtime._invocation.context import NotBeforeItsTurn, ReadAhead, require_turn, running
 from fivetran_runtime.errors import ConfigurationError, DefectError
 from fivetran_runtime.http._addresses import Hosts, root, shown
 from fivetran_runtime.http._bodies import (
@@ -32,6 +34,9 @@ from fivetran_runtime.http._bodies import (
 )
 from fivetran_runtime.http._deadlines import (
     SHORTEST_TIMEOUT_S,
+    Connection,
+    Deadline,
+    RequestSent,
     TimelyAdapter,
     require_time,
     what_broke,
@@ -51,6 +56,81 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
 _REDIRECTED = 300
 _NOT_MODIFIED = 304
+
+
+Received = tuple[requests.Response, bytearray | None]
+"""An answer, and its body; None where that is still to be read."""
+
+
+class SentRequest:
+    """A request that is sent before its turn; the source answers while what came before it is encoded.
+
+    Nothing waits for it: the answer stays with the system until its turn, and what is wrong with it shows then.
+
+    Attributes:
+        renewals: those of the credentials, when it was sent.
+        was_settled: whether its answer had to be read before its turn: nothing is won by asking so early.
+    """
+
+    def __init__(
+        self,
+        sender: RequestSender,
+        request: RequestSpec,
+        written: requests.PreparedRequest,
+        ahead: ReadAhead,
+        *,
+        alone: bool,
+    ) -> None:
+        self._sender, self._request, self._written = sender, request, written
+        self._unread, self._alone = ahead.unread, alone
+        self._connection: Connection | None = None
+        self._received: Received | None = None
+        self.renewals = sender.renewals
+        self.was_settled = False
+
+    def send(self) -> None:
+        """Send it.
+
+        Raises:
+            FailedRequest: there is no connection.
+        """
+        try:
+            self._received = self._sender.transferred(self._request, self._written, only_sends=True)
+        except RequestSent as sent:
+            self._connection = sent.connection
+        self._unread.append(self)
+
+    def settle(self, by: object) -> None:
+        """Read the answer now, if this sender asks for something else and it has to be alone."""
+        if self._alone and by is self._sender:
+            self.was_settled = True
+            with suppress(DefectError):  # there may be room for it at its turn
+                self._read()
+
+    def received(self) -> Received | None:
+        """The answer, at its turn; None where it was lost on the way, and is to be asked for again."""
+        if self not in self._unread:  # the table that asked for it has ended
+            return None
+        self._unread.remove(self)
+        self._read()
+        if self._received is None:
+            running().count(retries=1)
+        return self._received
+
+    def _read(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(FailedRequest):  # a source does not wait for ever until its answer is read
+                self._received = self._sender.transferred(self._request, self._written, sent_on=connection)
+
+    def drop(self) -> None:
+        """Do without the answer."""
+        if self not in self._unread:
+            return
+        self._unread.remove(self)
+        running().count(dropped=1)
+        if self._connection is not None:
+            self._connection.hang_up()
 
 
 class RequestSender:
@@ -100,9 +180,44 @@ class RequestSender:
             self._session.mount(scheme, TimelyAdapter())
         self._environment = cache(_environment)
         self._writer = RequestWriter(self._session, hosts, credentials, headers)
+        self.renewals = 0
+        """How often the credentials have brought others, since a request was refused."""
 
-    def answered(self, request: RequestSpec) -> Reply:
-        """The answer to a request.
+    def send_ahead(self, request: RequestSpec, ahead: ReadAhead, *, alone: bool) -> SentRequest | None:
+        """Send a request whose answer is read at its turn, by `answered`.
+
+        Args:
+            request: what is asked, where asking twice does no harm.
+            ahead: where what is unread is noted.
+            alone: whether this client asks for one thing at a time.
+
+        Returns:
+            None where it has to wait for its turn: for the rate, for a token, or as it fails, which it will at its turn, too.
+        """
+        ahead.is_writing = True
+        try:
+            written = self._writer.written(request)
+        except (Exception, NotBeforeItsTurn):  # noqa: BLE001 - whatever it is, it is the table's at its turn
+            return None
+        finally:
+            ahead.is_writing = False
+        if self._delay is not None and not self._delay.is_over():
+            return None
+        if alone:
+            self._settle()
+        return self._sent_ahead(SentRequest(self, request, written, ahead, alone=alone))
+
+    def _sent_ahead(self, sent: SentRequest) -> SentRequest | None:
+        running().count(requests=1)
+        try:
+            sent.send()
+        except Exception:  # noqa: BLE001 - as above
+            running().count(dropped=1)
+            return None
+        return sent
+
+    def answered(self, request: RequestSpec, sent: SentRequest | None = None) -> Reply:
+        """The answer to a request, which may have been `sent` before its turn.
 
         Raises:
             ConfigurationError: the source refused it.
@@ -111,16 +226,21 @@ class RequestSender:
         """
         renewed, tries = False, 0
         while True:
+            earlier, sent = sent, None
             try:
-                reply = self._sent(request)
+                reply = self._sent(request, earlier)
                 self._require_no_errors(reply, request.json)
             except FailedRequest as failed:
                 tries += 1
                 what = f"{request.method} {shown(request.url)}"
                 wait_before_retry(failed, tries, idempotent=request.idempotent, what=what)
                 continue
+            if reply.status == 401 and earlier is not None and earlier.renewals < self.renewals:
+                running().count(retries=1)  # by what was refused meanwhile, too
+                continue
             if reply.status == 401 and not renewed and self._credentials.renew():
                 renewed = True
+                self.renewals += 1
                 continue
             if not _is_answer(reply.status, request):
                 why = self._credentials.why_refused if reply.status == 401 else ""
@@ -139,16 +259,18 @@ class RequestSender:
             where = f"{shown(reply.url)} ({shown_place(place)})"
             raise answered_with_errors(where, errors, is_refusal=is_graphql and "data" not in reply.json)
 
-    def _sent(self, request: RequestSpec) -> Reply:
+    def _sent(self, request: RequestSpec, sent: SentRequest | None) -> Reply:
         """What comes of a request at the end of its redirects."""
         for redirects in range(_MAX_REDIRECTS + 1):
-            response, body = self._exchange(request)
+            response, body = self._exchange(request, None if redirects else sent)
             if body is None:
                 return Reply(request.url, response.status_code, response.headers, response)
             if response.status_code not in _REDIRECTS or "Location" not in response.headers:
                 if request.decode is not None and response.ok and response.status_code != _NO_CONTENT:
-                    return decoded_reply(request.decode, request.url, response, body)
-                return reply_of(request.url, response, body, was_redirected=redirects > 0)
+                    reply = decoded_reply(request.decode, request.url, response, body)
+                else:
+                    reply = reply_of(request.url, response, body, was_redirected=redirects > 0)
+                return msgspec.structs.replace(reply, size=len(body))
             request = self._redirected(request, response)
         own, last = shown(self._hosts.address.url), shown(request.url)
         message = f"{request.method} {own}: more than {_MAX_REDIRECTS} redirects, the last to {last}."
@@ -161,43 +283,73 @@ class RequestSender:
         url = self._hosts.redirected(request.url, location, has_body=request.has_body)
         return msgspec.structs.replace(request, url=url, query={})
 
-    def _exchange(self, request: RequestSpec) -> tuple[requests.Response, bytearray | None]:
+    def _exchange(self, request: RequestSpec, sent: SentRequest | None) -> Received:
         """One request and its body; None where that is still to be read."""
+        received = sent.received() if sent is not None else None
+        response, body = received or self._asked(request)
+        if body is not None and (response.status_code in _RETRIED or response.status_code == 403):
+            _require_no_later(request.url, response, body)
+        return response, body
+
+    def _asked(self, request: RequestSpec) -> Received:
+        require_turn()
+        self._settle()
         invocation = running()
         if self._delay is not None:
             invocation.wait(self._delay.seconds(), "keeping to the rate limit")
         invocation.budget.require(0, f"asking {shown(request.url)}")
         written = self._writer.written(request)
         invocation.count(requests=1)
+        return self.transferred(request, written)
+
+    def _settle(self) -> None:
+        """Have nothing on the way that has to be alone there."""
+        ahead = running().ahead
+        for one in ahead.unread if ahead is not None else ():
+            one.settle(self)
+
+    def transferred(
+        self,
+        request: RequestSpec,
+        written: requests.PreparedRequest,
+        *,
+        only_sends: bool = False,
+        sent_on: Connection | None = None,
+    ) -> Received:
+        """What comes back for a request; the other arguments are those of `Deadline`.
+
+        Raises:
+            FailedRequest: nothing does.
+            RequestSent: the request is on its way.
+        """
+        left = max(SHORTEST_TIMEOUT_S, running().budget.remaining())
+        read = min(self.timeouts[1], left)
         try:
-            response, body = self._transferred(request, written)
+            with within(left, idle=read) as deadline:
+                deadline.only_sends, deadline.sent_on = only_sends, sent_on
+                return self._sent_and_read(request, written, deadline)
         except NOT_HTTP:  # the error's text may hold the credential
             raise unsendable(request.url) from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # The error's own text holds the whole address, query and key included.
             raise FailedRequest(what_broke(error)) from None
-        if body is not None and (response.status_code in _RETRIED or response.status_code == 403):
-            _require_no_later(request.url, response, body)
-        return response, body
 
-    def _transferred(
-        self, request: RequestSpec, written: requests.PreparedRequest
-    ) -> tuple[requests.Response, bytearray | None]:
-        left = max(SHORTEST_TIMEOUT_S, running().budget.remaining())
-        connect, read = (min(seconds, left) for seconds in self.timeouts)
-        with within(left, idle=read) as deadline:
-            response = self._session.send(
-                written,
-                timeout=(connect, read),
-                **self._environment(root(request.url)),
-                stream=True,
-                allow_redirects=False,
-            )
-            deadline.in_body = True
-            if request.is_open and response.status_code in _WITH_ROWS and not unknown_encoding(response):
-                return response, None
-            with response:
-                return response, self._body(response)
+    def _sent_and_read(
+        self, request: RequestSpec, written: requests.PreparedRequest, deadline: Deadline
+    ) -> Received:
+        left = deadline.end - monotonic()
+        response = self._session.send(
+            written,
+            timeout=(min(self.timeouts[0], left), deadline.idle),
+            **self._environment(root(request.url)),
+            stream=True,
+            allow_redirects=False,
+        )
+        deadline.in_body = True
+        if request.is_open and response.status_code in _WITH_ROWS and not unknown_encoding(response):
+            return response, None
+        with response:
+            return response, self._body(response)
 
     def _body(self, response: requests.Response) -> bytearray:
         body, most = bytearray(), self._max_bytes

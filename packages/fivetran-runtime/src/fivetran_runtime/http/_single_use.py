@@ -21,7 +21,7 @@ import msgspec
 from fivetran_runtime._invocation import logs
 from fivetran_runtime._invocation.budget import NoToken, TokenRanOut
 from fivetran_runtime._invocation.clock import clock
-from fivetran_runtime._invocation.context import running
+from fivetran_runtime._invocation.context import require_turn, running
 from fivetran_runtime.config import Secret
 from fivetran_runtime.errors import ConfigurationError, DefectError
 from fivetran_runtime.http._refusals import RefusedError
@@ -192,6 +192,7 @@ class SingleUseTokens(Auth):
         return clock().now() >= entry.end - early
 
     def _renewed_next(self, why: str, kind: type[NoToken] = NoToken) -> NoToken:
+        require_turn()
         if self._entry is not None:
             self._entry.renew = True
             self._write()

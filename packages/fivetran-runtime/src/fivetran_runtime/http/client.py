@@ -18,9 +18,9 @@ from fivetran_runtime.http._outgoing import Decode, RequestSpec, request_of
 from fivetran_runtime.http._pages import Page
 from fivetran_runtime.http._places import A_PLACE, Place, is_place
 from fivetran_runtime.http._retries import Delay
-from fivetran_runtime.http._sending import RequestSender
+from fivetran_runtime.http._sending import RequestSender, SentRequest
 from fivetran_runtime.http.auth import Anonymous, Auth, Basic, Credentials
-from fivetran_runtime.http.pagination import Ask, NoRows, Paginator, read_pages, require_usable
+from fivetran_runtime.http.pagination import NoRows, Paginator, read_pages, require_usable
 from fivetran_runtime.operations import At
 
 _SURE = 8  # a parameter of this length is no word that messages need, as "json" and "v2" are
@@ -151,6 +151,7 @@ class Client:
         no_rows: int | str | Collection[int | str] = (),
         past_end: int | Collection[int] = (),
         decode: Decode | None = None,
+        ahead: bool | None = None,
         **query: Any,
     ) -> Iterator[Any]:
         """Rows of all pages, with an `At` between pages: `yield from client.pages("/users", Offset(offset))`.
@@ -174,6 +175,11 @@ class Client:
                 them by status, under `no_rows`.
             past_end: the status, or statuses, of a page behind the last one, e.g. 404. On the first page it is an error.
             decode: as for `get`; makes the object in which rows and the next page are looked for.
+            ahead: whether the next page is asked for before its turn, while the rows of the one before it are sent. By default
+                it is with `Offset` and `PageNumber`, where it does no harm that a page is asked for which nobody reads in
+                the end, as the call ends before. True for a `Keyset`, and for tokens and links that stay good once they were
+                used; never for a list that moves on at the source when it is asked (a scroll): a page that nobody reads is
+                lost there.
             query: parameters of every request, as for `get`.
 
         Raises:
@@ -186,26 +192,17 @@ class Client:
         if rows is not None and not is_place(rows):
             raise wrong("pages", "rows", rows, f"{A_PLACE}, or None where the body is the list")
         _require_items("pages", row, at)
+        if not isinstance(ahead, bool | None):
+            raise wrong("pages", "ahead", ahead, "True or False")
         none = NoRows.parse(paginator, no_rows, past_end)
         method = "GET" if json is None and form is None else "POST"
         listing = request_of(method, "", query, json=json, form=form, headers=headers, decode=decode)
         listing.at(dict.fromkeys(paginator.query(), 0))  # is there room for the next position, too?
-        items = read_pages(self._asking(listing), path, paginator, rows=rows, at=at or {}, no_rows=none)
+        if ahead is None:
+            ahead = getattr(paginator, "reads_ahead", False)
+        source = _Listing(self._sender, self._hosts, listing)
+        items = read_pages(source, path, paginator, rows=rows, at=at or {}, no_rows=none, ahead=ahead)
         yield from items if row is None else _made(row, items)
-
-    def _asking(self, listing: RequestSpec) -> Ask:
-        """What gets the pages of a list."""
-        sizes = listing.sizes()
-
-        def ask(target: str, position: Mapping[Any, Any], accepted: Collection[int]) -> Page:
-            request = msgspec.structs.replace(
-                listing.at(position), url=self._hosts.target(target), accept=accepted
-            )
-            reply = self._sender.answered(request)
-            follow = partial(self._hosts.follow, reply.url)
-            return Page(shown(reply.url), reply.json, reply.headers, reply.status, sizes, follow)
-
-        return ask
 
     def lines(
         self,
@@ -371,6 +368,34 @@ class Client:
             idempotent=idempotent,
         )
         return self._sender.answered(request)
+
+
+class _Listing:
+    """Where the pages of a list come from."""
+
+    def __init__(self, sender: RequestSender, hosts: Hosts, request: RequestSpec) -> None:
+        self._sender, self._hosts, self._request = sender, hosts, request
+        self._sizes = request.sizes()
+
+    def page(
+        self, target: str, position: Mapping[Any, Any], accepted: Collection[int], sent: SentRequest | None
+    ) -> Page:
+        """A page, as `PageSource` has it."""
+        request = msgspec.structs.replace(self._at(target, position), accept=accepted)
+        reply = self._sender.answered(request, sent)
+        follow = partial(self._hosts.follow, reply.url)
+        url, sizes = shown(reply.url), self._sizes
+        return Page(url, reply.json, reply.headers, reply.status, sizes, follow, size=reply.size)
+
+    def send(self, target: str, position: Mapping[Any, Any], behind: Page) -> SentRequest | None:
+        """A page that is asked for before its turn, if the call will take it."""
+        ahead = running().ahead
+        if ahead is None or not ahead.takes(behind.size, 1):
+            return None
+        return self._sender.send_ahead(self._at(target, position), ahead, alone=True)
+
+    def _at(self, target: str, position: Mapping[Any, Any]) -> RequestSpec:
+        return msgspec.structs.replace(self._request.at(position), url=self._hosts.target(target))
 
 
 def _auth_of(address: Address) -> Auth:

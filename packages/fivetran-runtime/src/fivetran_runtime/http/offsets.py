@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -13,7 +13,13 @@ from fivetran_runtime.http._places import Place, shown_place
 from fivetran_runtime.http.pagination import OnPath, Paginator, Param, asked
 
 
-class Offset(OnPath, frozen=True):
+class _Numbered(OnPath, frozen=True):
+    """A paginator that says itself which page it wants: to ask for one that nobody reads does no harm."""
+
+    reads_ahead: ClassVar[bool] = True
+
+
+class Offset(_Numbered, frozen=True):
     """Rows counted from the start: `?offset=200&limit=100`. Ends at an empty page, or at the total.
 
     Args:
@@ -78,7 +84,7 @@ class Offset(OnPath, frozen=True):
         return self.offset <= 1  # some count from 1
 
 
-class PageNumber(OnPath, frozen=True):
+class PageNumber(_Numbered, frozen=True):
     """Numbered pages: `?page=3&per_page=100`. Ends where the source says, or at an empty page.
 
     Args:

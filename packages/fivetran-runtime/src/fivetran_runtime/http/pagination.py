@@ -8,6 +8,7 @@ the source says, or on an empty page.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar, Protocol
 
 import msgspec
@@ -30,9 +31,12 @@ class Paginator(Protocol):
 
     Attributes:
         is_counted: whether a position may be behind the last page; a token or a link that is refused has expired.
+        reads_ahead: whether the next page may be asked for before its turn, also where nobody needs it in the end, unless
+            `ahead=` of `Client.pages` says something else. What follows a token may be there only once.
     """
 
     is_counted: ClassVar[bool]
+    reads_ahead: ClassVar[bool]
 
     def target(self, path: str) -> str:
         """What to ask for: the path itself unless the source gave a link."""
@@ -54,6 +58,7 @@ class OnPath(msgspec.Struct, frozen=True):
     """A paginator that asks at the list's own path for every page."""
 
     is_counted: ClassVar[bool] = True
+    reads_ahead: ClassVar[bool] = False
 
     def target(self, path: str) -> str:
         return path
@@ -136,18 +141,75 @@ def _require_statuses(name: str, statuses: list[Any], words: str) -> None:
             raise DefectError(msg)
 
 
-Ask = Callable[[str, Mapping[Any, Any], frozenset[int]], Page]
-"""Gets the page of an address or path, at a position by what takes it, for which some statuses are no errors."""
+class PageSource(Protocol):
+    """Where pages come from."""
+
+    def page(self, target: str, position: Mapping[Any, Any], accepted: frozenset[int], sent: Any) -> Page:
+        """The page of an address or path, at a position by what takes it.
+
+        Args:
+            target: the address or path.
+            position: the position.
+            accepted: statuses that are no errors.
+            sent: what `send` gave for it; None if it was not asked for yet.
+        """
+
+    def send(self, target: str, position: Mapping[Any, Any], behind: Page) -> Any:
+        """Ask for such a page before its turn, behind another one; None where that has to wait."""
+
+
+class _Pages:
+    """The pages of one list, in turn; the next one may have been asked for before."""
+
+    def __init__(self, source: PageSource, path: str, no_rows: NoRows, *, ahead: bool) -> None:
+        self._source, self._path, self._no_rows, self._ahead = source, path, no_rows, ahead
+        self._sent: Any = None
+        self.trail = Trail()
+
+    def page(self, paginator: Paginator) -> Page | None:
+        """The page at which a paginator stands; None where a status says that there are no rows."""
+        trail, path = self.trail, self._path
+        trail.pages += 1
+        _note_position(trail, paginator.position())
+        is_first = trail.pages == 1 and paginator.is_first()
+        accepted = self._no_rows.accepted(is_first=is_first)
+        sent, self._sent = self._sent, None
+        try:
+            answer = self._source.page(paginator.target(path), paginator.query(), accepted, sent)
+        except ConfigurationError as refused:
+            _hint_at_the_end(refused, paginator)
+            raise
+        if sent is not None and sent.was_settled:
+            self._ahead = False  # something else is asked for between any two pages
+        page = msgspec.structs.replace(answer, trail=trail)
+        if page.status in accepted:
+            page.require_no_promise(f"the answer is HTTP {page.status}")
+            if page.status >= _REFUSAL and is_first:
+                _count_refusal(page)
+            return None
+        return page
+
+    def ask_ahead(self, paginator: Paginator, behind: Page) -> None:
+        """Ask for the page at which a paginator stands, which comes behind another one, if it may be before its turn."""
+        if self._ahead:
+            with suppress(Exception):  # what is wrong with it shows at its turn
+                self._sent = self._source.send(paginator.target(self._path), paginator.query(), behind)
+
+    def end(self) -> None:
+        """Do without the page that was asked for and is not needed."""
+        if self._sent is not None:
+            self._sent.drop()
 
 
 def read_pages(
-    ask: Ask,
+    source: PageSource,
     path: str,
     paginator: Paginator,
     *,
     rows: Place | None,
     at: Mapping[str, Any],
     no_rows: NoRows = _EMPTY_LIST_ONLY,
+    ahead: bool = False,
 ) -> Iterator[Any]:
     """Rows of all pages with an `At` between them.
 
@@ -157,38 +219,23 @@ def read_pages(
     if both := at.keys() & paginator.position().keys():
         message = f"pages(): at= names {', '.join(sorted(both))}, which is the position of the paginator."
         raise DefectError(message, hint="Leave it out: each At names it anyway.")
-    trail = Trail()
-    while (page := _page(ask, path, paginator, no_rows, trail)) is not None:
-        listed = _listed(page, rows, no_rows)
-        following = paginator.following(page, listed)
-        _require_new_rows(page, listed)
-        if following is not None:
-            _require_new_position(page, following.position())
-        trail.longest = max(trail.longest, len(listed))
-        yield from listed
-        if following is None:
-            return
-        paginator = following
-        yield At(**at, **paginator.position())
-
-
-def _page(ask: Ask, path: str, paginator: Paginator, no_rows: NoRows, trail: Trail) -> Page | None:
-    """The page at which a paginator stands; None where a status says that there are no rows."""
-    trail.pages += 1
-    _note_position(trail, paginator.position())
-    accepted = no_rows.accepted(is_first=trail.pages == 1 and paginator.is_first())
+    pages = _Pages(source, path, no_rows, ahead=ahead)
     try:
-        answer = ask(paginator.target(path), paginator.query(), accepted)
-    except ConfigurationError as refused:
-        _hint_at_the_end(refused, paginator)
-        raise
-    page = msgspec.structs.replace(answer, trail=trail)
-    if page.status in accepted:
-        page.require_no_promise(f"the answer is HTTP {page.status}")
-        if page.status >= _REFUSAL and trail.pages == 1 and paginator.is_first():
-            _count_refusal(page)
-        return None
-    return page
+        while (page := pages.page(paginator)) is not None:
+            listed = _listed(page, rows, no_rows)
+            following = paginator.following(page, listed)
+            _require_new_rows(page, listed)
+            if following is not None:
+                _require_new_position(page, following.position())
+                pages.ask_ahead(following, page)
+            pages.trail.longest = max(pages.trail.longest, len(listed))
+            yield from listed
+            if following is None:
+                return
+            paginator = following
+            yield At(**at, **paginator.position())
+    finally:
+        pages.end()
 
 
 def _count_refusal(page: Page) -> None:

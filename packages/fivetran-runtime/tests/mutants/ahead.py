@@ -1,0 +1,116 @@
+"""Faults by which a page that is asked for before its turn loses rows, or harms a source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fivetran_runtime.errors import ConfigurationError
+from mutants.mutant import Mutant
+
+Fault = Callable[..., Any]
+_AHEAD = "http/test_read_ahead.py"
+_ONE_AT_A_TIME = f"{_AHEAD}::test_a_client_asks_for_one_thing_at_a_time"
+_AT_ITS_TURN = f"{_AHEAD}::test_what_is_wrong_with_a_page_shows_at_its_turn"
+
+
+def _nothing(_: Fault) -> Fault:
+    return lambda *_arguments, **_named: None
+
+
+def _always(_: Fault) -> Fault:
+    return lambda *_arguments, **_named: True
+
+
+def _error_is_the_end(original: Fault) -> Fault:
+    def page(self: Any, paginator: Any) -> Any:
+        try:
+            return original(self, paginator)
+        except ConfigurationError:
+            return None
+
+    return page
+
+
+def _asked_and_waited_for(original: Fault) -> Fault:
+    def ask_ahead(self: Any, paginator: Any, behind: Any) -> None:
+        original(self, paginator, behind)
+        self._source.page(paginator.target(self._path), paginator.query(), frozenset(), None)
+
+    return ask_ahead
+
+
+def _left_open(_: Fault) -> Fault:
+    return lambda self: self._unread.remove(self)
+
+
+def _counted_at_once(original: property) -> property:
+    return property(lambda self: self.requests - self.retries)
+
+
+def _asked_twice(original: Fault) -> Fault:
+    return lambda self, request, _=None: original(self, request, None)
+
+
+MUTANTS = (
+    Mutant(
+        "what follows a token is asked for at its turn, unless the author says otherwise",
+        "fivetran_runtime.http.tokens._Led.reads_ahead",
+        lambda _: True,
+        f"{_AHEAD}::test_only_what_may_be_asked_for_in_vain_is_asked_for_before_its_turn",
+    ),
+    Mutant(
+        "the error of a page that was asked for early is the table's",
+        "fivetran_runtime.http.pagination._Pages.page",
+        _error_is_the_end,
+        _AT_ITS_TURN,
+    ),
+    Mutant(
+        "the error of a page that was asked for early shows at its turn",
+        "fivetran_runtime.http.pagination._Pages.ask_ahead",
+        _asked_and_waited_for,
+        _AT_ITS_TURN,
+    ),
+    Mutant(
+        "a page that was asked for early is not asked for again",
+        "fivetran_runtime.http._sending.RequestSender.answered",
+        _asked_twice,
+        _ONE_AT_A_TIME,
+    ),
+    Mutant(
+        "a client asks for one thing at a time",
+        "fivetran_runtime.http._sending.RequestSender._settle",
+        _nothing,
+        _ONE_AT_A_TIME,
+    ),
+    Mutant(
+        "no request outlives the answer",
+        "fivetran_runtime.http._sending.SentRequest.drop",
+        _left_open,
+        f"{_AHEAD}::test_nothing_outlives_the_answer",
+    ),
+    Mutant(
+        "an answer that nobody has read yet is none of a pass",
+        "fivetran_runtime._invocation.context.Invocation.distinct_requests",
+        _counted_at_once,
+        f"{_AHEAD}::test_the_first_answer_is_the_one_that_is_read_first",
+    ),
+    Mutant(
+        "nothing is sent before the rate allows it",
+        "fivetran_runtime.http._retries.Delay.is_over",
+        _always,
+        f"{_AHEAD}::test_a_rate_is_kept",
+    ),
+    Mutant(
+        "a token is fetched at the turn of what needs it",
+        "fivetran_runtime.http._sending.require_turn",
+        _nothing,
+        f"{_AHEAD}::test_a_token_is_fetched_at_the_turn_of_the_page_that_needs_it",
+    ),
+    Mutant(
+        "no page is asked for behind one that ends the call",
+        "fivetran_runtime._sync.table_pass.Pass._takes",
+        _always,
+        f"{_AHEAD}::test_nothing_is_asked_for_behind_a_page_that_fills_the_answer",
+    ),
+)
