@@ -27,6 +27,8 @@ _CONFIG: Mapping[str, str] = {
     "memory_limit": "512MB",
     # and look for a table that is not there among the variables of this program.
     "python_enable_replacements": "false",
+    # A descriptor's path names one file after the other.
+    "enable_external_file_cache": "false",
 }
 
 
@@ -63,7 +65,7 @@ def transaction(warehouse: duckdb.DuckDBPyConnection) -> Iterator[None]:
         warehouse.execute("COMMIT")
     except duckdb.InterruptException as error:
         raise KeyboardInterrupt from error
-    except duckdb.Error as error:
+    except (duckdb.Error, OSError) as error:
         raise _broken(str(error)) from error
     finally:
         _roll_back(warehouse)

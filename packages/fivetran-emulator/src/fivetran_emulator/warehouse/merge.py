@@ -1,7 +1,7 @@
 """An answer's rows into a table: staged with known types, then replaced, appended or deleted, and counted.
 
-DuckDB reads from_json leniently (what does not fit becomes NULL, `userName` and `username` are one), so types are decided
-before, on decoded values, members get plain names, and the strict reader refuses what still does not fit.
+Types are decided before, on decoded values: DuckDB would take `"1"` for a number where it expects one, and read the digits of
+a fraction through a double.
 
 A table has no primary key in DuckDB, whose key index would have to be kept in memory for the whole table; a join with the
 few staged rows skips what they cannot be in, so the cost goes by the change. Rows are found once, by key, and from then on
@@ -13,9 +13,11 @@ called `rowid`, which hides DuckDB's own, is found by key each time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from tempfile import TemporaryFile
 
 import duckdb
 import msgspec
@@ -86,17 +88,20 @@ def stage(
     `columns` gives for each member of a row the column it becomes and that column's kind; members not named there are
     left out, members a row does not have are NULL.
     """
-    kinds = [kind for _, kind in columns.values()]
-    types = {"o": "BIGINT"} | {f"c{i}": _read_as(kind) for i, kind in enumerate(kinds)}
     typed = [f"{quoted(column)} {kind.sql}" for column, kind in columns.values()]
     warehouse.execute(
         f"CREATE OR REPLACE TEMP TABLE {_temporary(name)} ({', '.join([f'{_ORDINAL} BIGINT', *typed])})"
     )
-    structure = msgspec.json.encode(types).decode()
-    insert = f"""INSERT INTO {_temporary(name)} SELECT unnest(from_json_strict(line, '{structure}'))
-        FROM (SELECT unnest($1::VARCHAR[])::JSON AS line)"""
+    kinds = {member: kind for member, (_, kind) in columns.items()}
+    names = _distinct(list(columns))
+    types = {names[member]: _read_as(kind) for member, kind in kinds.items()} or {_ORDINAL: "BIGINT"}
+    # A file, because read_json costs a tenth of what from_json costs: 0.4 s of CPU for 200,000 rows, not 4.
+    insert = f"""INSERT INTO {_temporary(name)} SELECT {", ".join(["$1 + row_number() OVER () - 1", *map(quoted, names.values())])}
+        FROM read_json($2, format = 'array', columns = $3, maximum_object_size = $4)"""
     for start in range(0, len(rows), _CHUNK):
-        warehouse.execute(insert, [_lines(rows[start : start + _CHUNK], start, list(columns), kinds)])
+        text = _array(rows[start : start + _CHUNK], kinds, names)
+        with _unnamed_file(text) as path:
+            warehouse.execute(insert, [start, path, types, len(text)])
 
 
 def append(
@@ -249,21 +254,42 @@ def _read_as(kind: ColumnKind) -> str:
     return "VARCHAR" if kind is ColumnKind.JSON else kind.sql
 
 
-def _lines(rows: Sequence[Row], start: int, members: Sequence[str], kinds: Sequence[ColumnKind]) -> list[str]:
-    """Each row as JSON text with the members `o`, `c0`, `c1`...: the strict reader wants all of them in every row."""
-    places = [(f"c{i}", member) for i, member in enumerate(members)]
-    nested = [f"c{i}" for i, kind in enumerate(kinds) if kind is ColumnKind.JSON]
-    lines = []
-    for ordinal, row in enumerate(rows, start):
-        line: dict[str, object] = {"o": ordinal} | {place: row.get(member) for place, member in places}
-        for place in nested:
-            if line[place] is not None:
-                line[place] = _NESTED.encode(line[place]).decode()
-        lines.append(_FLAT.encode(line).decode())
-    return lines
+@contextmanager
+def _unnamed_file(text: bytes) -> Iterator[str]:
+    """The path of a file with this text, of which nothing can stay behind: it has no name."""
+    with TemporaryFile() as file:
+        file.write(text)
+        file.flush()
+        yield f"/dev/fd/{file.fileno()}"
 
 
-_FLAT = msgspec.json.Encoder(decimal_format="string")
+def _distinct(members: Sequence[str]) -> dict[str, str]:
+    """A name for each member that DuckDB can tell from the others': to it `userName` and `username` are one."""
+    if len({member.lower() for member in members}) == len(members):
+        return {member: member for member in members}
+    return {member: f"c{place}" for place, member in enumerate(members)}
+
+
+def _array(rows: Sequence[Row], kinds: Mapping[str, ColumnKind], names: Mapping[str, str]) -> bytes:
+    """The rows as one JSON array, their members by `names`, with text for the values that DuckDB would read as doubles."""
+    texts = {member: _AS_TEXT[kind] for member, kind in kinds.items() if kind in _AS_TEXT}
+    if texts:
+        rows = [
+            row | {member: text(row[member]) for member, text in texts.items() if row.get(member) is not None}
+            for row in rows
+        ]
+    if any(member != name for member, name in names.items()):
+        rows = [{name: row.get(member) for member, name in names.items()} for row in rows]
+    return _ROWS.encode(rows)
+
+
+def _nested(value: object) -> str:
+    return _NESTED.encode(value).decode()
+
+
+_AS_TEXT: Mapping[ColumnKind, Callable[[object], str]] = {ColumnKind.JSON: _nested, ColumnKind.DECIMAL: str}
+
+_ROWS = msgspec.json.Encoder(decimal_format="string")
 """A Decimal goes as text, which DuckDB reads digit for digit into a DECIMAL and into a text."""
 
 _NESTED = msgspec.json.Encoder(decimal_format="number")
