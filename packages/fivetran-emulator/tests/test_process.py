@@ -80,6 +80,9 @@ def test_ctrl_c_keeps_what_was_accepted_and_says_how_to_go_on(emulator: Emulator
     emulator.function.answers = [hang]
     with syncing(emulator.function.url, emulator.path) as process:
         assert hanging.wait(30)
+        assert process.stdout is not None
+        while not process.stdout.readline().startswith("#3"):  # the answer before is loaded meanwhile
+            assert process.poll() is None
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=30)
     let_go.set()

@@ -108,6 +108,11 @@ def _sync(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="then read everything a second time, from an empty state, and compare keys and counts; status 1 if they differ",
     )
+    parser.add_argument(
+        "--one-at-a-time",
+        action="store_true",
+        help="load each answer before the next call; else that begins once the answer is checked",
+    )
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="also write a page to look at there")
     _recording(parser.add_argument_group("faults and recordings"))
     _rules(parser.add_argument_group("readings of Fivetran's behaviour", "docs/protocol.md says why"))

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from scripted import Emulator
 
 from fivetran_emulator.protocol.answer import read_answer
+from fivetran_emulator.protocol.rules import Rules
 from fivetran_emulator.warehouse.columns import ColumnKind, kind_of, wider
 from fivetran_emulator.warehouse.ledger import LoadedTable
 from fivetran_emulator.warehouse.load import load_answer
+from fivetran_emulator.warehouse.row_checks import check_answer
 
 kinds = st.sampled_from(ColumnKind)
 scalars = st.one_of(
@@ -95,8 +97,9 @@ def load(warehouse: duckdb.DuckDBPyConnection, answers: list[list[object]]) -> N
         start += len(rows)
         members = {"state": {}, "insert": {"t": rows}, "schema": {"t": {"primary_key": ["id"]}}}
         answer = read_answer(msgspec.json.Encoder(decimal_format="number").encode(members))
+        checked = check_answer(answer, known, Rules())
         loaded = load_answer(
-            warehouse, "main", answer, known, batch=batch, at=datetime(2026, 1, 1, tzinfo=UTC)
+            warehouse, "main", checked, known, batch=batch, at=datetime(2026, 1, 1, tzinfo=UTC)
         )
         known |= {table.name: table for table in loaded.changed}
 

@@ -37,7 +37,7 @@ from fivetran_emulator.sync.left_out import key_differences
 from fivetran_emulator.sync.loop import SyncClock, fixed_clock
 from fivetran_emulator.sync.result import AcceptedAnswer, SyncResult, document
 from fivetran_emulator.sync.run import SyncPlan, SyncRun
-from fivetran_emulator.warehouse.database import open_warehouse, require_schema, transaction
+from fivetran_emulator.warehouse.database import is_interrupt, open_warehouse, require_schema, transaction
 from fivetran_emulator.warehouse.ledger import Ledger, LoadedTable, syncs_begun
 
 __all__ = ["run_sync"]
@@ -106,6 +106,7 @@ class _Command:
                 members=members,
                 repeat={fault.number for fault in faults if fault.kind == "repeat"},
                 source=options.source,
+                overlapping=not options.one_at_a_time,
             )
             function = FaultySender(self._sender(session), faults)
             sync = SyncRun(
@@ -132,7 +133,13 @@ class _Command:
         members: Mapping[str, object],
     ) -> None:
         self._screen.say("verifying: everything is read a second time, from an empty state")
-        second = _SecondReading(function, secrets=self._secrets, rules=self._rules, members=members)
+        second = _SecondReading(
+            function,
+            secrets=self._secrets,
+            rules=self._rules,
+            members=members,
+            overlapping=not self._options.one_at_a_time,
+        )
         found = second.compare(warehouse, report)
         report.findings.add(*found)
         self._differs = bool(found)
@@ -237,10 +244,16 @@ class _SecondReading:
     """A sync of the same function from an empty state. It leaves nothing behind."""
 
     def __init__(
-        self, function: Sender, *, secrets: Secrets, rules: Rules, members: Mapping[str, object]
+        self,
+        function: Sender,
+        *,
+        secrets: Secrets,
+        rules: Rules,
+        members: Mapping[str, object],
+        overlapping: bool,
     ) -> None:
         self._function, self._secrets = function, secrets
-        self._rules, self._members = rules, members
+        self._rules, self._members, self._overlapping = rules, members, overlapping
 
     def compare(self, warehouse: duckdb.DuckDBPyConnection, report: SyncResult) -> list[Finding]:
         """A finding for each keyed table whose keys differ from those that `report`'s sync left in `warehouse`.
@@ -255,9 +268,9 @@ class _SecondReading:
             try:
                 with _attached(warehouse, file):
                     found = list(key_differences(warehouse, report.schema, report.tables, tables, _ATTACHED))
-            except duckdb.InterruptException as error:
-                raise KeyboardInterrupt from error
-            except duckdb.Error as error:
+            except (duckdb.Error, RuntimeError) as error:
+                if is_interrupt(error):
+                    raise KeyboardInterrupt from error
                 raise WarehouseError(f"the two readings cannot be compared: {error}") from error
         with transaction(warehouse):
             Ledger(warehouse, report.schema).warn(
@@ -273,6 +286,7 @@ class _SecondReading:
                 sync_id=str(uuid.uuid4()),
                 rules=self._rules,
                 members=self._members,
+                overlapping=self._overlapping,
             )
             sync = SyncRun(
                 self._function, scratch, plan, secrets=self._secrets, clock=SyncClock(), observer=_Silent()

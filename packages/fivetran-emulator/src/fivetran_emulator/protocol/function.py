@@ -26,6 +26,7 @@ from fivetran_emulator.protocol.shared_facts import MAX_ANSWER_BYTES, MAX_SECOND
 
 __all__ = [
     "GENERATIONS",
+    "BackgroundCall",
     "FunctionReply",
     "FunctionRequest",
     "HttpFunction",
@@ -140,11 +141,10 @@ class HttpFunction:
         when the platform would have cut the call, FunctionError when there is no answer for another reason.
         """
         self._require_size(len(body), "request")
-        call = _TimedCall(lambda: self._exchange(body))
-        reply = call.result(self._limits.seconds)
-        if reply is None:
-            raise self._too_slow()
-        return reply
+        try:
+            return BackgroundCall(lambda: self._exchange(body)).reply(self._limits.seconds)
+        except TimeoutError as error:
+            raise self._too_slow() from error
 
     def _exchange(self, body: bytes) -> FunctionReply:
         began = self._elapsed()
@@ -229,22 +229,24 @@ class HttpFunction:
         return FunctionError(problem, hint=hint)
 
 
-class _TimedCall:
-    """Something that is done in a thread of its own, which nobody waits for once its time is over."""
+class BackgroundCall:
+    """An exchange that begins at once in a thread of its own, which nobody has to wait for."""
 
     def __init__(self, exchange: Callable[[], FunctionReply]) -> None:
         self._exchange = exchange
         self._reply: FunctionReply | None = None
         self._error: BaseException | None = None
         self._over = threading.Event()
-
-    def result(self, seconds: float) -> FunctionReply | None:
-        """The reply, or None after so many seconds. Raises what the exchange raised."""
         # A daemon: a source of drops that nobody listens to any more must not keep the process from its end.
         threading.Thread(target=self._run, name="call of the function", daemon=True).start()
+
+    def reply(self, seconds: float | None = None) -> FunctionReply:
+        """The reply, waited for. Raises what the exchange raised, and TimeoutError after so many seconds."""
         self._over.wait(seconds)
         if self._error is not None:
             raise self._error
+        if self._reply is None:
+            raise TimeoutError
         return self._reply
 
     def _run(self) -> None:

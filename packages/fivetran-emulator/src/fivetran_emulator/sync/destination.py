@@ -19,7 +19,7 @@ from fivetran_emulator.warehouse.database import table_sql, transaction
 from fivetran_emulator.warehouse.ledger import Ledger, PastSync, write_ledger_schema
 from fivetran_emulator.warehouse.load import Loaded, load_answer
 from fivetran_emulator.warehouse.merge import Counts
-from fivetran_emulator.warehouse.row_checks import Spellings
+from fivetran_emulator.warehouse.row_checks import CheckedTables, Spellings, check_answer
 from fivetran_emulator.warehouse.shape import flag_unseen, unseen_rows
 
 __all__ = ["Destination"]
@@ -79,36 +79,41 @@ class Destination:
         with transaction(self._warehouse):
             self._ledger.begin(sync_id, url, at, self.state)
 
-    def commit(
-        self, sync_id: str, answer: Answer, at: datetime, describe: Callable[[Loaded], AcceptedAnswer]
-    ) -> tuple[Loaded, AcceptedAnswer]:
-        """Rows, state and the record of an answer, in one transaction.
+    def check(self, answer: Answer) -> CheckedTables:
+        """The tables of an answer. Raises FunctionError when Fivetran would not load them; what passes can be committed."""
+        return check_answer(answer, self.tables, self._rules, self._spellings)
 
-        Raises FunctionError, and keeps nothing, when Fivetran would not load them.
-        """
+    def commit(
+        self,
+        sync_id: str,
+        state: str,
+        checked: CheckedTables,
+        at: datetime,
+        describe: Callable[[Loaded], AcceptedAnswer],
+    ) -> tuple[Loaded, AcceptedAnswer]:
+        """Rows, state and the record of an answer, in one transaction: all of it is kept, or nothing."""
         with transaction(self._warehouse):
             batch = self._ledger.batch() + 1
             loaded = load_answer(
                 self._warehouse,
                 self.schema,
-                answer,
+                checked,
                 self.tables,
                 batch=batch,
                 at=at,
                 rules=self._rules,
                 settled=self._settled,
-                spellings=self._spellings,
             )
             for table in loaded.changed:
                 self._ledger.keep_table(table)
-            self._ledger.accept(answer.state, batch)
+            self._ledger.accept(state, batch)
             if self._source is not None:
                 self._ledger.keep_source(self._source)
             accepted = describe(loaded)
-            self._record(sync_id, accepted, at, answer.state)
+            self._record(sync_id, accepted, at, state)
         self.tables |= {table.name: table for table in loaded.changed}
         self._soft.update(loaded.soft)
-        self.state = answer.state
+        self.state = state
         return loaded, accepted
 
     def _record(self, sync_id: str, accepted: AcceptedAnswer, at: datetime, state: str) -> None:

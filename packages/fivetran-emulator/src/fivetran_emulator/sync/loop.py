@@ -1,5 +1,7 @@
 """The sync loop: call, check, commit, and again while the answer says `hasMore`.
 
+The next call needs only the state of a checked answer, so it may begin while that answer is being committed.
+
 Fivetran documents no retry within a sync: a failed call ends it, the state stays that of the last accepted answer, and the
 next sync goes on from there. The loop knows neither a network nor a warehouse; a call that fails raises. The clocks of a sync
 are handed in, so that a test can hold them still.
@@ -45,19 +47,24 @@ def run_calls(
     *,
     may_call: Callable[[int], bool],
     kept: Callable[[int], Kept] = lambda _number: Kept.ALL,
+    begin_next: Callable[[A, Kept], None] = lambda _answer, _kept: None,
 ) -> bool:
     """Call until an answer that is kept says that there is no more: True. False when `may_call` ends it.
 
     Calls are numbered from 1. `call` gives a checked answer, and whatever it raises ends the loop; `commit` takes the answer
-    in; `kept` says what arrives of the answer to a call.
+    in; `kept` says what arrives of the answer to a call; `begin_next`, before the answer is committed, may begin the call
+    that follows it.
     """
     for number in count(1):
         if not may_call(number):
             return False
         answer = call(number)
         arrived = kept(number)
+        is_last = arrived is Kept.ALL and not answer.has_more
+        if not is_last:
+            begin_next(answer, arrived)
         commit(answer, arrived)
-        if arrived is Kept.ALL and not answer.has_more:
+        if is_last:
             return True
     raise AssertionError  # pragma: no cover - count() has no end
 

@@ -14,6 +14,7 @@ import duckdb
 from fivetran_emulator.errors import EmulatorError, Finding, FunctionError
 from fivetran_emulator.protocol.answer import Answer, read_answer
 from fivetran_emulator.protocol.function import (
+    BackgroundCall,
     FunctionReply,
     FunctionRequest,
     Sender,
@@ -26,6 +27,7 @@ from fivetran_emulator.sync.destination import Destination
 from fivetran_emulator.sync.loop import Kept, SyncClock, run_calls
 from fivetran_emulator.sync.result import AcceptedAnswer, SyncResult
 from fivetran_emulator.warehouse.load import Loaded
+from fivetran_emulator.warehouse.row_checks import CheckedTables
 
 __all__ = ["SyncObserver", "SyncPlan", "SyncRun"]
 
@@ -58,6 +60,7 @@ class SyncPlan:
         members: root members of the request beside Fivetran's own.
         repeat: numbers of the calls whose answer is loaded while its state is lost, so that they are made again.
         source: what the rows come from; None when nobody says.
+        overlapping: whether the next call begins as soon as an answer is checked, while its rows are being loaded.
     """
 
     schema: str
@@ -68,13 +71,15 @@ class SyncPlan:
     members: Mapping[str, object] = field(default_factory=dict)
     repeat: Collection[int] = ()
     source: str | None = None
+    overlapping: bool = True
 
 
 @dataclass(frozen=True)
 class _Received:
-    """An answer that was read, and how it came."""
+    """An answer that was read and checked, and how it came."""
 
     answer: Answer
+    checked: CheckedTables
     reply: FunctionReply
     read_from: float
 
@@ -110,6 +115,7 @@ class SyncRun:
             resync_at=clock.now() if plan.resync else None,
         )
         self._body, self._empty = b"", 0
+        self._begun: BackgroundCall | None = None
         self.result = SyncResult(
             url=function.url,
             warehouse=plan.path,
@@ -129,13 +135,15 @@ class SyncRun:
         Raises FunctionError, WarehouseError or KeyboardInterrupt; `result` shows how far it got.
         """
         began = self._clock.elapsed()
+        self._call_until = began + _SIX_HOURS
         self._begin()
         try:
             complete = run_calls(
                 self._call,
                 self._commit,
-                may_call=lambda _number: self._clock.elapsed() < began + _SIX_HOURS,
+                may_call=lambda _number: self._begun is not None or self._may_call(),
                 kept=lambda number: Kept.ROWS if number in self._plan.repeat else Kept.ALL,
+                begin_next=self._begin_next,
             )
             self.result.outcome = "complete" if complete else "paused"
         except BaseException as error:
@@ -173,23 +181,41 @@ class SyncRun:
 
     def _call(self, number: int) -> _Received:
         """Call the function and check its answer. Raises FunctionError unless Fivetran would accept it."""
+        begun, self._begun = self._begun or self._begin_call(self._destination.state), None
         self._observer.call_started(number)
-        asked = self._clock.elapsed()
-        reply = self._function.send(self._request())
-        # By this sync's own clock, which may be a fixed one.
-        reply = replace(reply, seconds=self._clock.elapsed() - asked)
+        reply = begun.reply()
         if reply.status != 200:
             self.result.findings.add_counted(reported_invocation(reply.headers).findings())
             reply = self._cleaned(reply)
         require_success(reply)
         began = self._clock.elapsed()
         with _collector_paused():
-            return _Received(self._read(reply), reply, began)
+            answer = self._read(reply)
+            return _Received(answer, self._destination.check(answer), reply, began)
 
-    def _request(self) -> FunctionRequest:
+    def _may_call(self) -> bool:
+        return self._clock.elapsed() < self._call_until
+
+    def _begin_call(self, state: str) -> BackgroundCall:
+        # Without a reference to the warehouse: nobody waits for a call that an interrupt has ended.
+        return BackgroundCall(partial(_timed, self._function, self._request(state), self._clock))
+
+    def _begin_next(self, received: _Received, kept: Kept) -> None:
+        """Make the call that follows an answer, which is checked and about to be committed.
+
+        So a call may have been made with a state that was not kept in the end, if it was the warehouse that failed: the next
+        sync begins with the one before. Calling and loading take turns otherwise, and a sync half as long again.
+        """
+        answer, before = received.answer, self._destination.state
+        if kept is Kept.ALL:
+            self._count_empty(answer, before)
+        if self._plan.overlapping and not self._is_stuck and self._may_call():
+            self._begun = self._begin_call(answer.state if kept is Kept.ALL else before)
+
+    def _request(self, state: str) -> FunctionRequest:
         return FunctionRequest(
             agent=f"Fivetran Google Cloud Functions Connector/fivetran_emulator/{self._plan.schema}",
-            state=self._destination.state,
+            state=state,
             secrets=self._secrets.json,
             sync_id=self._plan.sync_id,
             members=self._plan.members,
@@ -215,7 +241,11 @@ class SyncRun:
             answer = replace(answer, state=before)
         with _collector_paused():
             loaded, accepted = self._destination.commit(
-                self._plan.sync_id, answer, self._clock.now(), partial(self._accepted, answer, received)
+                self._plan.sync_id,
+                answer.state,
+                received.checked,
+                self._clock.now(),
+                partial(self._accepted, answer, received),
             )
         self.result.findings.add(*answer.findings)
         self.result.take(accepted, loaded)
@@ -224,8 +254,8 @@ class SyncRun:
             self.result.findings.add(*_doubled(accepted.number, answer))
         self.result.state, self._body = answer.state, reply.body
         self._observer.accepted(accepted)
-        if kept is Kept.ALL:
-            self._count_empty(answer, before)
+        if answer.has_more and self._is_stuck:
+            raise self._stuck()
 
     def _accepted(self, answer: Answer, received: _Received, loaded: Loaded) -> AcceptedAnswer:
         return AcceptedAnswer(
@@ -241,20 +271,32 @@ class SyncRun:
         )
 
     def _count_empty(self, answer: Answer, before: str) -> None:
-        """Raises FunctionError after too many answers in a row without a row or a delete, unless this is the last one."""
         moved = self._plan.rules.empty == "no-change" and answer.state != before
         self._empty = self._empty + 1 if answer.is_empty and not moved else 0
-        if answer.has_more and self._empty > MAX_EMPTY_ANSWERS:
-            problem = f"{self._empty} answers in a row had neither a row nor a delete; Fivetran ends a sync after {MAX_EMPTY_ANSWERS}"
-            raise FunctionError(
-                problem, hint="Look for rows within one invocation before answering `hasMore: true`."
-            )
+
+    @property
+    def _is_stuck(self) -> bool:
+        """Whether too many answers in a row had neither a row nor a delete."""
+        return self._empty > MAX_EMPTY_ANSWERS
+
+    def _stuck(self) -> FunctionError:
+        problem = f"{self._empty} answers in a row had neither a row nor a delete; Fivetran ends a sync after {MAX_EMPTY_ANSWERS}"
+        return FunctionError(
+            problem, hint="Look for rows within one invocation before answering `hasMore: true`."
+        )
 
     def _no_progress(self, answer: Answer, reply: FunctionReply, before: str) -> Iterator[Finding]:
         if answer.has_more and answer.state == before and (answer.is_empty or reply.body == self._body):
             rows = "no rows and" if answer.is_empty else "the rows and"
             text = f"an answer with `hasMore: true` had {rows} the state of the one before: the next will be the same"
             yield Finding("no-progress", text, "Move the state on, or answer `hasMore: false`.")
+
+
+def _timed(function: Sender, request: FunctionRequest, clock: SyncClock) -> FunctionReply:
+    """The reply with its seconds by this sync's own clock, which may be a fixed one."""
+    asked = clock.elapsed()
+    reply = function.send(request)
+    return replace(reply, seconds=clock.elapsed() - asked)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import duckdb
 
 from fivetran_emulator.errors import UsageError, WarehouseError
 
-__all__ = ["LEDGER_SCHEMA", "open_warehouse", "quoted", "require_schema", "table_sql", "transaction"]
+__all__ = ["LEDGER_SCHEMA", "is_interrupt", "open_warehouse", "quoted", "require_schema", "table_sql", "transaction"]
 
 LEDGER_SCHEMA = "fivetran_emulator"
 """The schema of everything the emulator keeps for itself."""
@@ -63,12 +63,19 @@ def transaction(warehouse: duckdb.DuckDBPyConnection) -> Iterator[None]:
         warehouse.execute("BEGIN")
         yield
         warehouse.execute("COMMIT")
-    except duckdb.InterruptException as error:
-        raise KeyboardInterrupt from error
-    except (duckdb.Error, OSError) as error:
+    except (duckdb.Error, OSError, RuntimeError) as error:
+        if is_interrupt(error):
+            raise KeyboardInterrupt from error
+        if not isinstance(error, duckdb.Error | OSError):
+            raise
         raise _broken(str(error)) from error
     finally:
         _roll_back(warehouse)
+
+
+def is_interrupt(error: Exception) -> bool:
+    """Whether it is a Ctrl-C that came while DuckDB was at work; its Python module has two ways to say so."""
+    return isinstance(error, duckdb.InterruptException) or str(error) == "Query interrupted"
 
 
 def require_schema(path: Path, schema: str) -> None:

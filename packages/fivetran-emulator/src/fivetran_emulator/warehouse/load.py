@@ -1,7 +1,7 @@
-"""An accepted answer into the warehouse: check every table first, then shape, then load.
+"""The tables of an answer into the warehouse: each gets its shape, then its rows.
 
-All tables are checked before anything is written, so that the author of the function sees every problem of an answer at
-once.
+Before anything of an answer is written all of its tables are checked, so that the author of the function sees every problem
+at once.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ from datetime import datetime
 
 import duckdb
 
-from fivetran_emulator.errors import Finding, FunctionError
-from fivetran_emulator.protocol.answer import Answer
+from fivetran_emulator.errors import Finding
 from fivetran_emulator.protocol.rules import Rules
 from fivetran_emulator.warehouse.columns import ColumnKind, kind_of, types_in, wider
 from fivetran_emulator.warehouse.database import quoted, table_sql
 from fivetran_emulator.warehouse.ledger import LoadedTable
 from fivetran_emulator.warehouse.merge import Counts, Target, append, delete, stage, upsert
-from fivetran_emulator.warehouse.row_checks import Spellings, TableOfAnswer, check_answer
+from fivetran_emulator.warehouse.row_checks import CheckedTables, TableOfAnswer
 from fivetran_emulator.warehouse.shape import add_soft_delete, admit, create, fit, lock
 
 __all__ = ["Loaded", "load_answer"]
@@ -43,28 +42,22 @@ class Loaded:
 def load_answer(
     warehouse: duckdb.DuckDBPyConnection,
     schema: str,
-    answer: Answer,
+    checked: CheckedTables,
     known: Mapping[str, LoadedTable],
     *,
     batch: int,
     at: datetime,
     rules: Rules | None = None,
     settled: Mapping[str, LoadedTable] | None = None,
-    spellings: Spellings | None = None,
 ) -> Loaded:
-    """Load every row and delete of `answer` into `schema`; call it inside a transaction.
+    """Load every row and delete of an answer's `checked` tables into `schema`; call it inside a transaction.
 
     `known` are the tables loaded before, by name, `settled` those that were there after the first sync; `batch` is the
-    number of the answer, `at` the UTC time of loading; `spellings` are the names of earlier answers of the sync.
-
-    Raises FunctionError, with every problem in every table and before anything is written, when Fivetran would not load it.
+    number of the answer, `at` the UTC time of loading.
     """
     rules = rules or Rules()
-    parts, findings = check_answer(answer, known, rules)
-    if problems := (spellings or Spellings()).problems(parts):
-        raise FunctionError(*problems, hint="Spell a name one way. Nothing of this answer was loaded.")
-    parts, blocked = admit(parts, settled, rules)
-    findings += blocked
+    parts, blocked = admit(checked.parts, settled, rules)
+    findings = [*checked.findings, *blocked]
     warehouse.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}")
     loader = _Loader(warehouse, schema, batch, at.replace(tzinfo=None), rules, settled or {})
     counts: dict[str, Counts] = {}

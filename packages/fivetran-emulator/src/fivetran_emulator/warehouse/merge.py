@@ -131,19 +131,26 @@ def upsert(
     present = _staged_columns(warehouse, staged)
     _match(warehouse, target, staged, present)
     emptied = _emptied(warehouse, target, present)
-    updated = _update(warehouse, target, present, staged, at)
     unchanged = _changed(
         warehouse,
         f"""UPDATE {target.sql} t SET {SYNCED} = $1 FROM {_MATCHED} m
         WHERE {_same_place(target, "m")} AND NOT m.differs""",
         at,
     )
-    inserted = _changed(
+    # Not by an UPDATE, after which DuckDB writes every column of 122,880 rows anew for each row that changed: closing a
+    # file of 2,000,000 rows with 100 changed ones took 1.5 s, and takes 0.1.
+    updated = _changed(
+        warehouse,
+        f"DELETE FROM {target.sql} t USING {_MATCHED} m WHERE {_same_place(target, 'm')} AND m.differs",
+    )
+    sent = _changed(
         warehouse,
         f"""INSERT INTO {target.sql} ({_list([*present, SYNCED])}) SELECT {_list(present, "s.")}, $1
-        FROM {_temporary(staged)} s WHERE s.{_ORDINAL} NOT IN (SELECT ordinal FROM {_MATCHED}) ORDER BY s.{_ORDINAL}""",
+        FROM {_temporary(staged)} s WHERE s.{_ORDINAL} NOT IN (SELECT ordinal FROM {_MATCHED} WHERE NOT differs)
+        ORDER BY s.{_ORDINAL}""",
         at,
     )
+    inserted = sent - updated
     return Counts(inserted=inserted, updated=updated, unchanged=unchanged, replaced=replaced), emptied
 
 
@@ -214,20 +221,6 @@ def _emptied(warehouse: duckdb.DuckDBPyConnection, target: Target, present: Sequ
         f"SELECT {counts} FROM {_MATCHED} m JOIN {target.sql} t ON {_same_place(target, 'm')} WHERE m.differs",
     )
     return {column: rows for column, rows in zip(absent, found, strict=True) if rows}
-
-
-def _update(
-    warehouse: duckdb.DuckDBPyConnection, target: Target, present: Sequence[str], staged: str, at: datetime
-) -> int:
-    others = [c for c in target.columns if c not in target.key]
-    values = [f"{quoted(c)} = {f's.{quoted(c)}' if c in present else 'NULL'}" for c in others]
-    undeleted = [f"{DELETED} = false"] if target.soft_delete else []
-    return _changed(
-        warehouse,
-        f"""UPDATE {target.sql} t SET {", ".join([*values, *undeleted, f"{SYNCED} = $1"])}
-        FROM {_MATCHED} m JOIN {_temporary(staged)} s ON s.{_ORDINAL} = m.ordinal WHERE {_same_place(target, "m")} AND m.differs""",
-        at,
-    )
 
 
 def _staged_columns(warehouse: duckdb.DuckDBPyConnection, staged: str) -> list[str]:

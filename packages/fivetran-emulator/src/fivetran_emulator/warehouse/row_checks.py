@@ -19,7 +19,7 @@ from fivetran_emulator.protocol.rules import Rules
 from fivetran_emulator.warehouse.columns import NAMINGS, SYSTEM_PREFIX, Naming, collisions
 from fivetran_emulator.warehouse.ledger import LoadedTable
 
-__all__ = ["Spellings", "TableOfAnswer", "check_answer"]
+__all__ = ["CheckedTables", "Spellings", "TableOfAnswer", "check_answer"]
 
 _SCALARS = {bool, int, float, Decimal, str}
 
@@ -42,12 +42,20 @@ class TableOfAnswer:
     soft_delete: bool
 
 
-def check_answer(
-    answer: Answer, known: Mapping[str, LoadedTable], rules: Rules
-) -> tuple[list[TableOfAnswer], list[Finding]]:
-    """The tables of `answer`, ready to load, and what is odd about them. `known` are those loaded before, by name.
+@dataclass(frozen=True)
+class CheckedTables:
+    """The tables of an answer that Fivetran would accept, ready to load, and what is odd about them."""
 
-    Raises FunctionError with every problem in every table.
+    parts: Sequence[TableOfAnswer]
+    findings: Sequence[Finding]
+
+
+def check_answer(
+    answer: Answer, known: Mapping[str, LoadedTable], rules: Rules, spellings: Spellings | None = None
+) -> CheckedTables:
+    """The tables of `answer`. `known` are those loaded before, by name; `spellings` the names of earlier answers of the sync.
+
+    Raises FunctionError with every problem in every table: what passes here can be loaded.
     """
     sources = list(dict.fromkeys(chain(answer.insert, answer.delete, answer.keys, answer.soft_delete or ())))
     naming = NAMINGS[rules.naming]
@@ -59,7 +67,9 @@ def check_answer(
     problems = _table_names(sources, naming) + [problem for check in checks for problem in check.problems]
     if problems:
         raise FunctionError(*problems, hint="Nothing of this answer was loaded and the state is as before.")
-    return tables, [finding for check in checks for finding in check.findings]
+    if problems := (spellings or Spellings()).problems(tables):
+        raise FunctionError(*problems, hint="Spell a name one way. Nothing of this answer was loaded.")
+    return CheckedTables(tables, [finding for check in checks for finding in check.findings])
 
 
 def _table_names(sources: Sequence[str], naming: Naming) -> list[str]:

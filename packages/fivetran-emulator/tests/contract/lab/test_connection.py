@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from fivetran_emulator.contract.lab.connection import MemoryWarehouse
 from fivetran_emulator.protocol.answer import read_answer
+from fivetran_emulator.protocol.rules import Rules
 from fivetran_emulator.warehouse.ledger import LoadedTable
 from fivetran_emulator.warehouse.load import load_answer
+from fivetran_emulator.warehouse.row_checks import check_answer
 
 Ids = st.integers(0, 6)
 ROWS = st.lists(st.fixed_dictionaries({"id": Ids, "name": st.sampled_from(["a", "b", None])}), max_size=5)
@@ -41,7 +43,7 @@ def test_it_holds_what_the_real_warehouse_holds(
             memory.load(body)
             read = read_answer(json.dumps(body).encode())
             loaded = load_answer(
-                warehouse, "s", read, known, batch=batch, at=datetime(2026, 1, 1, tzinfo=UTC)
+                warehouse, "s", check_answer(read, known, Rules()), known, batch=batch, at=datetime(2026, 1, 1, tzinfo=UTC)
             )
             known |= {table.name: table for table in loaded.changed}
         seen: list[Any] = []
