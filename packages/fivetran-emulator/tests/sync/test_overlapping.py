@@ -17,7 +17,9 @@ from fivetran_emulator.sync.destination import Destination
 from fivetran_emulator.warehouse.load import Loaded
 
 KEYED = {"t": {"primary_key": ["id"]}}
-BOTH_WAYS = pytest.mark.parametrize("switch", [(), ("--one-at-a-time",)], ids=["overlapping", "one-at-a-time"])
+BOTH_WAYS = pytest.mark.parametrize(
+    "switch", [(), ("--one-at-a-time",)], ids=["overlapping", "one-at-a-time"]
+)
 """The switch that turns it off."""
 
 

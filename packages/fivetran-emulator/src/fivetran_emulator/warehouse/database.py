@@ -16,7 +16,15 @@ import duckdb
 
 from fivetran_emulator.errors import UsageError, WarehouseError
 
-__all__ = ["LEDGER_SCHEMA", "is_interrupt", "open_warehouse", "quoted", "require_schema", "table_sql", "transaction"]
+__all__ = [
+    "LEDGER_SCHEMA",
+    "is_interrupt",
+    "open_warehouse",
+    "quoted",
+    "require_schema",
+    "table_sql",
+    "transaction",
+]
 
 LEDGER_SCHEMA = "fivetran_emulator"
 """The schema of everything the emulator keeps for itself."""

@@ -43,7 +43,12 @@ def test_it_holds_what_the_real_warehouse_holds(
             memory.load(body)
             read = read_answer(json.dumps(body).encode())
             loaded = load_answer(
-                warehouse, "s", check_answer(read, known, Rules()), known, batch=batch, at=datetime(2026, 1, 1, tzinfo=UTC)
+                warehouse,
+                "s",
+                check_answer(read, known, Rules()),
+                known,
+                batch=batch,
+                at=datetime(2026, 1, 1, tzinfo=UTC),
             )
             known |= {table.name: table for table in loaded.changed}
         seen: list[Any] = []
