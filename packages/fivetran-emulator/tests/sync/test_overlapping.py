@@ -43,7 +43,7 @@ class SlowWarehouse:
 
 
 class Queue:
-    """A source whose messages are gone once they were handed out, as those of a queue are: what a call does is not undone."""
+    """A source that hands each message out once, as a queue does: what a call has done is not undone."""
 
     def __init__(self, messages: int) -> None:
         self.left = list(range(messages))

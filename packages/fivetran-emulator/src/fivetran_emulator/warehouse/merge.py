@@ -137,7 +137,7 @@ def upsert(
         WHERE {_same_place(target, "m")} AND NOT m.differs""",
         at,
     )
-    # Not by an UPDATE, after which DuckDB writes every column of 122,880 rows anew for each row that changed: closing a
+    # Not by an UPDATE, after which DuckDB writes every column of 122,880 rows again for each row that changed: closing a
     # file of 2,000,000 rows with 100 changed ones took 1.5 s, and takes 0.1.
     updated = _changed(
         warehouse,
