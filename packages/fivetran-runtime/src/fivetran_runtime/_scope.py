@@ -20,14 +20,14 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from fivetran_runtime.config import Config, Secret, default_of, fields_of
 
 
-class Digest(NamedTuple):
+class Digest(msgspec.Struct, frozen=True):
     """What names settings in the state.
 
     Attributes:
@@ -40,7 +40,7 @@ class Digest(NamedTuple):
 
     def is_of(self, written: str | None) -> bool:
         """Whether a state names these settings, or none; what an earlier release wrote is taken over."""
-        return written in (None, *self)
+        return written in (None, self.current, self.former)
 
 
 def digest_of(value: object) -> str:

@@ -70,7 +70,9 @@ class Options(TypedDict, total=False):
     columns: Columns | None
 
 
-@dataclass(frozen=True)
+@dataclass(
+    frozen=True, eq=False
+)  # tables are not compared, and what would do it takes a millisecond of each cold start
 class Table:
     """A table of the destination and how to read it.
 

@@ -18,7 +18,7 @@ from fivetran_runtime import At, Client, Connector, ConnectorError, Delete
 from fivetran_runtime._invocation.budget import Budget, Ends, Limits, Wording
 from fivetran_runtime._invocation.clock import clock
 from fivetran_runtime._invocation.context import Invocation, run_as, running
-from fivetran_runtime._sync.batch import Deletion
+from fivetran_runtime._sync.batch import Deletion, Upsert
 from fivetran_runtime._sync.loop import Leave, Progress
 from fivetran_runtime._sync.session import Ended, Session
 from fivetran_runtime._sync.state import SyncState
@@ -159,7 +159,7 @@ def test_operations_come_by_table_and_key_each_key_once() -> None:
     (ended,) = sync(connected(users=users))
     assert [*ended] == [
         ("users", 2, Deletion(b'{"id":2}')),
-        ("users", 1, (b'{"id":1,"name":"Ada"}',)),
+        ("users", 1, Upsert(b'{"id":1,"name":"Ada"}')),
     ]
 
 

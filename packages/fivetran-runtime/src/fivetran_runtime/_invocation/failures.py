@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
-import sysconfig
 import traceback
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from fivetran_runtime._invocation.budget import OutOfBudget
 from fivetran_runtime._invocation.context import running
 from fivetran_runtime.errors import SEVEREST_FIRST, ConnectorError, DefectError, TransientError
-
-_NOT_THE_AUTHORS = (
-    Path(__file__).parents[1],
-    *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")),
-)
 
 
 def as_connector_error(error: BaseException, *, table: str | None = None) -> ConnectorError:
@@ -109,6 +104,15 @@ def _authors_line(error: BaseException) -> str | None:
     """The innermost line of the traceback that is the author's, as folder/file:line."""
     for frame, number in reversed(list(traceback.walk_tb(error.__traceback__))):
         path = Path(frame.f_code.co_filename)
-        if path.suffix == ".py" and not any(folder in path.parents for folder in _NOT_THE_AUTHORS):
+        if path.suffix == ".py" and not any(folder in path.parents for folder in _others_folders()):
             return f"{path.parent.name}/{path.name}:{number}"
     return None
+
+
+@cache
+def _others_folders() -> tuple[Path, ...]:
+    """Where code lies that is not the author's."""
+    import sysconfig  # noqa: PLC0415 - a tenth of the runtime's import time, for failures only
+
+    installed = (Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib"))
+    return Path(__file__).parents[1], *installed

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from hashlib import blake2b
 from itertools import islice, product
-from typing import NamedTuple
+
+import msgspec
 
 from fivetran_runtime._encoding import encode
 from fivetran_runtime._sync.keys import Key
@@ -20,13 +21,13 @@ _JOINED = 200
 """How many rows make a piece of the answer: so many small ones are sent at once, and few are in memory twice."""
 
 
-class Upsert(NamedTuple):
+class Upsert(msgspec.Struct, frozen=True):
     """A row, as JSON text of its columns."""
 
     columns: bytes
 
 
-class Deletion(NamedTuple):
+class Deletion(msgspec.Struct, frozen=True):
     """A row that is deleted, as JSON text of its key columns."""
 
     columns: bytes

@@ -17,7 +17,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from threading import current_thread, main_thread
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -75,7 +75,7 @@ class Progress(msgspec.Struct):
         return combined(failures) if failures else _unmoving()
 
 
-class Leave(NamedTuple):
+class Leave(msgspec.Struct, frozen=True):
     """The rest is left: to the next sync, or to this one from its beginning.
 
     Attributes:

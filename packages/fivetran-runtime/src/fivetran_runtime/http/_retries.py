@@ -7,7 +7,9 @@ import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from fivetran_runtime._arguments import wrong
 from fivetran_runtime._invocation.clock import clock
@@ -125,7 +127,7 @@ def wait_of(headers: Mapping[str, str], now: datetime, *, is_limit: bool) -> flo
     return max(waits, default=None)
 
 
-class _Window(NamedTuple):
+class _Window(msgspec.Struct, frozen=True):
     """How many requests are left of a limit, and in how many seconds it counts again; None where that is not said."""
 
     left: float | None
