@@ -27,7 +27,7 @@ def _the_newest_counts(original: Fault) -> Fault:
 
 
 def _never_sent_in_parts(original: Fault) -> Fault:
-    return lambda self, was_sent: original(self, was_sent=False)  # noqa: ARG005
+    return lambda self, *, was_sent, at_start: original(self, was_sent=False, at_start=at_start)  # noqa: ARG005
 
 
 def _second_listing_keeps(_: Fault) -> property:
