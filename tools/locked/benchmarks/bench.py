@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tools.environments.virtual_environments import VirtualEnvironment
 from tools.locked.benchmarks import page
+from tools.locked.benchmarks.bundles import bundle_size
 from tools.locked.benchmarks.comparisons import Pairs, compared
 from tools.locked.benchmarks.contestants import CONTESTANTS, OURS, RUNTIME, Contestant, environments
 from tools.locked.benchmarks.measuring import Run, measure
@@ -171,12 +172,15 @@ def _measured(root: Path, options: argparse.Namespace) -> Report:
     every = environments(Repository(root))
     needed = {_CEILING, *(environment for name in names for environment in CONTESTANTS[name].environments)}
     made = {name: every[name].prepare() for name in sorted(needed)}
+    size = bundle_size(Repository(root)) if OURS in names else None
     before = machine()
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
         bench = Bench(root, made, Path(folder))
         found = [bench.table(scenario) for scenario in scenarios]
     pairs = _compared(root, every[RUNTIME].prepare()) if OURS in names else {}
-    return Report.of(found, pairs, quick=options.quick, machine=before, versions=versions(made, list(names)))
+    return Report.of(
+        found, pairs, size, quick=options.quick, machine=before, versions=versions(made, list(names))
+    )
 
 
 def _compared(root: Path, runtime: VirtualEnvironment) -> dict[str, Pairs]:

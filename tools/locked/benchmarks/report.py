@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.environments.virtual_environments import VirtualEnvironment
+from tools.locked.benchmarks.bundles import BundleSize
 from tools.locked.benchmarks.comparisons import Pairs
 from tools.locked.benchmarks.contestants import CONTESTANTS, INCREMENTAL, OURS, Contestant
 from tools.locked.benchmarks.measuring import Run
@@ -30,7 +31,7 @@ _VERSIONS = (
 
 @dataclass(frozen=True)
 class Report:
-    """What a run found. `versions` are those of each contestant's libraries, `compared` what is no sync."""
+    """What a run found. `versions` are those of each contestant's libraries, `compared` what is no sync, `bundle` its size if measured."""
 
     date: str
     quick: bool
@@ -38,19 +39,22 @@ class Report:
     versions: Mapping[str, Mapping[str, str]]
     tables: Sequence[Table]
     compared: Mapping[str, Pairs]
+    bundle: BundleSize | None = None
 
     @classmethod
     def of(
         cls,
         tables: Sequence[Table],
         compared: Mapping[str, Pairs],
+        bundle: BundleSize | None,
         *,
         quick: bool,
         machine: Mapping[str, Any],
         versions: Mapping[str, Mapping[str, str]],
     ) -> Report:
         """One of today."""
-        return cls(dt.datetime.now(dt.UTC).date().isoformat(), quick, machine, versions, tables, compared)
+        today = dt.datetime.now(dt.UTC).date().isoformat()
+        return cls(today, quick, machine, versions, tables, compared, bundle)
 
     @classmethod
     def read(cls, file: Path) -> Report:
@@ -58,8 +62,15 @@ class Report:
         try:
             found = json.loads(file.read_text("utf-8"))
             tables = [_table(one) for one in found["scenarios"]]
+            bundle = BundleSize(**found["bundle"]) if found.get("bundle") else None
             return cls(
-                found["date"], found["quick"], found["machine"], found["versions"], tables, found["compared"]
+                found["date"],
+                found["quick"],
+                found["machine"],
+                found["versions"],
+                tables,
+                found["compared"],
+                bundle,
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RepositoryError(
@@ -69,7 +80,7 @@ class Report:
     @property
     def targets(self) -> list[Target]:
         """What was aimed at, measured or not."""
-        return targets(self.tables, self.compared)
+        return targets(self.tables, self.compared, self.bundle)
 
     @property
     def ours_wrong(self) -> bool:
@@ -89,6 +100,7 @@ class Report:
             }
             for one in self.tables
         ]
+        head["bundle"] = asdict(self.bundle) if self.bundle else None
         document = {**head, "scenarios": scenarios, "targets": [asdict(one) for one in self.targets]}
         return json.dumps(document, indent=2) + "\n"
 

@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tools.locked.benchmarks import page, plot
+from tools.locked.benchmarks.bundles import BundleSize
 from tools.locked.benchmarks.contestants import CONTESTANTS, INCREMENTAL
 from tools.locked.benchmarks.measuring import Run
 from tools.locked.benchmarks.report import Report
@@ -19,6 +20,7 @@ from tools.repository.errors import RepositoryError
 
 WALLS = {"limit-raw": (1.0, 2.0, 4.0), "limit-parallel": (3.0, 3.0, 3.0), "ours": (3.0, 2.0, 8.0)}
 PAIRS = {"per row": [(3.0, 2.0), (4.0, 2.0), (5.0, 2.0)]}
+SIZE = BundleSize(123_456, 17_000_000, 26)
 MACHINE = {"processor": "A", "cores": 2, "memory_gb": 24, "python": "3.11.7", "load": 0.1}
 
 
@@ -35,7 +37,7 @@ def report(*tables: Table) -> Report:
     """A report of them."""
     names = {name for one in tables for name in one.entries}
     return Report(
-        "2026-01-02", False, MACHINE, {name: {"duckdb": "1"} for name in sorted(names)}, tables, PAIRS
+        "2026-01-02", False, MACHINE, {name: {"duckdb": "1"} for name in sorted(names)}, tables, PAIRS, SIZE
     )
 
 
@@ -92,6 +94,22 @@ def test_faults_and_sizes_are_compared_inside_their_rounds() -> None:
     found = {one.number: (one.measured, one.met) for one in targets([faulty, sizes], {})}
     assert found["5"] == ("2.00 (1.00 to 2.00)", False)
     assert found["7"] == ("1.20 (1.20 to 1.20)", True)
+
+
+@pytest.mark.parametrize(
+    ("size", "met"),
+    [
+        (BundleSize(200_000, 18 * 2**20, 27), True),
+        (BundleSize(200_001, 1, 1), False),
+        (BundleSize(1, 18 * 2**20 + 1, 1), False),
+        (BundleSize(1, 1, 28), False),
+    ],
+)
+def test_a_bundle_is_judged_by_all_three_sizes(size: BundleSize, met: bool) -> None:
+    """And shown with them."""
+    (found,) = (one for one in targets([], {}, size) if "bundle" in one.text)
+    assert found.met is met
+    assert f"; {size.installed / 2**20:.1f} MB, {size.distributions} distributions" in found.measured
 
 
 def test_growth_is_judged_over_four_sizes() -> None:
