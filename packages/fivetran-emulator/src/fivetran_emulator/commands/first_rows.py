@@ -23,7 +23,7 @@ from rich.text import Text
 
 from fivetran_emulator.commands.call_options import function_of, payload_members, require_url, secrets_of
 from fivetran_emulator.errors import EmulatorError
-from fivetran_emulator.protocol.answer import Answer, Row, read_answer
+from fivetran_emulator.protocol.answer import Answer, FittingRows, Row, read_answer
 from fivetran_emulator.protocol.function import FunctionRequest, Sender, require_success
 from fivetran_emulator.report.figures import plural
 from fivetran_emulator.report.screen import Screen, console_for
@@ -106,7 +106,8 @@ class _Try:
             self.rows.setdefault(name, [])
         for name, rows in answer.insert.items():
             there = self.rows.setdefault(name, [])
-            there += rows[: self._rows - len(there)]
+            decoded = rows.decoded() if isinstance(rows, FittingRows) else rows
+            there += decoded[: self._rows - len(there)]
 
     def summary(self, seconds: float, asked: int) -> str:
         """One line about all of it."""

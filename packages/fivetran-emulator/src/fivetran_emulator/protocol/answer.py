@@ -8,12 +8,12 @@ Source: "Response format" of Fivetran's documentation, see `docs/protocol.md`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from difflib import get_close_matches
 from math import isinf
-from typing import TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -21,7 +21,18 @@ from fivetran_emulator.errors import Finding, FunctionError, ReportedError
 from fivetran_emulator.protocol.json_faults import json_fault
 from fivetran_emulator.protocol.rules import Rules
 
-__all__ = ["ANSWER_MEMBERS", "SDK_HEADER", "Answer", "Row", "read_answer", "read_failure", "read_sdk_failure"]
+__all__ = [
+    "ANSWER_MEMBERS",
+    "SDK_HEADER",
+    "Answer",
+    "FittingReader",
+    "FittingRows",
+    "Row",
+    "exact_fraction",
+    "read_answer",
+    "read_failure",
+    "read_sdk_failure",
+]
 
 Row: TypeAlias = dict[str, object]
 T = TypeVar("T")
@@ -34,6 +45,35 @@ _ERROR_MEMBERS = ("errorMessage", "errorType", "stackTrace")
 
 
 @dataclass(frozen=True, kw_only=True)
+class FittingRows:
+    """Rows that a table takes as it is: they were checked while they were read, and stay JSON.
+
+    `texts` are JSON arrays of them, for DuckDB to read: one row after the other, each member once, and no digit that a double
+    would change. `columns` gives for each member that one of them has its column; the values of `as_text` are text with JSON in it.
+    """
+
+    count: int
+    texts: Sequence[bytes]
+    columns: Mapping[str, str]
+    as_text: frozenset[str]
+    raw: msgspec.Raw
+
+    def __len__(self) -> int:
+        return self.count
+
+    def decoded(self) -> list[Row]:
+        """The rows themselves, for what has to look at them."""
+        return _ROWS.decode(self.raw)
+
+
+class FittingReader(Protocol):
+    """Reads rows of one table."""
+
+    def read(self, raw: msgspec.Raw) -> FittingRows | None:
+        """The rows, or None when one of them would change the table, or is wrong."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Answer:
     """One accepted answer. Tables and columns have the names the function gave them.
 
@@ -43,7 +83,7 @@ class Answer:
 
     state: str
     has_more: bool
-    insert: Mapping[str, list[Row]]
+    insert: Mapping[str, list[Row] | FittingRows]
     delete: Mapping[str, list[Row]]
     keys: Mapping[str, tuple[str, ...]]
     soft_delete: frozenset[str] | None
@@ -76,8 +116,12 @@ class _Reading:
             return default
 
 
-def read_answer(body: bytes, rules: Rules | None = None) -> Answer:
+def read_answer(
+    body: bytes, rules: Rules | None = None, fitting: Mapping[str, FittingReader] | None = None
+) -> Answer:
     """Read the body of an answer with status 200, by the default rules unless others are given.
+
+    `fitting` are readers by table, tried first.
 
     Raises FunctionError, with every problem found, when it is not an answer Fivetran would load.
     """
@@ -86,8 +130,8 @@ def read_answer(body: bytes, rules: Rules | None = None) -> Answer:
     answer = Answer(
         state=_state(reading),
         has_more=_has_more(reading),
-        insert=_rows(reading, "insert"),
-        delete=_rows(reading, "delete"),
+        insert=_rows(reading, "insert", fitting or {}),
+        delete=_decoded_rows(reading, "delete"),
         keys=_keys(reading),
         soft_delete=_soft_delete(reading),
         findings=(*_unknown_members(reading.members), *reading.findings),
@@ -178,7 +222,7 @@ def _has_more(reading: _Reading) -> bool:
     return raw.strip(b'"').lower() == b"true"
 
 
-def _fraction(text: str) -> float | Decimal:
+def exact_fraction(text: str) -> float | Decimal:
     """A JSON fraction: a float where that gives the same digits back, else a Decimal."""
     number = float(text)
     if len(text) <= _SAFE_LENGTH and "e" not in text and "E" not in text:
@@ -192,18 +236,25 @@ def _fraction(text: str) -> float | Decimal:
 _SAFE_LENGTH = 16
 """Fifteen digits and a point: a double keeps that many, whatever they are (C's DBL_DIG)."""
 
-_ROWS = msgspec.json.Decoder(list[Row], float_hook=_fraction)
+_ROWS = msgspec.json.Decoder(list[Row], float_hook=exact_fraction)
 
 
-def _rows(reading: _Reading, name: str) -> dict[str, list[Row]]:
-    tables = reading.member(name, dict[str, msgspec.Raw], {})
-    rows: dict[str, list[Row]] = {}
-    for table, raw in tables.items():
+def _rows(
+    reading: _Reading, name: str, fitting: Mapping[str, FittingReader]
+) -> dict[str, list[Row] | FittingRows]:
+    rows: dict[str, list[Row] | FittingRows] = {}
+    for table, raw in reading.member(name, dict[str, msgspec.Raw], {}).items():
+        fit = fitting[table].read(raw) if table in fitting else None
         try:
-            rows[table] = _ROWS.decode(raw)
+            rows[table] = _ROWS.decode(raw) if fit is None else fit
         except msgspec.DecodeError as error:
             reading.problems.append(_problem(f"{name}.{table}", error))
     return rows
+
+
+def _decoded_rows(reading: _Reading, name: str) -> dict[str, list[Row]]:
+    rows = _rows(reading, name, {})
+    return {table: some for table, some in rows.items() if not isinstance(some, FittingRows)}
 
 
 def _keys(reading: _Reading) -> dict[str, tuple[str, ...]]:

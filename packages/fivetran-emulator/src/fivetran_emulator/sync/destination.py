@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from datetime import datetime
 
 import duckdb
@@ -17,7 +18,7 @@ from fivetran_emulator.sync.left_out import signs_of_rows_left_out
 from fivetran_emulator.sync.result import AcceptedAnswer, SyncResult
 from fivetran_emulator.warehouse.database import table_sql, transaction
 from fivetran_emulator.warehouse.ledger import Ledger, PastSync, write_ledger_schema
-from fivetran_emulator.warehouse.load import Loaded, load_answer
+from fivetran_emulator.warehouse.load import FittingTable, Loaded, load_answer
 from fivetran_emulator.warehouse.merge import Counts
 from fivetran_emulator.warehouse.row_checks import CheckedTables, Spellings, check_answer
 from fivetran_emulator.warehouse.shape import flag_unseen, unseen_rows
@@ -46,6 +47,8 @@ class Destination:
         self._ledger, self._secrets = Ledger(warehouse, schema), secrets
         self._spellings = Spellings()
         self._soft: set[str] = set()
+        self.fitting: dict[str, FittingTable] = {}
+        self._members: dict[str, dict[str, str]] = {}
         with transaction(warehouse):
             write_ledger_schema(warehouse)
             self._require_source(secrets)
@@ -112,9 +115,21 @@ class Destination:
             accepted = describe(loaded)
             self._record(sync_id, accepted, at, state)
         self.tables |= {table.name: table for table in loaded.changed}
+        self._learn(checked)
         self._soft.update(loaded.soft)
         self.state = state
         return loaded, accepted
+
+    def _learn(self, checked: CheckedTables) -> None:
+        """Make readers for rows like those that were loaded; `fitting` has them by the function's name of the table."""
+        for part in checked.parts:
+            if not part.unknown or part.name not in self.tables:
+                continue
+            members = self._members.setdefault(part.source, {})
+            members |= part.columns
+            self.fitting.pop(part.source, None)
+            with suppress(ValueError):
+                self.fitting[part.source] = FittingTable(self.tables[part.name], members)
 
     def _record(self, sync_id: str, accepted: AcceptedAnswer, at: datetime, state: str) -> None:
         facts = (

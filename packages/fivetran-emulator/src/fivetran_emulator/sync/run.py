@@ -224,7 +224,7 @@ class SyncRun:
 
     def _read(self, reply: FunctionReply) -> Answer:
         try:
-            return read_answer(reply.body, self._plan.rules)
+            return read_answer(reply.body, self._plan.rules, self._destination.fitting)
         except FunctionError:
             # What is shown of a broken answer is cut and escaped, and no longer looks like the secret that is in it.
             read_answer(self._cleaned(reply).body, self._plan.rules)

@@ -14,7 +14,7 @@ from decimal import Decimal
 from itertools import chain
 
 from fivetran_emulator.errors import Finding, FunctionError
-from fivetran_emulator.protocol.answer import Answer, Row
+from fivetran_emulator.protocol.answer import Answer, FittingRows, Row
 from fivetran_emulator.protocol.rules import Rules
 from fivetran_emulator.warehouse.columns import NAMINGS, SYSTEM_PREFIX, Naming, collisions
 from fivetran_emulator.warehouse.ledger import LoadedTable
@@ -29,7 +29,8 @@ class TableOfAnswer:
     """One table's part of an answer that can be loaded.
 
     `name` and `key` are the warehouse's names, `source` is the function's. `columns` gives for each member of the inserted
-    rows its column; `key_members` for each member of the deleted rows the key column it is.
+    rows its column; `key_members` for each member of the deleted rows the key column it is. Rows that fit are not deleted from
+    in the same answer.
     """
 
     name: str
@@ -37,9 +38,14 @@ class TableOfAnswer:
     key: tuple[str, ...]
     columns: Mapping[str, str]
     key_members: Mapping[str, str]
-    insert: Sequence[Row]
+    insert: Sequence[Row] | FittingRows
     delete: Sequence[Row]
     soft_delete: bool
+
+    @property
+    def unknown(self) -> Sequence[Row]:
+        """The inserted rows whose values nobody has looked at: not those that fit."""
+        return [] if isinstance(self.insert, FittingRows) else self.insert
 
 
 @dataclass(frozen=True)
@@ -94,8 +100,8 @@ class _TableCheck:
         self._by_name = {column.lower(): column for column in known.columns} if known else {}
         self._declared = source in answer.keys
         self._key = tuple(map(self._column, answer.keys.get(source, ())))
-        self._insert: Sequence[Row] = answer.insert.get(source, [])
         self._delete: Sequence[Row] = answer.delete.get(source, [])
+        self._fitting, self._insert = _looked_at(answer.insert.get(source, []), decode=bool(self._delete))
         self._soft_delete = {
             "hard": False,
             "always": bool(self._key),
@@ -107,7 +113,8 @@ class _TableCheck:
 
     def run(self) -> TableOfAnswer:
         """Check everything; what is returned may be loaded only if there are no problems."""
-        columns, deleted = self._columns(self._insert), self._columns(self._delete)
+        columns = dict(self._fitting.columns) if self._fitting else self._columns(self._insert)
+        deleted = self._columns(self._delete)
         self._same_key()
         self._insert = self._with_key("insert", self._insert, columns)
         self._delete = self._with_key("delete", self._delete, deleted)
@@ -120,7 +127,7 @@ class _TableCheck:
             key=self._key,
             columns=columns,
             key_members=key_members,
-            insert=self._insert,
+            insert=self._fitting or self._insert,
             delete=self._not_inserted(columns, key_members),
             soft_delete=self._soft_delete,
         )
@@ -144,7 +151,7 @@ class _TableCheck:
         return bool(name) and not system
 
     def _same_key(self) -> None:
-        if self._known is None or not (self._insert or self._delete or self._declared):
+        if self._known is None or not (self._fitting or self._insert or self._delete or self._declared):
             return
         if set(self._key) != set(self._known.key):
             now, had = _named(self._key), _named(self._known.key)
@@ -172,7 +179,7 @@ class _TableCheck:
             )
 
     def _warn_keyless(self) -> None:
-        if self._insert and not self._key:
+        if (self._fitting or self._insert) and not self._key:
             text = f"table {self._source} has no key, so every row sent is a new row, also one that was sent before"
             self.findings.append(
                 Finding("no-key", text, "Declare its primary_key in `schema` if its rows have one.")
@@ -202,6 +209,15 @@ class _TableCheck:
             self._problem(text)
         else:
             self.findings.append(Finding(code, f"table {self._source} {text}: left out", hint))
+
+
+def _looked_at(
+    rows: Sequence[Row] | FittingRows, *, decode: bool
+) -> tuple[FittingRows | None, Sequence[Row]]:
+    """Rows that fit and need no look, else None, and those that do; all of them where `decode` says so."""
+    if not isinstance(rows, FittingRows):
+        return None, rows
+    return (None, rows.decoded()) if decode else (rows, [])
 
 
 def _keys(rows: Sequence[Row], columns: Mapping[str, str], key: Sequence[str]) -> list[tuple[object, ...]]:

@@ -140,14 +140,14 @@ def lock(part: TableOfAnswer, settled: LoadedTable) -> tuple[TableOfAnswer, list
         for member, name in part.columns.items()
         if name in settled.columns and name not in part.key
     }
-    misfits = {member: kind for member, kind in locked.items() if not _fits(part.insert, member, kind)}
+    misfits = {member: kind for member, kind in locked.items() if not _fits(part.unknown, member, kind)}
     if not misfits:
         return part, []
-    rows = [_converted(row, misfits) for row in part.insert]
+    rows = [_converted(row, misfits) for row in part.unknown]
     findings = [
         _nulled(f"{part.name}.{part.columns[member]}", kind, lost)
         for member, kind in misfits.items()
-        if (lost := _lost(part.insert, rows, member))
+        if (lost := _lost(part.unknown, rows, member))
     ]
     return replace(part, insert=rows), findings
 
