@@ -68,6 +68,7 @@ class Options(TypedDict, total=False):
     listing: Read | None
     fetch: Fetch | None
     columns: Columns | None
+    parallel: bool
 
 
 @dataclass(
@@ -121,6 +122,9 @@ class Table:
             json, date, datetime (without an offset) or timestamp (an instant). Columns that are left out get the type of
             their values. A function's answers are the same with and without it; Fivetran's Connector SDK sends
             fractions of columns that are not declared as 32 bits.
+        parallel: whether the source may be asked for this table and for others that say so at the same time. They take turns
+            at each `At`: while one's rows are sent, the pages that the others have asked for ahead (`ahead=` of
+            `Client.pages`) are on their way. Their functions never run at the same time. Such tables are read first.
 
     Raises:
         DeclarationError: the declaration does not fit together; names the table and says how to fix it.
@@ -145,6 +149,7 @@ class Table:
     listing: Read | None = None
     fetch: Fetch | None = None
     columns: Columns | None = None
+    parallel: bool = False
     only_keys: bool = False
 
     def __post_init__(self) -> None:
@@ -312,6 +317,8 @@ def _kind_problems(table: Table) -> Iterable[str]:
         yield "keeps= is the name of a parameter, or a list of them"
     if table.in_order not in (True, False):
         yield "in_order= is True or False"
+    if table.parallel not in (True, False):
+        yield "parallel= is True or False"
 
 
 def _function_problems(table: Table) -> Iterable[str]:
@@ -419,6 +426,8 @@ def _lookback_problems(table: Table, lookback: cursors.Lookback) -> Iterable[str
 
 
 def _deletion_problems(table: Table) -> Iterable[str]:
+    if table.parallel and (table.listing or table.fetch):
+        yield "parallel= is not for a table with listing=, whose keys are read before its rows"
     on_missing: object = table.on_missing
     if on_missing not in ("keep", "delete") and not takes(on_missing, None):
         yield 'on_missing= is "keep", "delete" or a function of the configuration'

@@ -31,6 +31,7 @@ def _declare(
     reader = Reader(source, plan, None if is_older else plan.lines)
     options: dict[str, Any] = {"key": "id", "name": plan.name, "max_missing": plan.max_missing}
     options |= {"on_missing": "delete"} if plan.deletes else {}
+    options |= {"parallel": True} if plan.is_parallel else {}
     if plan.lines and not is_older:
         options["children"] = {plan.lines_name: plan.keys[plan.lines_name]}
     if plan.kind == "kept" and not is_older:

@@ -86,6 +86,12 @@ class Plan:
         return keys
 
     @property
+    def is_parallel(self) -> bool:
+        """Whether it takes turns with others of which this is said."""
+        has_listing = self.kind == "cursor" and self.deletes
+        return self.order not in ("random", "parent") and not has_listing
+
+    @property
     def keys_part(self) -> str:
         """The part of the state that holds its keys."""
         return f"{self.name}.keys" if self.kind == "cursor" else self.name

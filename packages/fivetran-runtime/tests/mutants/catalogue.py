@@ -18,6 +18,7 @@ from mutants import (
     secrets,
     single_use,
     streams,
+    turns,
     values,
     waits,
 )
@@ -39,6 +40,7 @@ _SUBJECTS = (
     positions_and_releases,
     streams,
     waits,
+    turns,
 )
 _ALL = list(chain.from_iterable(subject.MUTANTS for subject in _SUBJECTS))
 

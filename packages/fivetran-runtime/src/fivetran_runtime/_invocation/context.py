@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
 
-from fivetran_runtime._invocation.budget import Budget, LimitReached, Limits, StillWaiting
+from fivetran_runtime._invocation.budget import Budget, LimitReached, Limits, OutOfBudget, StillWaiting
 from fivetran_runtime._invocation.clock import clock
 from fivetran_runtime._invocation.redaction import Redactor
 
@@ -61,6 +61,23 @@ class ReadAhead:
         self.unread: list[Unread] = []
         self.is_writing = False
         self.thread = threading.get_ident()
+
+
+class Turn:
+    """What a table has of its own that takes turns with others: it goes on as if it were alone.
+
+    Attributes:
+        ahead: what it has asked for before its turn.
+        stopped: how its reading was ended.
+        elsewhere: how many requests were answered while others had their turn.
+        left_at: how many there were when its last turn ended.
+    """
+
+    def __init__(self) -> None:
+        self.ahead: ReadAhead | None = None
+        self.stopped: OutOfBudget | None = None
+        self.elsewhere = 0
+        self.left_at: int | None = None
 
 
 class NotBeforeItsTurn(BaseException):
@@ -110,15 +127,17 @@ class Invocation:
         self.empty_answer = ""
         self._lock = threading.Lock()
         self._ahead: ReadAhead | None = None
+        self._elsewhere = 0
 
     @property
     def distinct_requests(self) -> int:
         """How many requests were answered, each counted once however often it was tried.
 
-        One that was sent before its turn counts from its turn on: what is read until then came before its answer.
+        One that was sent before its turn counts from its turn on: what is read until then came before its answer. To a table
+        that takes turns, those of the others do not count.
         """
         unread = len(self._ahead.unread) if self._ahead is not None else 0
-        return self.requests - self.retries - self.dropped - unread
+        return self.requests - self.retries - self.dropped - unread - self._elsewhere
 
     @property
     def ahead(self) -> ReadAhead | None:
@@ -137,6 +156,19 @@ class Invocation:
             for one in [*ahead.unread] if ahead is not None else ():
                 one.drop()
             self._ahead = before
+
+    @contextmanager
+    def turn(self, own: Turn) -> Iterator[None]:
+        """Go on with one of the tables that take turns."""
+        answered = self.requests - self.retries - self.dropped
+        own.elsewhere += 0 if own.left_at is None else answered - own.left_at
+        self._ahead, self._elsewhere, self.budget.stopped = own.ahead, own.elsewhere, own.stopped
+        try:
+            yield
+        finally:
+            own.left_at = self.requests - self.retries - self.dropped
+            own.ahead, own.stopped = self._ahead, self.budget.stopped
+            self._ahead, self._elsewhere = None, 0
 
     def count(self, *, requests: int = 0, retries: int = 0, dropped: int = 0) -> None:
         """Count what was sent, from whichever thread."""

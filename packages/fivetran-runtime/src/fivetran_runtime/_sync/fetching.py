@@ -14,7 +14,7 @@ from fivetran_runtime._invocation import logs
 from fivetran_runtime._sync.delete_strategies import BesideListing
 from fivetran_runtime._sync.keys import Key
 from fivetran_runtime._sync.state import TableState
-from fivetran_runtime._sync.table_pass import Pass, rows_of
+from fivetran_runtime._sync.table_pass import Pass, Steps, rows_of
 from fivetran_runtime.operations import Children, Delete
 from fivetran_runtime.tables import Fetch
 
@@ -38,7 +38,7 @@ class Fetching(Pass):
         super().__init__(deletes, TableState(), **others)
         self._missing, self._of_table = deletes.missing, of_table
 
-    def _read(self, client: Any, _: Mapping[str, Any]) -> str | None:
+    def _read(self, client: Any, _: Mapping[str, Any]) -> Steps:
         missing, fetch = self._missing, self._table.fetch
         if fetch is None or missing.fetches_too_many:
             return None
@@ -47,6 +47,8 @@ class Fetching(Pass):
             began = self._budget.worked()
             self._fetch(client, fetch, keys)
             if cut := self._cut():
+                return cut
+            if (yield) and (cut := self._resumed()):
                 return cut
             size = self._as_many_as_fit((self._budget.worked() - began) / len(keys))
         return None

@@ -15,7 +15,7 @@ Without a sync id, what was finished before may be read again (`reread.py`).
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -26,9 +26,9 @@ from fivetran_runtime._invocation.budget import LimitReached, OutOfBudget, Still
 from fivetran_runtime._invocation.context import Invocation
 from fivetran_runtime._invocation.failures import as_connector_error, combined
 from fivetran_runtime._sync.batch import Batch, digest_text
-from fivetran_runtime._sync.readings import Passes, Reading, readings
+from fivetran_runtime._sync.readings import Passes, Reader, Reading, readings, take_turns
 from fivetran_runtime._sync.state import State, SyncState
-from fivetran_runtime._sync.table_pass import Pass
+from fivetran_runtime._sync.table_pass import CallHasEnded, Pass
 from fivetran_runtime.errors import ConfigurationError, ConnectorError, DefectError, TransientError
 from fivetran_runtime.tables import Table
 
@@ -189,7 +189,10 @@ class _Call:
         failed = unfinished[len(fresh) :]
         # Of an answer after which the sync would end, without a word of what failed: nothing is waited for then.
         is_last_chance = bool(failed) and self._sync.empty + 1 >= self._rules.max_empty_answers
-        self._read_each(fresh, others_first=len(fresh) > 1 or is_last_chance)
+        in_turns = self._in_turns(fresh)
+        self._read_in_turns(in_turns)
+        in_a_row = [reading for reading in fresh if reading not in in_turns]
+        self._read_each(in_a_row, is_first=not in_turns, others_first=len(fresh) > 1 or is_last_chance)
         if len(fresh) > 1 and not is_last_chance:
             self._read_each([reading for reading in fresh if reading.name in self._waits], shared=True)
         if is_last_chance or not self._waits:
@@ -219,6 +222,25 @@ class _Call:
             if self._progress.cut:
                 self._let_others_first(reading, has_rows=self._progress.batch.bytes > before)
 
+    def _in_turns(self, fresh: Sequence[Reading]) -> Sequence[Reading]:
+        """Those that are declared to be read at the same time; one that takes whole calls for itself is not."""
+        found = [one for one in fresh if one.table.parallel and one.table.name not in self._sync.waiting]
+        return found if len(found) > 1 else ()
+
+    def _read_in_turns(self, readings: Sequence[Reading]) -> None:
+        """Read tables at the same time; the first that is cut ends the call."""
+        if not readings:
+            return
+        self._invocation.others_first = True
+        batch = self._progress.batch
+        readers = [
+            Reader(reading, self._steps(reading, is_first=place == 0))
+            for place, reading in enumerate(readings)
+        ]
+        for one in take_turns(readers, self._invocation, size=lambda: batch.bytes, has_ended=self._has_ended):
+            if self._progress.cut:
+                self._let_others_first(one.reading, has_rows=one.has_rows)
+
     def _has_ended(self) -> bool:
         """Whether what is left has to wait for another call."""
         progress = self._progress
@@ -245,13 +267,20 @@ class _Call:
 
     def _read(self, reading: Reading, *, is_first: bool) -> None:
         """Read on until its end or the budget's."""
+        for _ in self._steps(reading, is_first=is_first):
+            pass
+
+    def _steps(self, reading: Reading, *, is_first: bool) -> Generator[None, bool | None, None]:
+        """The same; stops at each `At`."""
         part = self._state.table(reading.name)
         before = part.dump()
         tried = is_first or reading.name in self._sync.failed
         reader = None
         try:
             reader = self._pass(reading, may_wait=not tried)
-            self._progress.cut = reader.run(self._client)
+            self._progress.cut = yield from reader.steps(self._client)
+        except CallHasEnded:
+            pass
         except OutOfBudget as stop:
             self._stopped(reading, stop, has_moved=part.dump() != before, tried=tried)
         except BaseException as error:  # whatever it is, the other tables go on

@@ -23,7 +23,7 @@ from fivetran_runtime._sync.batch import Deletes
 from fivetran_runtime._sync.keys import Key, part
 from fivetran_runtime._sync.start import floor_of
 from fivetran_runtime._sync.state import TableState
-from fivetran_runtime._sync.table_pass import Pass
+from fivetran_runtime._sync.table_pass import Pass, Steps
 from fivetran_runtime.errors import DefectError
 from fivetran_runtime.operations import At, Children, Delete, Keep, Skip
 from fivetran_runtime.tables import Table
@@ -98,18 +98,20 @@ class ParentsPass(Pass):
         at = self._around or self._position
         return {self._name: at[self._name]} if self._name in at else {}
 
-    def _read_all(self, client: Any, position: Mapping[str, Any]) -> str | None:
+    def _read_all(self, client: Any, position: Mapping[str, Any]) -> Steps:
         """Read the parents that are left, and complete the pass."""
         left = self._left(position.get(self._name))
         within = self._within(position, left)
         for place, parent in enumerate(left):
             self._around, self._entered = {self._name: self._listed[parent]}, within
-            if cut := self._read_parent(client, parent, within):
+            if cut := (yield from self._read_parent(client, parent, within)):
                 return cut
             within = {}
             if place + 1 < len(left):
                 self._around = {self._name: self._listed[left[place + 1]]}
                 if cut := self._commit_at(At()):
+                    return cut
+                if (yield) and (cut := self._resumed()):
                     return cut
         return self._complete()
 
@@ -131,13 +133,13 @@ class ParentsPass(Pass):
         left = ordered[ordered.index(at) :]
         return left if at in self._listed else left[1:]
 
-    def _read_parent(self, client: Any, parent: Key, within: Mapping[str, Any]) -> str | None:
+    def _read_parent(self, client: Any, parent: Key, within: Mapping[str, Any]) -> Steps:
         """Read one to its end, from a position in it; why the call ends before that, if it does."""
         since = {}
         if self._table.kind is not None:
             since["since"] = self._start.since if parent in self._covered else self._floor
         try:
-            if cut := self._read_list(client, {**since, **self._around, **within}):
+            if cut := (yield from self._read_list(client, {**since, **self._around, **within})):
                 return cut
         except _SkippedError as skipped:
             name, shown = self._table.name, self._listed[parent]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +14,13 @@ from fivetran_runtime._arguments import kind_of
 from fivetran_runtime._invocation import logs
 from fivetran_runtime._invocation.budget import Budget
 from fivetran_runtime._invocation.clock import clock
+from fivetran_runtime._invocation.context import Invocation, Turn
 from fivetran_runtime._invocation.failures import as_connector_error
 from fivetran_runtime._scope import settings_digest
 from fivetran_runtime._sync.batch import Batch, Deletes
 from fivetran_runtime._sync.start import Terms
 from fivetran_runtime._sync.state import State, TableState
-from fivetran_runtime._sync.table_pass import Pass
+from fivetran_runtime._sync.table_pass import CallHasEnded, Pass
 from fivetran_runtime.errors import DefectError
 from fivetran_runtime.operations import At
 from fivetran_runtime.tables import Parents, Table
@@ -200,3 +203,69 @@ def _names_of(given: object) -> Mapping[int, Any]:
         )
         raise DefectError(message)
     return given
+
+
+# Tables that are read at the same time
+#
+# Each goes on to its next `At` in its turn. Rows never run beside rows: one table's function runs at a time, and the order of
+# turns is that of the declarations. What overlaps is the waiting, since the pages that tables have asked for ahead are on
+# their way while the others have their turn. To a table it looks as if it were alone: what the others ask is none of its
+# answers, and how long they take is none of its time.
+
+
+class Reader:
+    """One of the tables that take turns.
+
+    Args:
+        reading: which.
+        steps: its part of this call.
+
+    Attributes:
+        reading: as above.
+        has_rows: whether its turns have brought any.
+    """
+
+    def __init__(self, reading: Reading, steps: Generator[None, bool | None, object]) -> None:
+        self.reading, self._steps, self._turn = reading, steps, Turn()
+        self.has_rows = False
+
+    def goes_on(self, invocation: Invocation) -> bool:
+        """Whether it comes to another `At`; else it has ended."""
+        is_first = self._turn.left_at is None
+        with invocation.turn(self._turn), suppress(StopIteration):
+            self._steps.send(None if is_first else True)
+            return True
+        return False
+
+    def leave(self, invocation: Invocation) -> None:
+        """End its part of the call at the `At` where it stands."""
+        with invocation.turn(self._turn), suppress(StopIteration, CallHasEnded):
+            self._steps.throw(CallHasEnded())
+
+
+def take_turns(
+    readers: Iterable[Reader],
+    invocation: Invocation,
+    *,
+    size: Callable[[], int],
+    has_ended: Callable[[], bool],
+) -> Iterator[Reader]:
+    """Let them read until all have ended, or the call has; gives each that has ended.
+
+    Args:
+        readers: the tables.
+        invocation: the call.
+        size: gives the bytes of the answer so far.
+        has_ended: whether the call has; looked at before each turn.
+    """
+    waiting = deque(readers)
+    while waiting and not has_ended():
+        reader, before = waiting.popleft(), size()
+        goes_on = reader.goes_on(invocation)
+        reader.has_rows |= size() > before
+        if goes_on:
+            waiting.append(reader)
+        else:
+            yield reader
+    for reader in waiting:
+        reader.leave(invocation)

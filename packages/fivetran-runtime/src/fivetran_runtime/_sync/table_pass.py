@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -48,6 +48,14 @@ _STALE = frozenset({400, 404, 410, 422})
 
 _INSTRUCTIONS: tuple[type, ...] = (At, Keep, Skip, Children)
 """What a table yields that is no row and no delete."""
+
+
+Steps = Generator[None, bool | None, str | None]
+"""A reading that stops at each `At`, is sent whether other tables had their turn, and ends with why it was cut."""
+
+
+class CallHasEnded(BaseException):
+    """Thrown into a reading that stands at an `At`, to end its part of the call there."""
 
 
 class _UnitChangedError(Exception):
@@ -150,7 +158,16 @@ class Pass:
         return self._writer.at(self._table.name, row)
 
     def run(self, client: Any) -> str | None:
-        """Read on until the table ends or the budget does.
+        """Read on until the table ends or the budget does, as `steps` at once."""
+        steps = self.steps(client)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as ended:
+                return cast("str | None", ended.value)
+
+    def steps(self, client: Any) -> Steps:
+        """Read on until the table ends or the budget does; stops at each `At` at which the call goes on.
 
         Returns:
             None when the pass is complete, else why it was cut: "bytes", "time" or "memory".
@@ -161,7 +178,7 @@ class Pass:
             Exception: whatever the table function raised; whole units are kept.
         """
         try:
-            cut = self._run(client)
+            cut = yield from self._run(client)
         except BaseException:
             with suppress(Exception):  # the table's own error is the one to be reported
                 self._pause()
@@ -169,13 +186,13 @@ class Pass:
         self._pause()
         return cut
 
-    def _run(self, client: Any) -> str | None:
+    def _run(self, client: Any) -> Steps:
         if self._deletes.are_pending:
             return self._send_deletes()
         self._budget.stopped = None
         while True:
             try:
-                return self._read(client, self._position)
+                return (yield from self._read(client, self._position))
             except (ConfigurationError, ExpiredError) as refused:
                 if not self._begins_again(refused):
                     raise
@@ -238,7 +255,7 @@ class Pass:
             self._deletes.begin_again()
         logs.emit("WARNING", f"{message}; they are sent from the last At on.", table=name)
 
-    def _read(self, client: Any, position: Mapping[str, Any]) -> str | None:
+    def _read(self, client: Any, position: Mapping[str, Any]) -> Steps:
         if self._start.opens:
             self._deletes.begin(whole=self._start.whole)
             if self._children is not None:
@@ -246,9 +263,9 @@ class Pass:
         self._begin_unit()
         if self._marks:
             self._marks.begin()
-        return self._read_all(client, position)
+        return (yield from self._read_all(client, position))
 
-    def _read_all(self, client: Any, position: Mapping[str, Any]) -> str | None:
+    def _read_all(self, client: Any, position: Mapping[str, Any]) -> Steps:
         """Read the table from a position to its end; why the call ends before that, if it does."""
         arguments = dict(position)
         if self._table.kind is not None:
@@ -256,7 +273,7 @@ class Pass:
         if self._kept is not None:
             self._kept.begin(was_sent=self._sent > 0, at_start=not position)
             arguments |= self._kept.arguments
-        return self._read_list(client, arguments) or self._complete()
+        return (yield from self._read_list(client, arguments)) or self._complete()
 
     def _begin_unit(self) -> None:
         """Forget what was read of the open unit: it is read from its beginning."""
@@ -264,24 +281,24 @@ class Pass:
         if self._children is not None:
             self._children.discard()
 
-    def _read_list(self, client: Any, arguments: Mapping[str, Any]) -> str | None:
+    def _read_list(self, client: Any, arguments: Mapping[str, Any]) -> Steps:
         """Run the table function to its end; why the call ends before that, if it does."""
         with running().reading(self._takes):
             items = rows_of(self._table, "its function", self._table.read(client, **arguments))
             try:
-                return self._consume(items)
+                return (yield from self._consume(items))
             finally:
                 has_ended = getattr(items, "gi_frame", items) is None
                 if isinstance(items, Generator) and not has_ended:
                     close(items, f"Table {self._table.name}")
 
-    def _consume(self, items: Iterator[Any]) -> str | None:
+    def _consume(self, items: Iterator[Any]) -> Steps:
         name, write, seconds = self._table.name, self._writer.write, clock().monotonic
         see = self._marks.see if self._marks else None
         unit, room, look_at, instructions = self._unit, self._room(), seconds(), self._instructions
         for item in items:
             if type(item) is not dict and type(item) in instructions:
-                if cut := self._follow(item):
+                if cut := (yield from self._followed(item)):
                     return cut
                 unit, room, look_at = self._unit, self._room(), seconds()
                 continue
@@ -299,6 +316,13 @@ class Pass:
                 elif isinstance(item, Row) and item.table == name:
                     see(item.columns)
         return None
+
+    def _followed(self, item: At | Keep | Skip | Children | Delete) -> Steps:
+        """Do what the table says of its rows, and stop at an `At`."""
+        cut = self._follow(item)
+        if cut is None and isinstance(item, At) and (yield):
+            return self._resumed()
+        return cut
 
     def _follow(self, item: At | Keep | Skip | Children | Delete) -> str | None:
         """Do what the table says of its rows; why the call ends here, if it does."""
@@ -420,6 +444,12 @@ class Pass:
         note_terms(self._table, state, self._terms)
         if self._marks:
             self._marks.pause(state)
+
+    def _resumed(self) -> str | None:
+        """Go on where other tables had their turn meanwhile; why the call ends here, if it does."""
+        self._row_clock.begin_unit()
+        self._pace.began = self._budget.worked()
+        return self._cut()
 
     def _cut(self) -> str | None:
         return self._budget.cut_before(
