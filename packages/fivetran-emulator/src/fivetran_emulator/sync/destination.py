@@ -10,13 +10,13 @@ from datetime import datetime
 
 import duckdb
 
-from fivetran_emulator.errors import Finding, UsageError
+from fivetran_emulator.errors import Finding, UsageError, WarehouseError
 from fivetran_emulator.protocol.answer import Answer
 from fivetran_emulator.protocol.rules import Rules
 from fivetran_emulator.secrets import Secrets
 from fivetran_emulator.sync.left_out import signs_of_rows_left_out
 from fivetran_emulator.sync.result import AcceptedAnswer, SyncResult
-from fivetran_emulator.warehouse.database import table_sql, transaction
+from fivetran_emulator.warehouse.database import table_sql, transaction, use_little, use_more
 from fivetran_emulator.warehouse.ledger import Ledger, PastSync, write_ledger_schema
 from fivetran_emulator.warehouse.load import FittingTable, Loaded, load_answer
 from fivetran_emulator.warehouse.merge import Counts
@@ -59,6 +59,7 @@ class Destination:
             self.tables = self._ledger.tables()
             self._resync_from = self._ledger.resync_from()
             self._settled = dict(self.tables) if self._ledger.was_ever_complete() else None
+        use_little(warehouse)
 
     def _require_source(self, secrets: Secrets) -> None:
         had = self._ledger.source()
@@ -95,6 +96,22 @@ class Destination:
         describe: Callable[[Loaded], AcceptedAnswer],
     ) -> tuple[Loaded, AcceptedAnswer]:
         """Rows, state and the record of an answer, in one transaction: all of it is kept, or nothing."""
+        try:
+            return self._commit(sync_id, state, checked, at, describe)
+        except WarehouseError as error:
+            if not isinstance(error.__cause__, duckdb.OutOfMemoryException):
+                raise
+        use_more(self._warehouse)
+        return self._commit(sync_id, state, checked, at, describe)
+
+    def _commit(
+        self,
+        sync_id: str,
+        state: str,
+        checked: CheckedTables,
+        at: datetime,
+        describe: Callable[[Loaded], AcceptedAnswer],
+    ) -> tuple[Loaded, AcceptedAnswer]:
         with transaction(self._warehouse):
             batch = self._ledger.batch() + 1
             loaded = load_answer(
@@ -156,6 +173,7 @@ class Destination:
         `whole` is False when answers were repeated on purpose, which looks like rows that a function leaves out.
         """
         with transaction(self._warehouse):
+            use_more(self._warehouse)
             if result.outcome == "complete":
                 if whole:
                     result.findings.add(*signs_of_rows_left_out(self._warehouse, result, began))
