@@ -119,10 +119,61 @@ def test_only_what_may_be_asked_for_in_vain_is_asked_for_before_its_turn(
     assert seen == [2 if is_ahead else 1]
 
 
-def test_ahead_is_true_or_false() -> None:
+@pytest.mark.parametrize(
+    ("paginator", "ahead"), [(Offset(), "yes"), (Offset(), 9), (Offset(), -1), (PageToken(), 2)]
+)
+def test_what_ahead_may_be(paginator: Any, ahead: Any) -> None:
     """Anything else is a mistake that is named."""
     with pytest.raises(DefectError, match="ahead"):
-        list(Client("https://acme.example").pages("/rows", Offset(), ahead="yes"))  # type: ignore[arg-type]
+        list(Client("https://acme.example").pages("/rows", paginator, ahead=ahead))
+
+
+@pytest.mark.parametrize("paginator", [Offset(size=2), PageNumber(size=2)])
+def test_numbered_pages_are_asked_for_at_the_same_time_where_the_author_says_so(paginator: Any) -> None:
+    """A source that answers none of three pages before it was asked for all of them is read to its end, in order."""
+    asked_for = threading.Barrier(3)
+
+    def script(request: Received) -> Any:
+        if request.parameter("offset") in ("2", "4", "6") or request.parameter("page") in ("2", "3", "4"):
+            asked_for.wait(SOON)
+        return listed(8, 2)(request)
+
+    def rows(client: Client) -> Iterator[Any]:
+        items = client.pages("/rows", paginator, rows="rows", ahead=3)
+        yield from (item for item in items if isinstance(item, dict))
+
+    with serving(script=script) as source:
+        fivetran = connection(source, rows)
+        assert [row["id"] for row in fivetran.call().body["insert"]["rows"]] == [*range(8)]
+
+
+def test_pages_that_are_smaller_than_was_asked_for_leave_no_rows_out() -> None:
+    """What was asked for behind a page of another size is not what follows it."""
+
+    def rows(client: Client, offset: int = 0) -> Iterator[Any]:
+        yield from client.pages("/rows", Offset(offset, size=5), rows="rows", ahead=3)
+
+    with serving(script=listed(11, 3)) as source:
+        fivetran = connection(source, rows)
+        assert [row["id"] for row in fivetran.call().body["insert"]["rows"]] == [*range(11)]
+
+
+@pytest.mark.parametrize(("total", "behind"), [(None, 3), ("total", 0)])
+def test_nothing_is_asked_for_behind_an_end_that_is_known(total: str | None, behind: int) -> None:
+    """Where the source says how many rows there are, a page behind them is in vain."""
+
+    def script(request: Received) -> Any:
+        start = int(request.parameter("offset") or 0)
+        return Says({"rows": [{"id": n} for n in range(start, min(start + 2, 8))], "total": 8})
+
+    def rows(client: Client, offset: int = 0) -> Iterator[Any]:
+        yield from client.pages("/rows", Offset(offset, size=2, total=total), rows="rows", ahead=3)
+
+    with serving(script=script) as source:
+        connection(source, rows).call()
+        ends = [int(one) for one in asked(source) if int(one) >= 8]
+    assert len(ends) <= behind
+    assert bool(ends) == bool(behind)
 
 
 def test_the_environment_switches_it_off(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -456,6 +507,8 @@ class World:
     children: int
     answer_bytes: int
     shrinks: bool
+    caps: int
+    ahead: int
     trouble: tuple[Trouble, ...]
 
 
@@ -468,6 +521,8 @@ worlds = st.builds(
     children=st.sampled_from([0, 0, 3]),
     answer_bytes=st.sampled_from([1_500, 2_500, 10_000_000]),
     shrinks=st.booleans(),
+    caps=st.sampled_from([9, 9, 3]),
+    ahead=st.sampled_from([1, 1, 2, 4]),
     trouble=st.lists(
         st.builds(
             Trouble,
@@ -489,13 +544,14 @@ def source_of(world: World, left: dict[int, list[str]]) -> Callable[[Received], 
         if request.path != "/rows":
             return Says([1])
         query = dict(request.query)
+        size = min(world.size, world.caps)
         start = int(query.get("offset", query.get("token", 0)))
-        start = (int(query["page"]) - 1) * world.size if "page" in query else start
+        start = (int(query["page"]) - 1) * size if "page" in query else start
         rows = [
             {"id": n, "text": "x" * (n % 7) * 9, "updated_at": f"2025-01-{1 + n * 5 % 28:02}T00:00:00Z"}
-            for n in range(start, min(start + world.size, world.rows))
+            for n in range(start, min(start + size, world.rows))
         ]
-        end = start + world.size
+        end = start + size
         body: dict[str, Any] = {"rows": rows, "next": end if end < world.rows else None}
         if world.total:
             body["total"] = world.rows
@@ -533,7 +589,8 @@ def read(world: World, switch: str) -> tuple[list[tuple[int, Any]], Fivetran]:
             "page": PageNumber(position or 1, size=world.size, at="offset"),
             "token": PageToken(position or None, at="offset"),
         }[world.style]
-        for place, item in enumerate(client.pages("/rows", style, rows="rows", row=made, ahead=True)):
+        ahead = True if world.style == "token" else world.ahead
+        for place, item in enumerate(client.pages("/rows", style, rows="rows", row=made, ahead=ahead)):
             if world.children and place % world.children == 0:
                 client.get("/child")
             yield item

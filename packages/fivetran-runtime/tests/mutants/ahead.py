@@ -40,6 +40,15 @@ def _asked_and_waited_for(original: Fault) -> Fault:
     return ask_ahead
 
 
+def _whatever_was_asked_for(original: Fault) -> Fault:
+    def ask_ahead(self: Any, paginator: Any, behind: Any) -> None:
+        if self._sent:
+            self._sent[0] = paginator, self._sent[0][1]
+        original(self, paginator, behind)
+
+    return ask_ahead
+
+
 def _left_open(_: Fault) -> Fault:
     return lambda self: self._unread.remove(self)
 
@@ -76,6 +85,12 @@ MUTANTS = (
         "fivetran_runtime.http._sending.RequestSender.answered",
         _asked_twice,
         _ONE_AT_A_TIME,
+    ),
+    Mutant(
+        "a page that was asked for early is the one that follows",
+        "fivetran_runtime.http.pagination._Pages.ask_ahead",
+        _whatever_was_asked_for,
+        f"{_AHEAD}::test_pages_that_are_smaller_than_was_asked_for_leave_no_rows_out",
     ),
     Mutant(
         "a client asks for one thing at a time",

@@ -23,6 +23,7 @@ from fivetran_runtime.http.auth import Anonymous, Auth, Basic, Credentials
 from fivetran_runtime.http.pagination import NoRows, Paginator, read_pages, require_usable
 from fivetran_runtime.operations import At
 
+_MAX_AHEAD = 8  # connections to one host that requests keeps are ten
 _SURE = 8  # a parameter of this length is no word that messages need, as "json" and "v2" are
 
 
@@ -151,7 +152,7 @@ class Client:
         no_rows: int | str | Collection[int | str] = (),
         past_end: int | Collection[int] = (),
         decode: Decode | None = None,
-        ahead: bool | None = None,
+        ahead: bool | int | None = None,
         **query: Any,
     ) -> Iterator[Any]:
         """Rows of all pages, with an `At` between pages: `yield from client.pages("/users", Offset(offset))`.
@@ -179,7 +180,9 @@ class Client:
                 it is with `Offset` and `PageNumber`, where it does no harm that a page is asked for which nobody reads in
                 the end, as the call ends before. True for a `Keyset`, and for tokens and links that stay good once they were
                 used; never for a list that moves on at the source when it is asked (a scroll): a page that nobody reads is
-                lost there.
+                lost there. A number from 2 to 8, with `Offset` and `PageNumber`, for a source that may be asked for so many
+                pages at the same time: their rows come in their order all the same. Where the source does not say how many
+                rows or pages there are (`total=`, `last=`), some are asked for behind the end.
             query: parameters of every request, as for `get`.
 
         Raises:
@@ -192,14 +195,16 @@ class Client:
         if rows is not None and not is_place(rows):
             raise wrong("pages", "rows", rows, f"{A_PLACE}, or None where the body is the list")
         _require_items("pages", row, at)
-        if not isinstance(ahead, bool | None):
-            raise wrong("pages", "ahead", ahead, "True or False")
+        is_numbered = getattr(paginator, "reads_ahead", False)
+        if ahead is None:
+            ahead = is_numbered
+        if type(ahead) not in (bool, int) or not 0 <= ahead <= (_MAX_AHEAD if is_numbered else 1):
+            numbers = f", or with Offset and PageNumber a number from 2 to {_MAX_AHEAD}"
+            raise wrong("pages", "ahead", ahead, f"True or False{numbers}")
         none = NoRows.parse(paginator, no_rows, past_end)
         method = "GET" if json is None and form is None else "POST"
         listing = request_of(method, "", query, json=json, form=form, headers=headers, decode=decode)
         listing.at(dict.fromkeys(paginator.query(), 0))  # is there room for the next position, too?
-        if ahead is None:
-            ahead = getattr(paginator, "reads_ahead", False)
         source = _Listing(self._sender, self._hosts, listing)
         items = read_pages(source, path, paginator, rows=rows, at=at or {}, no_rows=none, ahead=ahead)
         yield from items if row is None else _made(row, items)
@@ -387,12 +392,14 @@ class _Listing:
         url, sizes = shown(reply.url), self._sizes
         return Page(url, reply.json, reply.headers, reply.status, sizes, follow, size=reply.size)
 
-    def send(self, target: str, position: Mapping[Any, Any], behind: Page) -> SentRequest | None:
+    def send(
+        self, target: str, position: Mapping[Any, Any], behind: Page, *, pages: int, alone: bool
+    ) -> SentRequest | None:
         """A page that is asked for before its turn, if the call will take it."""
         ahead = running().ahead
-        if ahead is None or not ahead.takes(behind.size, 1):
+        if ahead is None or not ahead.takes(behind.size, pages):
             return None
-        return self._sender.send_ahead(self._at(target, position), ahead, alone=True)
+        return self._sender.send_ahead(self._at(target, position), ahead, alone=alone)
 
     def _at(self, target: str, position: Mapping[Any, Any]) -> RequestSpec:
         return msgspec.structs.replace(self._request.at(position), url=self._hosts.target(target))

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from fivetran_runtime.errors import DefectError
-from fivetran_runtime.http._pages import Absent, Empty, Page
+from fivetran_runtime.http._pages import Absent, Empty, Page, Trail
 from fivetran_runtime.http._places import Place, shown_place
 from fivetran_runtime.http.pagination import OnPath, Paginator, Param, asked
 
@@ -71,6 +71,13 @@ class Offset(_Numbered, frozen=True):
         return bool(rows) and (
             len(rows) in page.sizes or (self.size_param is not None and len(rows) >= self.size)
         )
+
+    def expected(self, trail: Trail) -> Paginator | None:
+        end = self.offset + self.size
+        last = min((one for one in (trail.count, self.cap) if one is not None), default=end + 1)
+        if self.size_param is None or end >= last:
+            return None
+        return msgspec.structs.replace(self, offset=end - min(self.overlap, self.size // 2))
 
     def _repeated(self, page: Page, rows: list[Any]) -> int:
         """Rows of this page to read again; half at most, else pages capped just above the overlap never get on."""
@@ -135,6 +142,10 @@ class PageNumber(_Numbered, frozen=True):
             raise page.contradiction(f"{shown_place(place)} is {last}, and page {self.page} has rows")
         page.trail.promise = place if self.page < last else None
         return self.page < last
+
+    def expected(self, trail: Trail) -> Paginator | None:
+        is_last = self.last is not None and trail.count is not None and self.page >= trail.count
+        return None if is_last else self._next()
 
     def _next(self) -> Paginator:
         return msgspec.structs.replace(self, page=self.page + 1)

@@ -7,6 +7,7 @@ the source says, or on an empty page.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar, Protocol
@@ -53,6 +54,9 @@ class Paginator(Protocol):
     def is_first(self) -> bool:
         """Whether it stands where a list begins."""
 
+    def expected(self, trail: Trail) -> Paginator | None:
+        """Where the page behind this one stands, if this one will be full; None where that is not known before."""
+
 
 class OnPath(msgspec.Struct, frozen=True):
     """A paginator that asks at the list's own path for every page."""
@@ -62,6 +66,9 @@ class OnPath(msgspec.Struct, frozen=True):
 
     def target(self, path: str) -> str:
         return path
+
+    def expected(self, trail: Trail) -> Paginator | None:
+        return None
 
 
 def asked(param: Param, position: Any, size_param: Param | None, size: int | None) -> Mapping[Any, Any]:
@@ -154,16 +161,24 @@ class PageSource(Protocol):
             sent: what `send` gave for it; None if it was not asked for yet.
         """
 
-    def send(self, target: str, position: Mapping[Any, Any], behind: Page) -> Any:
-        """Ask for such a page before its turn, behind another one; None where that has to wait."""
+    def send(self, target: str, position: Mapping[Any, Any], behind: Page, *, pages: int, alone: bool) -> Any:
+        """Ask for such a page before its turn; None where that has to wait.
+
+        Args:
+            target: the address or path.
+            position: the position.
+            behind: the page that has come last.
+            pages: how many pages will be on their way behind that.
+            alone: whether the source is asked for one thing at a time.
+        """
 
 
 class _Pages:
-    """The pages of one list, in turn; the next one may have been asked for before."""
+    """The pages of one list, in turn; the next ones may have been asked for before."""
 
-    def __init__(self, source: PageSource, path: str, no_rows: NoRows, *, ahead: bool) -> None:
+    def __init__(self, source: PageSource, path: str, no_rows: NoRows, *, ahead: int) -> None:
         self._source, self._path, self._no_rows, self._ahead = source, path, no_rows, ahead
-        self._sent: Any = None
+        self._sent: deque[tuple[Paginator, Any]] = deque()
         self.trail = Trail()
 
     def page(self, paginator: Paginator) -> Page | None:
@@ -173,14 +188,14 @@ class _Pages:
         _note_position(trail, paginator.position())
         is_first = trail.pages == 1 and paginator.is_first()
         accepted = self._no_rows.accepted(is_first=is_first)
-        sent, self._sent = self._sent, None
+        sent = self._sent.popleft()[1] if self._sent else None
         try:
             answer = self._source.page(paginator.target(path), paginator.query(), accepted, sent)
         except ConfigurationError as refused:
             _hint_at_the_end(refused, paginator)
             raise
         if sent is not None and sent.was_settled:
-            self._ahead = False  # something else is asked for between any two pages
+            self._ahead = 0  # something else is asked for between any two pages
         page = msgspec.structs.replace(answer, trail=trail)
         if page.status in accepted:
             page.require_no_promise(f"the answer is HTTP {page.status}")
@@ -190,15 +205,27 @@ class _Pages:
         return page
 
     def ask_ahead(self, paginator: Paginator, behind: Page) -> None:
-        """Ask for the page at which a paginator stands, which comes behind another one, if it may be before its turn."""
-        if self._ahead:
-            with suppress(Exception):  # what is wrong with it shows at its turn
-                self._sent = self._source.send(paginator.target(self._path), paginator.query(), behind)
+        """Ask for the page at which a paginator stands, behind the one that has just come, and for those after it."""
+        if self._sent and self._sent[0][0] != paginator:
+            self.end()
+            self._ahead = 1  # the source's pages are of another size than was asked for
+        with suppress(Exception):  # what is wrong with a page shows at its turn
+            upcoming = self._sent[-1][0].expected(self.trail) if self._sent else paginator
+            while upcoming is not None and len(self._sent) < self._ahead and self._send(upcoming, behind):
+                upcoming = upcoming.expected(self.trail)
+
+    def _send(self, paginator: Paginator, behind: Page) -> bool:
+        target, position = paginator.target(self._path), paginator.query()
+        pages, alone = len(self._sent) + 1, self._ahead == 1
+        sent = self._source.send(target, position, behind, pages=pages, alone=alone)
+        if sent is not None:
+            self._sent.append((paginator, sent))
+        return sent is not None
 
     def end(self) -> None:
-        """Do without the page that was asked for and is not needed."""
-        if self._sent is not None:
-            self._sent.drop()
+        """Do without the pages that were asked for and are not needed."""
+        while self._sent:
+            self._sent.popleft()[1].drop()
 
 
 def read_pages(
@@ -209,7 +236,7 @@ def read_pages(
     rows: Place | None,
     at: Mapping[str, Any],
     no_rows: NoRows = _EMPTY_LIST_ONLY,
-    ahead: bool = False,
+    ahead: int = 0,
 ) -> Iterator[Any]:
     """Rows of all pages with an `At` between them.
 
