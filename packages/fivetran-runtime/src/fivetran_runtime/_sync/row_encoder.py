@@ -35,6 +35,7 @@ class Writer:
         self._needs_sets = table.on_missing != "keep"
         self._row_bytes = row_bytes
         self._known_columns: set[tuple[str, ...]] = set()
+        self._last_columns: tuple[str, ...] = ()
 
     def write(self, item: object, batch: Batch) -> None:
         """Put the operation for a dict, a `Row` or a `Delete` into a batch.
@@ -64,7 +65,8 @@ class Writer:
     def _insert(self, name: str, columns: Mapping[str, Any], batch: Batch) -> None:
         key = self.key(name, columns)
         names, encoded = tuple(columns), None
-        if type(columns) is dict and names in self._known_columns:
+        if type(columns) is dict and (names == self._last_columns or names in self._known_columns):
+            self._last_columns = names
             encoded = encode_plain(columns)
         if encoded is None:
             encoded = encode_row(columns, partial(self.at, name, columns))
