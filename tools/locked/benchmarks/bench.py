@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -173,6 +174,9 @@ def _measured(root: Path, options: argparse.Namespace) -> Report:
     needed = {_CEILING, *(environment for name in names for environment in CONTESTANTS[name].environments)}
     made = {name: every[name].prepare() for name in sorted(needed)}
     size = bundle_size(Repository(root)) if OURS in names else None
+    # Everybody's modules are compiled once, as they are wherever this is not set: compiling at each start takes
+    # each process about a second.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     before = machine()
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
         bench = Bench(root, made, Path(folder))
