@@ -189,8 +189,9 @@ def _measured(root: Path, options: argparse.Namespace) -> Report:
 
 def _compared(root: Path, runtime: VirtualEnvironment) -> dict[str, Pairs]:
     say("\nwithout a sync")
-    with served(root, Scenario(50_000, (), rounds=1)) as url:
-        return compared(runtime.python, root, url)
+    slow = Scenario(20_000, (), rounds=1, latency_ms=20)
+    with served(root, Scenario(50_000, (), rounds=1)) as url, served(root, slow) as slow_url:
+        return compared(runtime.python, root, url, slow_url)
 
 
 if __name__ == "__main__":

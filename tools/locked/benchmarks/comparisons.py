@@ -20,14 +20,19 @@ _PROGRAMS = {
     ANSWERS: ("starts", "answers"),
     GROWTH: ("growth",),
 }
+TABLES, PAGES = "tables in parallel", "pages in parallel"
+_WAITING = {TABLES: ("parallel", "tables"), PAGES: ("parallel", "pages")}
+"""Those of which waiting for the source is the subject."""
 
 
-def compared(python: Path, root: Path, url: str) -> dict[str, Pairs]:
-    """Each comparison's pairs, measured with a Python that has the runtime, over the source at `url`.
+def compared(python: Path, root: Path, url: str, slow: str) -> dict[str, Pairs]:
+    """Each comparison's pairs, measured with a Python that has the runtime, over the source at `url`, or the one that is `slow`.
 
     RepositoryError if one fails.
     """
-    return {name: _pairs(python, root, (*program, url)) for name, program in _PROGRAMS.items()}
+    programs = [(name, (*program, url)) for name, program in _PROGRAMS.items()]
+    programs += [(name, (*program, slow)) for name, program in _WAITING.items()]
+    return {name: _pairs(python, root, program) for name, program in programs}
 
 
 def _pairs(python: Path, root: Path, program: tuple[str, ...]) -> Pairs:

@@ -10,6 +10,7 @@ import pytest
 
 from tools.locked.benchmarks import page, plot
 from tools.locked.benchmarks.bundles import BundleSize
+from tools.locked.benchmarks.comparisons import PAGES, TABLES
 from tools.locked.benchmarks.contestants import CONTESTANTS, INCREMENTAL
 from tools.locked.benchmarks.measuring import Run
 from tools.locked.benchmarks.report import Report
@@ -110,6 +111,16 @@ def test_a_bundle_is_judged_by_all_three_sizes(size: BundleSize, met: bool) -> N
     (found,) = (one for one in targets([], {}, size) if "bundle" in one.text)
     assert found.met is met
     assert f"; {size.installed / 2**20:.1f} MB, {size.distributions} distributions" in found.measured
+
+
+def test_what_is_asked_for_at_the_same_time_is_judged_by_its_rounds() -> None:
+    """Each pair is of one round: what it takes in parallel, and what it is compared with."""
+    pairs = {TABLES: [(1.1, 1.0), (2.4, 2.0), (9.0, 3.0)], PAGES: [(3.0, 5.0)]}
+    found = [one for one in targets([], pairs) if "parallel" in one.text]
+    assert [(one.measured, one.met) for one in found] == [
+        ("1.20 (1.10 to 3.00)", True),
+        ("0.60 (0.60 to 0.60)", False),
+    ]
 
 
 def test_growth_is_judged_over_four_sizes() -> None:
