@@ -67,7 +67,22 @@ def _counts_when_late(original: Fault) -> Fault:
     return begin
 
 
+def _begins_again_with_each_part(original: Fault) -> Fault:
+    def init(self: Any, deletes: Any, state: Any, **options: Any) -> None:
+        original(self, deletes, state, **options)
+        if state.sent and not self._position:
+            deletes.begin_again()
+
+    return init
+
+
 MUTANTS = (
+    Mutant(
+        "no row of a first page that is sent in parts is missing",
+        f"{_PASS}.Pass.__init__",
+        _begins_again_with_each_part,
+        f"{_TESTS}::test_no_row_of_a_first_page_that_is_sent_in_parts_is_missing",
+    ),
     Mutant(
         "a change between two parts of a first page is not lost to a token that came with the second",
         "fivetran_runtime._sync.kept.KeptValues.begin",

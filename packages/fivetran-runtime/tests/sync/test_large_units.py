@@ -238,16 +238,17 @@ def test_a_row_that_is_deleted_between_two_parts_of_the_first_page_is_found() ->
     """The page is sent from its beginning, and the token that comes with that tells of later changes only."""
     rows = {row["id"]: row for row in ROWS}
 
-    def things(_: Any, token: int | None = None) -> Iterator[Any]:
+    def things(_: Any, n: int = 0, token: int | None = None) -> Iterator[Any]:
         if token is None:
-            yield from list(rows.values())
-            yield At()
+            yield from [*rows.values()] if not n else ()
+            yield At(n=1)
             yield Keep(token=1)
 
     fivetran = connection(things, keeps="token", on_missing="delete")
     fivetran.syncs = 1
     fivetran.call()
-    del rows[2]
+    for number in (2, *range(5, N + 1)):  # an answer holds what is left, so that its token counts
+        del rows[number]
     for _ in range(3):
         fivetran.sync()
     assert {row["id"] for row in fivetran.tables["things"].values()} == rows.keys()
@@ -274,6 +275,19 @@ def test_a_change_between_two_parts_of_a_first_page_is_not_lost_to_a_later_token
     for _ in range(3):
         fivetran.sync()
     assert {row["id"]: row["rev"] for row in fivetran.tables["things"].values()}[2] == 1
+
+
+def test_no_row_of_a_first_page_that_is_sent_in_parts_is_missing() -> None:
+    """What an earlier call has sent of it was found, although this one passes it over."""
+
+    def things(_: Any) -> list[dict[str, Any]]:
+        return ROWS
+
+    fivetran = connection(things, on_missing="delete", max_missing=1)
+    for _ in range(4):
+        replies = fivetran.sync()
+        assert not any("missing_once" in reply.headers["X-Connector-Invocation"] for reply in replies)
+    assert len(fivetran.tables["things"]) == N
 
 
 def test_a_row_that_is_deleted_before_settings_change_between_two_parts_is_found() -> None:

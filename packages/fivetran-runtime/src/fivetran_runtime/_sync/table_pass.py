@@ -123,7 +123,7 @@ class Pass:
         self._around: dict[str, Any] = {}
         """What every position holds beside what the table yields."""
         self._kept = self._kept_values()
-        if was_begun and not self._position:
+        if was_begun and not (self._position or state.sent):
             deletes.begin_again()
         self._embeds = state.embeds if terms.embedded is None else embedded_name(terms.embedded)
         self._writer = Writer(table, budget.row_bytes)
