@@ -105,10 +105,13 @@ class _Seen:
             for path, value in leaves(msgspec.json.decode(self._report.state))
             if (at := _instant(value))
         ]
-        newest = max(
-            (at for table in self._report.tables.values() if (at := self._newest(table))), default=None
-        )
-        if times and newest is not None and max(times)[0] > newest:
+        if not times:
+            return
+        # Most often a row of this sync is as late. A look at all 2,000,000 rows of a table takes 1.6 s.
+        newest = self._newest_of_all(of_this_sync=True)
+        if newest is None or max(times)[0] > newest:
+            newest = self._newest_of_all(of_this_sync=False)
+        if newest is not None and max(times)[0] > newest:
             yield f"`{max(times)[1]}` of the state is later than every row ({newest:%Y-%m-%dT%H:%M:%SZ})"
 
     def _synced(self, table: LoadedTable) -> int:
@@ -156,8 +159,16 @@ class _Seen:
             if kind in (ColumnKind.SMALL_INTEGER, ColumnKind.INTEGER, ColumnKind.HUGE_INTEGER)
         )
 
-    def _newest(self, table: LoadedTable) -> datetime | None:
-        """The latest time in any column of text, in UTC; a time without a zone is taken as the latest it may be."""
+    def _newest_of_all(self, *, of_this_sync: bool) -> datetime | None:
+        """The latest time in any table, of rows that came in this sync or of all."""
+        since = self._began if of_this_sync else datetime.min
+        newest = (self._newest(table, since) for table in self._report.tables.values())
+        return max((at for at in newest if at is not None), default=None)
+
+    def _newest(self, table: LoadedTable, since: datetime) -> datetime | None:
+        """The latest time in any column of text of rows synced `since`, in UTC; a time without a zone is taken as the latest it
+        may be.
+        """
         texts = [quoted(column) for column, kind in table.columns.items() if kind is ColumnKind.TEXT]
         if not texts:
             return None
@@ -167,7 +178,8 @@ class _Seen:
             f" ELSE try_cast({column} AS TIMESTAMP) + INTERVAL 24 HOURS END END)"
             for column in texts
         )
-        found = self._warehouse.execute(f"SELECT {latest} FROM {self._sql(table)}").fetchone() or ()
+        sql = f"SELECT {latest} FROM {self._sql(table)} WHERE {SYNCED} >= $1"
+        found = self._warehouse.execute(sql, [since]).fetchone() or ()
         times = [at.replace(tzinfo=UTC) for at in found if isinstance(at, datetime)]
         return max(times, default=None)
 
