@@ -166,9 +166,7 @@ class _Seen:
         return max((at for at in newest if at is not None), default=None)
 
     def _newest(self, table: LoadedTable, since: datetime) -> datetime | None:
-        """The latest time in any column of text of rows synced `since`, in UTC; a time without a zone is taken as the latest it
-        may be.
-        """
+        """The latest time (UTC) in a column of text, of rows synced `since`; one without a zone is taken as the latest it may be."""
         texts = [quoted(column) for column, kind in table.columns.items() if kind is ColumnKind.TEXT]
         if not texts:
             return None
