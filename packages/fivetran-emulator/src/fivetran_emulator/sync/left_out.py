@@ -161,7 +161,7 @@ class _Seen:
 
     def _newest_of_all(self, *, of_this_sync: bool) -> datetime | None:
         """The latest time in any table, of rows that came in this sync or of all."""
-        since = self._began if of_this_sync else datetime.min
+        since = self._began if of_this_sync else datetime(1970, 1, 1, tzinfo=UTC).replace(tzinfo=None)
         newest = (self._newest(table, since) for table in self._report.tables.values())
         return max((at for at in newest if at is not None), default=None)
 
