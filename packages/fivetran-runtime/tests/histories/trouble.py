@@ -104,7 +104,9 @@ class Trouble:
         """Another release has held the state: it adds members of its own, or had never known some of ours."""
         chance, happened = self.chance, self.happened
         # Releases send back what they do not know; only what none has depended on yet may never have been written.
-        unwritten = [one for one in _KNOWN_LATER if one != "children" or not happened["a release rolled back"]]
+        unwritten = [
+            one for one in _KNOWN_LATER if one != "children" or not happened["a release rolled back"]
+        ]
         state = copy.deepcopy(self.destination.state)
         for part in state.get("tables", {}).values():
             if chance.random() < 0.5:
