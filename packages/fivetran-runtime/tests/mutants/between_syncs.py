@@ -74,7 +74,7 @@ def _remembered(which: Callable[[Any], Any]) -> Callable[[Fault], Fault]:
 
 def _skipped_is_read(original: Fault) -> Fault:
     def read_parent(self: Any, client: Any, parent: Any, within: Any) -> Any:
-        cut = original(self, client, parent, within)
+        cut = yield from original(self, client, parent, within)
         self._ended = None if cut else parent
         return cut
 

@@ -85,13 +85,13 @@ def _stops_unnoticed(original: Fault) -> Fault:
 
 
 def _the_end_replaces_the_error(_: Fault) -> Fault:
-    def run(self: Any, client: Any) -> Any:
+    def steps(self: Any, client: Any) -> Any:
         try:
-            return self._run(client)
+            return (yield from self._run(client))
         finally:
             self._pause()
 
-    return run
+    return steps
 
 
 MUTANTS = (
@@ -213,7 +213,7 @@ MUTANTS = (
     ),
     Mutant(
         "a table's own error is what is reported, although its end fails, too",
-        "fivetran_runtime._sync.table_pass.Pass.run",
+        "fivetran_runtime._sync.table_pass.Pass.steps",
         _the_end_replaces_the_error,
         f"{_EACH_SYNC}::test_a_tables_own_error_is_reported_although_its_end_fails_too",
     ),

@@ -110,8 +110,8 @@ MUTANTS = (
         "a full page whose place was never found is no end",
         "fivetran_runtime.http.client.Page",
         lambda original: (
-            lambda url, body, headers, status, _sizes, *others: original(
-                url, body, headers, status, frozenset(), *others
+            lambda url, body, headers, status, _sizes, *others, **named: original(
+                url, body, headers, status, frozenset(), *others, **named
             )
         ),
         f"{_PAGES}::test_a_size_that_is_asked_for_by_hand_counts_as_one",
