@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from os import environ
 from pathlib import Path
@@ -17,6 +17,13 @@ _LISTENING = re.compile(r"Listening at: (http://127\.0\.0\.1:\d+)")
 @contextmanager
 def served(python: str, file: Path) -> Iterator[str]:
     """The address of `main` in `file`, in the environment of `python`. RuntimeError if it does not start."""
+    with starting(python, file) as address:
+        yield address()
+
+
+@contextmanager
+def starting(python: str, file: Path) -> Iterator[Callable[[], str]]:
+    """The same, waited for by a call of what this gives: a caller can start meanwhile."""
     command = [
         str(Path(python).with_name("functions-framework")),
         "--target=main", f"--source={file}", "--host=127.0.0.1", "--port=0",
@@ -25,7 +32,7 @@ def served(python: str, file: Path) -> Iterator[str]:
         command, env={**environ, "GUNICORN_LOG_LEVEL": "info"}, stderr=subprocess.PIPE, text=True
     )
     try:
-        yield _address(process)
+        yield lambda: _address(process)
     finally:
         process.terminate()
         process.wait()

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from benchmarks.arguments import Task, task
-from benchmarks.served import served
+from benchmarks.served import starting
 
 CONNECTOR = Path(__file__).with_name("connector.py")
 
 
 def sync(asked: Task, connector: Path = CONNECTOR) -> int:
     """Sync `connector`'s tickets; the emulator's exit status."""
+    emulator = str(Path(sys.executable).with_name("fivetran-emulator"))
+    reading, writing = os.pipe()
     with (
         tempfile.NamedTemporaryFile("w", suffix=".json") as secrets,
-        served(asked.pythons[0], connector) as url,
+        starting(asked.pythons[0], connector) as address,
     ):
         json.dump({"url": asked.url}, secrets)
         secrets.flush()
-        emulator = str(Path(sys.executable).with_name("fivetran-emulator"))
-        command = [emulator, "sync", "--url", url, "--secrets", secrets.name, "--warehouse", asked.database]
-        return subprocess.run(command, check=False).returncode
+        command = [emulator, "sync", "--url", f"@/dev/fd/{reading}", "--secrets", secrets.name]
+        emulation = subprocess.Popen([*command, "--warehouse", asked.database], pass_fds=[reading])
+        with os.fdopen(
+            writing, "w"
+        ) as url:  # the emulator starts beside the function, and waits for its address
+            url.write(address())
+        return emulation.wait()
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -55,7 +55,9 @@ class OnConnectorSdk(Local):
         return cls(project, environment.prepare(), repository.root / ".nox" / "logs", limits)
 
     @contextmanager
-    def function(self, tried: Mapping[str, object] | None = None) -> Iterator[tuple[str, Server]]:
+    def starting_function(
+        self, tried: Mapping[str, object] | None = None
+    ) -> Iterator[Callable[[], tuple[str, Server]]]:
         """Its connector.py under the SDK, as a function: the URL, and the server for its log."""
         if tried is not None:
             raise RepositoryError("the first rows are shown of a function; leave `--host` out")
@@ -70,8 +72,8 @@ class OnConnectorSdk(Local):
             cwd=folder,
             env={"NO_PROXY": "127.0.0.1,localhost"},
         ) as running:
-            url = running.wait_for(LISTENING, seconds=_STARTED_SECONDS)[1]
-            yield url, replace(running, log=self.log("sdk"))  # where the SDK and the connector write
+            written = replace(running, log=self.log("sdk"))  # where the SDK and the connector write
+            yield lambda: (running.wait_for(LISTENING, seconds=_STARTED_SECONDS)[1], written)
 
 
 def run_host_tests(repository: Repository, names: Sequence[str], options: Sequence[str] = ()) -> None:

@@ -16,8 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -128,9 +128,14 @@ def _own_log(log: Path) -> IO[bytes]:
 def unnamed_file(text: str) -> Iterator[IO[bytes]]:
     """A file with this text that has no name, so nothing of it can stay; children read it as `descriptor_path` tells."""
     with tempfile.TemporaryFile() as file:
-        file.write(text.encode())
-        file.seek(0)
+        write(file, text)
         yield file
+
+
+def write(file: IO[bytes], text: str) -> None:
+    """Put `text` into an empty unnamed file, for children that open it from now on."""
+    file.write(text.encode())
+    file.seek(0)  # flushes it
 
 
 def descriptor_path(file: IO[bytes]) -> str:
@@ -150,13 +155,67 @@ def foreground(
 
     `files` stay open for it.
     """
+    with _interrupts_left_to_it():
+        return _status(_popen(command, cwd, env, [file.fileno() for file in files]))
+
+
+@dataclass
+class Begun:
+    """A command in the foreground that waits for one last thing to be said to it."""
+
+    _process: subprocess.Popen[bytes]
+    _writing: IO[bytes]
+
+    def finish(self, said: str) -> int:
+        """Say it, and let the command run; its exit status. From then on a Ctrl-C is its to answer."""
+        with _interrupts_left_to_it():
+            with suppress(BrokenPipeError), self._writing:  # it has ended already, and says why
+                self._writing.write(said.encode())
+            return _status(self._process)
+
+
+@contextmanager
+def begun(
+    command: Callable[[str], Sequence[str]],
+    *,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    files: Sequence[IO[bytes]] = (),
+) -> Iterator[Begun]:
+    """Begin a command as `foreground` runs it, before all that it needs is known; it is killed unless the block finishes it.
+
+    `command` is made of the path at which the command reads the rest, and waits for it.
+    """
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb", buffering=0) as said:
+        try:
+            descriptors = [reading, *(file.fileno() for file in files)]
+            process = _popen(command(f"/dev/fd/{reading}"), cwd, env, descriptors)
+        finally:
+            os.close(reading)
+        try:
+            yield Begun(process, said)
+        finally:
+            process.kill()  # before the pipe is closed: it would take that for what it waits for
+            process.wait()
+
+
+def _popen(
+    command: Sequence[str], cwd: Path, env: Mapping[str, str] | None, descriptors: Sequence[int]
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, cwd=cwd, env={**os.environ, **(env or {})}, pass_fds=descriptors)
+
+
+def _status(process: subprocess.Popen[bytes]) -> int:
+    code = process.wait()
+    return code if code >= 0 else 128 - code
+
+
+@contextmanager
+def _interrupts_left_to_it() -> Iterator[None]:
     # A handler of ours isn't inherited by the command; SIG_IGN would be, and it would never hear of a Ctrl-C.
     ours = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        descriptors = [file.fileno() for file in files]
-        code = subprocess.Popen(
-            command, cwd=cwd, env={**os.environ, **(env or {})}, pass_fds=descriptors
-        ).wait()
+        yield
     finally:
         signal.signal(signal.SIGINT, ours)
-    return code if code >= 0 else 128 - code

@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from tools.environments.virtual_environments import VirtualEnvironment, project_environment
 from tools.local.deployed import deployed
-from tools.local.processes import Server, descriptor_path, foreground, server, unnamed_file
+from tools.local.processes import Server, begun, descriptor_path, foreground, server, unnamed_file, write
 from tools.repository import names
 from tools.repository.errors import RepositoryError
 from tools.repository.limits import Limits
@@ -72,6 +72,14 @@ class Local:
     @contextmanager
     def practice(self, file: Path | None = None) -> Iterator[tuple[str, dict[str, object]]]:
         """Its practice source, or the one in `file`, served: the URL, and the secrets that fit it."""
+        with self.starting_practice(file) as ready:
+            yield ready()
+
+    @contextmanager
+    def starting_practice(
+        self, file: Path | None = None
+    ) -> Iterator[Callable[[], tuple[str, dict[str, object]]]]:
+        """The same, waited for by a call of what this gives."""
         file = file or self.project.path / "practice.py"
         if not file.is_file():
             raise RepositoryError(
@@ -81,8 +89,12 @@ class Local:
         with server(
             "the practice source", command, log=self.log("practice"), cwd=self.project.path
         ) as running:
-            ready = json.loads(running.wait_for(READY, seconds=PRACTICE_SECONDS)[1])
-            yield ready["url"], ready["secrets"]
+
+            def ready() -> tuple[str, dict[str, object]]:
+                said = json.loads(running.wait_for(READY, seconds=PRACTICE_SECONDS)[1])
+                return said["url"], said["secrets"]
+
+            yield ready
 
     @contextmanager
     def function(self, tried: Mapping[str, object] | None = None) -> Iterator[tuple[str, Server]]:
@@ -90,6 +102,14 @@ class Local:
 
         With `tried`, `rows` and `tables`, it reads only the first rows, and tells what it asks.
         """
+        with self.starting_function(tried) as ready:
+            yield ready()
+
+    @contextmanager
+    def starting_function(
+        self, tried: Mapping[str, object] | None = None
+    ) -> Iterator[Callable[[], tuple[str, Server]]]:
+        """The same, waited for by a call of what this gives."""
         main = self._main() if tried is None else self._main("tries", TRIED)
         # Port 0 leaves the choice to the system; gunicorn tells it only from this log level on.
         command = [
@@ -107,7 +127,7 @@ class Local:
             env=env,
             code=self.project.path,
         ) as running:
-            yield running.wait_for(LISTENING, seconds=FUNCTION_SECONDS)[1], running
+            yield lambda: (running.wait_for(LISTENING, seconds=FUNCTION_SECONDS)[1], running)
 
     def _main(self, folder: str = "functions", text: str = MAIN) -> Path:
         """The one line that Google's host looks for; the same file in every run, so that none stays behind."""
@@ -146,22 +166,29 @@ def sync(
         say(f"limits           {limits} ({limits.origin})")
     started = time.monotonic()
     local = on.prepared(repository, name, limits)
+    # All three start at once: the practice source, the function, and the emulator, which waits for the function's address.
     with ExitStack() as running:
-        files = []
-        if secrets is None:
-            url, made_up = running.enter_context(local.practice())
-            say(f"practice source  {url}")
-            files.append(running.enter_context(unnamed_file(json.dumps(made_up))))
-        url, served = running.enter_context(local.function())
-        say(f"{local.host:<16} {url}  (ready after {time.monotonic() - started:.1f} s)")
+        files = [running.enter_context(unnamed_file(""))] if secrets is None else []
         held = descriptor_path(files[0]) if secrets is None else str(secrets)
-        command = [str(emulator.script("fivetran-emulator")), "sync", "--url", url, "--secrets", held]
-        code = foreground(
-            [*command, *_defaults(repository, name, secrets, options), *options],
-            cwd=Path.cwd(),
-            env={"FIVETRAN_EMULATOR_QUERY": "nox -s query --"},  # what its last line tells people to type
-            files=files,
+        practice = running.enter_context(local.starting_practice()) if secrets is None else None
+        function = running.enter_context(local.starting_function())
+        command = [str(emulator.script("fivetran-emulator")), "sync", "--secrets", held]
+        rest = [*_defaults(repository, name, secrets, options), *options]
+        emulation = running.enter_context(
+            begun(
+                lambda path: [*command, "--url", f"@{path}", *rest],
+                cwd=Path.cwd(),
+                env={"FIVETRAN_EMULATOR_QUERY": "nox -s query --"},  # what its last line tells people to type
+                files=files,
+            )
         )
+        if practice is not None:
+            url, made_up = practice()
+            say(f"practice source  {url}")
+            write(files[0], json.dumps(made_up))
+        url, served = function()
+        say(f"{local.host:<16} {url}  (ready after {time.monotonic() - started:.1f} s)")
+        code = emulation.finish(url)
     if code not in (0, 130, _WRONG_USAGE):
         say(f"exit {code}; the {local.host}'s log is {served.log}")
     return code

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from scripted import Emulator, Json, numbered, syncing
+from scripted import Emulator, Json, numbered, sync_command, syncing
 
 PAGES = 12
 ROWS = 500
@@ -138,6 +138,8 @@ def test_a_table_changed_by_hand_is_reported_without_a_traceback(emulator: Emula
     ("arguments", "said"),
     [
         (["--url", "ftp://x"], "is no http address"),
+        (["--url", "@/nowhere/url"], "the URL's file /nowhere/url cannot be read"),
+        (["--url", "@/dev/null"], "is no http address"),
         (["--schema", "Acme-1"], "is no name for a schema"),
         (["--schema", "fivetran_emulator"], "is taken"),
         (["--schema", "warehouse"], "has the name of the file"),
@@ -152,6 +154,21 @@ def test_a_wrong_command_line_is_status_2_and_does_nothing(
     assert outcome.status == 2
     assert said in outcome.err
     assert not emulator.path.exists()
+
+
+def test_the_address_may_come_through_a_pipe(emulator: Emulator) -> None:
+    """So that the emulator starts while the function does; until the address is there, no file is made."""
+    emulator.function.answers = [lambda _: {"state": {}, "insert": {"t": [{"id": 1}]}}]
+    reading, writing = os.pipe()
+    command = sync_command(f"@/dev/fd/{reading}", "--warehouse", emulator.path)
+    with subprocess.Popen(command, pass_fds=[reading], stdout=subprocess.DEVNULL) as process:
+        time.sleep(0.05)
+        assert not emulator.path.exists()
+        os.write(writing, f"{emulator.function.url}\n".encode())
+        os.close(writing)
+        os.close(reading)
+        assert process.wait(60) == 0
+    assert emulator.rows("SELECT id FROM t") == [(1,)]
 
 
 def test_without_the_extra_the_command_says_what_to_install(tmp_path: Path) -> None:

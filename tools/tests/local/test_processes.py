@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from small_repository import ROOT
 
-from tools.local.processes import descriptor_path, foreground, server, unnamed_file
+from tools.local.processes import begun, descriptor_path, foreground, server, unnamed_file
 from tools.repository.errors import RepositoryError
 
 FAMILY = """
@@ -183,6 +183,39 @@ sys.exit(foreground([sys.executable, "-c", child], cwd=Path({str(tmp_path)!r})))
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, "kept\n", "")
+
+
+WAITING = "import sys; sys.exit(int(open(sys.argv[1]).read() or 9))"
+"""Its exit status is what it is told through its pipe."""
+
+
+def test_a_command_that_was_begun_waits_for_what_it_is_told(tmp_path: Path) -> None:
+    """It starts beside what it waits for, and goes on once that is known."""
+    with begun(lambda path: [sys.executable, "-c", WAITING, path], cwd=tmp_path) as command:
+        assert command.finish("5") == 5
+
+
+def test_a_command_that_ended_before_it_was_told_has_its_own_status(tmp_path: Path) -> None:
+    """Such as a wrong command line: what it wrote and its status are what counts."""
+    with begun(lambda _: [sys.executable, "-c", "raise SystemExit(2)"], cwd=tmp_path) as command:
+        command._process.wait(20)
+        assert command.finish("5") == 2
+
+
+def test_a_command_whose_function_does_not_start_is_not_heard_of(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Only the function's failure is shown; the command neither takes the end of its pipe for an answer nor stays."""
+    heard = tmp_path / "heard"
+    program = f"import sys; open(sys.argv[1]).read(); open({str(heard)!r}, 'w'); print('no address')"
+    with (
+        pytest.raises(RepositoryError),
+        begun(lambda path: [sys.executable, "-c", program, path], cwd=tmp_path) as command,
+    ):
+        raise RepositoryError("the function ended")
+    assert command._process.returncode == -signal.SIGKILL
+    assert not heard.exists()
+    assert capfd.readouterr().out == ""
 
 
 def test_the_supervisor_tells_how_its_command_ended(tmp_path: Path) -> None:

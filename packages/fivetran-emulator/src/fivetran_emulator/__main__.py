@@ -119,7 +119,9 @@ def _sync(parser: argparse.ArgumentParser) -> None:
 
 
 def _call(parser: argparse.ArgumentParser, *, url_required: bool = True) -> None:
-    parser.add_argument("--url", required=url_required, help="where the function listens")
+    parser.add_argument(
+        "--url", required=url_required, help="where the function listens; @FILE reads it from a file"
+    )
     parser.add_argument("--secrets", type=Path, metavar="FILE", help="one JSON object, sent with every call")
     parser.add_argument(
         "--secret-values",

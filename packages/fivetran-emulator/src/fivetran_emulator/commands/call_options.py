@@ -17,7 +17,7 @@ from fivetran_emulator.protocol.function import GENERATIONS, HttpFunction
 from fivetran_emulator.secrets import Secrets, read_secrets
 from fivetran_emulator.sync.loop import SyncClock
 
-__all__ = ["function_of", "headers_of", "payload_members", "require_url", "secrets_of"]
+__all__ = ["function_of", "headers_of", "payload_members", "secrets_of", "url_of"]
 
 _SHORTEST = 8
 """Shorter values of headers open nothing, and hiding every `data` would make any text unreadable."""
@@ -64,18 +64,30 @@ def payload_members(options: argparse.Namespace) -> dict[str, object]:
     return {options.payload_key: {name: value for name, _, value in pairs}} if pairs else {}
 
 
-def require_url(url: str) -> None:
-    """Raises UsageError unless `url` is an http address."""
+def url_of(options: argparse.Namespace) -> str:
+    """The function's address. With `@FILE` it is in the file, or comes through the pipe, which is waited for.
+
+    Raises UsageError unless it is an http address.
+    """
+    url = str(options.url)
+    if url.startswith("@"):
+        url = _read(url[1:], "the URL's file").strip()
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UsageError(f"--url {url} is no http address", hint="For example: --url http://127.0.0.1:8080")
+    return url
 
 
 def _token(text: str) -> str:
-    try:
-        token = Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text
-    except OSError as error:
-        raise UsageError(f"the ID token's file {text[1:]} cannot be read: {error.strerror}") from error
+    token = _read(text[1:], "the ID token's file") if text.startswith("@") else text
     if not token.strip():
         raise UsageError("the ID token is empty", hint="For example: $(gcloud auth print-identity-token)")
     return token.strip()
+
+
+def _read(file: str, what: str) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise UsageError(f"{what} {file} cannot be read: {reason}") from error

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 import requests
 
-from fivetran_emulator.commands.call_options import function_of, payload_members, require_url, secrets_of
+from fivetran_emulator.commands.call_options import function_of, payload_members, secrets_of, url_of
 from fivetran_emulator.contract.check import Blocked, Check, NotRun, Violation
 from fivetran_emulator.contract.checks import CATALOGUE
 from fivetran_emulator.contract.lab.connection import Connection, LabReply
@@ -37,7 +37,7 @@ def run_check(options: argparse.Namespace) -> int:
     """Run the checks as `options` say: 1 when a rule of Fivetran's is broken or nothing answers; advice alone leaves it 0."""
     secrets = Secrets()
     try:
-        require_url(options.url)
+        options.url = url_of(options)
         if options.calls < 1:
             raise UsageError("--calls is less than 1")
         secrets = secrets_of(options)

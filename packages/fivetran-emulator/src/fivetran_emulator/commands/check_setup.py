@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import msgspec
 import requests
 
-from fivetran_emulator.commands.call_options import function_of, payload_members, require_url, secrets_of
+from fivetran_emulator.commands.call_options import function_of, payload_members, secrets_of, url_of
 from fivetran_emulator.errors import EmulatorError, Finding, FunctionError
 from fivetran_emulator.protocol.answer import read_failure
 from fivetran_emulator.protocol.function import (
@@ -91,7 +91,7 @@ def run_check_setup(options: argparse.Namespace) -> int:
     """Run the setup test as `options` say; the exit status."""
     secrets, error, result = Secrets(), None, None
     try:
-        require_url(options.url)
+        options.url = url_of(options)
         secrets = secrets_of(options)
         result = _check(options, secrets)
     except EmulatorError as problem:

@@ -21,7 +21,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from fivetran_emulator.commands.call_options import function_of, payload_members, require_url, secrets_of
+from fivetran_emulator.commands.call_options import function_of, payload_members, secrets_of, url_of
 from fivetran_emulator.errors import EmulatorError
 from fivetran_emulator.protocol.answer import Answer, FittingRows, Row, read_answer
 from fivetran_emulator.protocol.function import FunctionRequest, Sender, require_success
@@ -49,7 +49,7 @@ def run_try(options: argparse.Namespace) -> int:
     status = 0
     error: EmulatorError | None = None
     try:
-        require_url(options.url)
+        options.url = url_of(options)
         secrets = secrets_of(options)
         screen = Screen(console, secrets)
         with (

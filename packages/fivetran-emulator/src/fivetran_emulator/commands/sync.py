@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 import duckdb
 import requests
 
-from fivetran_emulator.commands.call_options import function_of, payload_members, require_url, secrets_of
+from fivetran_emulator.commands.call_options import function_of, payload_members, secrets_of, url_of
 from fivetran_emulator.errors import EmulatorError, Finding, FunctionError, UsageError, WarehouseError
 from fivetran_emulator.protocol.function import GENERATIONS, Sender
 from fivetran_emulator.protocol.rules import Rules
@@ -147,7 +147,7 @@ class _Command:
     def _validate(self) -> None:
         options = self._options
         if options.url is not None:
-            require_url(options.url)
+            options.url = url_of(options)
         elif options.replay is None:
             raise UsageError("there is no --url", hint="For example: --url http://127.0.0.1:8080")
         if options.record is not None and options.replay is not None:

@@ -8,7 +8,7 @@ Source: "Response format" of Fivetran's documentation, see `docs/protocol.md`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from difflib import get_close_matches
@@ -28,6 +28,7 @@ __all__ = [
     "FittingReader",
     "FittingRows",
     "Row",
+    "RowTexts",
     "exact_fraction",
     "read_answer",
     "read_failure",
@@ -44,18 +45,27 @@ SDK_HEADER = "X-Connector-SDK"
 _ERROR_MEMBERS = ("errorMessage", "errorType", "stackTrace")
 
 
+@dataclass(frozen=True)
+class RowTexts:
+    """Rows as JSON arrays for DuckDB to read: one row after the other, each member once, and no digit that a double would change.
+
+    The values of the members `as_text` are text with JSON in it.
+    """
+
+    arrays: Sequence[bytes]
+    as_text: frozenset[str]
+
+
 @dataclass(frozen=True, kw_only=True)
 class FittingRows:
     """Rows that a table takes as it is: they were checked while they were read, and stay JSON.
 
-    `texts` are JSON arrays of them, for DuckDB to read: one row after the other, each member once, and no digit that a double
-    would change. `columns` gives for each member that one of them has its column; the values of `as_text` are text with JSON in it.
+    `columns` gives for each member that one of them has its column. `texts` writes them, which the next call need not wait for.
     """
 
     count: int
-    texts: Sequence[bytes]
     columns: Mapping[str, str]
-    as_text: frozenset[str]
+    texts: Callable[[], RowTexts]
     raw: msgspec.Raw
 
     def __len__(self) -> int:

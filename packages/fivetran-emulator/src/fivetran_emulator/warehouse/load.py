@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from types import NoneType
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ import duckdb
 import msgspec
 
 from fivetran_emulator.errors import Finding
-from fivetran_emulator.protocol.answer import FittingRows, exact_fraction
+from fivetran_emulator.protocol.answer import FittingRows, RowTexts, exact_fraction
 from fivetran_emulator.protocol.rules import Rules
 from fivetran_emulator.warehouse.columns import ColumnKind, kind_of, types_in, wider
 from fivetran_emulator.warehouse.database import quoted, table_sql
@@ -213,19 +214,20 @@ class FittingTable:
         absent = {
             field for field in self._optional if all(getattr(row, field) is msgspec.UNSET for row in rows)
         }
-        texts, as_text = _texts(rows), []
-        # DuckDB takes fractions inside JSON for doubles, and spells some escapes another way.
-        if self._nested and (self._has_fractions or any(b"\\u" in text for text in texts)):
-            as_text = self._nested
-            _make_text(rows, as_text)
-            texts = _texts(rows)
         return FittingRows(
             count=len(rows),
-            texts=texts,
             columns=dict(named for field, named in self._columns.items() if field not in absent),
-            as_text=frozenset(self._columns[field][0] for field in as_text),
+            texts=partial(self._texts, rows, has_fractions=self._has_fractions),
             raw=raw,
         )
+
+    def _texts(self, rows: Sequence[object], *, has_fractions: bool) -> RowTexts:
+        arrays = _arrays(rows)
+        # DuckDB takes fractions inside JSON for doubles, and spells some escapes another way.
+        if not self._nested or not (has_fractions or any(b"\\u" in array for array in arrays)):
+            return RowTexts(arrays, frozenset())
+        _make_text(rows, self._nested)
+        return RowTexts(_arrays(rows), frozenset(self._columns[field][0] for field in self._nested))
 
     def _fraction(self, text: str) -> float | Decimal:
         self._has_fractions = True
@@ -256,7 +258,7 @@ def _are_short(values: Iterable[bytes]) -> bool:
     return bool(_SHORT.fullmatch(b"".join(bytes(value) + b"\n" for value in values)))
 
 
-def _texts(rows: Sequence[object]) -> list[bytes]:
+def _arrays(rows: Sequence[object]) -> list[bytes]:
     return [_COMPACT.encode(rows[start : start + CHUNK]) for start in range(0, len(rows), CHUNK)]
 
 

@@ -119,8 +119,9 @@ def stage_fitting(
     columns: Mapping[str, tuple[str, ColumnKind]],
 ) -> None:
     """The same of rows that are JSON already, from which DuckDB reads nested values as they are."""
-    types = {m: "VARCHAR" if m in rows.as_text else kind.sql for m, (_, kind) in columns.items()}
-    _read_texts(warehouse, name, rows.texts, columns.values(), types)
+    texts = rows.texts()
+    types = {m: "VARCHAR" if m in texts.as_text else kind.sql for m, (_, kind) in columns.items()}
+    _read_texts(warehouse, name, texts.arrays, columns.values(), types)
 
 
 def _read_texts(
