@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tools.environments.virtual_environments import (
@@ -80,9 +81,11 @@ def run_tests(repository: Repository, subject: str, options: Sequence[str] = ())
         shipped_imports.require_declared(repository, repository.connector(subject), environments[0])
     if WRITES_RELEASE in options:
         _require_current_readme(repository, subject, environments[0])
-    wrong = _run_on(repository, subject, pythons, environments, options)
+    with ThreadPoolExecutor(1) as beside:  # the connector is asked while its tests run: 0.6 s less
+        readme = beside.submit(_require_current_readme, repository, subject, environments[0])
+        wrong = _run_on(repository, subject, pythons, environments, options)
     try:
-        _require_current_readme(repository, subject, environments[0])
+        readme.result()
     except RepositoryError as error:
         if not wrong:
             raise

@@ -186,16 +186,16 @@ sys.exit(foreground([sys.executable, "-c", child], cwd=Path({str(tmp_path)!r})))
 
 
 WAITING = "import sys; sys.exit(int(open(sys.argv[1]).read() or 9))"
-"""Its exit status is what it is told through its pipe."""
+"""Its exit status is what it reads from its pipe."""
 
 
-def test_a_command_that_was_begun_waits_for_what_it_is_told(tmp_path: Path) -> None:
+def test_a_command_that_was_begun_waits_for_the_rest(tmp_path: Path) -> None:
     """It starts beside what it waits for, and goes on once that is known."""
     with begun(lambda path: [sys.executable, "-c", WAITING, path], cwd=tmp_path) as command:
         assert command.finish("5") == 5
 
 
-def test_a_command_that_ended_before_it_was_told_has_its_own_status(tmp_path: Path) -> None:
+def test_a_command_that_ended_before_it_was_finished_has_its_own_status(tmp_path: Path) -> None:
     """Such as a wrong command line: what it wrote and its status are what counts."""
     with begun(lambda _: [sys.executable, "-c", "raise SystemExit(2)"], cwd=tmp_path) as command:
         command._process.wait(20)
