@@ -24,6 +24,7 @@ from tools.locked.benchmarks.measuring import Run, measure
 from tools.locked.benchmarks.report import Report, machine, versions
 from tools.locked.benchmarks.results import Entry, Table, fault
 from tools.locked.benchmarks.scenarios import Scenario, chosen
+from tools.locked.benchmarks.second_run import SECOND_RUN, second_run
 from tools.repository.errors import RepositoryError, run_as_command
 from tools.repository.model import Repository
 from tools.repository.names import unknown
@@ -182,6 +183,8 @@ def _measured(root: Path, options: argparse.Namespace) -> Report:
         bench = Bench(root, made, Path(folder))
         found = [bench.table(scenario) for scenario in scenarios]
     pairs = _compared(root, every[RUNTIME].prepare()) if OURS in names else {}
+    if OURS in names and not options.quick:
+        pairs[SECOND_RUN] = second_run(root)
     return Report.of(
         found, pairs, size, quick=options.quick, machine=before, versions=versions(made, list(names))
     )
