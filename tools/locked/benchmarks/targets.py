@@ -129,7 +129,7 @@ def _bundle(size: BundleSize | None) -> Target:
 
 
 def _second_run(pairs: Pairs | None) -> Target:
-    text = "the second `nox -s \"tests(casa)\"`, outside pytest's own count"
+    text = 'the second `nox -s "tests(casa)"`, outside pytest\'s own count'
     if not pairs:
         return Target("9", text, "2 s")
     beside = Spread.of([whole - own for whole, own in pairs])
