@@ -109,6 +109,7 @@ BAD = [
     (object(), "object"),
     (Colour.RED, "Colour"),
     (datetime(2026, 1, 31), "without an offset"),  # noqa: DTZ001 - that is the point
+    (datetime(1850, 1, 1, tzinfo=timezone(timedelta(minutes=53, seconds=28))), "offset has seconds"),
     (2**63, "64 bit"),
     (-(2**63) - 1, "64 bit"),
     (Whole(2**63), "64 bit"),
@@ -211,12 +212,18 @@ def test_a_decimal_out_of_range_is_refused(value: Decimal, reason: str) -> None:
     assert reason in refused({"c": {"n": [value]}})
 
 
-def test_a_value_that_is_nested_too_deeply_is_refused_by_column() -> None:
-    """No RecursionError of Python's reaches a person."""
+@pytest.mark.parametrize("wrap", [lambda value: [value], lambda value: {"n": value}, lambda value: (value,)])
+def test_how_deep_a_value_may_be_depends_on_nothing_else(wrap: Any) -> None:
+    """Neither on whether a row with these columns came before, nor on Python's stack; 200 levels, refused by column."""
     deep: Any = 1.5
-    for _ in range(100_000):
-        deep = [deep]
-    assert "column c: a value that is nested too deeply" in refused({"c": deep})
+    for _ in range(200):
+        deep = wrap(deep)
+    assert encode_plain({"c": deep}) == encode_row({"c": deep}, lambda: "Table t")
+    for more in (1, 100_000):
+        for _ in range(more):
+            deep = wrap(deep)
+        assert encode_plain({"c": deep}) is None
+        assert "column c: a value nested more than 200 levels deep" in refused({"c": deep})
 
 
 _NAMES = st.text(max_size=3) | st.sampled_from(["a", Name.RED, Text("a"), 1, None, "\ud800"])

@@ -72,7 +72,9 @@ class Report:
                 found["compared"],
                 bundle,
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except OSError as error:
+            raise RepositoryError(f"{file} cannot be read: {error.strerror}") from None
+        except (ValueError, KeyError, TypeError) as error:
             raise RepositoryError(
                 f"{file}: not a document of `nox -s bench -- --json FILE`: {error!r}"
             ) from None

@@ -153,6 +153,8 @@ def test_a_file_that_is_no_report_is_one_sentence(tmp_path: Path) -> None:
     file.write_text("{}", "utf-8")
     with pytest.raises(RepositoryError, match="not a document of `nox -s bench"):
         Report.read(file)
+    with pytest.raises(RepositoryError, match=r"nothing\.json cannot be read: No such file or directory$"):
+        Report.read(tmp_path / "nothing.json")
 
 
 def test_the_picture_has_a_bar_for_each(tmp_path: Path) -> None:

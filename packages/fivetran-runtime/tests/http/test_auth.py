@@ -24,6 +24,7 @@ from fivetran_runtime import (
     ConfigurationError,
     DefectError,
     FetchedToken,
+    HeaderKey,
     NextLink,
     OutgoingRequest,
     QueryKey,
@@ -215,6 +216,16 @@ def test_what_it_hides_is_hidden(invocation: Invocation) -> None:
     """A token that was made, or fetched past `FetchedToken`."""
     Auth().hide("a-made-up-token", Secret("and-another-one"))
     assert invocation.redactor.clean("a-made-up-token and-another-one") == "*** ***"
+
+
+@pytest.mark.parametrize(
+    "auth",
+    [Bearer(Secret(KEY)), HeaderKey("X-Key", Secret(KEY)), QueryKey("key", Secret(KEY)), Basic("me", Secret(KEY))],
+)
+def test_a_key_that_is_no_secret_of_the_connection_is_hidden(auth: Auth, invocation: Invocation) -> None:
+    """One from a secret manager or from the environment: a source may repeat it in what it refuses with."""
+    Client("http://127.0.0.1:1", auth=auth)
+    assert invocation.redactor.clean(f"no {KEY}") == "no ***"
 
 
 # -- wrong uses ---------------------------------------------------------------------------------------------

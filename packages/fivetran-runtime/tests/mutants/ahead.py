@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from fivetran_runtime.errors import ConfigurationError
@@ -10,6 +11,7 @@ from mutants.mutant import Mutant
 
 Fault = Callable[..., Any]
 _AHEAD = "http/test_read_ahead.py"
+_EARLY = "http/test_early.py"
 _ONE_AT_A_TIME = f"{_AHEAD}::test_a_client_asks_for_one_thing_at_a_time"
 _AT_ITS_TURN = f"{_AHEAD}::test_what_is_wrong_with_a_page_shows_at_its_turn"
 
@@ -61,6 +63,16 @@ def _asked_twice(original: Fault) -> Fault:
     return lambda self, request, _=None: original(self, request, None)
 
 
+def _from_its_end(_: Fault) -> Fault:
+    def read(self: Any, buffer: Any) -> int:
+        count = min(len(buffer), len(self.taken))
+        buffer[:count] = self.taken[len(self.taken) - count :]
+        del self.taken[len(self.taken) - count :]
+        return count
+
+    return read
+
+
 MUTANTS = (
     Mutant(
         "what follows a token is asked for at its turn, unless the author says otherwise",
@@ -97,6 +109,30 @@ MUTANTS = (
         "fivetran_runtime.http._sending.RequestSender._settle",
         _nothing,
         _ONE_AT_A_TIME,
+    ),
+    Mutant(
+        "whoever waits for a source takes what comes before its turn",
+        "fivetran_runtime.http._early._may_be_taken",
+        lambda _: lambda invocation: [],  # noqa: ARG005 - as the original's
+        f"{_EARLY}::test_two_clients_of_a_source_that_answers_one_request_at_a_time",
+    ),
+    Mutant(
+        "whoever makes a connection takes what comes before its turn",
+        "fivetran_runtime.http._deadlines.taken_meanwhile",
+        lambda _: lambda invocation: nullcontext(),  # noqa: ARG005 - as the original's
+        f"{_EARLY}::test_two_clients_of_a_source_that_answers_one_request_at_a_time",
+    ),
+    Mutant(
+        "what was taken before its turn is what is read first",
+        "fivetran_runtime.http._early.EarlyAnswer.read",
+        _from_its_end,
+        f"{_EARLY}::test_two_clients_of_a_source_that_answers_one_request_at_a_time",
+    ),
+    Mutant(
+        "a page that does not come leaves the rows before it their time",
+        "fivetran_runtime.http._sending._SETTLED_S",
+        lambda _: float("inf"),
+        f"{_EARLY}::test_a_page_that_does_not_come_takes_no_time_from_the_rows_before_it",
     ),
     Mutant(
         "no request outlives the answer",

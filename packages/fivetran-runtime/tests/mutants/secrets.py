@@ -75,6 +75,12 @@ MUTANTS = (
         f"{_AUTH}::test_a_changing_signature_in_a_path_becomes_no_position",
     ),
     Mutant(
+        "a key that is no secret of the connection is hidden",
+        "fivetran_runtime.http.auth.Auth.hide",
+        lambda _: lambda self, *texts: None,  # noqa: ARG005 - as the original's
+        f"{_AUTH}::test_a_key_that_is_no_secret_of_the_connection_is_hidden",
+    ),
+    Mutant(
         "a token that was fetched is hidden",
         "fivetran_runtime.http.auth.Auth.hide",
         lambda _: lambda self, *texts: None,  # noqa: ARG005

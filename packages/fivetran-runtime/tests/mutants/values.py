@@ -84,8 +84,20 @@ MUTANTS = (
     Mutant(
         "a later row is looked at as the first was",
         "fivetran_runtime._encoding._are_plain",
-        lambda _: lambda values: True,  # noqa: ARG005 - as the original's
+        lambda _: lambda values, levels=0: True,  # noqa: ARG005 - as the original's
         "sync/test_row_encoder.py::test_a_later_row_is_refused_as_a_first_one_is",
+    ),
+    Mutant(
+        "a later row may be nested no deeper than a first one",
+        "fivetran_runtime._encoding._NESTED",
+        lambda _: dict.fromkeys((dict, list, tuple), lambda values, levels: True),  # noqa: ARG005 - as the original's
+        f"{_ENCODING}::test_how_deep_a_value_may_be_depends_on_nothing_else",
+    ),
+    Mutant(
+        "no datetime loses the seconds of its offset",
+        "fivetran_runtime._encoding._has_exact_text",
+        lambda _: lambda value: value.tzinfo is not None,
+        f"{_ENCODING}::test_what_json_does_not_have_is_refused_by_column",
     ),
     Mutant(
         "an answer is as long as it says",

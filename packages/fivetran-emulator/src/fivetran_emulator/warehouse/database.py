@@ -163,9 +163,16 @@ def _give_name(draft: Path, path: Path) -> None:
 
 
 def _roll_back(warehouse: duckdb.DuckDBPyConnection) -> None:
-    # Nothing is open when the transaction was committed, or was lost with its connection.
-    with suppress(duckdb.Error):
+    try:
         warehouse.execute("ROLLBACK")
+    except (duckdb.Error, RuntimeError) as error:
+        if is_interrupt(error):
+            with suppress(duckdb.Error, RuntimeError):
+                warehouse.execute("ROLLBACK")
+            raise KeyboardInterrupt from error
+        # Nothing is open when the transaction was committed, or was lost with its connection.
+        if not isinstance(error, duckdb.Error):
+            raise
 
 
 def _unusable(path: Path, reason: str) -> WarehouseError:

@@ -12,7 +12,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, Protocol
 
@@ -105,6 +105,7 @@ class Invocation:
         no_rows: by status, how many lists were refused and have no rows for that reason (`no_rows=` of `Client.pages`).
         missing_once: by table, how many rows the listing that has ended now is the first not to find.
         empty_answer: the request that was answered last, where its answer had no body.
+        early: the connections on which answers come before their turn, of all tables; see `http/_early.py`.
     """
 
     def __init__(self, budget: Budget, *, sync_id: str | None = None) -> None:
@@ -125,6 +126,7 @@ class Invocation:
         self.no_rows: Counter[str] = Counter()
         self.missing_once: dict[str, int] = {}
         self.empty_answer = ""
+        self.early: list[Any] = []
         self._lock = threading.Lock()
         self._ahead: ReadAhead | None = None
         self._elsewhere = 0
@@ -176,6 +178,17 @@ class Invocation:
             self.requests += requests
             self.retries += retries
             self.dropped += dropped
+
+    @contextmanager
+    def taking(self) -> Iterator[list[Any]]:
+        """The connections in `early`, of which nobody else takes anything or becomes the reader meanwhile; from any thread."""
+        with self._lock:
+            yield self.early
+
+    def end_taking(self, connected: Any) -> None:
+        """Leave an early answer to whoever reads it, as its turn has come, or to nobody."""
+        with self._lock, suppress(ValueError):
+            self.early.remove(connected)
 
     def count_warning(self, name: str) -> int:
         """Count one of the connector's warnings, from whichever thread; how often this one was met."""

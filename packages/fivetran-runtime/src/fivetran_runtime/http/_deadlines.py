@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from math import ceil
 from queue import Empty, SimpleQueue
@@ -29,6 +29,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 
 from fivetran_runtime._invocation.budget import OutOfBudget
 from fivetran_runtime._invocation.context import running
+from fivetran_runtime.http._early import EarlyAnswer, taken_meanwhile, wait_for
 
 UNKNOWN_HOST = "the host name is unknown"
 """What `what_broke` says where a name has no address: asking again rarely helps."""
@@ -99,18 +100,23 @@ class TimelyAdapter(HTTPAdapter):
 
 
 class _Reader(io.RawIOBase):
-    """Reads from a socket while there is time."""
+    """Reads from a socket while there is time, what was taken of the answer before its turn first."""
 
-    def __init__(self, raw: Any, sock: Any) -> None:
+    def __init__(self, raw: Any, timed: _Timed) -> None:
         self._raw = raw
-        self._sock = sock
+        self._timed = timed
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
+        if (early := self._timed.early) is not None and early.taken:
+            return early.read(buffer)
         if (deadline := _current.get()) is not None:
-            self._sock.settimeout(deadline.next_read())
+            seconds = deadline.next_read()
+            self._timed.settimeout(seconds)
+            if (invocation := running()).early:
+                wait_for(self._timed.sock, seconds, invocation)
         count: int | None = self._raw.readinto(buffer)
         return count
 
@@ -121,16 +127,21 @@ class _Reader(io.RawIOBase):
 
 
 class _Timed:
-    """A connected socket whose answers are read in time; everything else is the socket's own."""
+    """A connected socket whose answers are read in time; everything else is the socket's own.
+
+    Attributes:
+        early: what was taken of an answer before its turn, if anything was.
+    """
 
     def __init__(self, sock: Any) -> None:
-        self._sock = sock
+        self.sock = sock
+        self.early: EarlyAnswer | None = None
 
     def makefile(self, mode: str, *_: Any, **__: Any) -> io.BufferedReader:
-        return io.BufferedReader(_Reader(self._sock.makefile(mode, buffering=0), self._sock))
+        return io.BufferedReader(_Reader(self.sock.makefile(mode, buffering=0), self))
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._sock, name)
+        return getattr(self.sock, name)
 
 
 class RequestSent(Exception):  # noqa: N818 - no error, but the way out of urllib3 with the connection open
@@ -171,7 +182,8 @@ class _Connection(_SendsAhead, HTTPConnection):
         return _connect(self)
 
     def connect(self) -> None:
-        super().connect()
+        with taken_meanwhile(invocation) if (invocation := running()).early else nullcontext():
+            super().connect()
         _time(self)
 
 
@@ -180,7 +192,8 @@ class _SecureConnection(_SendsAhead, HTTPSConnection):
         return _connect(self)
 
     def connect(self) -> None:
-        super().connect()
+        with taken_meanwhile(invocation) if (invocation := running()).early else nullcontext():
+            super().connect()
         _time(self)
 
 

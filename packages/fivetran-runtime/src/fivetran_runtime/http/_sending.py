@@ -54,6 +54,8 @@ _NO_CONTENT = 204
 _WITH_ROWS = frozenset({200, 203, 206})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
+_SETTLED_S = 1.0
+"""A page that was asked for early and does not come takes no more than this from the rows of the page before it."""
 _REDIRECTED = 300
 _NOT_MODIFIED = 304
 
@@ -98,14 +100,15 @@ class SentRequest:
             self._received = self._sender.transferred(self._request, self._written, only_sends=True)
         except RequestSent as sent:
             self._connection = sent.connection
+            running().early.append(sent.connection.sock)
         self._unread.append(self)
 
     def settle(self, by: object) -> None:
-        """Read the answer now, if this sender asks for something else and it has to be alone."""
+        """Read the answer now, if this sender asks for something else and it has to be alone; if it comes soon."""
         if self._alone and by is self._sender:
             self.was_settled = True
             with suppress(DefectError):  # there may be room for it at its turn
-                self._read()
+                self._read(_SETTLED_S)
 
     def received(self) -> Received | None:
         """The answer, at its turn; None where it was lost on the way, and is to be asked for again."""
@@ -117,11 +120,19 @@ class SentRequest:
             running().count(retries=1)
         return self._received
 
-    def _read(self) -> None:
+    def _read(self, seconds: float = inf) -> None:
+        if (connection := self._taken_over()) is not None:
+            with suppress(FailedRequest):  # a source does not wait for ever until its answer is read
+                self._received = self._sender.transferred(
+                    self._request, self._written, sent_on=connection, seconds=seconds
+                )
+
+    def _taken_over(self) -> Connection | None:
+        """The connection with the answer, which nobody else takes anything from any more."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(FailedRequest):  # a source does not wait for ever until its answer is read
-                self._received = self._sender.transferred(self._request, self._written, sent_on=connection)
+            running().end_taking(connection.sock)
+        return connection
 
     def drop(self) -> None:
         """Do without the answer."""
@@ -129,8 +140,8 @@ class SentRequest:
             return
         self._unread.remove(self)
         running().count(dropped=1)
-        if self._connection is not None:
-            self._connection.hang_up()
+        if (connection := self._taken_over()) is not None:
+            connection.hang_up()
 
 
 class RequestSender:
@@ -315,14 +326,15 @@ class RequestSender:
         *,
         only_sends: bool = False,
         sent_on: Connection | None = None,
+        seconds: float = inf,
     ) -> Received:
-        """What comes back for a request; the other arguments are those of `Deadline`.
+        """What comes back for a request within these seconds; the other arguments are those of `Deadline`.
 
         Raises:
             FailedRequest: nothing does.
             RequestSent: the request is on its way.
         """
-        left = max(SHORTEST_TIMEOUT_S, running().budget.remaining())
+        left = min(seconds, max(SHORTEST_TIMEOUT_S, running().budget.remaining()))
         read = min(self.timeouts[1], left)
         try:
             with within(left, idle=read) as deadline:

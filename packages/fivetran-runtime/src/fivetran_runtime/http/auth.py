@@ -205,6 +205,8 @@ class Credentials:
                 )
                 raise DefectError(message, hint=f"Write def {method}(self, request).")
         self._auth = auth
+        # They may be none of the connection's: of a secret manager, or of the environment.
+        auth.hide(*(value for value in getattr(auth, "__dict__", {}).values() if isinstance(value, Secret)))
         self.names: set[str] = set()
         self._given: deque[str] = deque(maxlen=_MAX_REMEMBERED)
         self.renew = auth.renew

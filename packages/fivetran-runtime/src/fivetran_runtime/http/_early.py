@@ -1,0 +1,130 @@
+"""What comes on connections whose turn it is not yet, taken by whoever waits for another answer.
+
+A source that does one thing after the other, with one thread or one worker, does not begin an answer before it has written the last
+one: if that is a page which was asked for early, and larger than what systems hold between them, it would wait for its reader, and
+the reader for it.
+"""
+
+from __future__ import annotations
+
+import selectors
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from time import monotonic
+from typing import Any
+
+from fivetran_runtime._invocation.context import Invocation
+
+_PIECE = 1 << 17
+_SHARE = 8
+"""So many parts of the memory there is: what is taken early is at most one of them, for each connection."""
+
+_LOOK_S = 0.02
+"""How long it takes at most until it is seen that a connection is made."""
+
+
+class EarlyAnswer:
+    """The bytes of an answer that were taken from a connected socket before its turn."""
+
+    def __init__(self, sock: Any) -> None:
+        self.sock = sock
+        self.taken = bytearray()
+        self._ended = False
+
+    def may_take(self, memory_bytes: int) -> bool:
+        """Whether more may come, and there is room for it."""
+        return not self._ended and len(self.taken) < memory_bytes // _SHARE
+
+    def take(self) -> None:
+        """Take what is there without waiting; what is wrong with the connection shows at its turn."""
+        timeout = self.sock.gettimeout()
+        self.sock.settimeout(0)
+        try:
+            piece = self.sock.recv(_PIECE)
+            self.taken += piece
+            self._ended = not piece
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            self._ended = not _only_wants_more(error)
+        finally:
+            self.sock.settimeout(timeout)
+
+    def read(self, buffer: Any) -> int:
+        """Hand over what was taken, as much as there is and fits."""
+        count = min(len(buffer), len(self.taken))
+        buffer[:count] = self.taken[:count]
+        del self.taken[:count]
+        return count
+
+
+def _only_wants_more(error: OSError) -> bool:
+    """Whether TLS has no whole record yet."""
+    return type(error).__name__ in ("SSLWantReadError", "SSLWantWriteError")
+
+
+def wait_for(sock: Any, seconds: float, invocation: Invocation) -> None:
+    """Wait until a socket can be read, and take meanwhile what comes for other turns.
+
+    Raises:
+        TimeoutError: it cannot be within these seconds.
+    """
+    end = monotonic() + seconds
+    while not _has_decrypted(sock):
+        left = end - monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        with selectors.DefaultSelector() as waiting:
+            waiting.register(sock, selectors.EVENT_READ)
+            _register(waiting, invocation)
+            ready = [key.data for key, _ in waiting.select(left)]
+        if None in ready:
+            return
+        _take(invocation, ready)
+
+
+@contextmanager
+def taken_meanwhile(invocation: Invocation) -> Iterator[None]:
+    """Take what comes early while another connection is made, with its proxy and its TLS, which wait for the source by themselves."""
+    over = threading.Event()
+    threading.Thread(target=_take_until, args=(over, invocation), daemon=True, name="early answers").start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+def _take_until(over: threading.Event, invocation: Invocation) -> None:
+    while not over.is_set():
+        with selectors.DefaultSelector() as waiting:
+            _register(waiting, invocation)
+            _take(invocation, [key.data for key, _ in waiting.select(_LOOK_S)])
+
+
+def _register(waiting: selectors.BaseSelector, invocation: Invocation) -> None:
+    for connected in _may_be_taken(invocation):
+        with suppress(KeyError, ValueError):  # it is closed by now
+            waiting.register(connected.sock, selectors.EVENT_READ, connected)
+
+
+def _may_be_taken(invocation: Invocation) -> list[Any]:
+    """The connections on which more may come early."""
+    memory = invocation.budget.limits.memory_bytes
+    with invocation.taking() as unread:
+        for connected in unread:
+            connected.early = connected.early or EarlyAnswer(connected.sock)
+        return [connected for connected in unread if connected.early.may_take(memory)]
+
+
+def _take(invocation: Invocation, ready: list[Any]) -> None:
+    """Take what has come on these connections, but of those whose turn it is by now."""
+    with invocation.taking() as unread:
+        for connected in ready:
+            if connected in unread:
+                connected.early.take()
+
+
+def _has_decrypted(sock: Any) -> bool:
+    """Whether TLS holds bytes that a look at the socket does not show."""
+    return bool(getattr(sock, "pending", int)())
