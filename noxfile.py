@@ -299,7 +299,11 @@ def bench(session: nox.Session) -> None:
     )
     arguments.add_argument("--write", action="store_true", help="write docs/benchmarks.md and its picture")
     arguments.read(session.posargs)
-    run_tool("tools.locked.benchmarks.bench", *session.posargs, failing="nothing was measured, or a run of ours is wrong; see above")
+    run_tool(
+        "tools.locked.benchmarks.bench",
+        *session.posargs,
+        failing="nothing was measured, or a run of ours is wrong; see above",
+    )
 
 
 @nox.session

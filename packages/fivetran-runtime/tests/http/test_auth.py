@@ -220,7 +220,12 @@ def test_what_it_hides_is_hidden(invocation: Invocation) -> None:
 
 @pytest.mark.parametrize(
     "auth",
-    [Bearer(Secret(KEY)), HeaderKey("X-Key", Secret(KEY)), QueryKey("key", Secret(KEY)), Basic("me", Secret(KEY))],
+    [
+        Bearer(Secret(KEY)),
+        HeaderKey("X-Key", Secret(KEY)),
+        QueryKey("key", Secret(KEY)),
+        Basic("me", Secret(KEY)),
+    ],
 )
 def test_a_key_that_is_no_secret_of_the_connection_is_hidden(auth: Auth, invocation: Invocation) -> None:
     """One from a secret manager or from the environment: a source may repeat it in what it refuses with."""
