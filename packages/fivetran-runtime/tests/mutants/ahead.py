@@ -112,7 +112,7 @@ MUTANTS = (
     ),
     Mutant(
         "whoever waits for a source takes what comes before its turn",
-        "fivetran_runtime.http._early._may_be_taken",
+        "fivetran_runtime._invocation.early._may_be_taken",
         lambda _: lambda invocation: [],  # noqa: ARG005 - as the original's
         f"{_EARLY}::test_two_clients_of_a_source_that_answers_one_request_at_a_time",
     ),
@@ -124,7 +124,7 @@ MUTANTS = (
     ),
     Mutant(
         "what was taken before its turn is what is read first",
-        "fivetran_runtime.http._early.EarlyAnswer.read",
+        "fivetran_runtime._invocation.early.EarlyAnswer.read",
         _from_its_end,
         f"{_EARLY}::test_two_clients_of_a_source_that_answers_one_request_at_a_time",
     ),

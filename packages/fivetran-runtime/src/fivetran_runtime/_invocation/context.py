@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from fivetran_runtime._invocation.budget import Budget, LimitReached, Limits, OutOfBudget, StillWaiting
 from fivetran_runtime._invocation.clock import clock
+from fivetran_runtime._invocation.early import Connected
 from fivetran_runtime._invocation.redaction import Redactor
 
 
@@ -105,7 +106,7 @@ class Invocation:
         no_rows: by status, how many lists were refused and have no rows for that reason (`no_rows=` of `Client.pages`).
         missing_once: by table, how many rows the listing that has ended now is the first not to find.
         empty_answer: the request that was answered last, where its answer had no body.
-        early: the connections on which answers come before their turn, of all tables; see `http/_early.py`.
+        early: the connections on which answers come before their turn, of all tables; see `early.py`.
     """
 
     def __init__(self, budget: Budget, *, sync_id: str | None = None) -> None:
@@ -126,7 +127,7 @@ class Invocation:
         self.no_rows: Counter[str] = Counter()
         self.missing_once: dict[str, int] = {}
         self.empty_answer = ""
-        self.early: list[Any] = []
+        self.early: list[Connected] = []
         self._lock = threading.Lock()
         self._ahead: ReadAhead | None = None
         self._elsewhere = 0
@@ -179,13 +180,18 @@ class Invocation:
             self.retries += retries
             self.dropped += dropped
 
+    @property
+    def early_room(self) -> int:
+        """The bytes of one answer that may be taken early: an eighth of the memory."""
+        return self.budget.limits.memory_bytes // 8
+
     @contextmanager
-    def taking(self) -> Iterator[list[Any]]:
+    def taking(self) -> Iterator[list[Connected]]:
         """The connections in `early`, of which nobody else takes anything or becomes the reader meanwhile; from any thread."""
         with self._lock:
             yield self.early
 
-    def end_taking(self, connected: Any) -> None:
+    def end_taking(self, connected: Connected) -> None:
         """Leave an early answer to whoever reads it, as its turn has come, or to nobody."""
         with self._lock, suppress(ValueError):
             self.early.remove(connected)

@@ -29,7 +29,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 
 from fivetran_runtime._invocation.budget import OutOfBudget
 from fivetran_runtime._invocation.context import running
-from fivetran_runtime.http._early import EarlyAnswer, taken_meanwhile, wait_for
+from fivetran_runtime._invocation.early import EarlyAnswer, taken_meanwhile, wait_for
 
 UNKNOWN_HOST = "the host name is unknown"
 """What `what_broke` says where a name has no address: asking again rarely helps."""
@@ -157,6 +157,11 @@ class _SendsAhead:
 
     is_waiting = False
     """Whether a request was sent, and its answer was not asked for."""
+
+    @property
+    def timed(self) -> _Timed:
+        """Its socket, once it is connected."""
+        return cast("_Timed", self.sock)  # type: ignore[attr-defined] # as below
 
     def request(self, *arguments: Any, **named: Any) -> None:
         if self.is_waiting:  # this very request has been sent

@@ -100,7 +100,7 @@ class SentRequest:
             self._received = self._sender.transferred(self._request, self._written, only_sends=True)
         except RequestSent as sent:
             self._connection = sent.connection
-            running().early.append(sent.connection.sock)
+            running().early.append(sent.connection.timed)
         self._unread.append(self)
 
     def settle(self, by: object) -> None:
@@ -131,7 +131,7 @@ class SentRequest:
         """The connection with the answer, which nobody else takes anything from any more."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            running().end_taking(connection.sock)
+            running().end_taking(connection.timed)
         return connection
 
     def drop(self) -> None:

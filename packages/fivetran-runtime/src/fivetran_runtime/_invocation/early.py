@@ -10,18 +10,32 @@ from __future__ import annotations
 import selectors
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from time import monotonic
-from typing import Any
-
-from fivetran_runtime._invocation.context import Invocation
+from typing import Any, Protocol
 
 _PIECE = 1 << 17
-_SHARE = 8
-"""So many parts of the memory there is: what is taken early is at most one of them, for each connection."""
 
 _LOOK_S = 0.02
 """How long it takes at most until it is seen that a connection is made."""
+
+
+class Connected(Protocol):
+    """A connected socket, with what was taken of an answer before its turn, if anything was."""
+
+    sock: Any
+    early: EarlyAnswer | None
+
+
+class Taker(Protocol):
+    """Whoever asked for what comes early: an invocation."""
+
+    @property
+    def early_room(self) -> int:
+        """The bytes of one answer that may be taken early."""
+
+    def taking(self) -> AbstractContextManager[list[Connected]]:
+        """The connections on which answers come early; nobody else takes anything or becomes the reader meanwhile."""
 
 
 class EarlyAnswer:
@@ -32,9 +46,9 @@ class EarlyAnswer:
         self.taken = bytearray()
         self._ended = False
 
-    def may_take(self, memory_bytes: int) -> bool:
+    def may_take(self, room: int) -> bool:
         """Whether more may come, and there is room for it."""
-        return not self._ended and len(self.taken) < memory_bytes // _SHARE
+        return not self._ended and len(self.taken) < room
 
     def take(self) -> None:
         """Take what is there without waiting; what is wrong with the connection shows at its turn."""
@@ -64,7 +78,7 @@ def _only_wants_more(error: OSError) -> bool:
     return type(error).__name__ in ("SSLWantReadError", "SSLWantWriteError")
 
 
-def wait_for(sock: Any, seconds: float, invocation: Invocation) -> None:
+def wait_for(sock: Any, seconds: float, invocation: Taker) -> None:
     """Wait until a socket can be read, and take meanwhile what comes for other turns.
 
     Raises:
@@ -85,7 +99,7 @@ def wait_for(sock: Any, seconds: float, invocation: Invocation) -> None:
 
 
 @contextmanager
-def taken_meanwhile(invocation: Invocation) -> Iterator[None]:
+def taken_meanwhile(invocation: Taker) -> Iterator[None]:
     """Take what comes early while another connection is made, with its proxy and its TLS, which wait for the source by themselves."""
     over = threading.Event()
     threading.Thread(target=_take_until, args=(over, invocation), daemon=True, name="early answers").start()
@@ -95,33 +109,34 @@ def taken_meanwhile(invocation: Invocation) -> Iterator[None]:
         over.set()
 
 
-def _take_until(over: threading.Event, invocation: Invocation) -> None:
+def _take_until(over: threading.Event, invocation: Taker) -> None:
     while not over.is_set():
         with selectors.DefaultSelector() as waiting:
             _register(waiting, invocation)
             _take(invocation, [key.data for key, _ in waiting.select(_LOOK_S)])
 
 
-def _register(waiting: selectors.BaseSelector, invocation: Invocation) -> None:
+def _register(waiting: selectors.BaseSelector, invocation: Taker) -> None:
     for connected in _may_be_taken(invocation):
         with suppress(KeyError, ValueError):  # it is closed by now
             waiting.register(connected.sock, selectors.EVENT_READ, connected)
 
 
-def _may_be_taken(invocation: Invocation) -> list[Any]:
+def _may_be_taken(invocation: Taker) -> list[Connected]:
     """The connections on which more may come early."""
-    memory = invocation.budget.limits.memory_bytes
+    found = []
     with invocation.taking() as unread:
         for connected in unread:
             connected.early = connected.early or EarlyAnswer(connected.sock)
-        return [connected for connected in unread if connected.early.may_take(memory)]
+            found += [connected] if connected.early.may_take(invocation.early_room) else []
+    return found
 
 
-def _take(invocation: Invocation, ready: list[Any]) -> None:
+def _take(invocation: Taker, ready: list[Connected]) -> None:
     """Take what has come on these connections, but of those whose turn it is by now."""
     with invocation.taking() as unread:
         for connected in ready:
-            if connected in unread:
+            if connected in unread and connected.early is not None:
                 connected.early.take()
 
 
