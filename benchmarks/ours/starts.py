@@ -19,7 +19,6 @@ import requests
 
 from benchmarks.served import served
 
-ROUNDS = 9
 HERE = Path(__file__).parent
 LIBRARIES = "import functions_framework, requests"
 CONNECTOR = "import functions_framework, benchmarks.ours.connector"
@@ -45,8 +44,9 @@ def answering(file: str) -> float:
 if __name__ == "__main__":
     # A host has compiled what it installed; the first of the rounds does it here, of which the median takes no notice.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    rounds = range(int(sys.argv[2]))
     if sys.argv[1] == "imports":
-        pairs = [(importing(CONNECTOR), importing(LIBRARIES)) for _ in range(ROUNDS)]
+        pairs = [(importing(CONNECTOR), importing(LIBRARIES)) for _ in rounds]
     else:
-        pairs = [(answering("connector.py"), answering("bare_function.py")) for _ in range(ROUNDS)]
+        pairs = [(answering("connector.py"), answering("bare_function.py")) for _ in rounds]
     print(json.dumps(pairs))

@@ -182,7 +182,8 @@ def _measured(root: Path, options: argparse.Namespace) -> Report:
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
         bench = Bench(root, made, Path(folder))
         found = [bench.table(scenario) for scenario in scenarios]
-    pairs = _compared(root, every[RUNTIME].prepare()) if OURS in names else {}
+    starts = 9 if options.quick else 25
+    pairs = _compared(root, every[RUNTIME].prepare(), starts) if OURS in names else {}
     if OURS in names and not options.quick:
         pairs[SECOND_RUN] = second_run(root)
     return Report.of(
@@ -190,11 +191,11 @@ def _measured(root: Path, options: argparse.Namespace) -> Report:
     )
 
 
-def _compared(root: Path, runtime: VirtualEnvironment) -> dict[str, Pairs]:
+def _compared(root: Path, runtime: VirtualEnvironment, starts: int) -> dict[str, Pairs]:
     say("\nwithout a sync")
     slow = Scenario(20_000, (), rounds=1, latency_ms=20)
     with served(root, Scenario(50_000, (), rounds=1)) as url, served(root, slow) as slow_url:
-        return compared(runtime.python, root, url, slow_url)
+        return compared(runtime.python, root, url, slow_url, starts=starts)
 
 
 if __name__ == "__main__":

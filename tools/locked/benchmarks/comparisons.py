@@ -14,23 +14,23 @@ Pairs = Sequence[tuple[float, float]]
 """Seconds, or bytes, of ours and of what it is compared with, one pair a round."""
 
 PER_ROW, IMPORTS, ANSWERS, GROWTH = "per row", "imports", "answers", "growth"
-_PROGRAMS = {
-    PER_ROW: ("per_row",),
-    IMPORTS: ("starts", "imports"),
-    ANSWERS: ("starts", "answers"),
-    GROWTH: ("growth",),
-}
+_PROGRAMS = {PER_ROW: ("per_row",), GROWTH: ("growth",)}
+_STARTS = {IMPORTS: ("starts", "imports"), ANSWERS: ("starts", "answers")}
+"""Those that take so little time that others' work is seen in each: they take many rounds."""
 TABLES, PAGES = "tables in parallel", "pages in parallel"
 _WAITING = {TABLES: ("parallel", "tables"), PAGES: ("parallel", "pages")}
 """Those of which waiting for the source is the subject."""
 
 
-def compared(python: Path, root: Path, url: str, slow: str) -> dict[str, Pairs]:
+def compared(python: Path, root: Path, url: str, slow: str, *, starts: int) -> dict[str, Pairs]:
     """Each comparison's pairs, measured with a Python that has the runtime, over the source at `url`, or the one that is `slow`.
+
+    `starts` is the number of rounds of those that start a process.
 
     RepositoryError if one fails.
     """
     programs = [(name, (*program, url)) for name, program in _PROGRAMS.items()]
+    programs += [(name, (*program, str(starts))) for name, program in _STARTS.items()]
     programs += [(name, (*program, slow)) for name, program in _WAITING.items()]
     return {name: _pairs(python, root, program) for name, program in programs}
 

@@ -59,7 +59,7 @@ def incremental(rows: int, rounds: int) -> Scenario:
 
 
 QUICK = (
-    Scenario(20_000, PEERS, rounds=2),
+    Scenario(20_000, PEERS, rounds=1),
     Scenario(200_000, FAST, rounds=2),
     Scenario(200_000, FAST, rounds=1, latency_ms=20),
     faulty(rounds=1),
