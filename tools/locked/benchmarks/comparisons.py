@@ -29,7 +29,9 @@ def compared(python: Path, root: Path, url: str, slow: str, *, starts: int) -> d
 
     RepositoryError if one fails.
     """
-    programs = [(name, (*program, url)) for name, program in _PROGRAMS.items()]
+    programs: list[tuple[str, tuple[str, ...]]] = [
+        (name, (*program, url)) for name, program in _PROGRAMS.items()
+    ]
     programs += [(name, (*program, str(starts))) for name, program in _STARTS.items()]
     programs += [(name, (*program, slow)) for name, program in _WAITING.items()]
     return {name: _pairs(python, root, program) for name, program in programs}
