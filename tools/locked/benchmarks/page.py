@@ -31,7 +31,8 @@ millions of rows a second, merges them by key into an empty DuckDB file, and end
 interleaved, and a ratio is taken inside one round; figures are medians, with the least and the most. CPU is user and system seconds of
 the whole tree of processes, the source's apart; memory its resident pages, looked at every 50 ms. Afterwards the file must hold each
 row once: what does not is WRONG, and has no time. Peers are set as their documentation advises for speed. They differ in what they do
-beside: dlt and Airbyte know hundreds of sources, the hand-made function checks nothing.
+beside: dlt and Airbyte know hundreds of sources, the hand-made function checks nothing. What is in the way of targets that are not met:
+[where the time goes](speed.md).
 
 ![Times slower than the ceiling](pictures/benchmarks.svg)
 """
