@@ -8,6 +8,7 @@ the reader for it.
 from __future__ import annotations
 
 import selectors
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -84,6 +85,8 @@ def wait_for(sock: Any, seconds: float, invocation: Taker) -> None:
     Raises:
         TimeoutError: it cannot be within these seconds.
     """
+    if not isinstance(sock, socket.socket):  # TLS within a proxy's TLS, of which nothing says what it holds
+        return
     end = monotonic() + seconds
     while not _has_decrypted(sock):
         left = end - monotonic()
@@ -128,7 +131,8 @@ def _may_be_taken(invocation: Taker) -> list[Connected]:
     with invocation.taking() as unread:
         for connected in unread:
             connected.early = connected.early or EarlyAnswer(connected.sock)
-            found += [connected] if connected.early.may_take(invocation.early_room) else []
+            can_be_seen = isinstance(connected.sock, socket.socket)
+            found += [connected] if can_be_seen and connected.early.may_take(invocation.early_room) else []
     return found
 
 
