@@ -70,8 +70,8 @@ def test_another_unit_must_fit_into_the_time_twice(clock: VirtualClock, unit: fl
 def test_memory_is_kept_free_for_another_unit() -> None:
     """An answer that fills more than three quarters of the function's memory is sent."""
     limit = int((memory_in_use() + 40 * MB) / 0.8)
-    tight, roomy = Budget(Limits(memory_bytes=limit)), Budget(Limits(memory_bytes=limit * 2))
-    held = b"x" * (60 * MB)  # more than the limit asks for: the process may give some back in between
+    tight, roomy = Budget(Limits(memory_bytes=limit)), Budget(Limits(memory_bytes=limit * 4))
+    held = b"x" * (200 * MB)  # far more than the limit asks for: the process may give much back in between
     assert tight.cut_before(used_bytes=0, unit_bytes=0, unit_seconds=0) == "memory"
     assert roomy.cut_before(used_bytes=0, unit_bytes=0, unit_seconds=0) is None
     assert held
