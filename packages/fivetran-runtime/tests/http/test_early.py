@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from fivetran import Fivetran
 from source_server import Received, Says, serving
+from virtual_clock import VirtualClock
 
 from fivetran_runtime import Client, Connector, PageNumber
+from fivetran_runtime._invocation.budget import Budget, Limits
+from fivetran_runtime._invocation.context import Invocation
+from fivetran_runtime.http import _sending
 
 TEXT = "y" * 20_000
 ROWS = 200
@@ -36,6 +41,9 @@ def one_at_a_time(asked: list[str] | None = None, *, certificate: Path | None = 
     What it was asked for is put into `asked`. With a certificate, and its key in the same file, it speaks TLS.
     """
     with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setsockopt(
+            socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16
+        )  # or the system might hold a page by itself
         secure = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if certificate else None
         if secure and certificate:
             secure.load_cert_chain(certificate)
@@ -201,3 +209,127 @@ def test_a_page_that_does_not_come_takes_no_time_from_the_rows_before_it(
     assert [reply.status for reply in replies] == [200, 500]
     assert [*fivetran.tables["rows"].values()] == [{"id": 1, "v": 1}]
     assert "/rows: no answer in time" in replies[1].body["errorMessage"]
+
+
+@pytest.mark.usefixtures("short_time")
+def test_what_has_no_room_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source with one worker would wait for ever with the rest of it."""
+    monkeypatch.setattr(Invocation, "early_room", 1_000_000)
+    asked: list[str] = []
+    app = Connector("generated", client=lambda _: (Client(url), Client(url)))
+
+    @app.table(key="id")
+    def rows(clients: tuple[Client, Client], page: int = 1) -> Iterator[Any]:
+        for item in listed(clients[0], page):
+            yield {**item, **clients[1].get("/child")} if first(item) else item
+
+    with one_at_a_time(asked) as url:
+        fivetran = Fivetran(app.handler)
+        assert [reply.status for reply in fivetran.sync()] == [200]
+    assert len(fivetran.tables["rows"]) == 2 * ROWS
+    pages = ["/rows?page=1", "/rows?page=2", "/child", "/rows?page=2", "/child"]
+    assert [target.partition("&")[0] for target in asked] == pages
+
+
+class StaysWithAConnection(BaseHTTPRequestHandler):
+    """One page or child; under HTTPServer, no other connection is served before this one is closed."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        found = re.search(r"[?&]page=(\d)", self.path)
+        more = {"rows": [{"id": int(found[1])}], "more": int(found[1]) < 4} if found else {"v": 1}
+        body = json.dumps(more).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing."""
+
+
+@pytest.mark.usefixtures("short_time")
+def test_a_thread_reads_the_page_that_is_in_its_way() -> None:
+    """It asks over the connection that is free then: a source may serve no second one."""
+    app = Connector("generated", client=lambda _: Client(url))
+
+    @app.table(key="id")
+    def rows(client: Client, page: int = 1) -> Iterator[Any]:
+        with ThreadPoolExecutor(1) as beside:
+            for item in listed(client, page):
+                row = isinstance(item, dict)
+                yield {**item, **beside.submit(client.get, "/child").result()} if row else item
+
+    with HTTPServer(("127.0.0.1", 0), StaysWithAConnection) as source:
+        url = f"http://127.0.0.1:{source.server_port}"
+        threading.Thread(target=source.serve_forever, args=(0.01,), daemon=True).start()
+        fivetran = Fivetran(app.handler)
+        assert [reply.status for reply in fivetran.sync()] == [200]
+        source.shutdown()
+    assert [*fivetran.tables["rows"].values()] == [{"id": number, "v": 1} for number in (1, 2, 3, 4)]
+
+
+def test_lists_of_a_slow_source_are_not_asked_early_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its work would be for nothing for each of them, and what follows would wait for it."""
+    monkeypatch.setattr(_sending, "_SETTLED_S", 0.1)
+
+    def script(request: Received) -> Any:
+        if request.path == "/child":
+            return Says({"v": 1})
+        threading.Event().wait(0.4 if request.parameter("page") == "2" else 0)
+        page = request.parameter("page")
+        return Says({"rows": [{"id": f"{request.path} {page}"}], "more": page == "1"})
+
+    app = Connector("generated", client=lambda _: Client(source.url))
+
+    @app.table(key="id")
+    def rows(client: Client) -> Iterator[Any]:
+        for path in ("/a", "/b", "/c"):
+            for item in client.pages(path, PageNumber(more="more"), rows="rows"):
+                if isinstance(item, dict):
+                    yield {**item, **client.get("/child")}
+
+    with serving(script=script) as source:
+        assert Fivetran(app.handler).call().status == 200
+    slow = [request.path for request in source.received if request.parameter("page") == "2"]
+    assert slow == ["/a", "/a", "/b", "/c"]
+
+
+def test_a_wait_that_a_source_asks_for_is_waited_for_once(clock: VirtualClock) -> None:
+    """Also where it has asked for it on several pages that were asked for early: once it is over, it is over for all."""
+    refused: set[str] = set()
+
+    def script(request: Received) -> Any:
+        page = request.parameter("page") or ""
+        if page in "234" and page not in refused:
+            refused.add(page)
+            return Says(status=429, headers={"Retry-After": "3"})
+        return Says({"rows": [{"id": int(page)}], "more": page < "4"})
+
+    app = Connector("generated", client=lambda _: Client(source.url))
+
+    @app.table(key="id")
+    def rows(client: Client, page: int = 1) -> Iterator[Any]:
+        yield from client.pages("/rows", PageNumber(page, more="more"), rows="rows", ahead=4)
+
+    with serving(script=script) as source:
+        fivetran = Fivetran(app.handler)
+        assert [reply.status for reply in fivetran.sync()] == [200]
+    assert [row["id"] for row in fivetran.tables["rows"].values()] == [1, 2, 3, 4]
+    assert sum(clock.slept) == pytest.approx(3, abs=1)
+
+
+def test_a_collector_that_ends_a_list_does_not_wait_for_itself() -> None:
+    """Python's may run in any code, also while what comes early is looked at."""
+    invocation = Invocation(Budget(Limits()))
+
+    def collect() -> None:
+        with invocation.taking():
+            invocation.count(dropped=1)
+
+    thread = threading.Thread(target=collect, daemon=True)
+    thread.start()
+    thread.join(5)
+    assert invocation.dropped == 1

@@ -63,6 +63,26 @@ def _asked_twice(original: Fault) -> Fault:
     return lambda self, request, _=None: original(self, request, None)
 
 
+def _in_the_tables_own_thread(original: Fault) -> Fault:
+    return lambda self: original(self) if self.ahead is not None else []
+
+
+def _sent_just_now(original: Fault) -> Fault:
+    def received(self: Any) -> Any:
+        self.sent_at = float("inf")
+        return original(self)
+
+    return received
+
+
+def _never_slow(original: Fault) -> Fault:
+    def send_ahead(self: Any, request: Any, ahead: Any, *, alone: bool) -> Any:
+        ahead.is_slow = False
+        return original(self, request, ahead, alone=alone)
+
+    return send_ahead
+
+
 def _from_its_end(_: Fault) -> Fault:
     def read(self: Any, buffer: Any) -> int:
         count = min(len(buffer), len(self.taken))
@@ -121,6 +141,30 @@ MUTANTS = (
         "fivetran_runtime.http._deadlines.taken_meanwhile",
         lambda _: lambda invocation: nullcontext(),  # noqa: ARG005 - as the original's
         f"{_EARLY}::test_two_clients_of_a_source_that_answers_one_request_at_a_time",
+    ),
+    Mutant(
+        "what has no room before its turn keeps nobody waiting",
+        "fivetran_runtime._invocation.early.EarlyAnswer.give_up",
+        lambda _: lambda self: setattr(self, "_ended", True),
+        f"{_EARLY}::test_what_has_no_room_is_asked_for_again",
+    ),
+    Mutant(
+        "a thread reads the page that is in the way of what it asks",
+        "fivetran_runtime._invocation.context.Invocation.unread",
+        _in_the_tables_own_thread,
+        f"{_EARLY}::test_a_thread_reads_the_page_that_is_in_its_way",
+    ),
+    Mutant(
+        "a wait that several pages were refused with is waited for once",
+        "fivetran_runtime.http._sending.SentRequest.received",
+        _sent_just_now,
+        f"{_EARLY}::test_a_wait_that_a_source_asks_for_is_waited_for_once",
+    ),
+    Mutant(
+        "lists of a slow source are not asked early one after the other",
+        "fivetran_runtime.http._sending.RequestSender.send_ahead",
+        _never_slow,
+        f"{_EARLY}::test_lists_of_a_slow_source_are_not_asked_early_again",
     ),
     Mutant(
         "what was taken before its turn is what is read first",

@@ -55,12 +55,14 @@ class ReadAhead:
         takes: the forecast.
         unread: the requests, in their order.
         is_writing: whether one is being written; nothing else may be asked for that.
+        is_slow: whether an answer was given up, since something else had to wait for it.
     """
 
     def __init__(self, takes: Takes) -> None:
         self.takes = takes
         self.unread: list[Unread] = []
         self.is_writing = False
+        self.is_slow = False
         self.thread = threading.get_ident()
 
 
@@ -128,7 +130,9 @@ class Invocation:
         self.missing_once: dict[str, int] = {}
         self.empty_answer = ""
         self.early: list[Connected] = []
-        self._lock = threading.Lock()
+        self._lock = (
+            threading.RLock()
+        )  # Python's collector may end a list in any code, also while this is held
         self._ahead: ReadAhead | None = None
         self._elsewhere = 0
 
@@ -147,6 +151,16 @@ class Invocation:
         """What may be asked for before its turn; None where nothing may, as in other threads than the table's."""
         ahead = self._ahead
         return ahead if ahead is not None and ahead.thread == threading.get_ident() else None
+
+    def unread(self) -> list[Unread]:
+        """What the table that is read has asked for before its turn; from whichever thread."""
+        ahead = self._ahead
+        return [*ahead.unread] if ahead is not None else []
+
+    def may_come_early(self) -> bool:
+        """Whether there are early answers, or may be before another one comes that this thread waits for."""
+        ahead = self._ahead
+        return bool(self.early) or (ahead is not None and ahead.thread != threading.get_ident())
 
     @contextmanager
     def reading(self, takes: Takes) -> Iterator[None]:
@@ -182,7 +196,7 @@ class Invocation:
 
     @property
     def early_room(self) -> int:
-        """The bytes of one answer that may be taken early: an eighth of the memory."""
+        """The bytes that may be taken early, of all answers: an eighth of the memory."""
         return self.budget.limits.memory_bytes // 8
 
     @contextmanager

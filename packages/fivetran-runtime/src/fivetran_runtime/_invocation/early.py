@@ -19,6 +19,8 @@ _PIECE = 1 << 17
 
 _LOOK_S = 0.02
 """How long it takes at most until it is seen that a connection is made."""
+_AGAIN_S = 0.1
+"""How long it takes at most until it is seen that the table's own thread has asked for another page."""
 
 
 class Connected(Protocol):
@@ -33,7 +35,7 @@ class Taker(Protocol):
 
     @property
     def early_room(self) -> int:
-        """The bytes of one answer that may be taken early."""
+        """The bytes that may be taken early, of all answers."""
 
     def taking(self) -> AbstractContextManager[list[Connected]]:
         """The connections on which answers come early; nobody else takes anything or becomes the reader meanwhile."""
@@ -47,24 +49,27 @@ class EarlyAnswer:
         self.taken = bytearray()
         self._ended = False
 
-    def may_take(self, room: int) -> bool:
-        """Whether more may come, and there is room for it."""
-        return not self._ended and len(self.taken) < room
+    @property
+    def may_take(self) -> bool:
+        """Whether more may come, and can be taken."""
+        return not self._ended and can_be_seen(self.sock)
 
     def take(self) -> None:
         """Take what is there without waiting; what is wrong with the connection shows at its turn."""
-        timeout = self.sock.gettimeout()
-        self.sock.settimeout(0)
+        piece = bytearray(_PIECE)
         try:
-            piece = self.sock.recv(_PIECE)
-            self.taken += piece
-            self._ended = not piece
-        except BlockingIOError:
-            pass
-        except OSError as error:
-            self._ended = not _only_wants_more(error)
-        finally:
-            self.sock.settimeout(timeout)
+            count = _read_now(self.sock, piece)
+        except OSError:
+            count = 0
+        self.taken += piece[: count or 0]
+        self._ended = count == 0
+
+    def give_up(self) -> None:
+        """Hang up: there is no room for it. The page is asked for again at its turn."""
+        self.taken.clear()
+        self._ended = True
+        with suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
 
     def read(self, buffer: Any) -> int:
         """Hand over what was taken, as much as there is and fits."""
@@ -74,31 +79,54 @@ class EarlyAnswer:
         return count
 
 
-def _only_wants_more(error: OSError) -> bool:
-    """Whether TLS has no whole record yet."""
-    return type(error).__name__ in ("SSLWantReadError", "SSLWantWriteError")
+def _is_nothing_yet(error: OSError) -> bool:
+    """Whether there is nothing to read, or no whole record of TLS."""
+    return isinstance(error, BlockingIOError) or type(error).__name__ in (
+        "SSLWantReadError",
+        "SSLWantWriteError",
+    )
 
 
-def wait_for(sock: Any, seconds: float, invocation: Taker) -> None:
-    """Wait until a socket can be read, and take meanwhile what comes for other turns.
+def can_be_seen(sock: Any) -> bool:
+    """Whether a look at a socket shows what it holds: not that of TLS within a proxy's TLS."""
+    return isinstance(sock, socket.socket)
+
+
+def read_beside(sock: Any, buffer: Any, seconds: float, invocation: Taker) -> int:
+    """Read from a socket as soon as something is there, and take meanwhile what comes for other turns.
+
+    It is asked without waiting before each look: TLS may hold bytes that the socket does not show, and show some that are no answer.
 
     Raises:
-        TimeoutError: it cannot be within these seconds.
+        TimeoutError: nothing comes within these seconds.
     """
-    if not isinstance(sock, socket.socket):  # TLS within a proxy's TLS, of which nothing says what it holds
-        return
     end = monotonic() + seconds
-    while not _has_decrypted(sock):
+    while (count := _read_now(sock, buffer)) is None:
         left = end - monotonic()
         if left <= 0:
             raise TimeoutError("timed out")
         with selectors.DefaultSelector() as waiting:
             waiting.register(sock, selectors.EVENT_READ)
             _register(waiting, invocation)
-            ready = [key.data for key, _ in waiting.select(left)]
-        if None in ready:
-            return
-        _take(invocation, ready)
+            _take(
+                invocation,
+                [key.data for key, _ in waiting.select(min(left, _AGAIN_S)) if key.data is not None],
+            )
+    return count
+
+
+def _read_now(sock: Any, buffer: Any) -> int | None:
+    """What is there already; None if nothing is."""
+    timeout = sock.gettimeout()
+    sock.settimeout(0)
+    try:
+        return int(sock.recv_into(buffer))
+    except OSError as error:
+        if not _is_nothing_yet(error):
+            raise
+        return None
+    finally:
+        sock.settimeout(timeout)
 
 
 @contextmanager
@@ -127,23 +155,22 @@ def _register(waiting: selectors.BaseSelector, invocation: Taker) -> None:
 
 def _may_be_taken(invocation: Taker) -> list[Connected]:
     """The connections on which more may come early."""
-    found = []
+    found: list[Connected] = []
     with invocation.taking() as unread:
-        for connected in unread:
-            connected.early = connected.early or EarlyAnswer(connected.sock)
-            can_be_seen = isinstance(connected.sock, socket.socket)
-            found += [connected] if can_be_seen and connected.early.may_take(invocation.early_room) else []
+        for connected in [*unread]:
+            early = connected.early = connected.early or EarlyAnswer(connected.sock)
+            found += [connected] if early.may_take else []
     return found
 
 
 def _take(invocation: Taker, ready: list[Connected]) -> None:
-    """Take what has come on these connections, but of those whose turn it is by now."""
+    """Take what has come on these connections, but of those whose turn it is by now, while there is room."""
     with invocation.taking() as unread:
         for connected in ready:
-            if connected in unread and connected.early is not None:
-                connected.early.take()
-
-
-def _has_decrypted(sock: Any) -> bool:
-    """Whether TLS holds bytes that a look at the socket does not show."""
-    return bool(getattr(sock, "pending", int)())
+            if (early := connected.early) is None or connected not in unread:
+                continue
+            taken = sum(len(one.early.taken) for one in unread if one.early is not None)
+            if taken < invocation.early_room:
+                early.take()
+            else:
+                early.give_up()

@@ -29,7 +29,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 
 from fivetran_runtime._invocation.budget import OutOfBudget
 from fivetran_runtime._invocation.context import running
-from fivetran_runtime._invocation.early import EarlyAnswer, taken_meanwhile, wait_for
+from fivetran_runtime._invocation.early import EarlyAnswer, can_be_seen, read_beside, taken_meanwhile
 
 UNKNOWN_HOST = "the host name is unknown"
 """What `what_broke` says where a name has no address: asking again rarely helps."""
@@ -115,8 +115,8 @@ class _Reader(io.RawIOBase):
         if (deadline := _current.get()) is not None:
             seconds = deadline.next_read()
             self._timed.settimeout(seconds)
-            if (invocation := running()).early:
-                wait_for(self._timed.sock, seconds, invocation)
+            if (invocation := running()).may_come_early() and can_be_seen(self._timed.sock):
+                return read_beside(self._timed.sock, buffer, seconds, invocation)
         count: int | None = self._raw.readinto(buffer)
         return count
 
@@ -187,7 +187,7 @@ class _Connection(_SendsAhead, HTTPConnection):
         return _connect(self)
 
     def connect(self) -> None:
-        with taken_meanwhile(invocation) if (invocation := running()).early else nullcontext():
+        with taken_meanwhile(invocation) if (invocation := running()).may_come_early() else nullcontext():
             super().connect()
         _time(self)
 
@@ -197,7 +197,7 @@ class _SecureConnection(_SendsAhead, HTTPSConnection):
         return _connect(self)
 
     def connect(self) -> None:
-        with taken_meanwhile(invocation) if (invocation := running()).early else nullcontext():
+        with taken_meanwhile(invocation) if (invocation := running()).may_come_early() else nullcontext():
             super().connect()
         _time(self)
 

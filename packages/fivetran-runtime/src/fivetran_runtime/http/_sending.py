@@ -7,6 +7,7 @@ as ordinary as one that is refused. urllib3's own retries see neither the body n
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
@@ -71,6 +72,7 @@ class SentRequest:
 
     Attributes:
         renewals: those of the credentials, when it was sent.
+        sent_at: that moment, by the clock.
         was_settled: whether its answer had to be read before its turn: nothing is won by asking so early.
     """
 
@@ -84,11 +86,13 @@ class SentRequest:
         alone: bool,
     ) -> None:
         self._sender, self._request, self._written = sender, request, written
-        self._unread, self._alone = ahead.unread, alone
+        self._ahead, self._unread, self._alone = ahead, ahead.unread, alone
+        self._invocation, self._reading = running(), threading.RLock()
         self._connection: Connection | None = None
         self._received: Received | None = None
         self.renewals = sender.renewals
         self.was_settled = False
+        self.sent_at = clock().monotonic()
 
     def send(self) -> None:
         """Send it.
@@ -100,15 +104,19 @@ class SentRequest:
             self._received = self._sender.transferred(self._request, self._written, only_sends=True)
         except RequestSent as sent:
             self._connection = sent.connection
-            running().early.append(sent.connection.timed)
+            self._invocation.early.append(sent.connection.timed)
         self._unread.append(self)
 
     def settle(self, by: object) -> None:
-        """Read the answer now, if this sender asks for something else and it has to be alone; if it comes soon."""
+        """Read the answer now, if this sender asks for something else and it has to be alone; if it comes soon.
+
+        In whichever thread: a source that stays with one connection answers nothing else before.
+        """
         if self._alone and by is self._sender:
             self.was_settled = True
             with suppress(DefectError):  # there may be room for it at its turn
                 self._read(_SETTLED_S)
+            self._ahead.is_slow |= self._received is None
 
     def received(self) -> Received | None:
         """The answer, at its turn; None where it was lost on the way, and is to be asked for again."""
@@ -121,17 +129,18 @@ class SentRequest:
         return self._received
 
     def _read(self, seconds: float = inf) -> None:
-        if (connection := self._taken_over()) is not None:
-            with suppress(FailedRequest):  # a source does not wait for ever until its answer is read
-                self._received = self._sender.transferred(
-                    self._request, self._written, sent_on=connection, seconds=seconds
-                )
+        with self._reading:
+            if (connection := self._taken_over()) is not None:
+                with suppress(FailedRequest):  # a source does not wait for ever until its answer is read
+                    self._received = self._sender.transferred(
+                        self._request, self._written, sent_on=connection, seconds=seconds
+                    )
 
     def _taken_over(self) -> Connection | None:
         """The connection with the answer, which nobody else takes anything from any more."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            running().end_taking(connection.timed)
+            self._invocation.end_taking(connection.timed)
         return connection
 
     def drop(self) -> None:
@@ -139,9 +148,13 @@ class SentRequest:
         if self not in self._unread:
             return
         self._unread.remove(self)
-        running().count(dropped=1)
-        if (connection := self._taken_over()) is not None:
-            connection.hang_up()
+        self._invocation.count(dropped=1)
+        if self._reading.acquire(blocking=False):  # else a thread reads it, and no collector may wait for one
+            try:
+                if (connection := self._taken_over()) is not None:
+                    connection.hang_up()
+            finally:
+                self._reading.release()
 
 
 class RequestSender:
@@ -205,6 +218,8 @@ class RequestSender:
         Returns:
             None where it has to wait for its turn: for the rate, for a token, or as it fails, which it will at its turn, too.
         """
+        if ahead.is_slow:
+            return None
         ahead.is_writing = True
         try:
             written = self._writer.written(request)
@@ -297,10 +312,14 @@ class RequestSender:
     def _exchange(self, request: RequestSpec, sent: SentRequest | None) -> Received:
         """One request and its body; None where that is still to be read."""
         received = sent.received() if sent is not None else None
-        response, body = received or self._asked(request)
-        if body is not None and (response.status_code in _RETRIED or response.status_code == 403):
-            _require_no_later(request.url, response, body)
-        return response, body
+        try:
+            return _no_later(request, received or self._asked(request))
+        except FailedRequest as later:
+            since = clock().monotonic() - sent.sent_at if sent is not None and received is not None else -1
+            if later.retry_after is None or since < later.retry_after:
+                raise
+        running().count(retries=1)  # what it asked for has been waited for since, for another page
+        return _no_later(request, self._asked(request))
 
     def _asked(self, request: RequestSpec) -> Received:
         require_turn()
@@ -315,8 +334,7 @@ class RequestSender:
 
     def _settle(self) -> None:
         """Have nothing on the way that has to be alone there."""
-        ahead = running().ahead
-        for one in ahead.unread if ahead is not None else ():
+        for one in running().unread():
             one.settle(self)
 
     def transferred(
@@ -385,6 +403,13 @@ def _is_answer(status: int, request: RequestSpec) -> bool:
         or status in request.accept
         or (status == _NOT_MODIFIED and bool(request.headers))
     )
+
+
+def _no_later(request: RequestSpec, received: Received) -> Received:
+    response, body = received
+    if body is not None and (response.status_code in _RETRIED or response.status_code == 403):
+        _require_no_later(request.url, response, body)
+    return received
 
 
 def _require_no_later(url: str, response: requests.Response, body: bytearray) -> None:
