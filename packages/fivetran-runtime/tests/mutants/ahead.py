@@ -145,7 +145,7 @@ MUTANTS = (
     Mutant(
         "what has no room before its turn keeps nobody waiting",
         "fivetran_runtime._invocation.early.EarlyAnswer.give_up",
-        lambda _: lambda self: setattr(self, "_ended", True),
+        lambda _: lambda self: setattr(self, "_ended", True),  # it is not read any more
         f"{_EARLY}::test_what_has_no_room_is_asked_for_again",
     ),
     Mutant(

@@ -42,11 +42,17 @@ class Taker(Protocol):
 
 
 class EarlyAnswer:
-    """The bytes of an answer that were taken from a connected socket before its turn."""
+    """The bytes of an answer that were taken from a connected socket before its turn.
+
+    Attributes:
+        taken: what was taken.
+        is_given_up: whether there was no room for it: what comes is thrown away, and it is asked for again at its turn.
+    """
 
     def __init__(self, sock: Any) -> None:
         self.sock = sock
         self.taken = bytearray()
+        self.is_given_up = False
         self._ended = False
 
     @property
@@ -61,18 +67,22 @@ class EarlyAnswer:
             count = _read_now(self.sock, piece)
         except OSError:
             count = 0
-        self.taken += piece[: count or 0]
+        self.taken += b"" if self.is_given_up else piece[: count or 0]
         self._ended = count == 0
 
     def give_up(self) -> None:
-        """Hang up: there is no room for it. The page is asked for again at its turn."""
+        """Do without it. Its source writes it to the end all the same, which lets it come to the next request."""
         self.taken.clear()
-        self._ended = True
-        with suppress(OSError):
-            self.sock.shutdown(socket.SHUT_RDWR)
+        self.is_given_up = True
 
     def read(self, buffer: Any) -> int:
-        """Hand over what was taken, as much as there is and fits."""
+        """Hand over what was taken, as much as there is and fits.
+
+        Raises:
+            ConnectionResetError: it was given up.
+        """
+        if self.is_given_up:
+            raise ConnectionResetError("given up for want of room")
         count = min(len(buffer), len(self.taken))
         buffer[:count] = self.taken[:count]
         del self.taken[:count]
@@ -169,8 +179,6 @@ def _take(invocation: Taker, ready: list[Connected]) -> None:
         for connected in ready:
             if (early := connected.early) is None or connected not in unread:
                 continue
-            taken = sum(len(one.early.taken) for one in unread if one.early is not None)
-            if taken < invocation.early_room:
-                early.take()
-            else:
+            if sum(len(one.early.taken) for one in unread if one.early is not None) >= invocation.early_room:
                 early.give_up()
+            early.take()

@@ -110,7 +110,7 @@ class _Reader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        if (early := self._timed.early) is not None and early.taken:
+        if (early := self._timed.early) is not None and (early.taken or early.is_given_up):
             return early.read(buffer)
         if (deadline := _current.get()) is not None:
             seconds = deadline.next_read()
