@@ -27,9 +27,8 @@ def sync(asked: Task, connector: Path = CONNECTOR) -> int:
         secrets.flush()
         command = [emulator, "sync", "--url", f"@/dev/fd/{reading}", "--secrets", secrets.name]
         emulation = subprocess.Popen([*command, "--warehouse", asked.database], pass_fds=[reading])
-        with os.fdopen(
-            writing, "w"
-        ) as url:  # the emulator starts beside the function, and waits for its address
+        # The emulator starts beside the function, and waits for its address.
+        with os.fdopen(writing, "w") as url:
             url.write(address())
         return emulation.wait()
 

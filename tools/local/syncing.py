@@ -12,15 +12,24 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import IO, ClassVar
 from urllib.parse import urlsplit
 
 from tools.environments.virtual_environments import VirtualEnvironment, project_environment
 from tools.local.deployed import deployed
-from tools.local.processes import Server, begun, descriptor_path, foreground, server, unnamed_file, write
+from tools.local.processes import (
+    Begun,
+    Server,
+    begun,
+    descriptor_path,
+    foreground,
+    server,
+    unnamed_file,
+    write,
+)
 from tools.repository import names
 from tools.repository.errors import RepositoryError
 from tools.repository.limits import Limits
@@ -169,19 +178,11 @@ def sync(
     # All three start at once: the practice source, the function, and the emulator, which waits for the function's address.
     with ExitStack() as running:
         files = [running.enter_context(unnamed_file(""))] if secrets is None else []
-        held = descriptor_path(files[0]) if secrets is None else str(secrets)
         practice = running.enter_context(local.starting_practice()) if secrets is None else None
         function = running.enter_context(local.starting_function())
-        command = [str(emulator.script("fivetran-emulator")), "sync", "--secrets", held]
-        rest = [*_defaults(repository, name, secrets, options), *options]
-        emulation = running.enter_context(
-            begun(
-                lambda path: [*command, "--url", f"@{path}", *rest],
-                cwd=Path.cwd(),
-                env={"FIVETRAN_EMULATOR_QUERY": "nox -s query --"},  # what its last line tells people to type
-                files=files,
-            )
-        )
+        held = descriptor_path(files[0]) if secrets is None else str(secrets)
+        rest = ["--secrets", held, *_defaults(repository, name, secrets, options), *options]
+        emulation = running.enter_context(_begun_sync(emulator, rest, files))
         if practice is not None:
             url, made_up = practice()
             say(f"practice source  {url}")
@@ -192,6 +193,19 @@ def sync(
     if code not in (0, 130, _WRONG_USAGE):
         say(f"exit {code}; the {local.host}'s log is {served.log}")
     return code
+
+
+def _begun_sync(
+    emulator: VirtualEnvironment, options: list[str], files: list[IO[bytes]]
+) -> AbstractContextManager[Begun]:
+    """The emulator's `sync`, which goes on once it is finished with the function's address."""
+    program = str(emulator.script("fivetran-emulator"))
+    return begun(
+        lambda path: [program, "sync", "--url", f"@{path}", *options],
+        cwd=Path.cwd(),
+        env={"FIVETRAN_EMULATOR_QUERY": "nox -s query --"},  # what its last line tells people to type
+        files=files,
+    )
 
 
 def first_rows(

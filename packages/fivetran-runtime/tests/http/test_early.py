@@ -26,7 +26,7 @@ from virtual_clock import VirtualClock
 
 from fivetran_runtime import Client, Connector, PageNumber
 from fivetran_runtime._invocation.budget import Budget, Limits
-from fivetran_runtime._invocation.context import Invocation
+from fivetran_runtime._invocation.context import Invocation, run_as
 from fivetran_runtime.http import _sending
 
 TEXT = "y" * 20_000
@@ -41,9 +41,8 @@ def one_at_a_time(asked: list[str] | None = None, *, certificate: Path | None = 
     What it was asked for is put into `asked`. With a certificate, and its key in the same file, it speaks TLS.
     """
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.setsockopt(
-            socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16
-        )  # or the system might hold a page by itself
+        # Or the system might hold a page by itself.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)
         secure = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if certificate else None
         if secure and certificate:
             secure.load_cert_chain(certificate)
@@ -115,6 +114,20 @@ def first(item: Any) -> bool:
     return isinstance(item, dict) and item["id"] % ROWS == 0
 
 
+def rows_of_two_clients(url: str) -> int:
+    """How many rows arrive in one call that asks for pages by one client and, for the first row of each, for a child by another."""
+    app = Connector("generated", client=lambda _: (Client(url), Client(url)))
+
+    @app.table(key="id")
+    def rows(clients: tuple[Client, Client], page: int = 1) -> Iterator[Any]:
+        for item in listed(clients[0], page):
+            yield {**item, **clients[1].get("/child")} if first(item) else item
+
+    fivetran = Fivetran(app.handler)
+    assert [reply.status for reply in fivetran.sync()] == [200]
+    return len(fivetran.tables["rows"])
+
+
 @pytest.fixture
 def short_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """A call that hangs is cut soon."""
@@ -128,23 +141,10 @@ def test_two_clients_of_a_source_that_answers_one_request_at_a_time(
 ) -> None:
     """The one takes what comes for the other while it waits: both would wait for each other. No page is asked for again."""
     asked: list[str] = []
-    app = Connector("generated", client=lambda _: (Client(url), Client(url)))
-
-    @app.table(key="id")
-    def rows(clients: tuple[Client, Client], page: int = 1) -> Iterator[Any]:
-        for item in listed(clients[0], page):
-            yield {**item, **clients[1].get("/child")} if first(item) else item
-
     with one_at_a_time(asked, certificate=certificate if secure else None) as url:
-        fivetran = Fivetran(app.handler)
-        assert [reply.status for reply in fivetran.sync()] == [200]
-    assert len(fivetran.tables["rows"]) == 2 * ROWS
-    assert [target.partition("&")[0] for target in asked] == [
-        "/rows?page=1",
-        "/rows?page=2",
-        "/child",
-        "/child",
-    ]
+        assert rows_of_two_clients(url) == 2 * ROWS
+    pages = ["/rows?page=1", "/rows?page=2", "/child", "/child"]
+    assert [target.partition("&")[0] for target in asked] == pages
 
 
 @pytest.mark.usefixtures("short_time")
@@ -216,17 +216,8 @@ def test_what_has_no_room_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) ->
     """A source with one worker would wait for ever with the rest of it."""
     monkeypatch.setattr(Invocation, "early_room", 1_000_000)
     asked: list[str] = []
-    app = Connector("generated", client=lambda _: (Client(url), Client(url)))
-
-    @app.table(key="id")
-    def rows(clients: tuple[Client, Client], page: int = 1) -> Iterator[Any]:
-        for item in listed(clients[0], page):
-            yield {**item, **clients[1].get("/child")} if first(item) else item
-
     with one_at_a_time(asked) as url:
-        fivetran = Fivetran(app.handler)
-        assert [reply.status for reply in fivetran.sync()] == [200]
-    assert len(fivetran.tables["rows"]) == 2 * ROWS
+        assert rows_of_two_clients(url) == 2 * ROWS
     pages = ["/rows?page=1", "/rows?page=2", "/child", "/rows?page=2", "/child"]
     assert [target.partition("&")[0] for target in asked] == pages
 
@@ -319,6 +310,23 @@ def test_a_wait_that_a_source_asks_for_is_waited_for_once(clock: VirtualClock) -
         assert [reply.status for reply in fivetran.sync()] == [200]
     assert [row["id"] for row in fivetran.tables["rows"].values()] == [1, 2, 3, 4]
     assert sum(clock.slept) == pytest.approx(3, abs=1)
+
+
+def test_a_page_is_read_by_one_thread_only_whatever_else_runs_in_the_process() -> None:
+    """A thread of nobody's works for the invocation that began last: it must not leave the page to those that wait for another."""
+
+    def script(request: Received) -> Any:
+        return Says(page(int(request.parameter("page") or 1)))
+
+    mine, other = Invocation(Budget(Limits())), Invocation(Budget(Limits()))
+    with serving(script=script) as source, run_as(mine), mine.reading(lambda _size, _pages: True):
+        rows = listed(Client(source.url), 1)
+        next(rows)
+        assert len(mine.early) == 1
+        with run_as(other), ThreadPoolExecutor(1) as beside:
+            rest = beside.submit(list, rows).result()
+        assert mine.early == []
+    assert [row["id"] for row in rest if isinstance(row, dict)] == [*range(ROWS + 1, 3 * ROWS)]
 
 
 def test_a_collector_that_ends_a_list_does_not_wait_for_itself() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
+from fivetran_runtime._invocation.context import running
 from fivetran_runtime.errors import ConfigurationError
 from mutants.mutant import Mutant
 
@@ -65,6 +66,14 @@ def _asked_twice(original: Fault) -> Fault:
 
 def _in_the_tables_own_thread(original: Fault) -> Fault:
     return lambda self: original(self) if self.ahead is not None else []
+
+
+def _of_whoever_runs(original: Fault) -> Fault:
+    def taken_over(self: Any) -> Any:
+        self._invocation = running()
+        return original(self)
+
+    return taken_over
 
 
 def _sent_just_now(original: Fault) -> Fault:
@@ -153,6 +162,12 @@ MUTANTS = (
         "fivetran_runtime._invocation.context.Invocation.unread",
         _in_the_tables_own_thread,
         f"{_EARLY}::test_a_thread_reads_the_page_that_is_in_its_way",
+    ),
+    Mutant(
+        "an early page is its own invocation's, in whichever thread it is read",
+        "fivetran_runtime.http._sending.SentRequest._taken_over",
+        _of_whoever_runs,
+        f"{_EARLY}::test_a_page_is_read_by_one_thread_only_whatever_else_runs_in_the_process",
     ),
     Mutant(
         "a wait that several pages were refused with is waited for once",

@@ -311,14 +311,13 @@ class RequestSender:
 
     def _exchange(self, request: RequestSpec, sent: SentRequest | None) -> Received:
         """One request and its body; None where that is still to be read."""
-        received = sent.received() if sent is not None else None
-        try:
-            return _no_later(request, received or self._asked(request))
-        except FailedRequest as later:
-            since = clock().monotonic() - sent.sent_at if sent is not None and received is not None else -1
-            if later.retry_after is None or since < later.retry_after:
-                raise
-        running().count(retries=1)  # what it asked for has been waited for since, for another page
+        if sent is not None and (received := sent.received()) is not None:
+            try:
+                return _no_later(request, received)
+            except FailedRequest as later:
+                if later.retry_after is None or clock().monotonic() < sent.sent_at + later.retry_after:
+                    raise
+            running().count(retries=1)  # what the source asks for has been waited for since, for another page
         return _no_later(request, self._asked(request))
 
     def _asked(self, request: RequestSpec) -> Received:
@@ -406,6 +405,7 @@ def _is_answer(status: int, request: RequestSpec) -> bool:
 
 
 def _no_later(request: RequestSpec, received: Received) -> Received:
+    """What was received. Raises FailedRequest where it may be another answer soon."""
     response, body = received
     if body is not None and (response.status_code in _RETRIED or response.status_code == 403):
         _require_no_later(request.url, response, body)
